@@ -1,0 +1,1 @@
+//! Bayesian neural networks: likelihood, prior and minibatch as a potential; prediction over many networks

@@ -1,0 +1,2 @@
+//! The `apd` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Image datasets with labels: embedded digits, IDX, CIFAR-10, Omniglot, and out-of-distribution sets

@@ -1,0 +1,1 @@
+//! Stochastic-gradient MCMC on R^d: samplers, schedules, chains

@@ -1,0 +1,1 @@
+//! The experiments of adversarial posterior distillation, as resumable stages

@@ -1,0 +1,1 @@
+//! A small CPU tensor engine with reverse-mode autodiff closed under differentiation

@@ -1,0 +1,2 @@
+//! Drives the workspace.
+fn main() {}
