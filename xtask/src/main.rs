@@ -1,2 +1,114 @@
-//! Drives the workspace.
-fn main() {}
+//! Drives the workspace. It depends on no room of ours: experiments are always run by a release build of the `apd`
+//! command, however this program itself was compiled.
+
+mod bench;
+mod ci;
+mod experiment;
+mod tidy;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Drives the workspace: full pipelines, benchmarks, and all that CI runs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole pipeline: sample, distil, compare, report (`reproduce --help` lists its options)
+    #[command(disable_help_flag = true)]
+    Reproduce(PassedOn),
+    /// Fetch a dataset and check its SHA-256 (`fetch-data --help` lists its options)
+    #[command(disable_help_flag = true)]
+    FetchData(PassedOn),
+    /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
+    Bench(bench::Options),
+    /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
+    Tidy,
+    /// All that CI runs, in order, each step with its time
+    Ci(ci::Options),
+}
+
+#[derive(clap::Args)]
+struct PassedOn {
+    /// Handed to `apd` untouched
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse_from(protect(std::env::args_os())).command {
+        Command::Reproduce(passed) => experiment::run("reproduce", &passed.arguments),
+        Command::FetchData(passed) => experiment::run("fetch-data", &passed.arguments),
+        Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Tidy => tidy::run().map(verdict),
+        Command::Ci(options) => ci::run(&options).map(verdict),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn verdict(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Puts a `--` behind `reproduce` and `fetch-data`, so that none of what follows is read here: not `--help`, not a `--`
+/// of the user's own.
+fn protect(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_some_and(|command| command == "reproduce" || command == "fetch-data") {
+        arguments.insert(2, "--".into());
+    }
+    arguments
+}
+
+/// The workspace as cargo sees it, with the resolved graph.
+fn metadata() -> Result<cargo_metadata::Metadata> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    Ok(cargo_metadata::MetadataCommand::new().manifest_path(root).other_options(vec!["--locked".into()]).exec()?)
+}
+
+/// The cargo that started this program, or the one on the path.
+fn cargo() -> std::process::Command {
+    std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(arguments: &[&str]) -> Vec<OsString> {
+        let line = ["xtask"].iter().chain(arguments).map(OsString::from);
+        match Arguments::try_parse_from(protect(line)).unwrap_or_else(|error| panic!("{error}")).command {
+            Command::Reproduce(passed) | Command::FetchData(passed) => passed.arguments,
+            _ => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn arguments_of_an_experiment_are_passed_on_untouched() {
+        for arguments in
+            [&["--help"][..], &["-h", "x"], &["--", "--x"], &["a", "--", "b"], &["mnist", "--data-dir", "d"], &[]]
+        {
+            for command in ["reproduce", "fetch-data"] {
+                let line: Vec<&str> = std::iter::once(command).chain(arguments.iter().copied()).collect();
+                assert_eq!(passed(&line), arguments.iter().map(OsString::from).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_is_a_usage_error() {
+        let error = Arguments::try_parse_from(["xtask", "reprodcue"]).err().expect("refused");
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,184 @@
+//! All that CI runs, in one order, here and on every other machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+/// Packages that are never published and so never packaged.
+const KEPT_AT_HOME: [&str; 3] = ["xtask", "apd-tests", "apd-benches"];
+
+/// What the pipeline leaves behind.
+const OUTPUTS: [&str; 5] = ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors"];
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only these steps, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "STEP", value_parser = STEPS.map(|step| step.name))]
+    only: Vec<String>,
+}
+
+struct Step {
+    name: &'static str,
+    /// `Ok(Some(_))` says why the step had nothing to run.
+    run: fn(&Path) -> Result<Option<String>>,
+}
+
+/// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
+const STEPS: [Step; 8] = [
+    Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
+    Step { name: "tidy", run: |_| tidy() },
+    Step { name: "deny", run: deny },
+    Step { name: "package", run: package },
+    Step {
+        name: "clippy",
+        run: |root| cargo(root, &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    },
+    Step { name: "rustdoc", run: rustdoc },
+    Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
+    Step { name: "pipeline", run: pipeline },
+];
+
+/// Runs every step, also after one has failed, and ends with a table; whether all passed.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
+    let mut table = Vec::new();
+    for step in &STEPS {
+        if !options.only.is_empty() && options.only.iter().all(|name| name != step.name) {
+            continue;
+        }
+        println!("\n=== {}", step.name);
+        let start = Instant::now();
+        let outcome = (step.run)(&root);
+        if let Err(error) = &outcome {
+            eprintln!("error: {error:#}");
+        }
+        let line = line(step.name, &outcome, start.elapsed());
+        println!("{line}");
+        table.push((outcome.is_ok(), line));
+    }
+    println!("\n=== summary");
+    for (_, line) in &table {
+        println!("{line}");
+    }
+    Ok(table.iter().all(|(passed, _)| *passed))
+}
+
+fn line(name: &str, outcome: &Result<Option<String>>, time: Duration) -> String {
+    let verdict = match outcome {
+        Ok(None) => "passed".to_owned(),
+        Ok(Some(reason)) => format!("NOT RUN: {reason}"),
+        Err(_) => "FAILED".to_owned(),
+    };
+    format!("{name:<10} {:>8.1} s   {verdict}", time.as_secs_f64())
+}
+
+fn finish(mut command: Command) -> Result<Option<String>> {
+    let shown = format!("{command:?}");
+    let status = command.status().with_context(|| format!("{shown} did not start"))?;
+    ensure!(status.success(), "{shown}: {status}");
+    Ok(None)
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
+    let mut command = crate::cargo();
+    command.current_dir(root).args(arguments);
+    finish(command)
+}
+
+fn rustdoc(root: &Path) -> Result<Option<String>> {
+    let mut command = crate::cargo();
+    command.current_dir(root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--locked", "--workspace", "--no-deps"]);
+    finish(command)
+}
+
+fn tidy() -> Result<Option<String>> {
+    ensure!(crate::tidy::run()?, "the house is not tidy");
+    Ok(None)
+}
+
+/// Makes every archive and looks at the manifests in them; compiling each archive again would take as long as all else.
+fn package(root: &Path) -> Result<Option<String>> {
+    let mut command = crate::cargo();
+    command.current_dir(root).args(["package", "--locked", "--workspace", "--allow-dirty", "--no-verify", "--quiet"]);
+    for name in KEPT_AT_HOME {
+        command.args(["--exclude", name]);
+    }
+    finish(command)
+}
+
+fn deny(root: &Path) -> Result<Option<String>> {
+    let installed = crate::cargo().args(["deny", "--version"]).output().is_ok_and(|it| it.status.success());
+    if !installed {
+        return Ok(Some("cargo-deny is not installed (cargo install cargo-deny --locked)".to_owned()));
+    }
+    cargo(root, &["deny", "--workspace", "check"])
+}
+
+/// The whole way on the embedded digits, quickly, and a look at what came out.
+fn pipeline(root: &Path) -> Result<Option<String>> {
+    let out = root.join("target/apd/ci");
+    if out.exists() {
+        fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
+    }
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
+    command.current_dir(root).args(["reproduce", "--profile", "quick", "--out", "target/apd/ci"]);
+    finish(command)?;
+    inspect(&out)?;
+    Ok(None)
+}
+
+fn inspect(out: &Path) -> Result<()> {
+    let missing: Vec<PathBuf> = OUTPUTS.iter().map(|name| out.join(name)).filter(|path| !path.is_file()).collect();
+    ensure!(missing.is_empty(), "the pipeline did not write {missing:?}");
+    let path = out.join("results.json");
+    let results = serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("{}", path.display()))?;
+    check_results(&results)
+}
+
+/// Each method has an accuracy far above chance: the pipeline did what its files say.
+fn check_results(results: &Value) -> Result<()> {
+    ensure!(results["schema"] == 1, "results.json: schema {} instead of 1", results["schema"]);
+    let rows = results["rows"].as_array().context("results.json: no rows")?;
+    for method in ["sgd", "sgld", "apd"] {
+        let row = rows.iter().find(|row| row["method"] == method && row["metric"] == "accuracy");
+        let Some(accuracy) = row.and_then(|row| row["value"].as_f64()) else {
+            bail!("results.json: no accuracy of {method}");
+        };
+        ensure!(accuracy > 0.5, "results.json: the accuracy of {method} is {accuracy}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn results(methods: &[(&str, f64)]) -> Value {
+        let row = |(method, value): &(&str, f64)| json!({"method": method, "metric": "accuracy", "value": value});
+        json!({"schema": 1, "rows": methods.iter().map(row).collect::<Vec<_>>()})
+    }
+
+    #[test]
+    fn results_of_all_methods_pass() {
+        check_results(&results(&[("sgd", 0.97), ("sgld", 0.96), ("apd", 0.95)])).expect("complete");
+    }
+
+    #[test]
+    fn a_missing_method_a_guesser_and_another_schema_are_refused() {
+        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96)])).is_err());
+        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96), ("apd", 0.1)])).is_err());
+        assert!(check_results(&json!({"schema": 2, "rows": []})).is_err());
+    }
+
+    #[test]
+    fn a_step_that_had_nothing_to_run_does_not_read_as_passed() {
+        let skipped = line("deny", &Ok(Some("not installed".to_owned())), Duration::from_secs(1));
+        assert!(skipped.contains("NOT RUN") && !skipped.contains("passed"), "{skipped}");
+        assert!(line("test", &Err(anyhow::anyhow!("x")), Duration::ZERO).contains("FAILED"));
+    }
+}

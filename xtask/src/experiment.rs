@@ -1,0 +1,63 @@
+//! Builds the `apd` command in the release profile and hands over to it.
+
+use std::ffi::OsString;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::Message;
+
+/// Runs `apd SUBCOMMAND ARGUMENTS…` in the caller's working directory; its exit code becomes ours.
+pub(crate) fn run(subcommand: &str, arguments: &[OsString]) -> Result<ExitCode> {
+    let program = build("apd-cli", "apd")?;
+    let mut command = Command::new(program);
+    command.arg(subcommand).args(arguments);
+    hand_over(command)
+}
+
+/// What `cargo run --release` would start, in two halves, so that a failed build (cargo says 101) is our 1 and the
+/// experiment can be handed over to.
+pub(crate) fn build(package: &str, binary: &str) -> Result<PathBuf> {
+    let mut cargo = crate::cargo()
+        .args(["build", "--release", "--message-format", "json-render-diagnostics", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .args(["--package", package, "--bin", binary])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo did not start")?;
+    let mut program = None;
+    for message in Message::parse_stream(BufReader::new(cargo.stdout.take().context("cargo has no output")?)) {
+        if let Message::CompilerArtifact(artifact) = message?
+            && artifact.target.name == binary
+            && let Some(path) = artifact.executable
+        {
+            program = Some(path.into_std_path_buf());
+        }
+    }
+    if !cargo.wait()?.success() {
+        bail!("the build of {package} failed");
+    }
+    program.with_context(|| format!("the build of {package} made no program named {binary}"))
+}
+
+/// The experiment replaces this process, so that every signal, whoever it was sent by, reaches the experiment itself:
+/// there is nobody left in between who could die first.
+#[cfg(unix)]
+fn hand_over(mut command: Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    Err(error).with_context(|| format!("{} did not start", command.get_program().display()))
+}
+
+/// The console sends Ctrl-C to both processes; this one waits for the other to stop at a step boundary.
+#[cfg(not(unix))]
+fn hand_over(mut command: Command) -> Result<ExitCode> {
+    ctrlc::set_handler(|| ())?;
+    let status = command.status().with_context(|| format!("{} did not start", command.get_program().display()))?;
+    Ok(match status.code() {
+        Some(0) => ExitCode::SUCCESS,
+        Some(2) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    })
+}

@@ -1,0 +1,164 @@
+//! Rules about source files.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Names that say nothing about what is inside and so attract everything.
+const NAMES_THAT_SAY_NOTHING: [&str; 6] = ["common", "util", "utils", "helpers", "misc", "prelude"];
+
+/// Calls `visit` with every Rust file under `folder`, in the order of their names.
+pub(super) fn walk(folder: &Path, visit: &mut impl FnMut(&Path, &str)) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            walk(&path, visit)?;
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            visit(&path, &super::read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// No file and no folder has a name that says nothing.
+pub(super) fn file_name(path: &str) -> Option<String> {
+    let named = |part: &str| NAMES_THAT_SAY_NOTHING.contains(&part.strip_suffix(".rs").unwrap_or(part));
+    path.split('/').any(named).then(|| format!("{path}: name it after what it does"))
+}
+
+/// `unsafe` only in a module that allows it, never for a whole crate, and each use with its reason.
+pub(super) fn unsafe_code(path: &str, text: &str) -> Vec<String> {
+    let code = without_comments_and_literals(text);
+    let lines: Vec<&str> = text.lines().collect();
+    let allows = code.contains("allow(unsafe_code)");
+    let mut complaints = Vec::new();
+    let is_root = path.ends_with("src/lib.rs") || path.ends_with("src/main.rs");
+    if is_root && code.contains("#![allow(unsafe_code)]") {
+        complaints.push(format!("{path}: allows unsafe code for the whole crate; allow it in one module"));
+    }
+    for (number, line) in code.lines().enumerate().filter(|(_, line)| has_word(line, "unsafe")) {
+        let at = format!("{path}:{}", number + 1);
+        if !allows {
+            complaints.push(format!("{at}: unsafe code in a module that does not allow it"));
+        }
+        if !is_explained(&lines[..=number], line) {
+            complaints.push(format!("{at}: unsafe code without a SAFETY comment"));
+        }
+    }
+    complaints
+}
+
+/// A reason stands on the line itself or in the comments and attributes right above the statement it belongs to.
+/// Blocks and impls say `SAFETY:`; a function says to its callers what they must keep, under `# Safety`. A function
+/// type has nothing to keep.
+fn is_explained(lines: &[&str], code: &str) -> bool {
+    let squeezed: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_function = ["unsafe fn ", "unsafe extern \"C\" fn "].iter().any(|it| squeezed.contains(it));
+    let is_type = squeezed.contains("unsafe fn(");
+    let reason = if is_function { "# Safety" } else { "SAFETY:" };
+    let (last, above) = lines.split_last().expect("the line itself");
+    if is_type || last.contains("SAFETY:") {
+        return true;
+    }
+    // A statement may begin a few lines above its `unsafe {`; comments and attributes end the search once others begin.
+    let mut in_comment = false;
+    for line in above.iter().rev().map(|line| line.trim_start()) {
+        let is_comment = line.starts_with("//") || line.starts_with("#[") || line.starts_with("#!");
+        if is_comment && (line.contains(reason) || line.contains("SAFETY:")) {
+            return true;
+        }
+        let ends_a_statement = line.is_empty() || line.ends_with([';', '}', '{']);
+        if !is_comment && (in_comment || ends_a_statement) {
+            return false;
+        }
+        in_comment |= is_comment;
+    }
+    false
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |it: char| it.is_alphanumeric() || it == '_';
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(is_part) && !line[at + word.len()..].starts_with(is_part))
+}
+
+/// The text with comments, strings and character literals blanked out, line for line.
+pub(super) fn without_comments_and_literals(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (length, keep) = token(rest, out.chars().next_back());
+        let length = length.max(first.len_utf8());
+        let (taken, remainder) = rest.split_at(length);
+        if keep {
+            out.push_str(taken);
+        } else {
+            out.push(' ');
+            out.extend(taken.chars().filter(|it| *it == '\n'));
+        }
+        rest = remainder;
+    }
+    out
+}
+
+/// Length of the token `text` begins with, and whether it is code. Knows comments (nested), strings (raw and not) and
+/// characters; everything else is one character long.
+fn token(text: &str, before: Option<char>) -> (usize, bool) {
+    let until = |from: usize, end: &str| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
+    let in_a_name = before.is_some_and(|it| it.is_alphanumeric() || it == '_');
+    if text.starts_with("//") {
+        return (text.find('\n').unwrap_or(text.len()), false);
+    }
+    if text.starts_with("/*") {
+        return (block_comment(text), false);
+    }
+    let prefix = if in_a_name { 0 } else { text.find(|it| !matches!(it, 'b' | 'c' | 'r')).unwrap_or(0).min(2) };
+    let hashes = text[prefix..].bytes().take_while(|it| *it == b'#').count();
+    if text[..prefix].contains('r') && text[prefix + hashes..].starts_with('"') {
+        return (until(prefix + hashes + 1, &format!("\"{}", "#".repeat(hashes))), false);
+    }
+    if text[prefix..].starts_with('"') {
+        return (quoted(text, prefix + 1, '"'), false);
+    }
+    if text[prefix..].starts_with('\'') {
+        // `'a'` and `'\n'` are characters, `'a` is a lifetime.
+        let mut after = text[prefix + 1..].chars();
+        let (first, second) = (after.next(), after.next());
+        if first == Some('\\') || second == Some('\'') {
+            return (quoted(text, prefix + 1, '\''), false);
+        }
+    }
+    (0, true)
+}
+
+fn block_comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while at < text.len() {
+        match &text.as_bytes()[at..] {
+            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
+            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Where the literal that began before `from` ends, escapes skipped.
+fn quoted(text: &str, from: usize, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, character) in text[from..].char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if character == quote => return from + at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
