@@ -1,0 +1,116 @@
+//! The reverse walk.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::{Scalar, Tensor};
+
+/// Gradients ∂y/∂x of a one-element `y`, as constants.
+///
+/// Element i has the shape of `xs[i]`; it is 0 where `y` does not depend on `xs[i]`. An `x` may be a variable or any
+/// intermediate value that depends on one; what lies behind it is not differentiated.
+///
+/// **Panics** when `y` does not have exactly one element.
+#[track_caller]
+pub fn grad<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Tensor<T>> {
+    walk(y, xs, Mode::Plain)
+}
+
+/// As [`grad`], with the computation of the gradients recorded, so that they can be differentiated again.
+///
+/// **Panics** when `y` does not have exactly one element.
+#[track_caller]
+pub fn grad_graph<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Tensor<T>> {
+    walk(y, xs, Mode::Recorded)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Plain,
+    Recorded,
+}
+
+#[track_caller]
+fn walk<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>], mode: Mode) -> Vec<Tensor<T>> {
+    assert!(y.len() == 1, "grad: y must have one element, not shape {:?}", y.shape());
+    let order = reverse_order(y, xs);
+    let mut gradients: HashMap<Key, Tensor<T>> = HashMap::from([(key(y), Tensor::ones(y.shape()))]);
+    let wanted: HashMap<Key, ()> = xs.iter().map(|x| (key(x), ())).collect();
+    for output in order.into_iter().rev() {
+        let Some(gradient) = (if wanted.contains_key(&key(&output.tensor)) {
+            gradients.get(&key(&output.tensor)).cloned()
+        } else {
+            gradients.remove(&key(&output.tensor))
+        }) else {
+            continue;
+        };
+        let Some(record) = &output.tensor.node.record else { continue };
+        if !output.through.iter().any(|&through| through) {
+            continue;
+        }
+        let plain: Vec<Tensor<T>>;
+        let detached;
+        let (inputs, value) = match mode {
+            Mode::Recorded => (&record.inputs[..], &output.tensor),
+            Mode::Plain => {
+                plain = record.inputs.iter().map(Tensor::detach).collect();
+                detached = output.tensor.detach();
+                (&plain[..], &detached)
+            }
+        };
+        for ((input, rule), through) in record.inputs.iter().zip(&record.rules).zip(&output.through) {
+            if *through {
+                let part = rule(inputs, value, &gradient);
+                debug_assert_eq!(part.shape(), input.shape(), "a gradient has the shape of its input");
+                match gradients.get_mut(&key(input)) {
+                    Some(sum) => *sum = sum.add(&part),
+                    None => {
+                        gradients.insert(key(input), part);
+                    }
+                }
+            }
+        }
+    }
+    xs.iter().map(|x| gradients.get(&key(x)).cloned().unwrap_or_else(|| Tensor::zeros(x.shape()))).collect()
+}
+
+type Key = usize;
+
+fn key<T: Scalar>(tensor: &Tensor<T>) -> Key {
+    Arc::as_ptr(&tensor.node) as usize
+}
+
+struct Step<T: Scalar> {
+    tensor: Tensor<T>,
+    /// Which inputs lead on to one of the wanted tensors.
+    through: Vec<bool>,
+}
+
+/// The nodes between `xs` and `y`, inputs before outputs. The order follows from the graph's structure alone (not from
+/// addresses or times of creation), and with it the order in which gradients are added up.
+fn reverse_order<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Step<T>> {
+    // Visited nodes, and whether they lead to one of `xs`; wanted tensors are known from the start, yet visited once.
+    let wanted: HashMap<Key, ()> = xs.iter().map(|x| (key(x), ())).collect();
+    let mut leads: HashMap<Key, bool> = HashMap::new();
+    let mut order = Vec::new();
+    let mut stack = vec![(y.clone(), 0)];
+    while let Some((tensor, next)) = stack.pop() {
+        let inputs = tensor.node.record.as_ref().map_or(&[][..], |record| &record.inputs[..]);
+        if let Some(input) = inputs.get(next) {
+            let input = input.clone();
+            stack.push((tensor, next + 1));
+            if input.is_recorded() && !leads.contains_key(&key(&input)) {
+                stack.push((input, 0));
+            }
+        } else if !leads.contains_key(&key(&tensor)) {
+            let through: Vec<bool> =
+                inputs.iter().map(|input| leads.get(&key(input)).copied().unwrap_or(false)).collect();
+            let leading = through.contains(&true);
+            leads.insert(key(&tensor), leading || wanted.contains_key(&key(&tensor)));
+            if leading {
+                order.push(Step { tensor, through });
+            }
+        }
+    }
+    order
+}

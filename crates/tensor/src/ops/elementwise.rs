@@ -1,0 +1,147 @@
+//! Element by element, with broadcasting.
+
+use ndarray::ArrayD;
+
+use crate::kernel::map;
+use crate::tensor::Rule;
+use crate::{Scalar, Tensor};
+
+/// Operations on two tensors broadcast as in NumPy: shapes are aligned at the last axis, and an axis of length 1 (or a
+/// missing one) is repeated. They panic when the shapes do not fit.
+impl<T: Scalar> Tensor<T> {
+    /// x + y.
+    #[track_caller]
+    pub fn add(&self, other: &Self) -> Self {
+        let value = map::binary("add", self.value(), other.value(), |a, b| a + b);
+        Self::from_op([self, other], value, || {
+            [Box::new(|x, _, g| g.sum_to(x[0].shape())), Box::new(|x, _, g| g.sum_to(x[1].shape()))]
+        })
+    }
+
+    /// x − y.
+    #[track_caller]
+    pub fn sub(&self, other: &Self) -> Self {
+        let value = map::binary("sub", self.value(), other.value(), |a, b| a - b);
+        Self::from_op([self, other], value, || {
+            [Box::new(|x, _, g| g.sum_to(x[0].shape())), Box::new(|x, _, g| g.sum_to(x[1].shape()).neg())]
+        })
+    }
+
+    /// x · y.
+    #[track_caller]
+    pub fn mul(&self, other: &Self) -> Self {
+        let value = map::binary("mul", self.value(), other.value(), |a, b| a * b);
+        Self::from_op([self, other], value, || {
+            [
+                Box::new(|x, _, g| g.mul(&x[1]).sum_to(x[0].shape())),
+                Box::new(|x, _, g| g.mul(&x[0]).sum_to(x[1].shape())),
+            ]
+        })
+    }
+
+    /// x / y.
+    #[track_caller]
+    pub fn div(&self, other: &Self) -> Self {
+        let value = map::binary("div", self.value(), other.value(), |a, b| a / b);
+        Self::from_op([self, other], value, || {
+            [
+                Box::new(|x, _, g| g.div(&x[1]).sum_to(x[0].shape())),
+                Box::new(|x, y, g| g.mul(y).div(&x[1]).sum_to(x[1].shape()).neg()),
+            ]
+        })
+    }
+
+    /// −x.
+    pub fn neg(&self) -> Self {
+        self.unary(|a| -a, |_, _, g| g.neg())
+    }
+
+    /// factor · x.
+    pub fn scale(&self, factor: T) -> Self {
+        self.unary(move |a| a * factor, move |_, _, g| g.scale(factor))
+    }
+
+    /// x + term.
+    pub fn add_scalar(&self, term: T) -> Self {
+        self.unary(move |a| a + term, |_, _, g| g.clone())
+    }
+
+    /// max(x, 0); its derivative at 0 is 0.
+    pub fn relu(&self) -> Self {
+        self.gate(&self.detach(), T::zero())
+    }
+
+    /// x where x > 0, slope · x elsewhere; its derivative at 0 is `slope`.
+    pub fn leaky_relu(&self, slope: T) -> Self {
+        self.gate(&self.detach(), slope)
+    }
+
+    /// x, multiplied by `slope` where the constant `control` is ≤ 0: linear in x and its own adjoint.
+    fn gate(&self, control: &Self, slope: T) -> Self {
+        let value = if slope == T::zero() {
+            // A selection, not a product: 0 · ∞ would be NaN.
+            map::binary("relu", self.value(), control.value(), |a, c| if c <= T::zero() { T::zero() } else { a })
+        } else {
+            map::binary(
+                "leaky_relu",
+                self.value(),
+                control.value(),
+                move |a, c| {
+                    if c <= T::zero() { a * slope } else { a }
+                },
+            )
+        };
+        Self::from_op([self, control], value, || {
+            [Box::new(move |x, _, g| g.gate(&x[1], slope)), Box::new(|x, _, _| Self::zeros(x[1].shape()))]
+        })
+    }
+
+    /// tanh x.
+    pub fn tanh(&self) -> Self {
+        self.unary(|a| a.tanh(), |_, y, g| g.sub(&g.mul(&y.square())))
+    }
+
+    /// 1 / (1 + e⁻ˣ).
+    pub fn sigmoid(&self) -> Self {
+        self.unary(sigmoid, |_, y, g| g.mul(&y.sub(&y.square())))
+    }
+
+    /// ln(1 + eˣ), without overflow.
+    pub fn softplus(&self) -> Self {
+        self.unary(|a| a.max(T::zero()) + (-a.abs()).exp().ln_1p(), |x, _, g| g.mul(&x[0].sigmoid()))
+    }
+
+    /// eˣ.
+    pub fn exp(&self) -> Self {
+        self.unary(|a| a.exp(), |_, y, g| g.mul(y))
+    }
+
+    /// Natural logarithm; NaN below 0, −∞ at 0.
+    pub fn ln(&self) -> Self {
+        self.unary(|a| a.ln(), |x, _, g| g.div(&x[0]))
+    }
+
+    /// √x; NaN below 0. Its derivative at 0 is infinite: shift x by a small constant where 0 can occur.
+    pub fn sqrt(&self) -> Self {
+        self.unary(|a| a.sqrt(), |_, y, g| g.div(y).scale(T::from_f64(0.5)))
+    }
+
+    /// x².
+    pub fn square(&self) -> Self {
+        self.unary(|a| a * a, |x, _, g| g.mul(&x[0]).scale(T::from_f64(2.0)))
+    }
+
+    fn unary(
+        &self,
+        f: impl Fn(T) -> T + Sync,
+        rule: impl Fn(&[Self], &Self, &Self) -> Self + Send + Sync + 'static,
+    ) -> Self {
+        let value: ArrayD<T> = map::unary(self.value(), f);
+        Self::from_op([self], value, || [Box::new(rule) as Rule<T>])
+    }
+}
+
+fn sigmoid<T: Scalar>(a: T) -> T {
+    let e = (-a.abs()).exp();
+    if a >= T::zero() { T::one() / (T::one() + e) } else { e / (T::one() + e) }
+}

@@ -1,0 +1,8 @@
+//! The operations: each one's value and gradient rule side by side, the rule written in the same operations.
+
+mod elementwise;
+mod linear;
+mod operators;
+mod reduce;
+mod shape;
+mod softmax;
