@@ -1,1 +1,66 @@
-//! Predictive uncertainty scores and detection metrics: entropy, BALD, AUROC, AUPR, FPR95, ECE
+//! Predictive uncertainty of an ensemble of classifiers, and how well it detects what it should.
+//!
+//! Three steps, each usable without the others:
+//!
+//! 1. [`Predictive`] streams the softmax rows of S networks and keeps only sufficient statistics, so that every
+//!    [`Score`] costs O(N·K) memory however many networks there are.
+//! 2. [`accuracy`], [`nll`], [`brier`] and [`reliability`] (with [`ece`]) judge the averaged prediction against labels.
+//! 3. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
+//!    [`agreement`] and [`total_variation`] compare two predictive distributions.
+//!
+//! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays.
+//!
+//! Conventions: nats; **higher score = more uncertain**; NLL and Brier are means over inputs; the positive class of a
+//! detector is the second argument (out of distribution).
+//!
+//! ```
+//! use apd_uncertainty::{Predictive, Score, accuracy, detection};
+//! use ndarray::array;
+//!
+//! let mut predictive = Predictive::new(2, 2); // two inputs, two classes
+//! predictive.add(array![[0.9_f32, 0.1], [1.0, 0.0]].view()); // softmax rows of the first network
+//! predictive.add(array![[0.9_f32, 0.1], [0.0, 1.0]].view()); // the second one disagrees on the second input
+//!
+//! let bald = predictive.score(Score::Bald);
+//! assert!(bald[0].abs() < 1e-12);
+//! assert!((bald[1] - 2f64.ln()).abs() < 1e-12);
+//! assert_eq!(accuracy(predictive.mean().view(), &[0, 0])?, 1.0);
+//!
+//! let d = detection(&[0.1, 0.2], &[0.2, 0.9])?; // negatives (in), positives (out)
+//! assert_eq!(d.auroc, 0.875);
+//! # Ok::<(), apd_uncertainty::MetricError>(())
+//! ```
+
+// Views are passed by value, as in ndarray.
+#![allow(clippy::needless_pass_by_value)]
+
+mod calibration;
+mod compare;
+mod detection;
+mod error;
+mod histogram;
+mod predictive;
+
+pub use calibration::{ReliabilityBin, accuracy, brier, ece, nll, reliability};
+pub use compare::{agreement, total_variation};
+pub use detection::{Detection, RocPoint, detection, drop_collinear, roc_curve};
+pub use error::MetricError;
+pub use histogram::{Histogram, histogram};
+pub use predictive::{Predictive, Score};
+
+/// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.
+fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {
+    let mut best: Option<(usize, T)> = None;
+    for (i, x) in row.into_iter().enumerate() {
+        // Only a NaN is unequal to itself.
+        x.partial_cmp(&x)?;
+        if best.is_none_or(|(_, b)| x > b) {
+            best = Some((i, x));
+        }
+    }
+    best.map(|(i, _)| i)
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,31 @@
+/// Why a metric has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetricError {
+    /// The metric of nothing is undefined.
+    #[error("{what} are empty: the metric is undefined")]
+    Empty {
+        /// Which argument.
+        what: &'static str,
+    },
+    /// A NaN has no place in an order.
+    #[error("{what}: value {index} is not a number (has a network diverged?)")]
+    Nan {
+        /// Which argument.
+        what: &'static str,
+        /// Position of the first NaN; the row, for matrices.
+        index: usize,
+    },
+    /// A label that names no class.
+    #[error("label {label} of row {index} is out of range: there are {classes} classes")]
+    Label {
+        /// Row of the label.
+        index: usize,
+        /// The label.
+        label: u32,
+        /// Number of columns of the prediction.
+        classes: usize,
+    },
+    /// No score has this name.
+    #[error("unknown score `{0}`: expected maxprob, entropy, bald, variation-ratio or model-variance")]
+    UnknownScore(String),
+}
