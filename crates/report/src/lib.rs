@@ -1,1 +1,63 @@
-//! Results, tables and figures of an experiment as JSON, Markdown, HTML and SVG
+//! Results, tables and figures of an experiment, as plain data and as files people can read.
+//!
+//! An experiment ends in two things. [`Results`] is the machine's copy: one [`Row`] per measured number, saved as
+//! `results.json`. [`Report`] is the reader's copy: sections with a setting, a few sentences, tables and figures, which
+//! [`render`] writes as `report.md`, a self-contained `report.html` (no scripts, nothing loaded from elsewhere, light
+//! and dark) and one SVG per figure.
+//!
+//! Deliberately without: any arithmetic on results (whoever builds a report averages and scores first; only histogram
+//! counts and the calibration error of given bins are formed here), system fonts, random numbers, clocks, threads, and
+//! any knowledge of networks. Rendering is a pure function of its arguments: the same report gives the same bytes.
+//!
+//! Data that is empty or not finite never panics: the figure says "no data", the table cell shows a dash.
+//!
+//! ```
+//! use apd_report::{Cell, Column, Curves, Figure, Report, Results, Row, Section, Series, Table, render};
+//!
+//! let mut results = Results::new("0.1.0", serde_json::json!({"seed": 1}));
+//! results.insert(Row::new("classify", "digits", "fc1", "sgld", "accuracy", 0.9780).spread(0.0003, 10));
+//! results.insert(Row::new("classify", "digits", "fc1", "apd", "accuracy", 0.9776).spread(0.0008, 10));
+//! let accuracy = results.select().method("apd").metric("accuracy").value();
+//! assert_eq!(accuracy, Some(0.9776));
+//!
+//! let mut table = Table::new("Accuracy on the test images.", vec![Column::text("method"), Column::metric("accuracy")]);
+//! for row in results.select().task("classify").iter() {
+//!     table.push(vec![Cell::text(&row.method), Cell::from(row)]);
+//! }
+//! let critic = Series::new("critic", (0..100).map(|i| (f64::from(i), 1.0 / (1.0 + f64::from(i)))).collect());
+//! let report = Report::new("Distilled posterior", "APD keeps SGLD's accuracy.").section(
+//!     Section::new("Classification")
+//!         .setting("A 64-100-10 network on 8×8 digits, ten draws of 200 networks.")
+//!         .text("Both methods were expected to agree within the spread, and do.")
+//!         .table(table)
+//!         .figure(Figure::new("gan-training", "Critic loss.", Curves::single("iteration", "loss", vec![critic]))),
+//! );
+//!
+//! let out = tempfile::tempdir()?;
+//! let written = render(&report, &results, out.path())?;
+//! assert!(written.iter().all(|path| path.exists()));
+//! assert!(out.path().join("figures/gan-training.svg").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod document;
+mod draw;
+mod error;
+mod figure;
+mod format;
+mod nullable;
+mod report;
+mod results;
+mod write;
+
+pub use document::{html, markdown};
+pub use error::Error;
+pub use figure::{
+    Axis, AxisScale, BarMark, BarSeries, Bars, ColourMap, CurvePanel, Curves, Figure, FigureKind, HeatMap, Heatmaps,
+    ImageRow, Marker, MethodReliability, Reference, ReliabilityBin, ReliabilityDiagram, RocCurve, RocCurves, RocPanel,
+    ScoreHistograms, ScorePanel, Series, WeightImages,
+};
+pub use format::{Best, Format};
+pub use report::{Align, Cell, Column, Report, Section, Table};
+pub use results::{Results, Row, SCHEMA, Select, Timing};
+pub use write::render;

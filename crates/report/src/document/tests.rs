@@ -1,0 +1,123 @@
+use super::*;
+use crate::{Best, Curves, Figure, Report, Section};
+
+const EVIL: &str = "<script>alert(\"1\")</script> & 'x' | *a* [b](c) `d<e>|f`";
+
+fn report() -> Report {
+    let mut table = Table::new(
+        "Numbers.",
+        vec![Column::text("set"), Column::metric("accuracy"), Column::metric("nll").plain(), Column::text(EVIL)],
+    )
+    .grouped()
+    .note("A note.");
+    table.push(vec![Cell::text("a|b"), Cell::spread(0.978, 0.0012), Cell::number(0.0856), Cell::text(EVIL)]);
+    table.push(vec![Cell::text("a|b"), Cell::number(0.5), Cell::Missing, Cell::text("line\nbreak")]);
+    table.push(vec![Cell::text("c"), Cell::number(f64::NAN)]);
+    let section = Section::new(EVIL)
+        .setting("With `code`.\n\nAnother paragraph.")
+        .text("# not a heading")
+        .table(table)
+        .figure(Figure::new("fig", EVIL, Curves::default()).alt(EVIL));
+    Report::new(EVIL, EVIL).section(section)
+}
+
+fn results() -> Results {
+    let mut results = Results::new(EVIL, serde_json::json!({"evil": EVIL, "fence": "```"}));
+    results.time(EVIL, 2.0, Some(100));
+    results.time("instant", 0.0, Some(1));
+    results
+}
+
+#[test]
+fn html_is_escaped_everywhere() {
+    let page = html(&report(), &results()).unwrap();
+    assert!(!page.contains("<script"), "{page}");
+    assert!(!page.contains("'x'"));
+    assert!(page.matches("&lt;script&gt;").count() >= 10);
+    assert!(page.contains("<code>d&lt;e&gt;|f</code>"));
+}
+
+#[test]
+fn html_needs_nothing_from_elsewhere() {
+    let page = html(&report(), &results()).unwrap();
+    let without_namespace = page.replace("http://www.w3.org/2000/svg", "");
+    for forbidden in ["http:", "https:", "src=", "@import", "<link", "<script", "javascript:"] {
+        assert!(!without_namespace.contains(forbidden), "{forbidden}");
+    }
+    assert!(page.contains("<svg") && page.contains("role=\"img\""));
+}
+
+#[test]
+fn html_links_its_contents_and_spans_groups() {
+    let page = html(&report(), &results()).unwrap();
+    assert!(page.contains("<a href=\"#section-1\">") && page.contains("<section id=\"section-1\">"));
+    assert!(page.contains("scope=\"rowgroup\" class=\"left first\" rowspan=\"2\">a|b</th>"), "{page}");
+    assert!(page.contains("<b>97.80</b><span class=\"sd\" style=\"min-width:6ch\"> ± 0.12</span>"), "{page}");
+    assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());
+    assert_eq!(page.matches("<tr").count(), page.matches("</tr>").count());
+}
+
+#[test]
+fn markdown_columns_line_up() {
+    let mut table =
+        Table::new("Two methods.", vec![Column::text("method"), Column::metric("accuracy"), Column::metric("nll")]);
+    table.columns[2].align = Align::Center;
+    table.push(vec![Cell::text("sgld"), Cell::spread(0.978, 0.0003), Cell::number(0.0856)]);
+    table.push(vec![Cell::text("apd"), Cell::number(0.9776), Cell::Missing]);
+    let report = Report::new("T", "").section(Section::new("H").table(table));
+    let text = markdown(&report, &Results::new("0", serde_json::json!(null)));
+    let expected = "\
+**Table 1.** Two methods.
+
+| method |       accuracy % | NLL (nats) |
+| :----- | ---------------: | :--------: |
+| sgld   | **97.80** ± 0.03 |   0.0856   |
+| apd    |            97.76 |     –      |
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+use crate::Align;
+
+#[test]
+fn markdown_escapes_markup_and_keeps_tables_whole() {
+    let text = markdown(&report(), &results());
+    let (prose, _) = text.split_once("Configuration:").unwrap();
+    assert!(!prose.contains("<script"), "{text}");
+    assert!(text.contains("\\*a\\* \\[b\\](c) `d<e>|f`"), "{text}");
+    assert!(text.contains("\n\\# not a heading\n"));
+    assert!(text.contains("![") && text.contains("](figures/fig.svg)"));
+    assert!(text.contains("line break"));
+    // Whatever the cells hold, every line of a table has the same number of unescaped pipes.
+    for block in text.split("\n\n").filter(|block| block.starts_with('|')) {
+        let pipes: Vec<_> = block.lines().map(|l| l.replace("\\|", "").matches('|').count()).collect();
+        assert!(pipes.iter().all(|n| *n == pipes[0]), "{block}");
+    }
+    assert!(!text.contains("\n```"), "the configuration cannot close its block");
+}
+
+#[test]
+fn empty_documents_are_documents() {
+    let empty = Section::new("").table(Table::default()).figure(Figure::new("x", "", Curves::default()));
+    let best = Table::new("", vec![Column::text("")]).best_in_row(Best::Lowest);
+    let report = Report::new("", "").section(empty.table(best));
+    let results = Results::new("", serde_json::Value::Null);
+    assert!(html(&report, &results).unwrap().contains("no data"));
+    assert!(markdown(&report, &results).contains("no data"));
+}
+
+#[test]
+fn text_is_split_into_paragraphs_and_code() {
+    assert_eq!(paragraphs(" a\nb\n\n\n c \n"), ["a b", "c"]);
+    assert!(paragraphs(" \n\n").is_empty());
+    assert_eq!(pieces("a `b` c"), [Piece::Words("a "), Piece::Code("b"), Piece::Words(" c")]);
+    assert_eq!(pieces("a `b"), [Piece::Words("a `b")]);
+    assert_eq!(pieces("``"), [Piece::Words("``")]);
+}
+
+#[test]
+fn rates_need_a_time() {
+    let table = timings(&results()).unwrap();
+    assert_eq!(table.rows[0][3], Cell::number(50.0));
+    assert_eq!(table.rows[1][3], Cell::Missing);
+}

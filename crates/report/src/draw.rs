@@ -1,0 +1,45 @@
+//! From the data of a figure to SVG: one file per kind of figure, on a shared canvas with shared axes and legends.
+//!
+//! Written by hand rather than with a plotting library: text is laid out from metrics instead of a system font, one
+//! colour per method holds across figures, dark mode works by style sheet, and the bytes depend on the data only.
+
+use crate::figure::{Figure, FigureKind};
+
+mod bars;
+mod canvas;
+mod curves;
+mod heatmaps;
+mod histograms;
+mod palette;
+mod panel;
+mod pixels;
+mod reliability;
+mod roc;
+mod scale;
+mod weights;
+
+pub(crate) use canvas::escape;
+use canvas::{Canvas, Frame, WIDTH};
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) fn svg(figure: &Figure) -> String {
+    let mut canvas = Canvas::new(&figure.id);
+    let height = match &figure.kind {
+        FigureKind::Reliability(data) => reliability::draw(&mut canvas, data),
+        FigureKind::Histograms(data) => histograms::draw(&mut canvas, data),
+        FigureKind::Roc(data) => roc::draw(&mut canvas, data),
+        FigureKind::Curves(data) => curves::draw(&mut canvas, data),
+        FigureKind::Weights(data) => weights::draw(&mut canvas, data),
+        FigureKind::Heatmaps(data) => heatmaps::draw(&mut canvas, data),
+        FigureKind::Bars(data) => bars::draw(&mut canvas, data),
+    };
+    canvas.finish(height, figure.alternative())
+}
+
+/// The whole figure where there is not even an empty panel to draw.
+fn nothing(canvas: &mut Canvas) -> f64 {
+    canvas.no_data(Frame { x: panel::MARGIN, y: panel::MARGIN, w: WIDTH - 2.0 * panel::MARGIN, h: 100.0 });
+    100.0 + 2.0 * panel::MARGIN
+}

@@ -1,0 +1,143 @@
+use super::canvas::{Canvas, Frame, WIDTH, polyline};
+use super::panel::{self, Entry, GAP, MARGIN, Mark, TITLE_HEIGHT};
+use super::scale::Scale;
+use super::{nothing, palette};
+use crate::{Axis, ScoreHistograms, ScorePanel};
+
+const BINS: usize = 32;
+const INSIDE: &str = "#7A7A7A";
+const Y_LABEL: &str = "share of images %";
+
+pub(super) fn draw(canvas: &mut Canvas, data: &ScoreHistograms) -> f64 {
+    if data.panels.is_empty() {
+        return nothing(canvas);
+    }
+    let columns = data.columns.clamp(1, 5).min(data.panels.len());
+    let colours = colours(data);
+    let mut distinct = vec![];
+    for colour in &colours {
+        if !distinct.contains(colour) {
+            distinct.push(*colour);
+        }
+    }
+    let entries = [
+        Entry { mark: Mark::Area(INSIDE), label: format!("in: {}", data.inside) },
+        Entry { mark: Mark::Stripes(distinct), label: format!("out: {}", data.outside) },
+    ];
+    let mut top = MARGIN;
+    panel::legend(canvas, MARGIN, top, WIDTH - 2.0 * MARGIN, &entries);
+    top += panel::legend_height(&entries, WIDTH - 2.0 * MARGIN) + 8.0;
+
+    let places = panel::columns(columns, 58.0, GAP, 480.0);
+    let height = (places[0].1 * 0.72).clamp(90.0, 240.0);
+    for (row, colours) in data.panels.chunks(columns).zip(colours.chunks(columns)) {
+        let frames: Vec<_> = places.iter().map(|&(x, w)| Frame { x, y: top + TITLE_HEIGHT, w, h: height }).collect();
+        draw_row(canvas, row, &frames, colours);
+        top += TITLE_HEIGHT + height + panel::axis_height("score") + 10.0;
+    }
+    top
+}
+
+/// A method's colour in every panel, others a free one per name.
+fn colours(data: &ScoreHistograms) -> Vec<&'static str> {
+    let mut names: Vec<&str> = vec![];
+    for panel in &data.panels {
+        if !names.contains(&panel.method.as_str()) {
+            names.push(&panel.method);
+        }
+    }
+    let styles = palette::styles(names.iter().copied());
+    let of = |method: &str| names.iter().position(|name| *name == method).map_or("#7A7A7A", |i| styles[i].colour);
+    data.panels.iter().map(|panel| of(&panel.method)).collect()
+}
+
+/// Shares per bin on [lo, hi]; what is not finite or outside is in no bin, but in the denominator if finite.
+fn shares(values: &[f64], (lo, hi): (f64, f64)) -> Vec<f64> {
+    let mut counts = vec![0.0; BINS];
+    let mut total = 0.0f64;
+    for &value in values.iter().filter(|v| v.is_finite()) {
+        total += 1.0;
+        let place = (value - lo) / (hi - lo) * BINS as f64;
+        if (0.0..=BINS as f64).contains(&place) {
+            counts[(place as usize).min(BINS - 1)] += 1.0;
+        }
+    }
+    counts.iter().map(|count| count / total.max(1.0)).collect()
+}
+
+fn draw_row(canvas: &mut Canvas, row: &[ScorePanel], frames: &[Frame], colours: &[&str]) {
+    let values = || row.iter().flat_map(|p| p.inside.iter().chain(&p.outside)).copied();
+    let Some(x) = Scale::fit(&Axis::default(), values(), 4) else {
+        for (panel, frame) in row.iter().zip(frames) {
+            panel::title(canvas, *frame, title(panel), "");
+            canvas.no_data(*frame);
+        }
+        return;
+    };
+    let range = x.range();
+    let histograms: Vec<_> = row.iter().map(|p| (shares(&p.inside, range), shares(&p.outside, range))).collect();
+    let largest = histograms.iter().flat_map(|(a, b)| a.iter().chain(b)).copied().fold(0.0, f64::max);
+    for (c, (panel, frame)) in row.iter().zip(frames).enumerate() {
+        let frame = *frame;
+        let empty = !panel.inside.iter().chain(&panel.outside).any(|v| v.is_finite());
+        panel::title(canvas, frame, title(panel), if empty { "" } else { &panel.note });
+        let x = x.clone().placed(frame.x, frame.right());
+        let y = Scale::square_root(largest, frame.h).placed(frame.bottom(), frame.y);
+        // Axes even where there is nothing: the first panel's belong to its whole row.
+        panel::axes(canvas, frame, &x, &y, (&panel.x_label, Y_LABEL), c == 0);
+        if empty {
+            canvas.no_data(frame);
+            continue;
+        }
+        let (inside, outside) = &histograms[c];
+        area(canvas, frame, &y, inside, &format!("fill=\"{INSIDE}\" fill-opacity=\"0.45\""));
+        let colour = colours[c];
+        area(canvas, frame, &y, outside, &format!("fill=\"{colour}\" fill-opacity=\"0.28\""));
+        outline(canvas, frame, &y, inside, INSIDE);
+        outline(canvas, frame, &y, outside, colour);
+    }
+}
+
+fn title(panel: &ScorePanel) -> &str {
+    if panel.title.is_empty() { &panel.method } else { &panel.title }
+}
+
+/// The steps of a histogram from the left end of the axis to the right.
+fn steps(frame: Frame, y: &Scale, shares: &[f64]) -> Vec<(f64, f64)> {
+    let width = frame.w / BINS as f64;
+    let mut points = vec![(frame.x, frame.bottom())];
+    for (b, share) in shares.iter().enumerate() {
+        let at = y.at(*share).unwrap_or(frame.bottom());
+        points.extend([(frame.x + b as f64 * width, at), (frame.x + (b + 1) as f64 * width, at)]);
+    }
+    points.push((frame.right(), frame.bottom()));
+    points
+}
+
+fn area(canvas: &mut Canvas, frame: Frame, y: &Scale, shares: &[f64], attributes: &str) {
+    if shares.iter().any(|share| *share > 0.0) {
+        canvas.path(&polyline(&steps(frame, y, shares)), attributes);
+    }
+}
+
+fn outline(canvas: &mut Canvas, frame: Frame, y: &Scale, shares: &[f64], colour: &str) {
+    // Only where there is something: a coloured line along zero would hide the axis.
+    let steps = steps(frame, y, shares);
+    let mut piece: Vec<(f64, f64)> = vec![];
+    let mut data = String::new();
+    for (b, share) in shares.iter().enumerate() {
+        let (left, right) = (steps[1 + 2 * b], steps[2 + 2 * b]);
+        if *share > 0.0 {
+            if piece.is_empty() {
+                piece.push((left.0, frame.bottom()));
+            }
+            piece.extend([left, right]);
+        }
+        let ends = *share <= 0.0 || b + 1 == shares.len();
+        if ends && let Some(&(x, _)) = piece.last() {
+            piece.push((x, frame.bottom()));
+            data += &polyline(&std::mem::take(&mut piece));
+        }
+    }
+    canvas.path(&data, &format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" stroke-linejoin=\"round\""));
+}

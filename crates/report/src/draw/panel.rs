@@ -1,0 +1,173 @@
+//! Axes, titles, legends and grids of panels: everything around the data.
+
+use super::canvas::{AXIS, Anchor, Canvas, Frame, GRID, TextStyle, WIDTH, fit_text, text_width};
+use super::palette::Style;
+use super::scale::Scale;
+
+pub(crate) const TICK: TextStyle = TextStyle::new(11.0, Anchor::Middle).muted();
+pub(crate) const LABEL: TextStyle = TextStyle::new(12.0, Anchor::Middle);
+pub(crate) const TITLE: TextStyle = TextStyle::new(13.0, Anchor::Start).bold();
+pub(crate) const NOTE: TextStyle = TextStyle::new(11.0, Anchor::End).muted();
+
+/// Outer margin of every figure, and the gap between the panels of a grid.
+pub(crate) const MARGIN: f64 = 8.0;
+pub(crate) const GAP: f64 = 22.0;
+
+/// Room right of the last panel, into which half of its last tick label reaches.
+pub(crate) const RIGHT: f64 = 8.0;
+
+/// Height of a panel's title line.
+pub(crate) const TITLE_HEIGHT: f64 = 24.0;
+
+/// Height below a panel for tick labels, with and without the axis label.
+pub(crate) const fn axis_height(label: &str) -> f64 {
+    if label.is_empty() { 22.0 } else { 42.0 }
+}
+
+/// Width left of a panel for tick labels, with and without the axis label.
+pub(crate) fn axis_width(scale: &Scale, label: &str) -> f64 {
+    let ticks = scale.ticks.iter().map(|tick| text_width(&tick.label, TICK.size)).fold(0.0, f64::max);
+    ticks + if label.is_empty() { 10.0 } else { 30.0 }
+}
+
+/// Title on the left, a short note on the right, above a frame.
+pub(crate) fn title(canvas: &mut Canvas, frame: Frame, title: &str, note: &str) {
+    let room = frame.w - if note.is_empty() { 0.0 } else { text_width(note, NOTE.size) + 8.0 };
+    canvas.text((frame.x, frame.y - 9.0), &fit_text(title, TITLE.size * 1.04, room), TITLE);
+    canvas.text((frame.right(), frame.y - 9.0), &fit_text(note, NOTE.size, frame.w), NOTE);
+}
+
+/// Horizontal grid, both axes, tick labels and axis labels. An empty `y_label` with `y_ticks` off leaves only the grid.
+pub(crate) fn axes(canvas: &mut Canvas, frame: Frame, x: &Scale, y: &Scale, labels: (&str, &str), y_ticks: bool) {
+    for tick in &y.ticks {
+        let Some(at) = y.at(tick.value) else { continue };
+        canvas.line((frame.x, at), (frame.right(), at), "grid", GRID, 1.0);
+        if y_ticks {
+            let style = TextStyle { anchor: Anchor::End, ..TICK };
+            canvas.text((frame.x - 6.0, at + 4.0), &tick.label, style);
+        }
+    }
+    let mut free_from = f64::NEG_INFINITY;
+    for tick in &x.ticks {
+        let Some(at) = x.at(tick.value) else { continue };
+        canvas.line((at, frame.bottom()), (at, frame.bottom() + 4.0), "axis", AXIS, 1.0);
+        // Labels that would touch the one before are left out; their tick stays.
+        let half = text_width(&tick.label, TICK.size) / 2.0;
+        if at - half >= free_from {
+            canvas.text((at.min(WIDTH - half), frame.bottom() + 16.0), &tick.label, TICK);
+            free_from = at + half + 3.0;
+        }
+    }
+    canvas.line((frame.x, frame.bottom()), (frame.right(), frame.bottom()), "axis", AXIS, 1.0);
+    let below = (frame.x + frame.w / 2.0, frame.bottom() + 34.0);
+    canvas.text(below, &fit_text(labels.0, LABEL.size, frame.w + 2.0 * RIGHT), LABEL);
+    if y_ticks {
+        let left = frame.x - axis_width(y, labels.1) + 13.0;
+        let text = fit_text(labels.1, LABEL.size, frame.h + 30.0);
+        canvas.turned_text((left, frame.y + frame.h / 2.0), -90.0, &text, LABEL);
+    }
+}
+
+/// Left ends and widths of equal columns after `left` pixels for the first one's axis; never wider than `widest`, and then
+/// centred as a block.
+pub(crate) fn columns(columns: usize, left: f64, gap: f64, widest: f64) -> Vec<(f64, f64)> {
+    let gaps = gap * (columns - 1) as f64;
+    let room = WIDTH - 2.0 * MARGIN - RIGHT - left - gaps;
+    let width = (room / columns as f64).min(widest);
+    let start = MARGIN + left + (room - width * columns as f64) / 2.0;
+    (0..columns).map(|c| (start + c as f64 * (width + gap), width)).collect()
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Mark {
+    Line(Style),
+    Dot(Style),
+    Area(&'static str),
+    /// Stripes of several colours: "each panel's own".
+    Stripes(Vec<&'static str>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) mark: Mark,
+    pub(crate) label: String,
+}
+
+const MARK_WIDTH: f64 = 24.0;
+const LEGEND_SIZE: f64 = 12.0;
+pub(crate) const LEGEND_LINE: f64 = 19.0;
+
+impl Entry {
+    pub(crate) fn line(style: Style, label: &str) -> Self {
+        Self { mark: Mark::Line(style), label: label.into() }
+    }
+
+    fn width(&self) -> f64 {
+        MARK_WIDTH + 7.0 + text_width(&self.label, LEGEND_SIZE)
+    }
+
+    /// Draws mark and label on the line whose middle is at `y`.
+    pub(crate) fn draw(&self, canvas: &mut Canvas, x: f64, y: f64, room: f64) {
+        let swatch = Frame { x, y: y - 5.5, w: MARK_WIDTH, h: 11.0 };
+        match &self.mark {
+            Mark::Line(style) => {
+                canvas.path(&super::canvas::polyline(&[(x, y), (x + MARK_WIDTH, y)]), &line_attributes(*style, 2.25))
+            }
+            Mark::Dot(style) => {
+                canvas.circle((x + MARK_WIDTH / 2.0, y), 4.5, &format!("fill=\"{}\"", style.colour));
+            }
+            Mark::Area(colour) => {
+                let fill = format!("fill=\"{colour}\" fill-opacity=\"0.4\" stroke=\"{colour}\" rx=\"1.5\"");
+                canvas.rect(swatch, &fill);
+            }
+            Mark::Stripes(colours) => {
+                let width = MARK_WIDTH / colours.len().max(1) as f64;
+                for (i, colour) in colours.iter().enumerate() {
+                    let stripe = Frame { x: x + i as f64 * width, w: width, ..swatch };
+                    canvas.rect(stripe, &format!("fill=\"{colour}\" fill-opacity=\"0.75\""));
+                }
+            }
+        }
+        let label = fit_text(&self.label, LEGEND_SIZE, room - MARK_WIDTH - 7.0);
+        canvas.text((x + MARK_WIDTH + 7.0, y + 4.0), &label, TextStyle::new(LEGEND_SIZE, Anchor::Start));
+    }
+}
+
+pub(crate) fn line_attributes(style: Style, width: f64) -> String {
+    let dash = if style.dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{}\"", style.dash) };
+    format!("fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{dash}", style.colour)
+}
+
+fn legend_rows(entries: &[Entry], width: f64) -> Vec<Vec<&Entry>> {
+    let mut rows: Vec<Vec<&Entry>> = vec![];
+    let mut used = f64::INFINITY;
+    for entry in entries {
+        let needed = entry.width() + 20.0;
+        match rows.last_mut() {
+            Some(row) if used + needed <= width + 20.0 => {
+                row.push(entry);
+                used += needed;
+            }
+            _ => {
+                rows.push(vec![entry]);
+                used = needed;
+            }
+        }
+    }
+    rows
+}
+
+pub(crate) fn legend_height(entries: &[Entry], width: f64) -> f64 {
+    legend_rows(entries, width).len() as f64 * LEGEND_LINE
+}
+
+/// Entries side by side, wrapped at `width`, with its top at `y`.
+pub(crate) fn legend(canvas: &mut Canvas, x: f64, y: f64, width: f64, entries: &[Entry]) {
+    for (r, row) in legend_rows(entries, width).iter().enumerate() {
+        let mut left = x;
+        for entry in row {
+            entry.draw(canvas, left, y + (r as f64 + 0.5) * LEGEND_LINE, width);
+            left += entry.width() + 20.0;
+        }
+    }
+}
