@@ -1,0 +1,128 @@
+//! What can be wrong with a file that somebody else wrote.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a dataset could not be read; every variant names the file and the facts.
+///
+/// Offsets and lengths of compressed files count *decompressed* bytes. A file inside an archive is shown as `archive.zip/inner/name`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// A file of a dataset is in none of the places where it may lie.
+    #[error(
+        "{dataset}: {file} is missing; looked for{}\n  get it with: {command}",
+        tried.iter().map(|path| format!("\n    {}", path.display())).collect::<String>()
+    )]
+    Missing {
+        /// The dataset, by the name that `fetch-data` knows.
+        dataset: &'static str,
+        /// The file.
+        file: String,
+        /// All the paths that were tried, in order.
+        tried: Vec<PathBuf>,
+        /// The command that fetches it.
+        command: String,
+    },
+    /// The first bytes are not those of the expected format.
+    #[error("{}: at byte 0: expected {expected}, found {found:02x?}", path.display())]
+    Magic {
+        /// The file.
+        path: PathBuf,
+        /// The format and its first bytes.
+        expected: String,
+        /// The first bytes of the file (at most 8).
+        found: Vec<u8>,
+    },
+    /// The content ends before its own header says.
+    #[error("{}: truncated: expected {expected} bytes, found {found}", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes needed.
+        expected: u64,
+        /// Bytes there.
+        found: u64,
+    },
+    /// The content goes on after its own header says that it ends.
+    #[error("{}: oversized: expected the content to end at byte {expected}, found more", path.display())]
+    Oversized {
+        /// The file.
+        path: PathBuf,
+        /// Where it should end.
+        expected: u64,
+    },
+    /// A size is beyond what is read into memory.
+    #[error("{}: {what} is {found}, more than the limit of {limit}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Which size.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// The size that was found, or announced.
+        found: u64,
+    },
+    /// A label is not a class.
+    #[error("{}: at byte {offset}: label {label} is out of range, expected 0 to {}", path.display(), classes.saturating_sub(1))]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        offset: u64,
+        /// The label.
+        label: u32,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// A compressed stream, archive, or picture that its decoder refuses.
+    #[error("{}: at byte {offset}: {cause}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Bytes decoded before the fault.
+        offset: u64,
+        /// What the decoder said.
+        cause: String,
+    },
+    /// A well-formed file that is not the one wanted: wrong shape, count, or type.
+    #[error("{}: {what}: expected {expected}, found {found}", path.display())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Which property.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), cause }
+    }
+
+    pub(crate) fn corrupt(path: &Path, offset: u64, cause: impl std::fmt::Display) -> Self {
+        Self::Corrupt { path: path.to_owned(), offset, cause: cause.to_string() }
+    }
+
+    pub(crate) fn mismatch(
+        path: &Path,
+        what: &'static str,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::Mismatch { path: path.to_owned(), what, expected: expected.to_string(), found: found.to_string() }
+    }
+}

@@ -1,0 +1,111 @@
+use super::*;
+use crate::testing::{damaged, gzip, idx_file, npy_file, on_disk};
+use proptest::prelude::*;
+
+fn read(name: &str, content: &[u8], height: usize, width: usize) -> Result<Images, Error> {
+    let (_dir, path) = on_disk(name, content);
+    user_images(path, height, width)
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn dictionary(descriptor: &str, fortran: &str, shape: &str) -> String {
+    format!("{{'descr': '{descriptor}', 'fortran_order': {fortran}, 'shape': {shape}, }}   \n")
+}
+
+#[test]
+fn idx_is_mapped_resized_and_named_after_the_file() {
+    let file = idx_file(&[1, 4, 4], &[0, 0, 255, 255, 0, 0, 255, 255, 51, 51, 0, 0, 51, 51, 0, 0]);
+    for (name, file) in [("letters.idx", file.clone()), ("letters.gz", gzip(&file))] {
+        let images = read(name, &file, 2, 2).unwrap();
+        assert_eq!((images.name.as_str(), images.height, images.width), ("letters", 2, 2));
+        let expected = [-1.0, 1.0, -0.6, -1.0];
+        assert!(images.pixels.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{images:?}");
+    }
+    assert_eq!(read("same", &file, 4, 4).unwrap().pixels[[0, 2]], 1.0);
+}
+
+#[test]
+fn npy_floats_are_taken_as_they_are() {
+    let values = [-1.0, 0.25, 20.0, 0.0, 1.0, -0.5];
+    for shape in ["(1, 6)", "(1, 2, 3)", "(1,2,3,)"] {
+        let images = read("x.npy", &npy_file(&dictionary("<f4", "False", shape), &floats(&values)), 2, 3).unwrap();
+        assert_eq!(images.pixels.into_raw_vec_and_offset().0, values);
+    }
+}
+
+#[test]
+fn npy_bytes_are_mapped_and_resized() {
+    let file = npy_file(&dictionary("|u1", "False", "(2, 2, 2)"), &[0, 0, 255, 255, 255, 255, 255, 255]);
+    let images = read("x.npy", &file, 1, 1).unwrap();
+    assert_eq!(images.pixels.into_raw_vec_and_offset().0, [0.0, 1.0]);
+}
+
+#[test]
+fn fortran_order_and_version_2_are_understood() {
+    // As np.asfortranarray([[[0, 1], [2, 3]], [[4, 5], [6, 7]]]) is stored: the first dimension varies fastest.
+    let values = [0.0, 4.0, 2.0, 6.0, 1.0, 5.0, 3.0, 7.0];
+    let dictionary = dictionary("<f4", "True", "(2, 2, 2)");
+    let mut file = b"\x93NUMPY\x02\x00".to_vec();
+    file.extend((dictionary.len() as u32).to_le_bytes());
+    file.extend(dictionary.as_bytes());
+    file.extend(floats(&values));
+    let images = read("x.npy", &file, 2, 2).unwrap();
+    assert_eq!(images.pixels.into_raw_vec_and_offset().0, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+}
+
+#[test]
+fn errors_say_what_was_expected() {
+    let message = |content: &[u8]| read("x.npy", content, 2, 3).unwrap_err().to_string();
+    let npy = |descriptor, shape, bytes: usize| npy_file(&dictionary(descriptor, "False", shape), &vec![0; bytes]);
+    assert!(message(&npy("<f4", "(4, 5)", 80)).ends_with("shape: expected n×h×w, or n×6 for 2×3 pixels, found [4, 5]"));
+    assert!(message(&npy("<f4", "(6,)", 24)).ends_with("found [6]"));
+    assert!(message(&npy("<f4", "()", 4)).ends_with("found []"));
+    assert!(message(&npy("<f8", "(1, 6)", 48)).ends_with("(bytes or little-endian float32), found <f8"));
+    assert!(message(&npy("<f4", "(0, 6)", 0)).ends_with("all at least 1, found [0, 6]"));
+    assert!(message(&npy("<f4", "(1, 6)", 23)).contains("truncated: expected"));
+    assert!(message(&npy("<f4", "(1, 6)", 25)).contains("oversized"));
+    assert!(message(&npy("<f4", "(1, -6)", 24)).contains(".npy header: expected {'descr'"));
+    assert!(message(&npy_file("[((((", &[])).contains(".npy header"));
+    assert!(message(b"\x93NUMPY\x09\x00xx").ends_with("version of the .npy format: expected 1, 2 or 3, found 9"));
+    assert!(message(b"GIF89a...").contains("or that of a NumPy array"));
+    let mut values = [0.0; 6];
+    values[4] = f32::NAN;
+    let nan = npy_file(&dictionary("<f4", "False", "(1, 6)"), &floats(&values));
+    assert!(message(&nan).ends_with(&format!("at byte {}: expected a finite number, found NaN", nan.len() - 8)));
+}
+
+#[test]
+fn claims_are_checked_before_allocating() {
+    for shape in ["(4000000000, 6)", "(18446744073709551615, 6)", "(99999999999999999999999, 6)"] {
+        assert!(read("x.npy", &npy_file(&dictionary("<f4", "False", shape), &[0; 24]), 2, 3).is_err());
+    }
+    let mut file = b"\x93NUMPY\x02\x00".to_vec();
+    file.extend(u32::MAX.to_le_bytes());
+    assert!(matches!(read("x.npy", &file, 2, 3), Err(Error::TooLarge { what: "the .npy header", .. })));
+}
+
+#[test]
+fn no_damage_panics() {
+    let file = npy_file(&dictionary("<f4", "False", "(2, 6)"), &floats(&[0.5; 12]));
+    let mut refused = 0;
+    for damaged in damaged(&file) {
+        refused += usize::from(npy(Path::new("x"), &damaged, 2, 3).is_err());
+    }
+    assert!(refused > file.len(), "{refused}");
+}
+
+proptest! {
+    #[test]
+    fn random_headers_never_panic(text in "[ '{}(),:0-9a-zA-Z<|_]{0,120}", data in prop::collection::vec(any::<u8>(), 0..50)) {
+        let _ = npy(Path::new("x"), &npy_file(&text, &data), 2, 3);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        bytes.splice(0..0, *b"\x93NUMPY\x01\x00");
+        prop_assert!(npy(Path::new("x"), &bytes, 2, 3).is_err());
+    }
+}
