@@ -1,0 +1,112 @@
+//! Hidden activations.
+
+use apd_tensor::{Scalar, Tensor};
+use pulp::{Arch, NullaryFnOnce};
+use serde::{Deserialize, Serialize};
+
+/// The function after each hidden layer, elementwise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(0, z); its derivative at 0 is taken as 0.
+    Relu,
+    /// z for z > 0, slope·z otherwise; slope in [0, 1], its derivative at 0 is taken as the slope.
+    LeakyRelu(f32),
+    /// tanh z.
+    Tanh,
+}
+
+impl Activation {
+    /// The differentiable form.
+    pub fn forward<T: Scalar>(self, z: &Tensor<T>) -> Tensor<T> {
+        match self {
+            Self::Relu => z.relu(),
+            Self::LeakyRelu(slope) => z.leaky_relu(T::from_f64(f64::from(slope))),
+            Self::Tanh => z.tanh(),
+        }
+    }
+
+    /// rows ← activation(rows + bias), where each row has the length of `bias` and begins `stride` after the one before.
+    ///
+    /// **Panics** if `bias` is longer than `stride`.
+    #[track_caller]
+    pub(crate) fn apply<T: Scalar>(self, rows: &mut [T], stride: usize, bias: &[T]) {
+        assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
+        match self {
+            Self::Relu => {
+                dispatch(BiasMap { rows, stride, bias, map: |z: T| if z > T::zero() { z } else { T::zero() } })
+            }
+            Self::LeakyRelu(slope) => {
+                let slope = T::from_f64(f64::from(slope));
+                dispatch(BiasMap { rows, stride, bias, map: |z: T| if z > T::zero() { z } else { slope * z } });
+            }
+            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: |z: T| z.tanh() }),
+        }
+    }
+
+    /// delta ← delta ∘ activation′, from the activation's output (all three derivatives are functions of it).
+    pub(crate) fn backward<T: Scalar>(self, output: &[T], delta: &mut [T]) {
+        match self {
+            Self::Relu => {
+                dispatch(Zip { output, delta, map: |a: T, d: T| if a > T::zero() { d } else { T::zero() } });
+            }
+            Self::LeakyRelu(slope) => {
+                let slope = T::from_f64(f64::from(slope));
+                dispatch(Zip { output, delta, map: |a: T, d: T| if a > T::zero() { d } else { slope * d } });
+            }
+            Self::Tanh => dispatch(Zip { output, delta, map: |a: T, d: T| d * (T::one() - a * a) }),
+        }
+    }
+}
+
+/// rows ← rows + bias: the last layer.
+pub(crate) fn add_bias<T: Scalar>(rows: &mut [T], stride: usize, bias: &[T]) {
+    assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
+    dispatch(BiasMap { rows, stride, bias, map: |z: T| z });
+}
+
+fn dispatch(kernel: impl NullaryFnOnce<Output = ()>) {
+    Arch::new().dispatch(kernel);
+}
+
+struct BiasMap<'a, T, F> {
+    rows: &'a mut [T],
+    stride: usize,
+    bias: &'a [T],
+    map: F,
+}
+
+impl<T: Scalar, F: Fn(T) -> T> NullaryFnOnce for BiasMap<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { rows, stride, bias, map } = self;
+        if bias.is_empty() {
+            return;
+        }
+        for row in rows.chunks_mut(stride) {
+            // The last row may lack the padding up to the stride.
+            for (z, &b) in row[..bias.len()].iter_mut().zip(bias) {
+                *z = map(*z + b);
+            }
+        }
+    }
+}
+
+struct Zip<'a, T, F> {
+    output: &'a [T],
+    delta: &'a mut [T],
+    map: F,
+}
+
+impl<T: Scalar, F: Fn(T, T) -> T> NullaryFnOnce for Zip<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (d, &a) in self.delta.iter_mut().zip(self.output) {
+            *d = (self.map)(a, *d);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The network's values alone, without a record.
+
+use apd_seed::Stream;
+use apd_tensor::{Scalar, kernel};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder};
+use rayon::prelude::*;
+
+use crate::activation::add_bias;
+use crate::dropout::Dropout;
+use crate::{Mlp, Network};
+
+/// Rows of one block: its activations stay in the second-level cache, its products still run at full rate.
+const BLOCK: usize = 256;
+
+/// Buffers of [`Mlp::finish`], kept between calls so that only the first one allocates.
+#[derive(Clone, Debug)]
+pub struct Scratch<T: Scalar = f32> {
+    input: Vec<T>,
+    output: Vec<T>,
+    mask: Vec<T>,
+}
+
+impl<T: Scalar> Scratch<T> {
+    /// Empty buffers.
+    pub fn new() -> Self {
+        Self { input: Vec::new(), output: Vec::new(), mask: Vec::new() }
+    }
+}
+
+impl<T: Scalar> Default for Scratch<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Network {
+    /// The logits of x, without dropout and without a record.
+    ///
+    /// Blocks of rows are evaluated in parallel; the result does not depend on the number of threads.
+    ///
+    /// **Shapes**: θ: d, x: N × inputs ↦ N × outputs.
+    ///
+    /// **Panics** if the shapes do not fit.
+    #[track_caller]
+    pub fn evaluate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
+        assert_eq!(theta.len(), self.dim(), "elements of θ");
+        assert_eq!(x.ncols(), self.inputs(), "elements of an input row");
+        let Self::Mlp(mlp) = self;
+        let (hidden, outputs) = (mlp.widths[1], self.outputs());
+        let mut logits = Array2::zeros((x.nrows(), outputs));
+        let out = logits.as_slice_mut().expect("a new array is in row-major order");
+        out.par_chunks_mut(BLOCK * outputs).enumerate().for_each_init(
+            || (Vec::new(), Scratch::new()),
+            |(first, scratch), (block, logits)| {
+                let rows = logits.len() / outputs;
+                let x = x.slice_axis(Axis(0), (block * BLOCK..block * BLOCK + rows).into());
+                first.resize(rows * hidden, T::zero());
+                mlp.first(theta, x, matrix_mut(first, rows, hidden));
+                mlp.finish(theta, first, hidden, None, logits, scratch);
+            },
+        );
+        logits
+    }
+}
+
+impl Mlp {
+    /// out ← x·W₁ᵀ, the first layer's product without its bias, on the calling thread.
+    ///
+    /// **Shapes**: θ: d, x: N × inputs, out: N × widths\[1\].
+    ///
+    /// **Panics** if the shapes do not fit.
+    #[track_caller]
+    pub fn first<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>, out: ArrayViewMut2<'_, T>) {
+        let (inputs, outputs) = (self.widths[0], self.widths[1]);
+        let weight = matrix(&theta[..outputs * inputs], outputs, inputs);
+        kernel::gemm_serial(T::one(), x, weight.t(), T::zero(), out);
+    }
+
+    /// The logits from the first layer's product x·W₁ᵀ (without bias), on the calling thread.
+    ///
+    /// Split off from that product so that the products of several networks can be made as one: row r of this network's
+    /// is `first[r·stride..][..widths[1]]`. It is overwritten.
+    ///
+    /// `dropout`: `None` leaves it out; a stream applies the network's, taking [`dropout_words`](Self::dropout_words) per row,
+    /// so that a block of rows can be evaluated on its own by seeking to its first row's words.
+    ///
+    /// **Shapes**: θ: d, logits: N × outputs, row-major; it decides N.
+    ///
+    /// **Panics** if the lengths do not fit.
+    #[track_caller]
+    pub fn finish<T: Scalar>(
+        &self,
+        theta: &[T],
+        first: &mut [T],
+        stride: usize,
+        dropout: Option<&mut Stream>,
+        logits: &mut [T],
+        scratch: &mut Scratch<T>,
+    ) {
+        let outputs = self.widths[self.widths.len() - 1];
+        let (rows, layers) = (logits.len() / outputs, self.widths.len() - 1);
+        assert!(logits.len() == rows * outputs, "{} logits are not whole rows of {outputs}", logits.len());
+        if rows == 0 {
+            return;
+        }
+        let needed = (rows - 1) * stride + self.widths[1];
+        assert!(
+            stride >= self.widths[1] && first.len() >= needed,
+            "the first product needs {needed} elements, stride {stride}"
+        );
+        let first = &mut first[..needed];
+        let mut dropout = Dropout::new(self, dropout);
+        let mut offset = 0;
+        for (l, pair) in self.widths.windows(2).enumerate() {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let (weight, rest) = theta[offset..].split_at(outputs * inputs);
+            let bias = &rest[..outputs];
+            offset += weight.len() + bias.len();
+
+            let last = l + 1 == layers;
+            // After the second layer, the input is the output before it.
+            std::mem::swap(&mut scratch.input, &mut scratch.output);
+            let (hidden, stride) = match (l, last) {
+                (0, false) => (&mut *first, stride),
+                (0, true) => {
+                    for (logits, first) in logits.chunks_exact_mut(outputs).zip(first.chunks(stride)) {
+                        logits.copy_from_slice(&first[..outputs]);
+                    }
+                    (&mut *logits, outputs)
+                }
+                (_, last) => {
+                    let input = if l == 1 {
+                        ArrayView2::from_shape((rows, inputs).strides((stride, 1)), first).expect("checked above")
+                    } else {
+                        matrix(&scratch.input, rows, inputs)
+                    };
+                    let output = if last {
+                        &mut *logits
+                    } else {
+                        scratch.output.resize(rows * outputs, T::zero());
+                        &mut scratch.output
+                    };
+                    let weight = matrix(weight, outputs, inputs);
+                    kernel::gemm_serial(T::one(), input, weight.t(), T::zero(), matrix_mut(output, rows, outputs));
+                    (output, outputs)
+                }
+            };
+            if last {
+                add_bias(hidden, stride, bias);
+                continue;
+            }
+            self.activation.apply(hidden, stride, bias);
+            if let Some(dropout) = &mut dropout {
+                scratch.mask.resize(rows * outputs, T::zero());
+                dropout.fill(l, &mut scratch.mask);
+                for (row, mask) in hidden.chunks_mut(stride).zip(scratch.mask.chunks_exact(outputs)) {
+                    row.iter_mut().zip(mask).for_each(|(a, &m)| *a *= m);
+                }
+            }
+        }
+        if let Some(dropout) = dropout {
+            dropout.finish(rows);
+        }
+    }
+
+    /// Words that dropout takes from its stream per row: one for each hidden unit.
+    pub fn dropout_words(&self) -> u64 {
+        self.hidden().iter().map(|&width| width as u64).sum()
+    }
+}
+
+/// A slice as a row-major matrix.
+pub(crate) fn matrix<T>(data: &[T], rows: usize, cols: usize) -> ArrayView2<'_, T> {
+    ArrayView2::from_shape((rows, cols), &data[..rows * cols]).expect("the slice has this length")
+}
+
+/// A slice as a row-major matrix.
+pub(crate) fn matrix_mut<T>(data: &mut [T], rows: usize, cols: usize) -> ArrayViewMut2<'_, T> {
+    ArrayViewMut2::from_shape((rows, cols), &mut data[..rows * cols]).expect("the slice has this length")
+}
+
+#[cfg(test)]
+mod tests;
