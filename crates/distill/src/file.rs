@@ -1,0 +1,201 @@
+//! Generators as `safetensors` bytes.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use apd_nn::Layout;
+use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Widths, total};
+use crate::standardize::Affine;
+use crate::{FileError, Generator, Standardization};
+
+/// A generator read from a file, and what was stored with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GeneratorFile {
+    /// The generator.
+    pub generator: Generator,
+    /// Which coordinate of a point is which parameter of a network.
+    pub layout: Layout,
+    /// Whatever its maker wrote.
+    pub metadata: BTreeMap<String, String>,
+}
+
+const FORMAT: &str = "apd-generator-1";
+
+/// The widths of a stored generator, as JSON under the key `generator`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    dim: usize,
+    latent: usize,
+    hidden: usize,
+    standardization: Standardization,
+}
+
+impl Generator {
+    /// The bytes of a `safetensors` file: f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in)
+    /// and, where the points were standardised, `mean` and `scale` (point = output · scale + mean); in the header's metadata
+    /// `format`, and as JSON `generator` (widths), `layout`, and `metadata`.
+    ///
+    /// **Errors**: a layout of another length than [`dim`](Self::dim).
+    pub fn to_safetensors(&self, layout: &Layout, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, FileError> {
+        let Widths { dim, latent, hidden } = self.widths;
+        check_layout(layout, dim)?;
+        let description = Description { dim, latent, hidden, standardization: self.standardization };
+        let header = HashMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("generator".to_owned(), to_json("generator", &description)?),
+            ("layout".to_owned(), to_json("layout", layout)?),
+            ("metadata".to_owned(), to_json("metadata", metadata)?),
+        ]);
+        let mut trunk = &self.trunk[..];
+        let mut take = |len: usize| {
+            let (part, rest) = trunk.split_at(len);
+            trunk = rest;
+            part
+        };
+        let tensors = tensors(&description).into_iter().map(|(name, shape)| {
+            let values = match &name[..] {
+                "output.weight" => &self.weight,
+                "output.bias" => &self.bias,
+                "mean" => &self.affine.mean[..],
+                "scale" => &self.affine.scale[..],
+                _ => take(shape.iter().product()),
+            };
+            (name, Numbers { shape, values })
+        });
+        Ok(serialize(tensors, Some(header))?)
+    }
+
+    /// What [`to_safetensors`](Self::to_safetensors) wrote.
+    ///
+    /// **Errors**: anything that is missing, of another type or shape than the metadata say, or not finite. Never panics,
+    /// whatever the bytes are.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<GeneratorFile, FileError> {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let file = SafeTensors::deserialize(bytes)?;
+        let none = HashMap::new();
+        let header = header.metadata().as_ref().unwrap_or(&none);
+        let entry = |key: &'static str| {
+            header.get(key).ok_or_else(|| FileError::Metadata { key, problem: "is missing".to_owned() })
+        };
+        if entry("format")? != FORMAT {
+            let problem = format!("is `{}`, expected `{FORMAT}`", entry("format")?);
+            return Err(FileError::Metadata { key: "format", problem });
+        }
+        let description: Description = from_json("generator", entry("generator")?)?;
+        let layout: Layout = from_json("layout", entry("layout")?)?;
+        let metadata: BTreeMap<String, String> = from_json("metadata", entry("metadata")?)?;
+        let Description { dim, latent, hidden, standardization } = description;
+        if [dim, latent, hidden].contains(&0) {
+            let problem = format!("has an empty layer: dim {dim}, latent {latent}, hidden {hidden}");
+            return Err(FileError::Metadata { key: "generator", problem });
+        }
+        check_layout(&layout, dim)?;
+
+        let mut values = Vec::new();
+        let expected = tensors(&description);
+        if let Some(name) = file.names().into_iter().find(|name| !expected.iter().any(|(known, _)| known == name)) {
+            let (expected, found) = ("no such tensor".to_owned(), "it".to_owned());
+            return Err(FileError::Tensor { name: name.to_owned(), expected, found });
+        }
+        for (name, shape) in &expected {
+            values.push(read(&file, name, shape)?);
+        }
+        // In the order of `tensors`: six of the trunk, two of the output layer, mean, scale.
+        let mut values = values.into_iter();
+        let trunk: Vec<f32> = values.by_ref().take(6).flatten().collect();
+        let mut next = || values.next().unwrap_or_default();
+        let (weight, bias) = (next(), next());
+        let affine = Affine { mean: Cow::Owned(next()), scale: Cow::Owned(next()) };
+        let widths = Widths { dim, latent, hidden };
+        debug_assert_eq!(trunk.len(), total(&widths.trunk()));
+        let generator = Self { widths, standardization, affine, trunk, weight, bias };
+        Ok(GeneratorFile { generator, layout, metadata })
+    }
+}
+
+/// A tensor whose bytes are made when they are written: there is no second copy of a large generator.
+struct Numbers<'a> {
+    shape: Vec<usize>,
+    values: &'a [f32],
+}
+
+impl View for Numbers<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.values)
+    }
+}
+
+/// Names and shapes of all tensors, parameters in the order in which a generator keeps them.
+fn tensors(description: &Description) -> Vec<(String, Vec<usize>)> {
+    let Description { dim, latent, hidden, standardization } = *description;
+    let trunk = Widths { dim, latent, hidden }.trunk();
+    let name = |i: usize| format!("trunk.{}.{}", i / 2, ["weight", "bias"][i % 2]);
+    let mut tensors: Vec<_> = trunk.into_iter().enumerate().map(|(i, shape)| (name(i), shape)).collect();
+    tensors.push(("output.weight".to_owned(), vec![dim, hidden]));
+    tensors.push(("output.bias".to_owned(), vec![dim]));
+    if standardization != Standardization::None {
+        tensors.push(("mean".to_owned(), vec![dim]));
+    }
+    if standardization == Standardization::Standardize {
+        tensors.push(("scale".to_owned(), vec![dim]));
+    }
+    tensors
+}
+
+fn read(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
+    let wrong = |expected: String, found: String| FileError::Tensor { name: name.to_owned(), expected, found };
+    let tensor = file.tensor(name).map_err(|_| wrong(format!("F32 {shape:?}"), "nothing".to_owned()))?;
+    // The container has checked that the bytes are as many as its shape says, so equal shapes bound what is allocated.
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        return Err(wrong(format!("F32 {shape:?}"), format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
+    }
+    let values: Vec<f32> =
+        tensor.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
+    if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+        return Err(wrong("finite numbers".to_owned(), format!("{} at {i}", values[i])));
+    }
+    Ok(values)
+}
+
+/// The parameters of a layout lie one after the other and fill a point; without any sum that could overflow.
+fn check_layout(layout: &Layout, dim: usize) -> Result<(), FileError> {
+    let mut end = 0_usize;
+    for entry in &layout.entries {
+        let len = entry.shape.iter().try_fold(1_usize, |len, &axis| len.checked_mul(axis));
+        match len.and_then(|len| end.checked_add(len)) {
+            Some(next) if entry.offset == end => end = next,
+            _ => {
+                let problem = format!("`{}` (offset {}, shape {:?}) does not begin at {end}", entry.name, entry.offset, entry.shape);
+                return Err(FileError::Metadata { key: "layout", problem });
+            }
+        }
+    }
+    if end == dim { Ok(()) } else { Err(FileError::Layout { layout: end, dim }) }
+}
+
+fn to_json<T: Serialize>(key: &'static str, value: &T) -> Result<String, FileError> {
+    serde_json::to_string(value).map_err(|error| FileError::Metadata { key, problem: error.to_string() })
+}
+
+fn from_json<T: for<'de> Deserialize<'de>>(key: &'static str, text: &str) -> Result<T, FileError> {
+    serde_json::from_str(text).map_err(|error| FileError::Metadata { key, problem: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! WGAN-GP updates by the definition: B × d arrays, reverse mode, and reverse mode through reverse mode.
+//!
+//! Slow and hungry, but with nothing to get wrong: the reference for the structured engine.
+
+use apd_tensor::{Tensor, grad, grad_graph};
+
+use crate::Rows;
+use crate::batch::{Batch, Points, convert};
+use crate::kernel::Element;
+use crate::loss::{self, CriticLoss};
+use crate::model::{Block, Critic, GeneratorNet, Rule, Widths, constants, flatten, matrix, variables};
+
+/// One critic update, number `t` from 1. Leaves everything as it was if the loss is not finite.
+pub(crate) fn critic_step<T: Element, R: Rows>(
+    widths: Widths,
+    critic: &mut Critic<T>,
+    generator: &GeneratorNet<T>,
+    points: &Points<'_, R>,
+    batch: &Batch,
+    penalty: f64,
+    rule: &impl Rule<T>,
+    t: u64,
+) -> CriticLoss {
+    let Widths { dim, hidden, .. } = widths;
+    let size = batch.rows.len();
+    let mut real = vec![T::zero(); size * dim];
+    points.gather(&batch.rows, 0..dim, &mut real);
+    let real = matrix(&real, &[size, dim]);
+    let trunk = constants(&generator.trunk.value, &widths.trunk());
+    let [weight, bias] = [matrix(&generator.weight.value, &[dim, hidden]), matrix(&generator.bias.value, &[dim])];
+    let fake = generate(widths, batch, &trunk, &weight, &bias);
+
+    let first = matrix(&critic.first.value, &[dim, hidden]).into_variable();
+    let head = variables(&critic.head.value, &widths.head());
+    let score = |x: &Tensor<T>| loss::head(&x.matmul(&first), &head);
+    let mix = matrix(&convert(&batch.mix), &[size, 1]);
+    let between = real.add(&mix.mul(&fake.sub(&real))).into_variable();
+    let slope = grad_graph(&score(&between).sum(), &[&between]).remove(0);
+    let squared_norms = slope.square().sum_axis(1);
+    let [total, wasserstein, penalty] = loss::critic(&score(&real), &score(&fake), &squared_norms, penalty);
+
+    let losses = CriticLoss::of(&total, &wasserstein, &penalty);
+    if losses.loss.is_finite() {
+        let parameters: Vec<&Tensor<T>> = std::iter::once(&first).chain(&head).collect();
+        let gradients = grad(&total, &parameters);
+        update(rule, t, &mut critic.first, gradients[0].as_slice());
+        update(rule, t, &mut critic.head, &flatten(&gradients[1..]));
+    }
+    losses
+}
+
+/// One generator update, number `t` from 1; returns its loss. Leaves everything as it was if that is not finite.
+pub(crate) fn generator_step<T: Element>(
+    widths: Widths,
+    critic: &Critic<T>,
+    generator: &mut GeneratorNet<T>,
+    batch: &Batch,
+    rule: &impl Rule<T>,
+    t: u64,
+) -> f64 {
+    let Widths { dim, hidden, .. } = widths;
+    let trunk = variables(&generator.trunk.value, &widths.trunk());
+    let weight = matrix(&generator.weight.value, &[dim, hidden]).into_variable();
+    let bias = matrix(&generator.bias.value, &[dim]).into_variable();
+    let fake = generate(widths, batch, &trunk, &weight, &bias);
+    let head = constants(&critic.head.value, &widths.head());
+    let total = loss::generator(&loss::head(&fake.matmul(&matrix(&critic.first.value, &[dim, hidden])), &head));
+    let value = total.item().as_f64();
+    if value.is_finite() {
+        let parameters: Vec<&Tensor<T>> = [&weight, &bias].into_iter().chain(&trunk).collect();
+        let gradients = grad(&total, &parameters);
+        update(rule, t, &mut generator.weight, gradients[0].as_slice());
+        update(rule, t, &mut generator.bias, gradients[1].as_slice());
+        update(rule, t, &mut generator.trunk, &flatten(&gradients[2..]));
+    }
+    value
+}
+
+/// Generated points, B × d.
+fn generate<T: Element>(
+    widths: Widths,
+    batch: &Batch,
+    trunk: &[Tensor<T>],
+    weight: &Tensor<T>,
+    bias: &Tensor<T>,
+) -> Tensor<T> {
+    let latent = convert(&batch.latent);
+    let latent = matrix(&latent, &[latent.len() / widths.latent, widths.latent]);
+    loss::trunk(&latent, trunk).matmul_nt(weight).add(bias)
+}
+
+fn update<T: Element>(rule: &impl Rule<T>, t: u64, block: &mut Block<T>, gradient: &[T]) {
+    rule.apply(t, &mut block.value, gradient, &mut block.first, &mut block.second);
+}

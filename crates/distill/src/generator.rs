@@ -1,0 +1,152 @@
+//! The product of a distillation.
+
+use apd_seed::Seed;
+use ndarray::{Array2, ArrayViewMut2, Axis};
+use rayon::prelude::*;
+
+use crate::Standardization;
+use crate::kernel::{Left, accumulate};
+use crate::model::{GeneratorNet, Widths, total};
+use crate::standardize::Affine;
+
+/// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
+///
+/// It needs no bank, and no more memory than its parameters and what is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generator {
+    pub(crate) widths: Widths,
+    pub(crate) standardization: Standardization,
+    pub(crate) affine: Affine<'static>,
+    /// Weight (out × in) and bias of three layers.
+    pub(crate) trunk: Vec<f32>,
+    /// d × h.
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+/// Coordinates that one task computes at a time.
+const TILE: usize = 192;
+
+/// Points per sweep over a tile.
+const BLOCK: usize = 32;
+
+impl Generator {
+    pub(crate) fn new(
+        widths: Widths,
+        standardization: Standardization,
+        affine: Affine<'static>,
+        net: &GeneratorNet<f32>,
+    ) -> Self {
+        let [trunk, weight, bias] = [&net.trunk, &net.weight, &net.bias].map(|block| block.value.clone());
+        Self { widths, standardization, affine, trunk, weight, bias }
+    }
+
+    /// Dimension d of the points.
+    pub fn dim(&self) -> usize {
+        self.widths.dim
+    }
+
+    /// Length z of the input.
+    pub fn latent(&self) -> usize {
+        self.widths.latent
+    }
+
+    /// Width h of the hidden layers.
+    pub fn hidden(&self) -> usize {
+        self.widths.hidden
+    }
+
+    /// How the points were standardised before they were distilled.
+    pub fn standardization(&self) -> Standardization {
+        self.standardization
+    }
+
+    /// Bytes of all parameters in f32, those of the standardisation included.
+    pub fn bytes(&self) -> usize {
+        let affine = self.affine.mean.len() + self.affine.scale.len();
+        size_of::<f32>() * (self.trunk.len() + self.weight.len() + self.bias.len() + affine)
+    }
+
+    /// `count` points. **Shapes**: count × d. Row i is a function of (seed, i) alone, to the bit.
+    pub fn draw(&self, seed: Seed, count: usize) -> Array2<f32> {
+        let mut points = Array2::zeros((count, self.dim()));
+        self.draw_into(seed, 0, points.view_mut());
+        points
+    }
+
+    /// Points `first`, `first + 1`, … of those that [`draw`](Self::draw) gives, into the rows of `out`: block by block, any
+    /// number of points can be drawn in bounded memory.
+    ///
+    /// **Shapes**: out is n × d. **Panics** when it has another number of columns.
+    #[track_caller]
+    pub fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+        let Widths { dim, hidden, .. } = self.widths;
+        assert!(out.ncols() == dim, "draw_into: points have {dim} coordinates, not {}", out.ncols());
+        if out.is_empty() {
+            return;
+        }
+        let features = self.features(seed, first, out.nrows());
+        let tiles: Vec<_> = out.axis_chunks_iter_mut(Axis(1), TILE).enumerate().collect();
+        tiles.into_par_iter().for_each(|(i, mut out)| {
+            let columns = i * TILE..i * TILE + out.ncols();
+            let t = columns.len();
+            let weight = transpose(&self.weight[columns.start * hidden..columns.end * hidden], hidden);
+            let bias = &self.bias[columns.clone()];
+            let mut buffer = vec![0.0; BLOCK * t];
+            let mut line = vec![0.0; t];
+            for (block, mut out) in features.chunks(BLOCK * hidden).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+                buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(bias));
+                accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), &weight, t, &mut buffer, t);
+                for (mut out, row) in out.rows_mut().into_iter().zip(buffer.chunks_exact(t)) {
+                    if let Some(out) = out.as_slice_mut() {
+                        self.affine.backward(columns.clone(), row, out);
+                    } else {
+                        self.affine.backward(columns.clone(), row, &mut line);
+                        out.iter_mut().zip(&line).for_each(|(out, &x)| *out = x);
+                    }
+                }
+            }
+        });
+    }
+
+    /// The last hidden layer of points `first..first + count`, count × h.
+    fn features(&self, seed: Seed, first: u64, count: usize) -> Vec<f32> {
+        let normals = seed.child("latent").normals();
+        let mut inputs = vec![0.0; count * self.widths.latent];
+        for (i, row) in inputs.chunks_exact_mut(self.widths.latent).enumerate() {
+            normals.fill(first + i as u64, 0, row);
+        }
+        let mut parameters = &self.trunk[..];
+        let mut take = |shape: &[usize]| {
+            let (part, rest) = parameters.split_at(shape.iter().product());
+            parameters = rest;
+            part
+        };
+        for layer in self.widths.trunk().chunks_exact(2) {
+            let (weight, bias) = (take(&layer[0]), take(&layer[1]));
+            let (n_out, n_in) = (layer[0][0], layer[0][1]);
+            let weight = transpose(weight, n_in);
+            let mut outputs = bias.repeat(count);
+            outputs.par_chunks_mut(BLOCK * n_out).zip(inputs.par_chunks(BLOCK * n_in)).for_each(|(out, x)| {
+                accumulate([x.len() / n_in, n_out, n_in], Left::rows(x, n_in), &weight, n_out, out, n_out);
+                out.iter_mut().for_each(|x| *x = x.max(0.0));
+            });
+            inputs = outputs;
+        }
+        debug_assert_eq!(total(&self.widths.trunk()), self.trunk.len());
+        inputs
+    }
+}
+
+/// The transpose of a row-major matrix whose rows have length `width`.
+fn transpose(matrix: &[f32], width: usize) -> Vec<f32> {
+    let height = matrix.len() / width;
+    let mut out = vec![0.0; matrix.len()];
+    for (i, row) in matrix.chunks_exact(width).enumerate() {
+        row.iter().enumerate().for_each(|(j, &x)| out[j * height + i] = x);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+use apd_seed::Seed;
+use proptest::prelude::*;
+
+use super::{Element, Left, accumulate, sweeps};
+
+fn numbers<T: Element>(name: &str, len: usize) -> Vec<T> {
+    let mut stream = Seed::root(3).child(name).stream();
+    (0..len).map(|_| T::from_f64(stream.uniform() - 0.5)).collect()
+}
+
+/// |C − (C₀ + A·B)| and whatever lies between C's rows, against the definition.
+fn compare<T: Element>([m, n, k]: [usize; 3], transposed: bool, gap: usize, tolerance: f64) {
+    let (a, b) = (numbers::<T>("a", m * k), numbers::<T>("b", k * (n + gap)));
+    let before = numbers::<T>("c", m * (n + gap));
+    let mut c = before.clone();
+    let left = if transposed { Left::transposed(&a, m) } else { Left::rows(&a, k) };
+    accumulate([m, n, k], left, &b, n + gap, &mut c, n + gap);
+    for i in 0..m {
+        for j in 0..n + gap {
+            let mut expected = before[i * (n + gap) + j].as_f64();
+            if j < n {
+                for p in 0..k {
+                    let x = if transposed { a[p * m + i] } else { a[i * k + p] };
+                    expected += x.as_f64() * b[p * (n + gap) + j].as_f64();
+                }
+            }
+            let got = c[i * (n + gap) + j].as_f64();
+            assert!((got - expected).abs() <= tolerance, "({i}, {j}) of {m}×{n}×{k}: {got}, not {expected}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn equals_the_definition(m in 0..14_usize, n in 0..230_usize, k in 0..150_usize, transposed: bool, gap in 0..3_usize) {
+        compare::<f32>([m, n, k], transposed, gap, 2e-5);
+        compare::<f64>([m, n, k], transposed, gap, 1e-13);
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_in_any_company(n in 1..120_usize, k in 1..150_usize, row in 0..7_usize) {
+        let (a, b) = (numbers::<f32>("a", 7 * k), numbers::<f32>("b", k * n));
+        let (mut together, mut alone) = (vec![0.0; 7 * n], vec![0.0; n]);
+        accumulate([7, n, k], Left::rows(&a, k), &b, n, &mut together, n);
+        accumulate([1, n, k], Left::rows(&a[row * k..], k), &b, n, &mut alone, n);
+        prop_assert_eq!(&together[row * n..(row + 1) * n], &alone[..]);
+    }
+}
+
+#[test]
+fn sweeps_cover_everything_once() {
+    for k in [0, 1, 63, 64, 65, 100, 128, 1000] {
+        let pieces: Vec<_> = sweeps(k).collect();
+        assert!(pieces.iter().all(|(from, to)| to > from && to - from <= 64));
+        assert_eq!(pieces.iter().map(|(from, to)| to - from).sum::<usize>(), k);
+        assert!(pieces.windows(2).all(|pair| pair[0].1 == pair[1].0));
+    }
+}
+
+#[test]
+#[should_panic(expected = "shorter than its matrix")]
+fn short_slices_are_refused() {
+    accumulate([2, 3, 2], Left::rows(&[1.0_f32; 4], 2), &[1.0; 5], 3, &mut [0.0; 6], 3);
+}

@@ -1,0 +1,137 @@
+//! The parameters of both networks.
+
+use apd_seed::Seed;
+use apd_tensor::Tensor;
+use ndarray::{ArrayD, IxDyn};
+
+use crate::kernel::Element;
+
+/// Parameters with their Adam moments, all flat and of one length.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Block<T> {
+    pub(crate) value: Vec<T>,
+    pub(crate) first: Vec<T>,
+    pub(crate) second: Vec<T>,
+}
+
+impl<T: Element> Block<T> {
+    pub(crate) fn new(value: Vec<T>) -> Self {
+        let zeros = vec![T::zero(); value.len()];
+        Self { first: zeros.clone(), second: zeros, value }
+    }
+}
+
+/// How parameters follow from gradients.
+pub(crate) trait Rule<T>: Sync {
+    /// Update number `t` (from 1) of some parameters with this gradient and these moments; all slices have one length.
+    fn apply(&self, t: u64, value: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]);
+}
+
+/// Lengths that both networks share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Widths {
+    pub(crate) dim: usize,
+    pub(crate) latent: usize,
+    pub(crate) hidden: usize,
+}
+
+impl Widths {
+    /// Shapes in [`Critic::head`]: b₁, W₂, b₂, W₃, b₃, w₄, b₄ (weights out × in).
+    pub(crate) fn head(self) -> Vec<Vec<usize>> {
+        let h = self.hidden;
+        vec![vec![h], vec![h, h], vec![h], vec![h, h], vec![h], vec![1, h], vec![1]]
+    }
+
+    /// Shapes in [`GeneratorNet::trunk`]: weight (out × in) and bias of three layers.
+    pub(crate) fn trunk(self) -> Vec<Vec<usize>> {
+        let (z, h) = (self.latent, self.hidden);
+        vec![vec![h, z], vec![h], vec![h, h], vec![h], vec![h, h], vec![h]]
+    }
+}
+
+/// Number of elements in parameters of these shapes.
+pub(crate) fn total(shapes: &[Vec<usize>]) -> usize {
+    shapes.iter().map(|shape| shape.iter().product::<usize>()).sum()
+}
+
+/// D: d → h → h → h → 1.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Critic<T> {
+    /// W₁ᵀ, d × h: so stored, the columns of W₁ that belong to a tile of coordinates are one contiguous block.
+    pub(crate) first: Block<T>,
+    /// All other parameters, see [`Widths::head`].
+    pub(crate) head: Block<T>,
+}
+
+/// z → h → h → h → d.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GeneratorNet<T> {
+    /// All but the last layer, see [`Widths::trunk`].
+    pub(crate) trunk: Block<T>,
+    /// W_g, d × h.
+    pub(crate) weight: Block<T>,
+    /// b_g, d.
+    pub(crate) bias: Block<T>,
+}
+
+impl<T: Element> Critic<T> {
+    pub(crate) fn new(widths: Widths, seed: Seed) -> Self {
+        let first = he_uniform(&[vec![widths.hidden, widths.dim]], seed.child("first"));
+        Self { first: Block::new(first), head: Block::new(he_uniform(&widths.head(), seed.child("head"))) }
+    }
+}
+
+impl<T: Element> GeneratorNet<T> {
+    pub(crate) fn new(widths: Widths, seed: Seed) -> Self {
+        Self {
+            trunk: Block::new(he_uniform(&widths.trunk(), seed.child("trunk"))),
+            weight: Block::new(he_uniform(&[vec![widths.dim, widths.hidden]], seed.child("output"))),
+            bias: Block::new(vec![T::zero(); widths.dim]),
+        }
+    }
+}
+
+/// Weights from U(−√(6/in), √(6/in)), biases (shapes of one axis) 0.
+///
+/// Reference: He, Zhang, Ren & Sun, *Delving deep into rectifiers*, ICCV 2015, eq. 10, as a uniform distribution.
+fn he_uniform<T: Element>(shapes: &[Vec<usize>], seed: Seed) -> Vec<T> {
+    let mut stream = seed.stream();
+    let mut values = Vec::with_capacity(total(shapes));
+    for shape in shapes {
+        let len: usize = shape.iter().product();
+        match shape[..] {
+            [_, inputs] => {
+                let bound = (6.0 / inputs as f32).sqrt();
+                values.extend((0..len).map(|_| T::from_f32(bound * (2.0 * stream.uniform_f32() - 1.0))));
+            }
+            _ => values.extend(std::iter::repeat_n(T::zero(), len)),
+        }
+    }
+    values
+}
+
+/// Consecutive parts of a flat block as variables.
+pub(crate) fn variables<T: Element>(flat: &[T], shapes: &[Vec<usize>]) -> Vec<Tensor<T>> {
+    constants(flat, shapes).into_iter().map(Tensor::into_variable).collect()
+}
+
+/// Consecutive parts of a flat block as constants.
+pub(crate) fn constants<T: Element>(flat: &[T], shapes: &[Vec<usize>]) -> Vec<Tensor<T>> {
+    let mut rest = flat;
+    let part = |shape: &Vec<usize>| {
+        let (part, after) = rest.split_at(shape.iter().product());
+        rest = after;
+        matrix(part, shape)
+    };
+    shapes.iter().map(part).collect()
+}
+
+/// A slice as a constant.
+pub(crate) fn matrix<T: Element>(values: &[T], shape: &[usize]) -> Tensor<T> {
+    Tensor::constant(ArrayD::from_shape_vec(IxDyn(shape), values.to_vec()).expect("as many numbers as the shape says"))
+}
+
+/// The gradients' elements one after the other: the inverse of [`variables`].
+pub(crate) fn flatten<T: Element>(gradients: &[Tensor<T>]) -> Vec<T> {
+    gradients.iter().flat_map(|gradient| gradient.as_slice()).copied().collect()
+}
