@@ -9,7 +9,7 @@ const METHODS: [&str; 4] = ["sgd", "mc-dropout", "sgld", "apd"];
 
 /// Numbers that look random enough for a picture: the fractional parts of multiples of the golden ratio, scrambled.
 fn uniform(i: usize) -> f64 {
-    ((i as f64 * 0.618_033_988_75 + (i as f64 * 12.9898).sin() * 43_758.5453).fract() + 1.0).fract()
+    ((i as f64 * 0.618_033_988_75 + (i as f64 * 12.9898).sin() * 43_758.545_3).fract() + 1.0).fract()
 }
 
 fn normal(i: usize) -> f64 {
@@ -226,11 +226,36 @@ fn toy() -> Section {
         "test accuracy",
         vec![curve("sgld", 5.0), curve("apd", 5.6), curve("sgd", 8.0)],
     );
+    let names = [
+        "held-out rows",
+        "100 rows of the bank",
+        "10 rows of the bank",
+        "diagonal Gaussian",
+        "5 principal directions",
+        "20 principal directions",
+        "generator",
+    ];
+    let rivals = Bars {
+        y: Axis::new("total variation"),
+        mark: BarMark::Bar,
+        groups: names.map(String::from).to_vec(),
+        series: ["digits", "notMNIST", "uniform"]
+            .iter()
+            .enumerate()
+            .map(|(s, name)| BarSeries {
+                name: (*name).into(),
+                values: (0..7)
+                    .map(|g| (0.02 + 0.2 * uniform(3 * g + s), if g == 2 { f64::NAN } else { 0.01 }))
+                    .collect(),
+            })
+            .collect(),
+    };
     Section::new("Toy problem & other kinds of figures")
         .setting("Two blobs with 10 points each; net 2-10-10-2.")
         .text("Away from the data the posterior should be unsure; a point estimate is not.")
         .figure(Figure::new("toy", "Predictive probability of class 1, with contours at 0.1, 0.5 and 0.9.", maps))
         .figure(Figure::new("active", "Active learning.", active))
+        .figure(Figure::new("fidelity", "Total variation to the posterior mean, by rival.", rivals))
         .figure(Figure::new("nothing", "A figure whose data has not been measured.", RocCurves::default()))
 }
 

@@ -61,3 +61,7 @@ pub use format::{Best, Format};
 pub use report::{Align, Cell, Column, Report, Section, Table};
 pub use results::{Results, Row, SCHEMA, Select, Timing};
 pub use write::render;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

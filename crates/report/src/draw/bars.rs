@@ -74,7 +74,7 @@ fn group_labels(canvas: &mut Canvas, groups: &[String], frame: Frame, slot: f64)
         }
         return 24.0;
     }
-    let room: f64 = 130.0;
+    let room: f64 = 160.0;
     let style = TextStyle { anchor: Anchor::End, ..LABEL };
     for (g, group) in groups.iter().enumerate() {
         let text = super::canvas::fit_text(group, LABEL.size, room.min((middle(g) - 4.0) * 1.3));

@@ -76,7 +76,7 @@ fn draw_row(canvas: &mut Canvas, row: &[ScorePanel], frames: &[Frame], colours: 
     };
     let range = x.range();
     let histograms: Vec<_> = row.iter().map(|p| (shares(&p.inside, range), shares(&p.outside, range))).collect();
-    let largest = histograms.iter().flat_map(|(a, b)| a.iter().chain(b)).copied().fold(0.0, f64::max);
+    let largest = histograms.iter().flat_map(|(a, b)| a.iter().chain(b)).copied().fold(0.0, f64::max) * 1.08;
     for (c, (panel, frame)) in row.iter().zip(frames).enumerate() {
         let frame = *frame;
         let empty = !panel.inside.iter().chain(&panel.outside).any(|v| v.is_finite());

@@ -13,8 +13,8 @@ const ORANGE: &str = "#E69F00";
 const SKY: &str = "#56B4E9";
 const GREY: &str = "#7A7A7A";
 
-/// For names that are no method. Yellow is left out (too pale on white), grey stands in for black (lost in the dark).
-const CYCLE: [&str; 7] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY];
+/// For names that are no method: first the colours that none of the four main methods has. Yellow is left out (too pale on white), grey stands in for black (lost in the dark).
+const CYCLE: [&str; 7] = [SKY, ORANGE, GREY, GREEN, PURPLE, BLUE, VERMILLION];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Style {

@@ -111,7 +111,7 @@ impl Entry {
         let swatch = Frame { x, y: y - 5.5, w: MARK_WIDTH, h: 11.0 };
         match &self.mark {
             Mark::Line(style) => {
-                canvas.path(&super::canvas::polyline(&[(x, y), (x + MARK_WIDTH, y)]), &line_attributes(*style, 2.25))
+                canvas.path(&super::canvas::polyline(&[(x, y), (x + MARK_WIDTH, y)]), &line_attributes(*style, 2.25));
             }
             Mark::Dot(style) => {
                 canvas.circle((x + MARK_WIDTH / 2.0, y), 4.5, &format!("fill=\"{}\"", style.colour));

@@ -20,7 +20,7 @@ pub(super) fn draw(canvas: &mut Canvas, data: &RocCurves) -> f64 {
             draw_panel(canvas, roc, Frame { x, y: top + TITLE_HEIGHT, w, h: side }, below, c == 0);
         }
         let lines = row.iter().map(|roc| roc.curves.len()).max().unwrap_or(0) + 1;
-        top += TITLE_HEIGHT + side + below + lines as f64 * LEGEND_LINE + 12.0;
+        top += TITLE_HEIGHT + side + below + lines as f64 * LEGEND_LINE + 20.0;
     }
     top
 }
@@ -28,7 +28,7 @@ pub(super) fn draw(canvas: &mut Canvas, data: &RocCurves) -> f64 {
 fn draw_panel(canvas: &mut Canvas, roc: &RocPanel, frame: Frame, below: f64, first: bool) {
     panel::title(canvas, frame, &roc.title, "");
     let shown = |&(x, y): &(f64, f64)| (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
-    if !roc.curves.iter().any(|curve| curve.points.iter().any(|p| shown(p))) {
+    if !roc.curves.iter().any(|curve| curve.points.iter().any(shown)) {
         canvas.no_data(frame);
         return;
     }

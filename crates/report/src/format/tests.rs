@@ -20,7 +20,7 @@ fn numbers_are_written_as_the_field_does() {
         (Format::Bytes, 12.0, "12\u{a0}B"),
         (Format::Bytes, 3.2e13, "32.0\u{a0}TB"),
         (Format::Duration, 0.25, "250\u{a0}ms"),
-        (Format::Duration, 3.14, "3.1\u{a0}s"),
+        (Format::Duration, 3.24, "3.2\u{a0}s"),
         (Format::Duration, 119.0, "119\u{a0}s"),
         (Format::Duration, 240.0, "4.0\u{a0}min"),
         (Format::Duration, 9000.0, "2.5\u{a0}h"),
