@@ -1,5 +1,7 @@
-#![allow(clippy::excessive_precision)]
 //! Standard normals addressed by row and index, by vectorised Box–Muller.
+
+// Coefficients are written as published.
+#![allow(clippy::excessive_precision)]
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -49,65 +51,103 @@ impl Normals {
     ///
     /// A different sequence from that of [`fill`](Self::fill), independent of it.
     pub fn fill_f64(&self, step: u64, offset: usize, out: &mut [f64]) {
-        Arch::new().dispatch(FillF64 { key: self.key_f64, step, offset, out });
+        Arch::new().dispatch(Fill { key: self.key_f64, step, offset, out });
     }
 }
 
-struct Fill<'a> {
+/// One filling of a range, with the instruction set chosen by the caller of `call`.
+///
+/// Everything below is `inline(always)` and free of closures: a function of its own would be compiled for the baseline
+/// instruction set and lose five sixths of the speed.
+struct Fill<'a, T> {
     key: u64,
     step: u64,
     offset: usize,
-    out: &'a mut [f32],
+    out: &'a mut [T],
 }
 
-impl NullaryFnOnce for Fill<'_> {
+impl NullaryFnOnce for Fill<'_, f32> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        fill_tiles::<f32, TILE>(self.offset, self.out, |t, tile| tile_f32(t, self.step, self.key, tile));
+        fill_tiles(self);
     }
 }
 
-struct FillF64<'a> {
-    key: u64,
-    step: u64,
-    offset: usize,
-    out: &'a mut [f64],
-}
-
-impl NullaryFnOnce for FillF64<'_> {
+impl NullaryFnOnce for Fill<'_, f64> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        fill_tiles::<f64, TILE_F64>(self.offset, self.out, |t, tile| tile_f64(t, self.step, self.key, tile));
+        fill_tiles(self);
+    }
+}
+
+/// The normals that come from one group of Philox blocks.
+trait Tile: Copy {
+    type Array: AsRef<[Self]>;
+    const ZERO: Self::Array;
+    const LEN: usize;
+    fn tile(t: u64, step: u64, key: u64, out: &mut Self::Array);
+    fn split(out: &mut [Self]) -> (&mut [Self::Array], &mut [Self]);
+}
+
+impl Tile for f32 {
+    type Array = [f32; TILE];
+    const ZERO: Self::Array = [0.0; TILE];
+    const LEN: usize = TILE;
+
+    #[inline(always)]
+    fn tile(t: u64, step: u64, key: u64, out: &mut Self::Array) {
+        tile_f32(t, step, key, out);
+    }
+
+    #[inline(always)]
+    fn split(out: &mut [Self]) -> (&mut [Self::Array], &mut [Self]) {
+        out.as_chunks_mut()
+    }
+}
+
+impl Tile for f64 {
+    type Array = [f64; TILE_F64];
+    const ZERO: Self::Array = [0.0; TILE_F64];
+    const LEN: usize = TILE_F64;
+
+    #[inline(always)]
+    fn tile(t: u64, step: u64, key: u64, out: &mut Self::Array) {
+        tile_f64(t, step, key, out);
+    }
+
+    #[inline(always)]
+    fn split(out: &mut [Self]) -> (&mut [Self::Array], &mut [Self]) {
+        out.as_chunks_mut()
     }
 }
 
 /// Cuts the range into whole tiles, computed in place, and at most two partial ones, computed aside.
 #[inline(always)]
-fn fill_tiles<T: Copy + Default, const N: usize>(offset: usize, out: &mut [T], tile: impl Fn(u64, &mut [T; N])) {
-    let mut t = (offset / N) as u64;
-    let skip = offset % N;
+fn fill_tiles<T: Tile>(Fill { key, step, offset, out }: Fill<'_, T>) {
+    let mut t = (offset / T::LEN) as u64;
+    let skip = offset % T::LEN;
     let mut rest = out;
     if skip > 0 {
-        let (head, tail) = rest.split_at_mut((N - skip).min(rest.len()));
-        let mut whole = [T::default(); N];
-        tile(t, &mut whole);
-        head.copy_from_slice(&whole[skip..skip + head.len()]);
+        let (head, tail) = rest.split_at_mut((T::LEN - skip).min(rest.len()));
+        let mut whole = T::ZERO;
+        T::tile(t, step, key, &mut whole);
+        head.copy_from_slice(&whole.as_ref()[skip..skip + head.len()]);
         rest = tail;
         t += 1;
     }
-    let (tiles, tail) = rest.as_chunks_mut::<N>();
+    let (tiles, tail) = T::split(rest);
     for out in tiles {
-        tile(t, out);
+        T::tile(t, step, key, out);
         t += 1;
     }
     if !tail.is_empty() {
-        let mut whole = [T::default(); N];
-        tile(t, &mut whole);
-        tail.copy_from_slice(&whole[..tail.len()]);
+        let mut whole = T::ZERO;
+        T::tile(t, step, key, &mut whole);
+        tail.copy_from_slice(&whole.as_ref()[..tail.len()]);
     }
 }
 

@@ -24,39 +24,32 @@ pub(crate) fn block(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [x0, x1, x2, x3]
 }
 
-/// The words of the counters (`group`·16 + j, `row`), j = 0…15, as four rows of sixteen lanes.
+/// The words of counter (`index`, `row`), in 64-bit lanes of which only the low half means anything.
 ///
-/// The words travel in 64-bit lanes of which only the low half means anything: 32×32→64 multiplication then is one
-/// instruction that ignores the high half, and a round costs six instructions without a shuffle.
+/// 32×32→64 multiplication then is one vector instruction that ignores the high half, and a round costs six instructions
+/// without a shuffle.
 #[inline(always)]
-pub(crate) fn group(group: u64, row: u64, key: u64) -> [[u32; LANES]; 4] {
+pub(crate) fn wide_block(index: u64, row: u64, key: u64) -> [u32; 4] {
     const LOW: u64 = 0xffff_ffff;
-    let first = group.wrapping_mul(LANES as u64);
-    let mut x = [[0_u64; LANES]; 4];
-    for j in 0..LANES {
-        // The first counter is a multiple of 16, so adding a lane number never carries.
-        x[0][j] = (first & LOW) | j as u64;
-        x[1][j] = first >> 32;
-        x[2][j] = row & LOW;
-        x[3][j] = row >> 32;
-    }
+    let (mut x0, mut x1, mut x2, mut x3) = (index & LOW, index >> 32, row & LOW, row >> 32);
     let (mut k0, mut k1) = (key as u32, (key >> 32) as u32);
     for _ in 0..ROUNDS {
-        let mut y = [[0_u64; LANES]; 4];
-        for j in 0..LANES {
-            let (p0, p1) = (M0 * (x[0][j] & LOW), M1 * (x[2][j] & LOW));
-            y[0][j] = (p1 >> 32) ^ x[1][j] ^ u64::from(k0);
-            y[1][j] = p1;
-            y[2][j] = (p0 >> 32) ^ x[3][j] ^ u64::from(k1);
-            y[3][j] = p0;
-        }
-        x = y;
+        let (p0, p1) = (M0 * (x0 & LOW), M1 * (x2 & LOW));
+        (x0, x1, x2, x3) = ((p1 >> 32) ^ x1 ^ u64::from(k0), p1, (p0 >> 32) ^ x3 ^ u64::from(k1), p0);
         (k0, k1) = (k0.wrapping_add(W0), k1.wrapping_add(W1));
     }
+    [x0 as u32, x1 as u32, x2 as u32, x3 as u32]
+}
+
+/// The words of the counters (`group`·16 + j, `row`), j = 0…15, as four rows of sixteen lanes.
+#[inline(always)]
+pub(crate) fn group(group: u64, row: u64, key: u64) -> [[u32; LANES]; 4] {
+    let first = group.wrapping_mul(LANES as u64);
     let mut words = [[0_u32; LANES]; 4];
-    for w in 0..4 {
-        for j in 0..LANES {
-            words[w][j] = x[w][j] as u32;
+    for j in 0..LANES {
+        let block = wide_block(first | j as u64, row, key);
+        for w in 0..4 {
+            words[w][j] = block[w];
         }
     }
     words
