@@ -1,1 +1,95 @@
+use apd_seed::Seed;
+use apd_tensor::Tensor;
+use ndarray::Array2;
+use proptest::prelude::*;
 
+use super::*;
+use crate::Activation;
+
+fn inputs(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
+    let mut x = Array2::zeros((rows, cols));
+    Seed::root(seed).child("x").normals().fill_f64(0, 0, x.as_slice_mut().unwrap());
+    x
+}
+
+fn theta(network: &Network, seed: u64) -> Vec<f64> {
+    network.initialize(Seed::root(seed)).into_iter().map(f64::from).collect()
+}
+
+fn assert_close(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() <= 1e-12 * (1.0 + b.abs()), "{a} is not {b}");
+    }
+}
+
+fn activation() -> impl Strategy<Value = Activation> {
+    prop_oneof![Just(Activation::Relu), (0.0_f32..=1.0).prop_map(Activation::LeakyRelu), Just(Activation::Tanh)]
+}
+
+proptest! {
+    #[test]
+    fn evaluate_is_forward(
+        widths in prop::collection::vec(1_usize..12, 2..6), activation in activation(), rows in 0_usize..40, seed: u64,
+    ) {
+        let network = Network::Mlp(Mlp { widths, activation, dropout: 0.3 });
+        let (theta, x) = (theta(&network, seed), inputs(rows, network.inputs(), seed));
+        let params = network.layout().tensors(&theta);
+        let expected = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), None);
+        assert_close(network.evaluate(&theta, x.view()).as_slice().unwrap(), expected.as_slice());
+    }
+
+    /// One product for two networks, and dropout in blocks of rows.
+    #[test]
+    fn finish_completes_a_stacked_first_product(
+        hidden in prop::collection::vec(1_usize..8, 0..4), activation in activation(), dropout in prop_oneof![Just(0.0_f32), 0.1_f32..0.9],
+        rows in 1_usize..20, seed: u64,
+    ) {
+        let widths: Vec<usize> = [3].into_iter().chain(hidden).chain([2]).collect();
+        let mlp = Mlp { widths, activation, dropout };
+        let network = Network::Mlp(mlp.clone());
+        let (h, split) = (mlp.widths[1], rows / 2);
+        let thetas = [theta(&network, seed), theta(&network, seed ^ 1)];
+        let x = inputs(rows, 3, seed);
+
+        let mut stacked = Array2::zeros((rows, 2 * h));
+        for (g, theta) in thetas.iter().enumerate() {
+            mlp.first(theta, x.view(), stacked.slice_mut(ndarray::s![.., g * h..(g + 1) * h]));
+        }
+        let mut scratch = Scratch::new();
+        for (g, theta) in thetas.iter().enumerate() {
+            let params = network.layout().tensors(theta);
+            let mut stream = Seed::root(seed).stream();
+            let expected = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
+            let mut logits = vec![f64::NAN; rows * 2];
+            let (top, bottom) = logits.split_at_mut(2 * split);
+            for (start, logits) in [(split, bottom), (0, top)] {
+                let mut stream = Seed::root(seed).stream();
+                stream.seek(start as u64 * mlp.dropout_words());
+                let first = &mut stacked.as_slice_mut().unwrap()[start * 2 * h + g * h..];
+                mlp.finish(theta, first, 2 * h, Some(&mut stream), logits, &mut scratch);
+            }
+            assert_close(&logits, expected.as_slice());
+        }
+    }
+}
+
+#[test]
+fn many_blocks_agree_with_one_row_at_a_time_in_any_number_of_threads() {
+    let network = Network::mlp(&[7, 30, 20, 3]);
+    let theta = network.initialize(Seed::root(1));
+    let x = inputs(3 * BLOCK + 17, 7, 2).mapv(|x| x as f32);
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| network.evaluate(&theta, x.view()))
+    };
+    let all = on(1);
+    assert_eq!(all, on(2));
+    assert_eq!(all, on(7));
+    for row in [0, BLOCK - 1, BLOCK, 3 * BLOCK + 16] {
+        let one = network.evaluate(&theta, x.slice(ndarray::s![row..=row, ..]));
+        for (a, b) in one.iter().zip(all.row(row)) {
+            assert!((a - b).abs() < 1e-5, "row {row}: {a} is not {b}");
+        }
+    }
+}
