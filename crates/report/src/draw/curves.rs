@@ -156,5 +156,25 @@ pub(super) fn thin(pixels: &[(f64, f64)]) -> Vec<(f64, f64)> {
         places.dedup();
         kept.extend(places.into_iter().map(|place| piece[place]));
     }
-    kept
+    straighten(&kept)
+}
+
+/// Leaves out points less than a sixth of a pixel from the line that stays (Douglas and Peucker's rule).
+fn straighten(pixels: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut keep = vec![false; pixels.len()];
+    let mut spans = vec![(0, pixels.len() - 1)];
+    while let Some((a, b)) = spans.pop() {
+        (keep[a], keep[b]) = (true, true);
+        let ((ax, ay), (bx, by)) = (pixels[a], pixels[b]);
+        let length = (bx - ax).hypot(by - ay);
+        let distance = |&(x, y): &(f64, f64)| match length {
+            0.0 => (x - ax).hypot(y - ay),
+            _ => ((bx - ax) * (y - ay) - (by - ay) * (x - ax)).abs() / length,
+        };
+        let farthest = (a + 1..b).map(|i| (i, distance(&pixels[i]))).max_by(|p, q| p.1.total_cmp(&q.1));
+        if let Some((i, _)) = farthest.filter(|&(_, distance)| distance > 0.15) {
+            spans.extend([(a, i), (i, b)]);
+        }
+    }
+    pixels.iter().zip(keep).filter_map(|(pixel, keep)| keep.then_some(*pixel)).collect()
 }

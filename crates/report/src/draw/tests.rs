@@ -271,10 +271,22 @@ fn thinning_keeps_what_can_be_seen() {
     let mut pixels: Vec<_> = (0..100_000).map(|i| (f64::from(i) * 0.005, 100.0)).collect();
     pixels[54_321].1 = 3.0;
     let kept = thin(&pixels);
-    assert!(kept.len() < 4100, "{}", kept.len());
+    assert!((4..8).contains(&kept.len()), "{kept:?}");
     assert!(kept.contains(&pixels[54_321]));
     assert_eq!((kept.first(), kept.last()), (pixels.first(), pixels.last()));
     assert!(kept.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+}
+
+#[test]
+fn thinning_follows_the_curve_within_a_fraction_of_a_pixel() {
+    let height = |x: f64| 100.0 + 50.0 * (x / 30.0).sin();
+    let pixels: Vec<_> = (0..10_000).map(|i| f64::from(i) * 0.02).map(|x| (x, height(x))).collect();
+    let kept = thin(&pixels);
+    assert!(kept.len() < 60, "{}", kept.len());
+    for pair in kept.windows(2) {
+        let middle = ((pair[0].0 + pair[1].0) / 2.0, (pair[0].1 + pair[1].1) / 2.0);
+        assert!((height(middle.0) - middle.1).abs() < 0.7, "{pair:?}");
+    }
 }
 
 #[test]
