@@ -20,7 +20,7 @@ pub enum Score {
     MaxProbability,
     /// H[p̄] = −Σ_c p̄_c ln p̄_c, in [0, ln K] nats: all uncertainty, that of the data and that of the model.
     Entropy,
-    /// H[p̄] − (1/S) Σ_s H[p_s], in [0, min(ln S, ln K)] nats: mutual information between prediction and network, the
+    /// H\[p̄\] − (1/S) Σ_s H\[p_s\], in [0, min(ln S, ln K)] nats: mutual information between prediction and network, the
     /// part that more data would remove. Reference: Houlsby et al., arXiv:1112.5745, eq. (2).
     Bald,
     /// 1 − (share of the networks that vote for the modal class), in [0, 1 − 1/K]. Reference: Gal, PhD thesis 2016, §3.3.1.
