@@ -1,0 +1,123 @@
+//! Tables in Markdown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::machine;
+use super::peer::Peer;
+use super::rounds::{Alone, Pair, Plan, median, ratio};
+
+pub(super) fn preamble(root: &Path, plan: &Plan<'_>, ours: &Peer) -> String {
+    let mut text = String::new();
+    for line in machine::describe(root) {
+        let _ = writeln!(text, "- {line}");
+    }
+    let _ = writeln!(text, "- Ours: {}, f32, {} threads", ours.versions(), ours.introduction["threads"]);
+    let _ = writeln!(text, "- Each measurement lasts {} s; medians of {} rounds", plan.seconds, plan.rounds);
+    text
+}
+
+/// Time, rate and fraction of the peak measured beside it, work by work.
+pub(super) fn ours(all: &[Alone]) -> String {
+    let mut text = String::from(
+        "| work | unit | ms | GFLOP/s | of peak | GB/s | of peak | M numbers/s |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for it in all {
+        let rate = |what, scale: f64| match it.rate(what) / scale {
+            0.0 => String::new(),
+            rate => format!("{rate:.1}"),
+        };
+        let [flop, bytes] =
+            it.of_peak.map(|fraction| fraction.map_or(String::new(), |it| format!("{:.0} %", 100.0 * it)));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {flop} | {} | {bytes} | {} |",
+            it.work,
+            it.about["unit"].as_str().unwrap_or(""),
+            milliseconds(it.seconds),
+            rate("flop", 1e9),
+            rate("bytes", 1e9),
+            rate("items", 1e6),
+        );
+    }
+    text
+}
+
+/// Each variant of the peer's beside ours; the fastest of each work in bold.
+pub(super) fn side_by_side(peer: &Peer, pairs: &[Pair]) -> String {
+    format!("{}\n\n{}", peer.versions(), pairs_table(&peer.name(), pairs))
+}
+
+fn pairs_table(name: &str, pairs: &[Pair]) -> String {
+    let mut best: BTreeMap<&str, f64> = BTreeMap::new();
+    for Pair { work, times, .. } in pairs {
+        if let Ok(times) = times {
+            let entry = best.entry(work).or_insert(f64::INFINITY);
+            *entry = entry.min(ratio(times));
+        }
+    }
+    let mut text = format!(
+        "| work | per unit of | apd, ms | {name} as | {name}, ms | ratio (least to most in a round) |\n|---|---|---|---|---|---|\n"
+    );
+    for Pair { work, unit, variant, times } in pairs {
+        let _ = match times {
+            Ok(times) => {
+                let side = |i: usize| milliseconds(median(&times.iter().map(|it| it[i]).collect::<Vec<_>>()));
+                let ratios = times.iter().map(|[ours, theirs]| theirs / ours);
+                let least = ratios.clone().fold(f64::INFINITY, f64::min);
+                let most = ratios.fold(0.0, f64::max);
+                let middle = ratio(times);
+                let bold = if best.get(work.as_str()) == Some(&middle) { "**" } else { "" };
+                writeln!(
+                    text,
+                    "| {work} | {unit} | {} | {variant} | {} | {bold}{middle:.2}×{bold} ({least:.2} to {most:.2}) |",
+                    side(0),
+                    side(1)
+                )
+            }
+            Err(error) => writeln!(text, "| {work} | {unit} | | {variant} | | failed: {} |", error.replace('|', "/")),
+        };
+    }
+    text
+}
+
+fn milliseconds(seconds: f64) -> String {
+    let ms = seconds * 1e3;
+    match ms {
+        _ if ms >= 100.0 => format!("{ms:.0}"),
+        _ if ms >= 10.0 => format!("{ms:.1}"),
+        _ if ms >= 1.0 => format!("{ms:.2}"),
+        _ => format!("{ms:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rates_follow_from_what_a_unit_counts() {
+        let about = json!({ "unit": "u", "flop": 1e9, "bytes": 2e9, "items": 0.0 });
+        let work = Alone { work: "step".to_owned(), about, seconds: 0.01, of_peak: [Some(0.25), None] };
+        let text = ours(&[work]);
+        assert!(text.contains("| step | u | 10.0 | 100.0 | 25 % | 200.0 |  |  |"), "{text}");
+    }
+
+    #[test]
+    fn the_fastest_variant_of_a_work_is_bold() {
+        let pair = |variant: &str, times| Pair { work: "w".into(), unit: "u".into(), variant: variant.into(), times };
+        let text = pairs_table(
+            "P",
+            &[
+                pair("slow", Ok(vec![[1e-3, 3e-3]; 3])),
+                pair("fast", Ok(vec![[1e-3, 2e-3], [2e-3, 5e-3], [1e-3, 1e-3]])),
+                pair("broken", Err("no | compiler".into())),
+            ],
+        );
+        assert!(text.contains("| w | u | 1.00 | slow | 3.00 | 3.00× (3.00 to 3.00) |"), "{text}");
+        assert!(text.contains("| 1.00 | fast | 2.00 | **2.00×** (1.00 to 2.50) |"), "{text}");
+        assert!(text.contains("| broken | | failed: no / compiler |"), "{text}");
+    }
+}
