@@ -1,0 +1,334 @@
+//! A chain: a potential, a sampler, and a position that moves.
+
+use std::ops::ControlFlow;
+
+use apd_seed::{Minibatches, Normals, Seed};
+use serde::{Deserialize, Serialize};
+
+use crate::error::NotFinite;
+use crate::{Buffers, ChainError, Minibatch, Potential, RunError, Sampler, Summary};
+
+/// How long a chain runs and what it keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// Updates in all.
+    pub steps: u64,
+    /// First updates, of which nothing is kept.
+    pub burn_in: u64,
+    /// Every `thinning`-th position after burn-in is kept (unless the schedule is exploring): at `burn_in + thinning`, ….
+    pub thinning: u64,
+    /// Data terms B in each gradient estimate; N or more means all.
+    pub batch_size: usize,
+}
+
+impl ChainConfig {
+    /// Checks the settings' ranges.
+    ///
+    /// **Errors**: [`ChainError::Setting`].
+    pub fn validate(&self) -> Result<(), ChainError> {
+        for (field, value) in [("thinning", self.thinning), ("batch size", self.batch_size as u64)] {
+            if value == 0 {
+                return Err(ChainError::Setting { field, value: "0".into(), expected: "at least 1" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Positions that a chain keeps, where the schedule never explores.
+    pub fn kept(&self) -> u64 {
+        self.steps.saturating_sub(self.burn_in) / self.thinning.max(1)
+    }
+
+    fn keeps(&self, step: u64) -> bool {
+        step > self.burn_in && (step - self.burn_in).is_multiple_of(self.thinning)
+    }
+}
+
+/// A kept position.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sample<'a> {
+    /// The chain.
+    pub chain: u32,
+    /// Updates made before it.
+    pub step: u64,
+    /// θ.
+    pub position: &'a [f32],
+    /// The estimate of U(θ) from the next update's minibatch: nats, full-data scale.
+    pub potential: f64,
+    /// ε of the update that led here relative to ε₀: 1 for a constant step size.
+    pub weight: f64,
+}
+
+/// Where a chain is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Progress {
+    /// The chain.
+    pub chain: u32,
+    /// Updates made.
+    pub step: u64,
+    /// Updates in all.
+    pub steps: u64,
+    /// The last estimate of U: nats, full-data scale.
+    pub potential: f64,
+}
+
+/// Where a chain's samples go.
+///
+/// Closures `FnMut(Sample<'_>) -> Result<(), E>` are sinks.
+pub trait Sink: Send {
+    /// Why a sample could not be taken.
+    type Error: Send;
+
+    /// Takes a sample; an error ends the run.
+    fn sample(&mut self, sample: Sample<'_>) -> Result<(), Self::Error>;
+
+    /// Called after every update; `Break` ends the run at this step boundary.
+    fn progress(&mut self, _progress: Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<E: Send, F: FnMut(Sample<'_>) -> Result<(), E> + Send> Sink for F {
+    type Error = E;
+
+    fn sample(&mut self, sample: Sample<'_>) -> Result<(), E> {
+        self(sample)
+    }
+}
+
+/// How a run that did not fail ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// All steps were made.
+    Finished,
+    /// The sink asked to stop; the chain can go on later.
+    Stopped,
+}
+
+/// All that a chain needs to go on, besides its potential, settings and seed.
+///
+/// Noise and minibatches are functions of (seed, chain, step), so the step number stands for both.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainState {
+    /// The chain.
+    pub chain: u32,
+    /// Updates made.
+    pub step: u64,
+    /// The last step whose sample was kept.
+    pub last_sample: Option<u64>,
+    /// θ.
+    pub position: Vec<f32>,
+    /// The sampler's buffers.
+    pub buffers: Buffers,
+}
+
+/// One Markov chain: made step by step, resumable to the bit, allocation-free per step.
+///
+/// Chain c takes its noise from `seed/chain[c]/noise` and its minibatches from `seed/chain[c]/minibatch`, both addressed by the
+/// step number: chains of one seed are independent of each other, and nothing depends on threads or on interruptions.
+#[derive(Debug)]
+pub struct Chain<P, S> {
+    chain: u32,
+    pub(crate) potential: P,
+    pub(crate) sampler: S,
+    pub(crate) config: ChainConfig,
+    pub(crate) seed: Seed,
+    noise: Normals,
+    minibatches: Minibatches,
+    step: u64,
+    last_sample: Option<u64>,
+    pub(crate) position: Vec<f32>,
+    gradient: Vec<f32>,
+    /// Û at `position`, once `gradient` has been computed there.
+    value: Option<f64>,
+}
+
+impl<P: Potential, S: Sampler> Chain<P, S> {
+    /// Chain number `chain` of `seed`, at `initial`: a random initialisation, or a warm start from an optimised position.
+    ///
+    /// **Errors**: [`ChainError::Setting`] for settings out of range.
+    /// **Panics** if `initial` does not have the potential's dimension.
+    #[track_caller]
+    pub fn new(
+        chain: u32,
+        potential: P,
+        mut sampler: S,
+        config: ChainConfig,
+        seed: Seed,
+        initial: Vec<f32>,
+    ) -> Result<Self, ChainError> {
+        assert_eq!(initial.len(), potential.dim(), "coordinates of the initial position, and of the potential");
+        config.validate()?;
+        sampler.validate()?;
+        sampler.prepare(initial.len());
+        let seed = seed.child("chain").index(u64::from(chain));
+        Ok(Self {
+            chain,
+            noise: seed.child("noise").normals(),
+            minibatches: Minibatches::new(seed.child("minibatch"), potential.terms(), config.batch_size),
+            seed,
+            potential,
+            sampler,
+            config,
+            step: 0,
+            last_sample: None,
+            gradient: vec![0.0; initial.len()],
+            position: initial,
+            value: None,
+        })
+    }
+
+    /// The chain that [`state`](Self::state) was taken from: from here on equal to the bit, given equal arguments.
+    ///
+    /// `config.steps` may be larger than before, to extend a finished chain.
+    ///
+    /// **Errors**: [`ChainError::Dimension`] and [`ChainError::Buffer`] for a state that does not fit,
+    /// [`ChainError::Setting`].
+    pub fn resume(
+        potential: P,
+        sampler: S,
+        config: ChainConfig,
+        seed: Seed,
+        state: ChainState,
+    ) -> Result<Self, ChainError> {
+        if state.position.len() != potential.dim() {
+            return Err(ChainError::Dimension { expected: potential.dim(), found: state.position.len() });
+        }
+        let mut chain = Self::new(state.chain, potential, sampler, config, seed, state.position)?;
+        chain.sampler.restore(&state.buffers)?;
+        chain.step = state.step;
+        chain.last_sample = state.last_sample;
+        Ok(chain)
+    }
+
+    /// A copy of all that changes, for [`resume`](Self::resume).
+    pub fn state(&self) -> ChainState {
+        ChainState {
+            chain: self.chain,
+            step: self.step,
+            last_sample: self.last_sample,
+            position: self.position.clone(),
+            buffers: self.sampler.save(),
+        }
+    }
+
+    /// Makes one update, and returns the new position if it is to be kept. The caller counts the steps.
+    ///
+    /// **Errors**: [`ChainError::Diverged`] if the new position, or the potential there, is not finite.
+    pub fn step(&mut self) -> Result<Option<Sample<'_>>, ChainError> {
+        if self.value.is_none() {
+            self.evaluate()?;
+        }
+        let update = self.step;
+        self.step += 1;
+        if !self.sampler.step(update, &mut self.position, &self.gradient, &self.noise) {
+            let coordinate = self.position.iter().position(|x| !x.is_finite()).unwrap_or(0);
+            return Err(self.diverged(NotFinite::Position { coordinate }));
+        }
+        // Here rather than before the next update: no sample goes out whose potential turns out not to be finite.
+        let value = self.evaluate()?;
+        let weight = self.sampler.schedule().weight(update);
+        if weight > 0.0 && self.config.keeps(self.step) {
+            self.last_sample = Some(self.step);
+            let (chain, step, position) = (self.chain, self.step, &self.position[..]);
+            return Ok(Some(Sample { chain, step, position, potential: value, weight }));
+        }
+        Ok(None)
+    }
+
+    /// Runs to the end, giving each kept position to `sink`.
+    ///
+    /// **Errors**: [`RunError::Chain`] for a divergence, [`RunError::Sink`] with the sink's own error.
+    pub fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+        self.run_until(self.config.steps, sink)
+    }
+
+    /// As [`run`](Self::run), up to step `until` or the end, whichever comes first.
+    pub fn run_until<K: Sink>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+        while self.step < until.min(self.config.steps) {
+            if let Some(sample) = self.step()? {
+                let (chain, step) = (sample.chain, sample.step);
+                sink.sample(sample).map_err(|source| RunError::Sink { chain, step, source })?;
+            }
+            if sink.progress(self.progress()).is_break() {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        Ok(Outcome::Finished)
+    }
+
+    /// Moves the chain to `position` and resets the sampler's buffers; the step number, and with it noise and minibatches, goes
+    /// on.
+    ///
+    /// **Panics** if `position` does not have the potential's dimension.
+    #[track_caller]
+    pub fn restart_from(&mut self, position: &[f32]) {
+        assert_eq!(position.len(), self.position.len(), "coordinates of the new position, and of the potential");
+        self.position.copy_from_slice(position);
+        self.sampler.prepare(position.len());
+        self.value = None;
+    }
+
+    /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradients.
+    pub fn summary(&mut self) -> Summary {
+        Summary::of(self)
+    }
+
+    /// The chain's number.
+    pub fn chain(&self) -> u32 {
+        self.chain
+    }
+
+    /// θ.
+    pub fn position(&self) -> &[f32] {
+        &self.position
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &ChainConfig {
+        &self.config
+    }
+
+    /// The potential, for instance to reuse it.
+    pub fn into_potential(self) -> P {
+        self.potential
+    }
+
+    /// Where the chain is.
+    pub fn progress(&self) -> Progress {
+        let (chain, step, steps) = (self.chain, self.step, self.config.steps);
+        Progress { chain, step, steps, potential: self.value.unwrap_or(f64::NAN) }
+    }
+
+    /// Gradient and Û at the present position with the next update's minibatch.
+    fn evaluate(&mut self) -> Result<f64, ChainError> {
+        let minibatch = minibatch(&mut self.minibatches, self.step, self.potential.terms());
+        let value = self.potential.gradient(&self.position, minibatch, &mut self.gradient);
+        if !value.is_finite() {
+            return Err(self.diverged(NotFinite::Potential(value)));
+        }
+        self.value = Some(value);
+        Ok(value)
+    }
+
+    #[cold]
+    fn diverged(&self, what: NotFinite) -> ChainError {
+        ChainError::Diverged {
+            chain: self.chain,
+            step: self.step,
+            what,
+            last_good_sample: self.last_sample,
+            step_size: self.sampler.schedule().step_size(self.step.saturating_sub(1)),
+        }
+    }
+}
+
+/// `Full` where the minibatch is everything: potentials are faster without an index.
+pub(crate) fn minibatch(minibatches: &mut Minibatches, step: u64, terms: usize) -> Minibatch<'_> {
+    if minibatches.batch() == terms { Minibatch::Full } else { Minibatch::Indices(minibatches.indices(step)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! The deterministic limit: gradient descent with momentum.
+
+use apd_seed::Normals;
+use serde::{Deserialize, Serialize};
+
+use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+
+/// Stochastic gradient descent with heavy-ball momentum: v ← μ·v − (ε_t/2)·∇Û(θ), θ ← θ + v.
+///
+/// With μ = 0 it is [`Sgld`](crate::Sgld) at T = 0. **Units** as there: ∇Û at full-data scale, so that plain SGD with learning rate
+/// lr on a mean loss over N terms is ε = 2·lr/N ([`from_mean_loss`](Self::from_mean_loss)).
+///
+/// Reference: Polyak, *Some methods of speeding up the convergence of iteration methods*, 1964, eq. 9.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Momentum {
+    /// ε_t.
+    pub step_size: Schedule,
+    /// μ in [0, 1).
+    pub momentum: f64,
+    #[serde(skip)]
+    velocity: Vec<f32>,
+}
+
+impl Momentum {
+    /// Momentum `momentum` with the given step sizes.
+    pub fn new(step_size: Schedule, momentum: f64) -> Self {
+        Self { step_size, momentum, velocity: Vec::new() }
+    }
+
+    /// SGD as deep-learning libraries define it, θ ← θ + v, v ← μ·v − lr·∇L, on the mean loss L = U/n: ε = 2·lr/n.
+    ///
+    /// The weight decay of such a library corresponds to the prior precision τ = n·wd of the potential. (With a constant lr
+    /// this also is PyTorch's form, in which lr multiplies v instead of the gradient.)
+    ///
+    /// **Panics** if `n` is 0.
+    #[track_caller]
+    pub fn from_mean_loss(lr: f64, momentum: f64, n: usize) -> Self {
+        assert!(n > 0, "a mean loss needs at least one term");
+        Self::new(Schedule::Constant(2.0 * lr / n as f64), momentum)
+    }
+}
+
+impl Sampler for Momentum {
+    fn name(&self) -> &'static str {
+        "SGD"
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.step_size
+    }
+
+    fn temperature(&self) -> f64 {
+        0.0
+    }
+
+    fn validate(&self) -> Result<(), ChainError> {
+        self.step_size.validate()?;
+        if (0.0..1.0).contains(&self.momentum) {
+            return Ok(());
+        }
+        let expected = "at least 0, below 1";
+        Err(ChainError::Setting { field: "momentum", value: self.momentum.to_string(), expected })
+    }
+
+    fn prepare(&mut self, dim: usize) {
+        self.velocity.clear();
+        self.velocity.resize(dim, 0.0);
+    }
+
+    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], _noise: &Normals) -> bool {
+        let drift = 0.5 * self.step_size.step_size(step);
+        kernel::heavy_ball(self.momentum as f32, drift as f32, &mut self.velocity, position, gradient)
+    }
+
+    fn save(&self) -> Buffers {
+        let mut buffers = Buffers::default();
+        buffers.insert("velocity", &self.velocity);
+        buffers
+    }
+
+    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
+        let len = self.velocity.len();
+        self.velocity.copy_from_slice(buffers.get("velocity", len)?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

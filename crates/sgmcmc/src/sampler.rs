@@ -1,0 +1,73 @@
+//! The interface of a sampler, and its saved state.
+
+use std::collections::BTreeMap;
+
+use apd_seed::Normals;
+use serde::{Deserialize, Serialize};
+
+use crate::{ChainError, Schedule};
+
+/// A transition rule: one gradient in, one update of the position.
+///
+/// Implementations hold their own buffers (momenta, preconditioners, thermostats), allocate them in [`prepare`](Self::prepare)
+/// only, and touch θ in one pass.
+pub trait Sampler: Send {
+    /// A short name for messages, such as `"SGLD"`.
+    fn name(&self) -> &'static str;
+
+    /// The step sizes ε_t.
+    fn schedule(&self) -> &Schedule;
+
+    /// The temperature T of the injected noise; 0 for an optimiser.
+    fn temperature(&self) -> f64;
+
+    /// Checks the settings' ranges.
+    ///
+    /// **Errors**: [`ChainError::Setting`].
+    fn validate(&self) -> Result<(), ChainError>;
+
+    /// Allocates the buffers for `dim` coordinates and puts them in their initial state.
+    fn prepare(&mut self, dim: usize);
+
+    /// Makes update number `step` (from 0) in place, and tells whether every new coordinate is finite.
+    ///
+    /// `gradient` is ∇Û at `position`: nats, full-data scale. Noise comes from row `step` of `noise`, so that an update is a pure
+    /// function of its arguments and the buffers. A non-finite gradient must make a coordinate non-finite, not vanish.
+    ///
+    /// **Shapes**: `position` and `gradient` have the length given to `prepare`.
+    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool;
+
+    /// A copy of the buffers that the next update depends on.
+    fn save(&self) -> Buffers {
+        Buffers::default()
+    }
+
+    /// Takes the buffers from a saved state, after `prepare`.
+    ///
+    /// **Errors**: [`ChainError::Buffer`] for a missing buffer, or one of the wrong length.
+    fn restore(&mut self, _buffers: &Buffers) -> Result<(), ChainError> {
+        Ok(())
+    }
+}
+
+/// A sampler's buffers by name, as a checkpoint holds them.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Buffers(BTreeMap<String, Vec<f32>>);
+
+impl Buffers {
+    /// Adds (or replaces) a buffer.
+    pub fn insert(&mut self, name: &str, values: &[f32]) {
+        self.0.insert(name.to_owned(), values.to_vec());
+    }
+
+    /// The buffer called `name`, which must have `len` values.
+    ///
+    /// **Errors**: [`ChainError::Buffer`].
+    pub fn get(&self, name: &'static str, len: usize) -> Result<&[f32], ChainError> {
+        match self.0.get(name) {
+            Some(values) if values.len() == len => Ok(values),
+            other => Err(ChainError::Buffer { name, expected: len, found: other.map(Vec::len) }),
+        }
+    }
+}
