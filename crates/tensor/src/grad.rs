@@ -1,6 +1,6 @@
 //! The reverse walk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{Scalar, Tensor};
@@ -35,30 +35,23 @@ fn walk<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>], mode: Mode) -> Vec<Tensor<T
     assert!(y.len() == 1, "grad: y must have one element, not shape {:?}", y.shape());
     let order = reverse_order(y, xs);
     let mut gradients: HashMap<Key, Tensor<T>> = HashMap::from([(key(y), Tensor::ones(y.shape()))]);
-    let wanted: HashMap<Key, ()> = xs.iter().map(|x| (key(x), ())).collect();
-    for output in order.into_iter().rev() {
-        let Some(gradient) = (if wanted.contains_key(&key(&output.tensor)) {
-            gradients.get(&key(&output.tensor)).cloned()
-        } else {
-            gradients.remove(&key(&output.tensor))
-        }) else {
-            continue;
-        };
-        let Some(record) = &output.tensor.node.record else { continue };
-        if !output.through.iter().any(|&through| through) {
-            continue;
-        }
+    let wanted: HashSet<Key> = xs.iter().map(|x| key(x)).collect();
+    for Step { tensor, through } in order.into_iter().rev() {
+        // What is wanted stays; what is only passed through is freed as soon as it is used.
+        let at = key(&tensor);
+        let gradient = if wanted.contains(&at) { gradients.get(&at).cloned() } else { gradients.remove(&at) };
+        let (Some(gradient), Some(record)) = (gradient, &tensor.node.record) else { continue };
         let plain: Vec<Tensor<T>>;
         let detached;
         let (inputs, value) = match mode {
-            Mode::Recorded => (&record.inputs[..], &output.tensor),
+            Mode::Recorded => (&record.inputs[..], &tensor),
             Mode::Plain => {
                 plain = record.inputs.iter().map(Tensor::detach).collect();
-                detached = output.tensor.detach();
+                detached = tensor.detach();
                 (&plain[..], &detached)
             }
         };
-        for ((input, rule), through) in record.inputs.iter().zip(&record.rules).zip(&output.through) {
+        for ((input, rule), through) in record.inputs.iter().zip(&record.rules).zip(&through) {
             if *through {
                 let part = rule(inputs, value, &gradient);
                 debug_assert_eq!(part.shape(), input.shape(), "a gradient has the shape of its input");
@@ -89,8 +82,8 @@ struct Step<T: Scalar> {
 /// The nodes between `xs` and `y`, inputs before outputs. The order follows from the graph's structure alone (not from
 /// addresses or times of creation), and with it the order in which gradients are added up.
 fn reverse_order<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Step<T>> {
-    // Visited nodes, and whether they lead to one of `xs`; wanted tensors are known from the start, yet visited once.
-    let wanted: HashMap<Key, ()> = xs.iter().map(|x| (key(x), ())).collect();
+    let wanted: HashSet<Key> = xs.iter().map(|x| key(x)).collect();
+    // Finished nodes, and whether one of `xs` can be reached from them (or is one).
     let mut leads: HashMap<Key, bool> = HashMap::new();
     let mut order = Vec::new();
     let mut stack = vec![(y.clone(), 0)];
@@ -102,11 +95,11 @@ fn reverse_order<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Step<T>> {
             if input.is_recorded() && !leads.contains_key(&key(&input)) {
                 stack.push((input, 0));
             }
-        } else if !leads.contains_key(&key(&tensor)) {
+        } else {
             let through: Vec<bool> =
                 inputs.iter().map(|input| leads.get(&key(input)).copied().unwrap_or(false)).collect();
             let leading = through.contains(&true);
-            leads.insert(key(&tensor), leading || wanted.contains_key(&key(&tensor)));
+            leads.insert(key(&tensor), leading || wanted.contains(&key(&tensor)));
             if leading {
                 order.push(Step { tensor, through });
             }
@@ -114,3 +107,6 @@ fn reverse_order<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Step<T>> {
     }
     order
 }
+
+#[cfg(test)]
+mod tests;

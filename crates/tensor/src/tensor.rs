@@ -206,3 +206,6 @@ impl<T: Scalar> Drop for Node<T> {
         POSTPONED.with(|postponed| *postponed.borrow_mut() = None);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Element by element.
 
 use ndarray::{ArrayD, IxDyn, Zip};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::Scalar;
@@ -10,36 +11,31 @@ const PIECE: usize = 1 << 16;
 
 /// f(x), element by element.
 pub(crate) fn unary<T: Scalar>(x: &ArrayD<T>, f: impl Fn(T) -> T + Sync) -> ArrayD<T> {
-    let x_slice = x.as_slice().expect("row-major");
-    if x.len() < 2 * PIECE {
-        return ArrayD::from_shape_vec(x.raw_dim(), x_slice.iter().map(|&x| f(x)).collect()).expect("same length");
-    }
+    let piece = |y: &mut [T], x: &[T]| {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)),
+        );
+    };
     let mut y = vec![T::zero(); x.len()];
-    y.par_chunks_mut(PIECE).zip(x_slice.par_chunks(PIECE)).for_each(|(y, x)| {
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x));
-    });
+    let from = x.as_slice().expect("row-major");
+    if y.len() < 2 * PIECE {
+        piece(&mut y, from);
+    } else {
+        y.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE)).for_each(|(y, x)| piece(y, x));
+    }
     ArrayD::from_shape_vec(x.raw_dim(), y).expect("same length")
 }
 
 /// f(a, b), element by element, after broadcasting both to their common shape; panics when there is none.
 #[track_caller]
 pub(crate) fn binary<T: Scalar>(op: &str, a: &ArrayD<T>, b: &ArrayD<T>, f: impl Fn(T, T) -> T + Sync) -> ArrayD<T> {
+    if a.shape() == b.shape() {
+        return same_shape(a, b, f);
+    }
     let Some(shape) = broadcast_shape(a.shape(), b.shape()) else {
         panic!("{op}: shapes {:?} and {:?} do not broadcast", a.shape(), b.shape());
     };
-    if a.shape() == b.shape() {
-        let (a_slice, b_slice) = (a.as_slice().expect("row-major"), b.as_slice().expect("row-major"));
-        let data = if a.len() < 2 * PIECE {
-            a_slice.iter().zip(b_slice).map(|(&a, &b)| f(a, b)).collect()
-        } else {
-            let mut y = vec![T::zero(); a.len()];
-            (y.par_chunks_mut(PIECE), a_slice.par_chunks(PIECE), b_slice.par_chunks(PIECE))
-                .into_par_iter()
-                .for_each(|(y, a, b)| y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b)));
-            y
-        };
-        return ArrayD::from_shape_vec(a.raw_dim(), data).expect("same length");
-    }
     if b.len() == 1 && shape == a.shape() {
         let b = b.as_slice().expect("row-major")[0];
         return unary(a, |a| f(a, b));
@@ -50,6 +46,25 @@ pub(crate) fn binary<T: Scalar>(op: &str, a: &ArrayD<T>, b: &ArrayD<T>, f: impl 
     }
     let (a, b) = (a.broadcast(IxDyn(&shape)), b.broadcast(IxDyn(&shape)));
     Zip::from(a.expect("broadcasts")).and(b.expect("broadcasts")).map_collect(|&a, &b| f(a, b))
+}
+
+fn same_shape<T: Scalar>(a: &ArrayD<T>, b: &ArrayD<T>, f: impl Fn(T, T) -> T + Sync) -> ArrayD<T> {
+    let piece = |y: &mut [T], a: &[T], b: &[T]| {
+        Arch::new().dispatch(
+            #[inline(always)]
+            || y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b)),
+        );
+    };
+    let mut y = vec![T::zero(); a.len()];
+    let (from_a, from_b) = (a.as_slice().expect("row-major"), b.as_slice().expect("row-major"));
+    if y.len() < 2 * PIECE {
+        piece(&mut y, from_a, from_b);
+    } else {
+        (y.par_chunks_mut(PIECE), from_a.par_chunks(PIECE), from_b.par_chunks(PIECE))
+            .into_par_iter()
+            .for_each(|(y, a, b)| piece(y, a, b));
+    }
+    ArrayD::from_shape_vec(a.raw_dim(), y).expect("same length")
 }
 
 /// The common shape of two tensors as in NumPy: aligned at the last axis, lengths equal or one of them 1.

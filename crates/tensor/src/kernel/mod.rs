@@ -1,5 +1,6 @@
 //! Dense kernels on array views; their results do not depend on the number of threads.
 
+mod exp;
 mod gemm;
 pub(crate) mod map;
 pub(crate) mod softmax;

@@ -1,38 +1,81 @@
 //! Row-wise softmax, its logarithm, and cross-entropy.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+#![allow(clippy::needless_pass_by_value)] // views are passed by value, as everywhere with ndarray
 
+use ndarray::{ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
+
+use super::sum;
 use crate::Scalar;
 
+/// Elements of one piece of rows: it fits in the L1 cache, and is the unit of parallel work.
+const PIECE: usize = 4096;
+/// Elements below which a second thread costs more than it saves.
+const PARALLEL: usize = 1 << 17;
+
 /// Replaces each row x by exp x_k / Σ_j exp x_j, without overflow. Rows of length 0 stay as they are.
-pub fn softmax_rows<T: Scalar>(mut x: ArrayViewMut2<'_, T>) {
-    for mut row in x.rows_mut() {
-        let max = row.fold(T::neg_infinity(), |max, &x| max.max(x));
-        let mut sum = T::zero();
-        for x in &mut row {
-            *x = (*x - max).exp();
-            sum += *x;
+///
+/// A row that holds NaN or +∞, or −∞ only, becomes NaN.
+pub fn softmax_rows<T: Scalar>(x: ArrayViewMut2<'_, T>) {
+    for_pieces(x, |piece, width| {
+        subtract_max(piece, width);
+        T::exp_slice(piece);
+        for row in piece.chunks_exact_mut(width) {
+            let sum = sum::all(row);
+            row.iter_mut().for_each(|x| *x /= sum);
         }
-        row.mapv_inplace(|x| x / sum);
-    }
+    });
 }
 
 /// Replaces each row x by x_k − ln Σ_j exp x_j, without overflow. Rows of length 0 stay as they are.
-pub fn log_softmax_rows<T: Scalar>(mut x: ArrayViewMut2<'_, T>) {
-    for mut row in x.rows_mut() {
-        let max = row.fold(T::neg_infinity(), |max, &x| max.max(x));
-        let log_sum = row.fold(T::zero(), |sum, &x| sum + (x - max).exp()).ln() + max;
-        row.mapv_inplace(|x| x - log_sum);
-    }
+///
+/// A row that holds NaN or +∞, or −∞ only, becomes NaN.
+pub fn log_softmax_rows<T: Scalar>(x: ArrayViewMut2<'_, T>) {
+    for_pieces(x, |piece, width| {
+        subtract_max(piece, width);
+        let mut exps = piece.to_vec();
+        T::exp_slice(&mut exps);
+        for (row, exps) in piece.chunks_exact_mut(width).zip(exps.chunks_exact(width)) {
+            let log_sum = sum::all(exps).ln();
+            row.iter_mut().for_each(|x| *x -= log_sum);
+        }
+    });
 }
 
 /// −Σ_n log softmax(x_n)[label_n]; the labels are valid.
 pub(crate) fn cross_entropy<T: Scalar>(x: ArrayView2<'_, T>, labels: &[u32]) -> T {
-    let mut total = T::zero();
-    for (row, &label) in x.rows().into_iter().zip(labels) {
-        let max = row.fold(T::neg_infinity(), |max, &x| max.max(x));
-        let log_sum = row.fold(T::zero(), |sum, &x| sum + (x - max).exp()).ln();
-        total += log_sum + (max - row[label as usize]);
-    }
-    total
+    let mut log_p = x.to_owned();
+    log_softmax_rows(log_p.view_mut());
+    let terms: Vec<T> = log_p.rows().into_iter().zip(labels).map(|(row, &label)| -row[label as usize]).collect();
+    sum::all(&terms)
 }
+
+fn subtract_max<T: Scalar>(piece: &mut [T], width: usize) {
+    for row in piece.chunks_exact_mut(width) {
+        let max = row.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
+        row.iter_mut().for_each(|x| *x -= max);
+    }
+}
+
+/// Applies `f` to pieces of whole rows, each row-major with rows of the given width.
+fn for_pieces<T: Scalar>(mut x: ArrayViewMut2<'_, T>, f: impl Fn(&mut [T], usize) + Sync) {
+    let (len, width) = (x.len(), x.ncols());
+    if len == 0 {
+        return;
+    }
+    let Some(data) = x.as_slice_mut() else {
+        let mut copy = x.as_standard_layout().into_owned();
+        for_pieces(copy.view_mut(), f);
+        x.assign(&copy);
+        return;
+    };
+    let piece = (PIECE / width).max(1) * width;
+    if len < PARALLEL {
+        data.chunks_mut(piece).for_each(|piece| f(piece, width));
+    } else {
+        data.par_chunks_mut(piece).for_each(|piece| f(piece, width));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,9 @@ pub(crate) fn all<T: Scalar>(x: &[T]) -> T {
 }
 
 fn piece<T: Scalar>(x: &[T]) -> T {
+    if x.len() <= LANES {
+        return x.iter().fold(T::zero(), |sum, &x| sum + x);
+    }
     let mut lanes = [T::zero(); LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
@@ -81,3 +84,6 @@ fn middle<T: Scalar>(x: &[T], outer: usize, len: usize, inner: usize) -> Vec<T> 
     }
     sums
 }
+
+#[cfg(test)]
+mod tests;

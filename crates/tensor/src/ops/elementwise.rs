@@ -145,3 +145,6 @@ fn sigmoid<T: Scalar>(a: T) -> T {
     let e = (-a.abs()).exp();
     if a >= T::zero() { T::one() / (T::one() + e) } else { e / (T::one() + e) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,7 @@ impl<T: Scalar> Tensor<T> {
 }
 
 #[track_caller]
+#[allow(clippy::needless_pass_by_value)] // views are passed by value, as everywhere with ndarray
 fn product<T: Scalar>(op: &str, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
     assert!(
         a.ncols() == b.nrows(),
@@ -70,3 +71,6 @@ fn product<T: Scalar>(op: &str, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> A
     gemm(T::one(), a, b, T::zero(), c.view_mut());
     c
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,6 @@ impl<T: Scalar> Tensor<T> {
 fn reciprocal<T: Scalar>(n: usize) -> T {
     T::one() / T::from_f64(n as f64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,6 @@ fn with_rows<T: Scalar>(shape: &[usize], rows: usize, data: Vec<T>) -> ArrayD<T>
     shape[0] = rows;
     ArrayD::from_shape_vec(IxDyn(&shape), data).expect("as many elements as places")
 }
+
+#[cfg(test)]
+mod tests;

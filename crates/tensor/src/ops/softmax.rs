@@ -42,13 +42,11 @@ impl<T: Scalar> Tensor<T> {
         }
         let value = ArrayD::from_elem(IxDyn(&[]), softmax::cross_entropy(x, labels));
         let labels: Arc<[u32]> = labels.into();
-        Self::from_op([self], value, || {
-            [Box::new(move |x, _, g| x[0].softmax().minus_one_hot(Arc::clone(&labels)).mul(g))]
-        })
+        Self::from_op([self], value, || [Box::new(move |x, _, g| x[0].softmax().minus_one_hot(&labels).mul(g))])
     }
 
     /// x with 1 subtracted at (n, label_n).
-    fn minus_one_hot(&self, labels: Arc<[u32]>) -> Self {
+    fn minus_one_hot(&self, labels: &[u32]) -> Self {
         let mut value = self.value().clone();
         for (n, &label) in labels.iter().enumerate() {
             value[[n, label as usize]] -= T::one();
@@ -70,3 +68,6 @@ fn as_rows<T: Scalar>(value: &mut ArrayD<T>) -> ArrayViewMut2<'_, T> {
     let data = value.as_slice_mut().expect("values are kept in row-major order");
     ArrayViewMut2::from_shape((rows, width), data).expect("as many elements as places")
 }
+
+#[cfg(test)]
+mod tests;

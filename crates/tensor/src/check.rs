@@ -1,0 +1,96 @@
+//! Gradients against finite differences, of first and second order.
+
+use ndarray::{ArrayD, IxDyn};
+use proptest::prelude::*;
+
+use crate::{Tensor, grad, grad_graph};
+
+/// Numbers in (low, high) that look random and depend on `salt` only.
+pub(crate) fn numbers(len: usize, salt: u64, low: f64, high: f64) -> Vec<f64> {
+    (0..len as u64)
+        .map(|i| {
+            // SplitMix64.
+            let mut z = (salt << 20 | i).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            low + (high - low) * ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        })
+        .collect()
+}
+
+/// An array of such numbers.
+pub(crate) fn array(shape: &[usize], salt: u64, low: f64, high: f64) -> ArrayD<f64> {
+    ArrayD::from_shape_vec(IxDyn(shape), numbers(shape.iter().product(), salt, low, high)).unwrap()
+}
+
+/// Shapes of up to three axes of length 0 to 3.
+pub(crate) fn shapes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0usize..4, 0..4)
+}
+
+/// Few cases each: every case checks all derivatives of both orders.
+pub(crate) fn config() -> ProptestConfig {
+    ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Asserts that the derivatives of `f` at `inputs`, first and second order, are those that finite differences find.
+///
+/// They are taken of s = Σ w∘(f + f²/2) with fixed weights w, so that an `f` that is linear has a second derivative too, and of
+/// t = Σ v∘∂s with fixed v.
+#[track_caller]
+pub(crate) fn check(inputs: &[ArrayD<f64>], f: impl Fn(&[Tensor<f64>]) -> Tensor<f64>) {
+    let first = |xs: &[Tensor<f64>]| {
+        let y = f(xs);
+        let w = Tensor::constant(array(y.shape(), 901, 0.5, 1.5));
+        y.add(&y.square().scale(0.5)).mul(&w).sum()
+    };
+    let second = |xs: &[Tensor<f64>]| {
+        let gradients = grad_graph(&first(xs), &xs.iter().collect::<Vec<_>>());
+        gradients.iter().enumerate().fold(Tensor::scalar(0.0), |sum, (i, gradient)| {
+            sum.add(&gradient.mul(&Tensor::constant(array(gradient.shape(), 902 + i as u64, -1.0, 1.0))).sum())
+        })
+    };
+    compare("first", inputs, &first);
+    compare("second", inputs, &second);
+}
+
+#[track_caller]
+fn compare(order: &str, inputs: &[ArrayD<f64>], f: &dyn Fn(&[Tensor<f64>]) -> Tensor<f64>) {
+    const H: f64 = 1e-4;
+    let variables = |inputs: &[ArrayD<f64>]| inputs.iter().cloned().map(Tensor::variable).collect::<Vec<_>>();
+    let xs = variables(inputs);
+    let gradients = grad(&f(&xs), &xs.iter().collect::<Vec<_>>());
+    for (i, gradient) in gradients.iter().enumerate() {
+        assert_eq!(gradient.shape(), inputs[i].shape());
+        assert!(!gradient.is_recorded());
+        for (j, &exact) in gradient.as_slice().iter().enumerate() {
+            let at = |step: f64| {
+                let mut moved = inputs.to_vec();
+                moved[i].as_slice_mut().unwrap()[j] += step;
+                f(&variables(&moved)).item()
+            };
+            // Five points: the error is of order H⁴.
+            let found = (8.0 * (at(H) - at(-H)) - (at(2.0 * H) - at(-2.0 * H))) / (12.0 * H);
+            let near = (found - exact).abs() <= 1e-7 * (1.0 + exact.abs());
+            assert!(near, "{order} order, input {i} {:?}, element {j}: {exact}, not {found}", inputs[i].shape());
+        }
+    }
+}
+
+/// A wrong rule is found, or the checks above would say nothing.
+#[test]
+#[should_panic(expected = "first order, input 0")]
+fn negative_control_of_first_order() {
+    check(&[array(&[2], 1, 0.5, 1.0)], |x| {
+        Tensor::from_op([&x[0]], x[0].value().mapv(f64::exp), || [Box::new(|_, _, g| g.clone())])
+    });
+}
+
+/// A rule whose value is right, but which hides its dependence on the input.
+#[test]
+#[should_panic(expected = "second order, input 0")]
+fn negative_control_of_second_order() {
+    check(&[array(&[2], 1, 0.5, 1.0)], |x| {
+        Tensor::from_op([&x[0]], x[0].value().mapv(f64::exp), || [Box::new(|_, y, g| g.mul(&y.detach()))])
+    });
+}
