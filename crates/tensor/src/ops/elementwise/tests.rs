@@ -104,7 +104,7 @@ fn values_by_hand() {
     assert_eq!(x.leaky_relu(0.5).as_slice(), [-1.0, 0.0, 3.0]);
     assert_eq!(x.sigmoid().as_slice()[1], 0.5);
     assert_eq!(x.softplus().as_slice()[1], 2.0_f64.ln());
-    assert_eq!((&x + &x).as_slice(), (&(&x * &Tensor::scalar(2.0))).as_slice());
+    assert_eq!((&x + &x).as_slice(), (&x * &Tensor::scalar(2.0)).as_slice());
     assert_eq!((&x - &x).as_slice(), [0.0; 3]);
     assert_eq!((&(-&x) / &Tensor::scalar(2.0)).as_slice(), [1.0, 0.0, -1.5]);
 }
