@@ -1,0 +1,288 @@
+//! The posterior as a potential.
+
+use apd_nn::{Accumulate, Backprop, Network, Threads};
+use apd_seed::{Seed, Stream};
+use apd_sgmcmc::{Minibatch, Potential};
+use apd_tensor::{Tensor, grad};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+
+use crate::{Data, Likelihood, ModelError, Targets};
+
+/// Rows of one pass over the full data: memory stays bounded whatever N.
+const BLOCK: usize = 512;
+
+/// U(θ) = −Σₙ log p(yₙ|xₙ, θ) + (τ/2)·‖θ‖², the potential of a Bayesian neural network with prior N(0, 1/τ) on each weight.
+///
+/// A minibatch of B of the N observations estimates it, and its gradient, without bias:
+///
+/// Û(θ) = −(N/B)·Σ_batch log p(yₙ|xₙ, θ) + (τ/2)·‖θ‖².
+///
+/// **Units**: nats at full-data scale. Terms that do not depend on θ are left out: (d/2)·ln(2π/τ) of the prior, and
+/// (NK/2)·ln(2π/precision) of a Gaussian likelihood.
+///
+/// The gradient is allocation-free after the first call, runs on the calling thread (chains have a thread each) unless
+/// [`with_threads`](Self::with_threads) says otherwise, and its bits do not depend on the number of threads.
+///
+/// Reference: Welling & Teh, *Bayesian Learning via Stochastic Gradient Langevin Dynamics*, ICML 2011, equation (4).
+#[derive(Clone, Debug)]
+pub struct NetworkPotential {
+    network: Network,
+    data: Data,
+    likelihood: Likelihood,
+    prior_precision: f64,
+    backprop: Backprop,
+    dropout: Option<Dropout>,
+    /// The minibatch's rows, gathered.
+    inputs: Vec<f32>,
+    labels: Vec<u32>,
+    values: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Dropout {
+    seed: Seed,
+    calls: u64,
+}
+
+impl NetworkPotential {
+    /// The posterior of `network`'s weights under these data and the prior N(0, 1/`prior_precision`); 0 means a flat prior.
+    ///
+    /// **Errors**: everything that does not fit, see [`ModelError`].
+    pub fn new(
+        network: &Network,
+        data: Data,
+        likelihood: Likelihood,
+        prior_precision: f64,
+    ) -> Result<Self, ModelError> {
+        data.check(network, likelihood)?;
+        if !(prior_precision.is_finite() && prior_precision >= 0.0) {
+            return Err(ModelError::Precision { of: "prior", value: prior_precision });
+        }
+        Ok(Self {
+            network: network.clone(),
+            data,
+            likelihood,
+            prior_precision,
+            backprop: Backprop::new(network, Threads::Serial),
+            dropout: None,
+            inputs: Vec::new(),
+            labels: Vec::new(),
+            values: Vec::new(),
+        })
+    }
+
+    /// Where the gradient's matrix products run; by default on the calling thread.
+    pub fn with_threads(mut self, threads: Threads) -> Self {
+        self.backprop = Backprop::new(&self.network, threads);
+        self
+    }
+
+    /// Applies the network's dropout, for training towards MC-dropout: the c-th call of `gradient` uses the masks of stream
+    /// `seed.index(c)`.
+    ///
+    /// A chain asks for one gradient per step, so c is its step; a chain that resumes must [`seek`](Self::seek) to it.
+    pub fn with_dropout(mut self, seed: Seed) -> Self {
+        self.dropout = Some(Dropout { seed, calls: 0 });
+        self
+    }
+
+    /// Sets the number of the next call of `gradient` to `call`; matters only for dropout's masks.
+    pub fn seek(&mut self, call: u64) {
+        if let Some(dropout) = &mut self.dropout {
+            dropout.calls = call;
+        }
+    }
+
+    /// The network whose weights are sampled.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// (Û, ∇Û) in double precision by automatic differentiation of the definition: slow, general, and what the fused
+    /// gradient is tested against. Dropout is left out.
+    ///
+    /// **Panics** as [`gradient`](Potential::gradient).
+    #[track_caller]
+    pub fn reference_gradient(&self, position: &[f32], minibatch: Minibatch<'_>) -> (f64, Vec<f64>) {
+        let n = self.terms();
+        let rows: Vec<usize> = match minibatch {
+            Minibatch::Full => (0..n).collect(),
+            Minibatch::Indices(indices) => indices.iter().map(|&i| i as usize).collect(),
+        };
+        let constant = |rows: ndarray::Array2<f32>| Tensor::constant(rows.mapv(f64::from).into_dyn());
+        let layout = self.network.layout();
+        let theta: Vec<f64> = position.iter().copied().map(f64::from).collect();
+        let params: Vec<Tensor<f64>> = layout.tensors(&theta).into_iter().map(Tensor::into_variable).collect();
+        let z = self.network.forward(&params, &constant(self.data.inputs.select(Axis(0), &rows)), None);
+        let misfit = match (&self.data.targets, self.likelihood) {
+            (Targets::Classes(labels), _) => z.cross_entropy(&rows.iter().map(|&row| labels[row]).collect::<Vec<_>>()),
+            (Targets::Values(values), likelihood) => {
+                z.sub(&constant(values.select(Axis(0), &rows))).square().sum().scale(precision(likelihood) / 2.0)
+            }
+        };
+        let mut energy = misfit.scale(n as f64 / rows.len() as f64);
+        for param in &params {
+            energy = energy.add(&param.square().sum().scale(self.prior_precision / 2.0));
+        }
+        (energy.item(), layout.flatten(&grad(&energy, &params.iter().collect::<Vec<_>>())))
+    }
+}
+
+impl Potential for NetworkPotential {
+    fn dim(&self) -> usize {
+        self.network.dim()
+    }
+
+    fn terms(&self) -> usize {
+        self.data.len()
+    }
+
+    /// **Panics** if the lengths are not [`dim`](Potential::dim), or the minibatch is empty or names rows that are not there.
+    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        let dim = self.network.dim();
+        assert!(
+            position.len() == dim && gradient.len() == dim,
+            "position has {}, gradient {} of {dim} elements",
+            position.len(),
+            gradient.len()
+        );
+        let n = self.data.len();
+        let prior = prior(self.prior_precision, position, gradient);
+        let mut stream = self.dropout.as_mut().map(|dropout| {
+            let stream = dropout.seed.index(dropout.calls).stream();
+            dropout.calls += 1;
+            stream
+        });
+        let Self { backprop, data, likelihood, .. } = self;
+        let columns = data.inputs.ncols();
+        match minibatch {
+            Minibatch::Full => {
+                let mut misfit = 0.0;
+                for start in (0..n).step_by(BLOCK) {
+                    let rows = start..(start + BLOCK).min(n);
+                    let x = data.inputs.slice_axis(Axis(0), rows.clone().into());
+                    let targets = match &data.targets {
+                        Targets::Classes(labels) => Rows::Labels(&labels[rows]),
+                        Targets::Values(values) => {
+                            Rows::Values(values.slice_axis(Axis(0), rows.into()), precision(*likelihood))
+                        }
+                    };
+                    misfit += fit(backprop, position, x, targets, stream.as_mut(), 1.0, gradient);
+                }
+                misfit + prior
+            }
+            Minibatch::Indices(indices) => {
+                assert!(!indices.is_empty(), "a minibatch needs at least one observation");
+                let scale = n as f64 / indices.len() as f64;
+                gather(&data.inputs, indices, &mut self.inputs);
+                let x = view(&self.inputs, columns);
+                let targets = match &data.targets {
+                    Targets::Classes(labels) => {
+                        self.labels.clear();
+                        self.labels.extend(indices.iter().map(|&i| labels[i as usize]));
+                        Rows::Labels(&self.labels)
+                    }
+                    Targets::Values(values) => {
+                        gather(values, indices, &mut self.values);
+                        Rows::Values(view(&self.values, values.ncols()), precision(*likelihood))
+                    }
+                };
+                scale * fit(backprop, position, x, targets, stream.as_mut(), scale, gradient) + prior
+            }
+        }
+    }
+
+    fn prior_precision(&self) -> Option<f64> {
+        Some(self.prior_precision)
+    }
+}
+
+/// Targets of the rows at hand.
+enum Rows<'a> {
+    Labels(&'a [u32]),
+    Values(ArrayView2<'a, f32>, f64),
+}
+
+/// Adds scale·∇(−Σ log p) to `gradient`; returns −Σ log p, unscaled.
+fn fit(
+    backprop: &mut Backprop,
+    theta: &[f32],
+    x: ArrayView2<'_, f32>,
+    targets: Rows<'_>,
+    dropout: Option<&mut Stream>,
+    scale: f64,
+    gradient: &mut [f32],
+) -> f64 {
+    let add = Accumulate::add(scale);
+    match targets {
+        Rows::Labels(labels) => backprop.cross_entropy(theta, x, labels, dropout, add, gradient),
+        Rows::Values(values, precision) => {
+            let loss = |outputs: ArrayViewMut2<'_, f32>| squared_error(outputs, values, precision);
+            backprop.run(theta, x, dropout, loss, add, gradient)
+        }
+    }
+}
+
+/// (precision/2)·‖f − y‖²; leaves precision·(f − y) in place of f.
+fn squared_error(mut outputs: ArrayViewMut2<'_, f32>, targets: ArrayView2<'_, f32>, precision: f64) -> f64 {
+    let mut sum = 0.0;
+    ndarray::Zip::from(&mut outputs).and(targets).for_each(|f, &y| {
+        let residual = *f - y;
+        sum += f64::from(residual) * f64::from(residual);
+        *f = precision as f32 * residual;
+    });
+    0.5 * precision * sum
+}
+
+fn precision(likelihood: Likelihood) -> f64 {
+    match likelihood {
+        Likelihood::Gaussian { precision } => precision,
+        Likelihood::Categorical => {
+            unreachable!("values have a Gaussian likelihood, checked when the potential was built")
+        }
+    }
+}
+
+/// gradient ← τ·θ; returns (τ/2)·‖θ‖². In one pass, so that the likelihood's gradient is added to what is in cache.
+fn prior(precision: f64, theta: &[f32], gradient: &mut [f32]) -> f64 {
+    const LANES: usize = 16;
+    let tau = precision as f32;
+    let mut squares = 0.0;
+    // Sums of 1 024 squares in single precision lose nothing that matters; their sum is kept in double.
+    for (theta, gradient) in theta.chunks(64 * LANES).zip(gradient.chunks_mut(64 * LANES)) {
+        let mut lanes = [0.0_f32; LANES];
+        let (theta, theta_rest) = theta.as_chunks::<LANES>();
+        let (gradient, gradient_rest) = gradient.as_chunks_mut::<LANES>();
+        for (theta, gradient) in theta.iter().zip(gradient) {
+            for lane in 0..LANES {
+                lanes[lane] += theta[lane] * theta[lane];
+                gradient[lane] = tau * theta[lane];
+            }
+        }
+        for (gradient, &theta) in gradient_rest.iter_mut().zip(theta_rest) {
+            *gradient = tau * theta;
+            squares += f64::from(theta) * f64::from(theta);
+        }
+        squares += lanes.iter().copied().map(f64::from).sum::<f64>();
+    }
+    0.5 * precision * squares
+}
+
+/// rows\[indices\], one after the other.
+fn gather(rows: &ndarray::Array2<f32>, indices: &[u32], out: &mut Vec<f32>) {
+    out.clear();
+    for &index in indices {
+        let row = rows.row(index as usize);
+        match row.to_slice() {
+            Some(row) => out.extend_from_slice(row),
+            None => out.extend(row),
+        }
+    }
+}
+
+fn view(data: &[f32], columns: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((data.len() / columns, columns), data).expect("whole rows were gathered")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+use std::sync::Arc;
+
+use apd_nn::{Activation, Mlp};
+use ndarray::Array2;
+use proptest::prelude::*;
+
+use super::*;
+
+fn normals(seed: Seed, rows: usize, columns: usize) -> Array2<f32> {
+    let mut out = Array2::zeros((rows, columns));
+    seed.normals().fill(0, 0, out.as_slice_mut().unwrap());
+    out
+}
+
+fn labels(seed: Seed, n: usize, classes: usize) -> Targets {
+    let mut stream = seed.stream();
+    Targets::Classes((0..n).map(|_| stream.below(classes as u32)).collect())
+}
+
+/// A network with its start, and random data for both likelihoods.
+fn models(widths: &[usize], n: usize, seed: u64, prior: f64) -> (Vec<f32>, [NetworkPotential; 2]) {
+    let seed = Seed::root(seed);
+    let network = Network::Mlp(Mlp { widths: widths.to_vec(), activation: Activation::Tanh, dropout: 0.0 });
+    let inputs = Arc::new(normals(seed.child("inputs"), n, network.inputs()));
+    let values = Targets::Values(Arc::new(normals(seed.child("values"), n, network.outputs())));
+    let build = |targets, likelihood| {
+        NetworkPotential::new(&network, Data { inputs: Arc::clone(&inputs), targets }, likelihood, prior).unwrap()
+    };
+    let models = [
+        build(labels(seed.child("labels"), n, network.outputs()), Likelihood::Categorical),
+        build(values, Likelihood::Gaussian { precision: 3.0 }),
+    ];
+    (network.initialize(seed), models)
+}
+
+fn run(potential: &mut NetworkPotential, theta: &[f32], minibatch: Minibatch<'_>) -> (f64, Vec<f32>) {
+    // What the buffer held must not matter.
+    let mut gradient = vec![f32::NAN; theta.len()];
+    let energy = potential.gradient(theta, minibatch, &mut gradient);
+    (energy, gradient)
+}
+
+/// Single precision: relative to the gradient's norm.
+fn assert_close(found: &(f64, Vec<f32>), expected: &(f64, Vec<f64>)) {
+    assert!((found.0 - expected.0).abs() <= 1e-5 * (1.0 + expected.0.abs()), "{} is not {}", found.0, expected.0);
+    let error = found.1.iter().zip(&expected.1).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt();
+    let norm = expected.1.iter().map(|b| b * b).sum::<f64>().sqrt();
+    assert!(error <= 1e-5 * (1.0 + norm), "gradient off by {error} of {norm}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_gradient_is_autodiffs(
+        widths in prop::collection::vec(1_usize..8, 2..5), n in 1_usize..30, seed: u64, prior in 0.0_f64..10.0,
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 1..12),
+    ) {
+        let (theta, models) = models(&widths, n, seed, prior);
+        let indices: Vec<u32> = picks.iter().map(|pick| pick.index(n) as u32).collect();
+        for mut model in models {
+            for minibatch in [Minibatch::Full, Minibatch::Indices(&indices)] {
+                let expected = model.reference_gradient(&theta, minibatch);
+                assert_close(&run(&mut model, &theta, minibatch), &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_is_the_slope_of_the_energy() {
+    let (theta, models) = models(&[3, 5, 2], 20, 1, 2.0);
+    for model in models {
+        let (_, gradient) = model.reference_gradient(&theta, Minibatch::Full);
+        for i in (0..theta.len()).step_by(3) {
+            // A power of two moves the element exactly; the energy is computed in double.
+            let step = 2.0_f32.powi(-11);
+            let energy = |by: f32| {
+                let mut moved = theta.clone();
+                moved[i] += by;
+                (model.reference_gradient(&moved, Minibatch::Full).0, f64::from(moved[i]))
+            };
+            let ((up, above), (down, below)) = (energy(step), energy(-step));
+            let slope = (up - down) / (above - below);
+            assert!((slope - gradient[i]).abs() < 1e-4 * (1.0 + slope.abs()), "element {i}: {slope}, {}", gradient[i]);
+        }
+    }
+}
+
+#[test]
+fn energies_are_what_the_definition_says() {
+    // f(x) = 2x + 1, y = 4 at x = 1: residual −1; precision 3, τ = 2, ‖θ‖² = 5.
+    let data =
+        Data { inputs: Arc::new(ndarray::array![[1.0]]), targets: Targets::Values(Arc::new(ndarray::array![[4.0]])) };
+    let network = Network::mlp(&[1, 1]);
+    let mut model = NetworkPotential::new(&network, data, Likelihood::Gaussian { precision: 3.0 }, 2.0).unwrap();
+    assert_eq!(run(&mut model, &[2.0, 1.0], Minibatch::Full), (1.5 + 5.0, vec![-3.0 + 4.0, -3.0 + 2.0]));
+
+    // Equal logits: ln 2 for each of 3 observations.
+    let data = Data { inputs: Arc::new(Array2::zeros((3, 1))), targets: Targets::Classes([0, 1, 1].into()) };
+    let mut model = NetworkPotential::new(&Network::mlp(&[1, 2]), data, Likelihood::Categorical, 5.0).unwrap();
+    let (energy, gradient) = run(&mut model, &[0.0; 4], Minibatch::Full);
+    assert!((energy - 3.0 * std::f64::consts::LN_2).abs() < 1e-6);
+    assert_eq!(gradient, [0.0, 0.0, 0.5, -0.5]);
+    assert_eq!((model.dim(), model.terms(), model.prior_precision()), (4, 3, Some(5.0)));
+}
+
+#[test]
+fn minibatches_average_to_the_full_gradient() {
+    let (theta, models) = models(&[4, 6, 3], 60, 7, 1.5);
+    let order = Seed::root(3).stream().permutation(60);
+    for mut model in models {
+        let full = run(&mut model, &theta, Minibatch::Full);
+        let (mut energy, mut gradient) = (0.0, vec![0.0; theta.len()]);
+        for batch in order.chunks(12) {
+            let (e, g) = run(&mut model, &theta, Minibatch::Indices(batch));
+            energy += e / 5.0;
+            gradient.iter_mut().zip(&g).for_each(|(sum, &g)| *sum += f64::from(g) / 5.0);
+        }
+        assert_close(&full, &(energy, gradient));
+    }
+}
+
+/// N/B: a minibatch counts as if it were repeated until there are N.
+#[test]
+fn a_minibatch_is_scaled_to_the_full_data() {
+    let (theta, models) = models(&[2, 4, 3], 12, 5, 0.0);
+    for mut model in models {
+        let three = run(&mut model, &theta, Minibatch::Indices(&[1, 5, 7]));
+        let repeated = run(&mut model, &theta, Minibatch::Indices(&[1, 5, 7].repeat(4)));
+        assert_close(&three, &(repeated.0, repeated.1.iter().copied().map(f64::from).collect()));
+    }
+    // …and the prior does not take part in it.
+    let data = Data { inputs: Arc::new(Array2::zeros((10, 1))), targets: labels(Seed::root(1), 10, 2) };
+    let at = |prior, minibatch| {
+        let mut model =
+            NetworkPotential::new(&Network::mlp(&[1, 2]), data.clone(), Likelihood::Categorical, prior).unwrap();
+        run(&mut model, &[0.5, -1.0, 0.25, 0.0], minibatch)
+    };
+    for minibatch in [Minibatch::Full, Minibatch::Indices(&[4])] {
+        let (with, without) = (at(4.0, minibatch), at(0.0, minibatch));
+        assert!((with.0 - without.0 - 2.0 * 1.3125).abs() < 1e-6);
+        assert_eq!(with.1[1] - without.1[1], -4.0);
+    }
+}
+
+#[test]
+fn without_information_only_the_prior_is_left() {
+    // Inputs 0 and biases that cancel: no weight of the first layer is seen by the likelihood.
+    let (_, [_, mut model]) = models(&[3, 4, 1], 10, 2, 7.0);
+    model.likelihood = Likelihood::Gaussian { precision: f64::MIN_POSITIVE };
+    let theta: Vec<f32> = (0..model.dim()).map(|i| i as f32 / 8.0 - 1.0).collect();
+    let (energy, gradient) = run(&mut model, &theta, Minibatch::Full);
+    let squares: f32 = theta.iter().map(|t| t * t).sum();
+    assert_eq!(energy, 3.5 * f64::from(squares));
+    assert_eq!(gradient, theta.iter().map(|t| 7.0 * t).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_full_data_may_span_many_blocks() {
+    let (theta, models) = models(&[2, 3, 2], 2 * BLOCK + 5, 11, 1.0);
+    for mut model in models {
+        let expected = model.reference_gradient(&theta, Minibatch::Full);
+        assert_close(&run(&mut model, &theta, Minibatch::Full), &expected);
+        // Another layout of the inputs, as a transposed file would have.
+        let columns = model.data.inputs.t().as_standard_layout().into_owned();
+        model.data.inputs = Arc::new(columns.reversed_axes());
+        assert_close(&run(&mut model, &theta, Minibatch::Full), &expected);
+        let picks = [0, BLOCK as u32, 2 * BLOCK as u32 + 4];
+        let expected = model.reference_gradient(&theta, Minibatch::Indices(&picks));
+        assert_close(&run(&mut model, &theta, Minibatch::Indices(&picks)), &expected);
+    }
+}
+
+#[test]
+fn bits_depend_neither_on_threads_nor_on_the_call_before() {
+    let indices: Vec<u32> = (0..100).collect();
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (theta, [model, _]) = models(&[300, 100, 10], 600, 4, 1.0);
+        let mut model = model.with_threads(Threads::Rayon);
+        pool.install(|| {
+            let first = run(&mut model, &theta, Minibatch::Indices(&indices));
+            let full = run(&mut model, &theta, Minibatch::Full);
+            assert!(first == run(&mut model, &theta, Minibatch::Indices(&indices)));
+            (first, full)
+        })
+    };
+    let one = on(1);
+    assert!(one == on(2) && one == on(7));
+}
+
+#[test]
+fn dropout_is_addressed_by_the_call() {
+    let network = Network::Mlp(Mlp { widths: vec![3, 40, 2], activation: Activation::Relu, dropout: 0.5 });
+    let seed = Seed::root(9);
+    let data = Data { inputs: Arc::new(normals(seed, 20, 3)), targets: labels(seed, 20, 2) };
+    let theta = network.initialize(seed);
+    let plain = NetworkPotential::new(&network, data, Likelihood::Categorical, 1.0).unwrap();
+    let mut model = plain.clone().with_dropout(seed.child("dropout"));
+    let calls: Vec<_> = (0..4).map(|_| run(&mut model, &theta, Minibatch::Full)).collect();
+    assert!(calls[0] != calls[1] && calls[1] != calls[2]);
+    model.seek(2);
+    assert_eq!(run(&mut model, &theta, Minibatch::Full), calls[2]);
+
+    // The masks are those of the differentiable forward pass.
+    let params: Vec<Tensor<f32>> = network.layout().tensors(&theta).into_iter().map(Tensor::into_variable).collect();
+    let x = Tensor::constant(plain.data.inputs.as_ref().clone().into_dyn());
+    let Targets::Classes(labels) = &plain.data.targets else { panic!() };
+    let mut stream = seed.child("dropout").index(3).stream();
+    let misfit = network.forward(&params, &x, Some(&mut stream)).cross_entropy(labels);
+    let squares = params.iter().fold(0.0, |sum, p| sum + p.square().sum().item());
+    assert!((calls[3].0 - f64::from(misfit.item() + 0.5 * squares)).abs() < 1e-3);
+    // Without being asked for, there is none.
+    let expected = plain.reference_gradient(&theta, Minibatch::Full);
+    assert_close(&run(&mut plain.clone(), &theta, Minibatch::Full), &expected);
+}
+
+#[test]
+#[should_panic(expected = "a minibatch needs at least one observation")]
+fn an_empty_minibatch_panics() {
+    let (theta, [mut model, _]) = models(&[2, 2], 3, 1, 1.0);
+    run(&mut model, &theta, Minibatch::Indices(&[]));
+}

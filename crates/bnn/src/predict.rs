@@ -1,0 +1,225 @@
+//! Many networks on many inputs.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use apd_nn::{Network, Scratch};
+use apd_seed::Seed;
+use apd_tensor::kernel;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
+
+/// Input rows of one task.
+const ROWS: usize = 512;
+/// Columns of one stacked first-layer product, about: enough that the inputs are packed seldom, few enough that a task's
+/// product (ROWS × COLUMNS) stays in cache until the later layers have used it.
+const COLUMNS: usize = 800;
+/// Most networks in flight at once.
+const WAVE: usize = 64;
+/// Most elements that the networks in flight may take for their predictions, and for their stacked first layers, each.
+const ELEMENTS: usize = 1 << 22;
+
+/// Class probabilities of many networks: `visit(s, p)` is called with p = softmax(f(inputs, θ_s)), for s = 0, 1, … in order.
+///
+/// The first layers of a few networks at a time are stacked and multiplied with the inputs as one product; blocks of rows
+/// run in parallel. The bits depend neither on the number of threads nor on how fast `visit` is.
+///
+/// Memory: besides the inputs, a few MiB per thread and about 32 MiB, or one network and its prediction where that is more;
+/// it does not grow with the number of networks.
+///
+/// **Shapes**: `thetas` yields S rows of d elements (rows of an array, of a memory-mapped file, or vectors made on the way),
+/// inputs: N × inputs, p: N × outputs.
+///
+/// **Panics** if a θ or the inputs have another length than the network's.
+#[track_caller]
+pub fn predict(
+    network: &Network,
+    thetas: impl IntoIterator<Item: AsRef<[f32]>>,
+    inputs: ArrayView2<'_, f32>,
+    visit: impl FnMut(usize, ArrayView2<'_, f32>),
+) {
+    stacked(network, thetas, inputs, true, visit);
+}
+
+/// As [`predict`], for the outputs themselves: means of a regression, or logits.
+#[track_caller]
+pub fn predict_outputs(
+    network: &Network,
+    thetas: impl IntoIterator<Item: AsRef<[f32]>>,
+    inputs: ArrayView2<'_, f32>,
+    visit: impl FnMut(usize, ArrayView2<'_, f32>),
+) {
+    stacked(network, thetas, inputs, false, visit);
+}
+
+/// Class probabilities of `passes` stochastic passes of one network with its dropout (MC-dropout): `visit(s, p)` in order.
+///
+/// Pass s takes its masks from the stream of `seed.index(s)`, row by row, so it is the [`Network::forward`] with that
+/// stream. Memory as [`predict`], and N × the first hidden width.
+///
+/// **Panics** if θ or the inputs have another length than the network's.
+///
+/// Reference: Gal & Ghahramani, *Dropout as a Bayesian Approximation*, ICML 2016, equation (6).
+#[track_caller]
+pub fn predict_dropout(
+    network: &Network,
+    theta: &[f32],
+    passes: usize,
+    seed: Seed,
+    inputs: ArrayView2<'_, f32>,
+    mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
+) {
+    let Network::Mlp(mlp) = network;
+    check(network, theta, &inputs);
+    let (hidden, outputs, n) = (mlp.widths[1], network.outputs(), inputs.nrows());
+
+    // All passes share the first layer's product.
+    let mut product = vec![0.0; n * hidden];
+    product.par_chunks_mut(ROWS * hidden).enumerate().for_each(|(block, product)| {
+        let rows = block * ROWS..block * ROWS + product.len() / hidden;
+        let x = inputs.slice_axis(Axis(0), rows.clone().into());
+        mlp.first(theta, x, matrix_mut(product, rows.len(), hidden));
+    });
+
+    let (wave, pool) = (wave(1, outputs * n, 0), Pool::default());
+    let mut predictions = Vec::new();
+    for start in (0..passes).step_by(wave) {
+        let count = wave.min(passes - start);
+        predictions.resize(count * n * outputs, 0.0);
+        in_blocks(&mut predictions, n, outputs, 1, |pass, rows, mut out| {
+            let mut stream = seed.index((start + pass.start) as u64).stream();
+            stream.seek(rows.start as u64 * mlp.dropout_words());
+            pool.with(|work| {
+                work.first.clear();
+                work.first.extend_from_slice(&product[rows.start * hidden..rows.end * hidden]);
+                mlp.finish(theta, &mut work.first, hidden, Some(&mut stream), out[0], &mut work.scratch);
+            });
+            kernel::softmax_rows(matrix_mut(out[0], rows.len(), outputs));
+        });
+        for_each(&predictions, count, n, outputs, |s, p| visit(start + s, p));
+    }
+}
+
+fn stacked(
+    network: &Network,
+    thetas: impl IntoIterator<Item: AsRef<[f32]>>,
+    inputs: ArrayView2<'_, f32>,
+    softmax: bool,
+    mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
+) {
+    let Network::Mlp(mlp) = network;
+    let (columns, hidden, outputs, n) = (mlp.widths[0], mlp.widths[1], network.outputs(), inputs.nrows());
+    let group = (COLUMNS / hidden).max(1);
+    let wave = wave(group, outputs * n, columns * hidden);
+    let pool = Pool::default();
+    let (mut predictions, mut weights) = (Vec::new(), Vec::new());
+    let mut thetas = thetas.into_iter();
+    for start in (0..).step_by(wave) {
+        let thetas: Vec<_> = thetas.by_ref().take(wave).collect();
+        if thetas.is_empty() {
+            break;
+        }
+        thetas.iter().for_each(|theta| check(network, theta.as_ref(), &inputs));
+        let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
+        weights.clear();
+        thetas.iter().for_each(|theta| weights.extend_from_slice(&theta[..hidden * columns]));
+        let weights =
+            ArrayView2::from_shape((thetas.len() * hidden, columns), &weights).expect("whole weights were stacked");
+
+        predictions.resize(thetas.len() * n * outputs, 0.0);
+        in_blocks(&mut predictions, n, outputs, group, |networks, rows, out| {
+            let x = inputs.slice_axis(Axis(0), rows.clone().into());
+            let weights = weights.slice(s![networks.start * hidden..networks.end * hidden, ..]);
+            let stride = networks.len() * hidden;
+            pool.with(|work| {
+                work.first.resize(rows.len() * stride, 0.0);
+                let product = matrix_mut(&mut work.first, rows.len(), stride);
+                kernel::gemm_serial(1.0, x, weights.t(), 0.0, product);
+                for (i, (theta, out)) in thetas[networks].iter().zip(out).enumerate() {
+                    mlp.finish(theta, &mut work.first[i * hidden..], stride, None, out, &mut work.scratch);
+                    if softmax {
+                        kernel::softmax_rows(matrix_mut(out, rows.len(), outputs));
+                    }
+                }
+            });
+        });
+        for_each(&predictions, thetas.len(), n, outputs, |s, p| visit(start + s, p));
+    }
+}
+
+/// Networks in flight at once: whole groups, within the bounds of memory; a function of the shapes alone.
+fn wave(group: usize, prediction: usize, weight: usize) -> usize {
+    let fit = ELEMENTS / prediction.max(weight).max(1);
+    (fit.min(WAVE) / group * group).max(fit.clamp(1, group))
+}
+
+/// Runs `task(networks, rows, out)` for every group of networks and block of rows, in parallel; `out` holds the rows' part of
+/// each of the group's predictions.
+fn in_blocks(
+    predictions: &mut [f32],
+    n: usize,
+    outputs: usize,
+    group: usize,
+    task: impl Fn(Range<usize>, Range<usize>, Vec<&mut [f32]>) + Sync,
+) {
+    if n == 0 {
+        return;
+    }
+    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(ROWS * outputs)).collect();
+    let mut tasks = Vec::new();
+    let mut first = 0;
+    for group in parts.chunks_mut(group) {
+        let networks = first..first + group.len();
+        first = networks.end;
+        for start in (0..n).step_by(ROWS) {
+            let out: Vec<_> = group.iter_mut().filter_map(Iterator::next).collect();
+            tasks.push((networks.clone(), start..(start + ROWS).min(n), out));
+        }
+    }
+    tasks.into_par_iter().with_max_len(1).for_each(|(networks, rows, out)| task(networks, rows, out));
+}
+
+fn for_each(
+    predictions: &[f32],
+    count: usize,
+    n: usize,
+    outputs: usize,
+    mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
+) {
+    for s in 0..count {
+        let p = &predictions[s * n * outputs..(s + 1) * n * outputs];
+        visit(s, ArrayView2::from_shape((n, outputs), p).expect("one network's predictions"));
+    }
+}
+
+#[track_caller]
+fn check(network: &Network, theta: &[f32], inputs: &ArrayView2<'_, f32>) {
+    assert_eq!(theta.len(), network.dim(), "elements of θ");
+    assert_eq!(inputs.ncols(), network.inputs(), "elements of an input row");
+}
+
+fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape((rows, columns), &mut data[..rows * columns]).expect("the slice has this length")
+}
+
+/// Work space of tasks, handed from one to the next: as many as ever ran at once.
+#[derive(Default)]
+struct Pool(Mutex<Vec<Work>>);
+
+#[derive(Default)]
+struct Work {
+    first: Vec<f32>,
+    scratch: Scratch,
+}
+
+impl Pool {
+    fn with(&self, task: impl FnOnce(&mut Work)) {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = lock().pop().unwrap_or_default();
+        task(&mut work);
+        lock().push(work);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use apd_nn::{Activation, Mlp};
+use apd_tensor::Tensor;
+use ndarray::Array2;
+use proptest::prelude::*;
+
+use super::*;
+
+fn inputs(n: usize, columns: usize, seed: u64) -> Array2<f32> {
+    let mut x = Array2::zeros((n, columns));
+    Seed::root(seed).child("x").normals().fill(0, 0, x.as_slice_mut().unwrap());
+    x
+}
+
+fn thetas(network: &Network, count: usize, seed: u64) -> Vec<Vec<f32>> {
+    (0..count).map(|s| network.initialize(Seed::root(seed).index(s as u64))).collect()
+}
+
+/// Everything that is visited, and in the order of visits.
+fn collect(run: impl FnOnce(&mut dyn FnMut(usize, ArrayView2<'_, f32>))) -> Vec<Array2<f32>> {
+    let mut all = Vec::new();
+    run(&mut |s, p| {
+        assert_eq!(s, all.len());
+        all.push(p.to_owned());
+    });
+    all
+}
+
+fn assert_close(found: &Array2<f32>, expected: &Array2<f32>) {
+    assert_eq!(found.dim(), expected.dim());
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "{a} is not {b}");
+    }
+}
+
+fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
+    kernel::softmax_rows(logits.view_mut());
+    logits
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn predictions_are_those_of_one_network_at_a_time(
+        hidden in prop::collection::vec(1_usize..300, 0..3), count in 0_usize..12, n in 0_usize..30, seed: u64,
+    ) {
+        let widths: Vec<usize> = [4].into_iter().chain(hidden).chain([3]).collect();
+        let network = Network::mlp(&widths);
+        let (thetas, x) = (thetas(&network, count, seed), inputs(n, 4, seed));
+        let outputs = collect(|visit| predict_outputs(&network, &thetas, x.view(), visit));
+        let probabilities = collect(|visit| predict(&network, &thetas, x.view(), visit));
+        prop_assert_eq!((outputs.len(), probabilities.len()), (count, count));
+        for (theta, (outputs, p)) in thetas.iter().zip(outputs.iter().zip(&probabilities)) {
+            let logits = network.evaluate(theta, x.view());
+            assert_close(outputs, &logits);
+            assert_close(p, &softmax(logits));
+        }
+    }
+}
+
+/// More rows than a block, more networks than a wave.
+fn large(visit: &mut dyn FnMut(usize, ArrayView2<'_, f32>)) {
+    let network = Network::mlp(&[5, 90, 20, 4]);
+    predict(&network, thetas(&network, 3 * WAVE + 5, 1), inputs(2 * ROWS + 77, 5, 2).view(), visit);
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        // The visitor need not be `Send`: it stays with the caller, who holds the pool.
+        let mut all = Vec::new();
+        pool.install(|| large(&mut |s, p| all.push((s, p.to_owned()))));
+        all
+    };
+    let one = on(1);
+    assert_eq!(one.len(), 3 * WAVE + 5);
+    assert!(one == on(2) && one == on(7));
+    assert!(one.iter().enumerate().all(|(i, (s, _))| i == *s));
+    let network = Network::mlp(&[5, 90, 20, 4]);
+    for s in [0, WAVE, 3 * WAVE + 4] {
+        let theta = &thetas(&network, s + 1, 1)[s];
+        assert_close(&one[s].1, &softmax(network.evaluate(theta, inputs(2 * ROWS + 77, 5, 2).view())));
+    }
+}
+
+#[test]
+fn rows_may_come_from_an_array_or_be_made_on_the_way() {
+    let network = Network::mlp(&[3, 7, 2]);
+    let (thetas, x) = (thetas(&network, 5, 3), inputs(6, 3, 3));
+    let matrix = Array2::from_shape_vec((5, network.dim()), thetas.concat()).unwrap();
+    let from_array = collect(|visit| {
+        predict(&network, matrix.rows().into_iter().filter_map(|row| row.to_slice()), x.view(), visit);
+    });
+    let made = collect(|visit| predict(&network, (0..5).map(|s| thetas[s].clone()), x.view(), visit));
+    assert_eq!(from_array, made);
+}
+
+#[test]
+fn memory_is_bounded_by_the_wave() {
+    for (group, prediction, weight) in
+        [(8, 100_000, 78_400), (2, 100_000, 313_600), (1, 1 << 30, 10), (80, 10, 10), (8, 0, 0)]
+    {
+        let wave = wave(group, prediction, weight);
+        assert!(wave >= 1 && wave <= WAVE.max(group));
+        assert!(wave == 1 || wave * prediction.max(weight) <= ELEMENTS, "{wave}");
+        assert!(wave < group || wave % group == 0);
+    }
+}
+
+#[test]
+fn dropout_passes_are_forward_passes_with_their_streams() {
+    let network = Network::Mlp(Mlp { widths: vec![3, 30, 20, 2], activation: Activation::Relu, dropout: 0.4 });
+    let (theta, seed) = (network.initialize(Seed::root(1)), Seed::root(2).child("dropout"));
+    let x = inputs(ROWS + 9, 3, 4);
+    let passes = WAVE + 3;
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut all = Vec::new();
+        pool.install(|| predict_dropout(&network, &theta, passes, seed, x.view(), |_, p| all.push(p.to_owned())));
+        all
+    };
+    let all = on(1);
+    assert_eq!(all.len(), passes);
+    assert!(all == on(7));
+    assert_ne!(all[0], all[1]);
+    let params = network.layout().tensors(&theta);
+    for s in [0, 1, passes - 1] {
+        let mut stream = seed.index(s as u64).stream();
+        let logits = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
+        let logits = logits.value().clone().into_dimensionality().unwrap();
+        assert_close(&all[s], &softmax(logits));
+    }
+}
+
+#[test]
+#[should_panic(expected = "elements of θ")]
+fn a_theta_of_another_length_panics() {
+    predict(&Network::mlp(&[2, 2]), [vec![0.0; 5]], Array2::zeros((1, 2)).view(), |_, _| {});
+}
