@@ -37,6 +37,8 @@ mod normals;
 mod philox;
 mod seed;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use minibatches::Minibatches;
 pub use normals::Normals;
