@@ -31,17 +31,11 @@ pub struct NetworkPotential {
     likelihood: Likelihood,
     prior_precision: f64,
     backprop: Backprop,
-    dropout: Option<Dropout>,
+    dropout: Option<Seed>,
     /// The minibatch's rows, gathered.
     inputs: Vec<f32>,
     labels: Vec<u32>,
     values: Vec<f32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Dropout {
-    seed: Seed,
-    calls: u64,
 }
 
 impl NetworkPotential {
@@ -77,20 +71,14 @@ impl NetworkPotential {
         self
     }
 
-    /// Applies the network's dropout, for training towards MC-dropout: the c-th call of `gradient` uses the masks of stream
-    /// `seed.index(c)`.
+    /// Applies the network's dropout, for training towards MC-dropout.
     ///
-    /// A chain asks for one gradient per step, so c is its step; a chain that resumes must [`seek`](Self::seek) to it.
+    /// The masks are a function of `seed`, position and minibatch, not of the calls before: an estimate can be repeated, a
+    /// summary may be printed in between, and a resumed chain needs to know nothing of dropout. Masks change as long as the
+    /// position or the minibatch does.
     pub fn with_dropout(mut self, seed: Seed) -> Self {
-        self.dropout = Some(Dropout { seed, calls: 0 });
+        self.dropout = Some(seed);
         self
-    }
-
-    /// Sets the number of the next call of `gradient` to `call`; matters only for dropout's masks.
-    pub fn seek(&mut self, call: u64) {
-        if let Some(dropout) = &mut self.dropout {
-            dropout.calls = call;
-        }
     }
 
     /// The network whose weights are sampled.
@@ -148,11 +136,7 @@ impl Potential for NetworkPotential {
         );
         let n = self.data.len();
         let prior = prior(self.prior_precision, position, gradient);
-        let mut stream = self.dropout.as_mut().map(|dropout| {
-            let stream = dropout.seed.index(dropout.calls).stream();
-            dropout.calls += 1;
-            stream
-        });
+        let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
         let Self { backprop, data, likelihood, .. } = self;
         let columns = data.inputs.ncols();
         match minibatch {
@@ -268,6 +252,24 @@ fn prior(precision: f64, theta: &[f32], gradient: &mut [f32]) -> f64 {
     0.5 * precision * squares
 }
 
+/// A hash of what a gradient is asked for.
+fn fingerprint(position: &[f32], minibatch: Minibatch<'_>) -> u64 {
+    // Lanes, because one chain of multiplications over all of θ would cost as much as the gradient's smaller products.
+    const LANES: usize = 8;
+    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: &mut u64, word: u32| *hash = (*hash ^ u64::from(word)).wrapping_mul(PRIME).rotate_left(29);
+    let mut lanes = [0_u64; LANES];
+    for part in position.chunks(LANES) {
+        lanes.iter_mut().zip(part).for_each(|(lane, x)| mix(lane, x.to_bits()));
+    }
+    if let Minibatch::Indices(indices) = minibatch {
+        for part in indices.chunks(LANES) {
+            lanes.iter_mut().zip(part).for_each(|(lane, &index)| mix(lane, index));
+        }
+    }
+    lanes.iter().fold(position.len() as u64, |hash, lane| (hash ^ lane).wrapping_mul(PRIME).rotate_left(29))
+}
+
 /// rows\[indices\], one after the other.
 fn gather(rows: &ndarray::Array2<f32>, indices: &[u32], out: &mut Vec<f32>) {
     out.clear();
@@ -284,5 +286,7 @@ fn view(data: &[f32], columns: usize) -> ArrayView2<'_, f32> {
     ArrayView2::from_shape((data.len() / columns, columns), data).expect("whole rows were gathered")
 }
 
+#[cfg(test)]
+mod conjugate;
 #[cfg(test)]
 mod tests;

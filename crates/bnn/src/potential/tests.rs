@@ -146,7 +146,7 @@ fn a_minibatch_is_scaled_to_the_full_data() {
 
 #[test]
 fn without_information_only_the_prior_is_left() {
-    // Inputs 0 and biases that cancel: no weight of the first layer is seen by the likelihood.
+    // A likelihood as wide as it can be.
     let (_, [_, mut model]) = models(&[3, 4, 1], 10, 2, 7.0);
     model.likelihood = Likelihood::Gaussian { precision: f64::MIN_POSITIVE };
     let theta: Vec<f32> = (0..model.dim()).map(|i| i as f32 / 8.0 - 1.0).collect();
@@ -191,26 +191,40 @@ fn bits_depend_neither_on_threads_nor_on_the_call_before() {
 }
 
 #[test]
-fn dropout_is_addressed_by_the_call() {
+fn dropout_is_a_function_of_position_and_minibatch() {
     let network = Network::Mlp(Mlp { widths: vec![3, 40, 2], activation: Activation::Relu, dropout: 0.5 });
     let seed = Seed::root(9);
     let data = Data { inputs: Arc::new(normals(seed, 20, 3)), targets: labels(seed, 20, 2) };
     let theta = network.initialize(seed);
     let plain = NetworkPotential::new(&network, data, Likelihood::Categorical, 1.0).unwrap();
-    let mut model = plain.clone().with_dropout(seed.child("dropout"));
-    let calls: Vec<_> = (0..4).map(|_| run(&mut model, &theta, Minibatch::Full)).collect();
-    assert!(calls[0] != calls[1] && calls[1] != calls[2]);
-    model.seek(2);
-    assert_eq!(run(&mut model, &theta, Minibatch::Full), calls[2]);
+    let dropout = seed.child("dropout");
+    let mut model = plain.clone().with_dropout(dropout);
+    let full = run(&mut model, &theta, Minibatch::Full);
 
     // The masks are those of the differentiable forward pass.
     let params: Vec<Tensor<f32>> = network.layout().tensors(&theta).into_iter().map(Tensor::into_variable).collect();
     let x = Tensor::constant(plain.data.inputs.as_ref().clone().into_dyn());
-    let Targets::Classes(labels) = &plain.data.targets else { panic!() };
-    let mut stream = seed.child("dropout").index(3).stream();
+    let Targets::Classes(labels) = &plain.data.targets else { panic!("built with classes") };
+    let mut stream = dropout.index(fingerprint(&theta, Minibatch::Full)).stream();
     let misfit = network.forward(&params, &x, Some(&mut stream)).cross_entropy(labels);
-    let squares = params.iter().fold(0.0, |sum, p| sum + p.square().sum().item());
-    assert!((calls[3].0 - f64::from(misfit.item() + 0.5 * squares)).abs() < 1e-3);
+    let gradient = network.layout().flatten(&grad(&misfit, &params.iter().collect::<Vec<_>>()));
+    let squares: f32 = theta.iter().map(|t| t * t).sum();
+    let gradient = gradient.iter().zip(&theta).map(|(g, t)| f64::from(g + t)).collect();
+    assert_close(&full, &(f64::from(misfit.item() + 0.5 * squares), gradient));
+
+    // Any change makes other masks; nothing else does.
+    let order: Vec<u32> = (0..20).collect();
+    let energy = |model: &mut NetworkPotential, theta: &[f32], minibatch| run(model, theta, minibatch).0;
+    let indexed = energy(&mut model, &theta, Minibatch::Indices(&order));
+    assert!((indexed - full.0).abs() > 1e-3, "{indexed}");
+    for element in [0, theta.len() - 1] {
+        let mut moved = theta.clone();
+        moved[element] = moved[element].next_up();
+        assert!((energy(&mut model, &moved, Minibatch::Full) - full.0).abs() > 1e-3);
+    }
+    assert_eq!(energy(&mut plain.clone().with_dropout(dropout), &theta, Minibatch::Indices(&order)), indexed);
+    assert_eq!(run(&mut model, &theta, Minibatch::Full), full);
+
     // Without being asked for, there is none.
     let expected = plain.reference_gradient(&theta, Minibatch::Full);
     assert_close(&run(&mut plain.clone(), &theta, Minibatch::Full), &expected);
