@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             None => environment::create(&root, entry)?,
         };
         let mut command = std::process::Command::new(python);
-        command.arg(root.join("benches").join(entry.script));
+        command.arg(root.join("benches").join(entry.script)).env("PYTHONDONTWRITEBYTECODE", "1");
         let mut peer = Peer::start(command).with_context(|| format!("{} did not start", entry.name))?;
         let pairs = plan.alternate(&mut ours, &mut peer)?;
         let table = table::side_by_side(&peer, &pairs);

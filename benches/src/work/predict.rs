@@ -1,0 +1,67 @@
+//! Prediction with many networks on 10 000 inputs, and drawing networks.
+
+use std::hint::black_box;
+
+use apd_bnn::predict;
+use apd_nn::Network;
+use apd_seed::Seed;
+use ndarray::Array2;
+
+use super::wgan::trainer;
+use super::{PLAIN, Runner, Work};
+
+pub(super) const FC1: &[usize] = &[784, 100, 10];
+pub(super) const FC2: &[usize] = &[784, 400, 400, 10];
+const INPUTS: usize = 10_000;
+const DRAWN: usize = 200;
+
+/// Weights of all layers, biases left out.
+pub(super) fn weights(widths: &[usize]) -> usize {
+    widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
+}
+
+pub(super) fn works() -> Vec<Work> {
+    let row = |name, unit, networks: usize, widths, make| Work {
+        name,
+        unit,
+        flop: (2 * networks * INPUTS * weights(widths)) as f64,
+        make,
+        ..PLAIN
+    };
+    vec![
+        row("predict-fc1-200", "mean of 200 networks' softmax rows", 200, FC1, || prediction(FC1, 200)),
+        row("predict-fc2-100", "mean of 100 networks' softmax rows", 100, FC2, || prediction(FC2, 100)),
+        Work {
+            name: "draw-fc1-200",
+            unit: "200 networks drawn",
+            flop: (2 * DRAWN * (100 * 79_510 + 2 * 100 * 100 + 32 * 100)) as f64,
+            bytes: ((100 + DRAWN) * 79_510 * 4) as f64,
+            make: draw,
+            ..PLAIN
+        },
+    ]
+}
+
+fn prediction(widths: &[usize], networks: u64) -> Box<dyn Runner> {
+    let root = Seed::root(1);
+    let network = Network::mlp(widths);
+    let bank: Vec<Vec<f32>> = (0..networks).map(|i| network.initialize(root.index(i))).collect();
+    let mut stream = root.child("inputs").stream();
+    let inputs = Array2::from_shape_simple_fn((INPUTS, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
+    let mut mean = Array2::zeros((INPUTS, widths[widths.len() - 1]));
+    Box::new(move || {
+        mean.fill(0.0);
+        predict(&network, &bank, inputs.view(), |_, rows| mean += &rows);
+        mean /= networks as f32;
+        black_box(&mut mean);
+    })
+}
+
+fn draw() -> Box<dyn Runner> {
+    let generator = trainer(79_510, 1).generator();
+    let mut call = 0;
+    Box::new(move || {
+        call += 1;
+        drop(black_box(generator.draw(Seed::root(1).index(call), DRAWN)));
+    })
+}
