@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::tile;
 use crate::Scalar;
 
-/// Floating-point operations below which one thread does it all: under some 20 µs, waking another one does not pay.
-const PARALLEL: usize = 2_000_000;
-/// Floating-point operations of one piece at least, so that packing a piece's operands stays a small part of its work.
-const PIECE: usize = 3_000_000;
+/// Floating-point operations below which one thread does it all: under some 40 µs, waking another one does not pay.
+const PARALLEL: usize = 4_000_000;
+/// Floating-point operations of one piece, about: packing a piece's operands is then a small part of its work.
+const PIECE: usize = 8_000_000;
 /// Pieces at most: enough to keep many threads busy, few enough that each stays large.
 const PIECES: usize = 64;
 
@@ -33,7 +33,8 @@ pub fn gemm<T: Scalar>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, bet
         return serial(alpha, a, b, beta, c);
     }
     let pieces = (work / PIECE).clamp(2, PIECES);
-    if k / 4 >= m.max(n) && pieces > 2 {
+    // Along k every element of A and B is packed once, and what is added up is small.
+    if k / 4 >= m.max(n) {
         along_k(alpha, a, b, beta, c, pieces);
     } else {
         blocks(alpha, a, b, beta, c, pieces);
@@ -74,18 +75,18 @@ fn serial<T: Scalar>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta:
     if c.is_empty() {
         return;
     }
-    let beta = (beta != T::zero()).then_some(beta);
     if a.ncols() == 0 {
-        match beta {
-            Some(beta) => c.mapv_inplace(|c| beta * c),
-            None => c.fill(T::zero()),
+        if beta == T::zero() {
+            c.fill(beta);
+        } else {
+            c.mapv_inplace(|c| beta * c);
         }
         return;
     }
     tile::product(alpha, a, b, beta, c);
 }
 
-/// Cuts C into a grid, its longer side first.
+/// Cuts C into a grid of blocks.
 fn blocks<T: Scalar>(
     alpha: T,
     a: ArrayView2<'_, T>,
@@ -94,12 +95,17 @@ fn blocks<T: Scalar>(
     c: ArrayViewMut2<'_, T>,
     pieces: usize,
 ) {
-    let (mut rows, mut columns) = (1, 1);
-    while rows * columns < pieces {
-        if c.nrows() / rows >= c.ncols() / columns { rows *= 2 } else { columns *= 2 }
+    // The kernel's vectors run along the unit stride of C. Cutting there rather than across is cheaper, down to two kernels' width:
+    // each piece then packs its own part of the operand whose packing costs more.
+    let vectors_along_rows = c.strides()[1].abs() == 1;
+    let (mut along, mut across) = (1, 1);
+    let (along_len, across_len) = if vectors_along_rows { (c.ncols(), c.nrows()) } else { (c.nrows(), c.ncols()) };
+    while along * across < pieces {
+        let (width, height) = (along_len / along, across_len / across);
+        if width >= 192 && height < 4 * width { along *= 2 } else { across *= 2 }
     }
-    // The kernel's vectors run along the unit stride of C, 48 (f32) elements at a time, against 8 across: cut there.
-    let (row_unit, column_unit) = if c.strides()[1].abs() == 1 { (8, 48) } else { (48, 8) };
+    let (rows, row_unit, columns, column_unit) =
+        if vectors_along_rows { (across, 4, along, 16) } else { (along, 16, across, 4) };
     let (rows, columns) = (cut(c.nrows(), rows, row_unit), cut(c.ncols(), columns, column_unit));
     let mut jobs = Vec::with_capacity(rows.len() * columns.len());
     let mut below = c;

@@ -1,4 +1,14 @@
 //! Dense kernels on array views; their results do not depend on the number of threads.
+//!
+//! ```
+//! use apd_tensor::kernel::gemm;
+//! use ndarray::arr2;
+//!
+//! let (a, b) = (arr2(&[[1.0_f32, 2.0], [3.0, 4.0]]), arr2(&[[1.0, 0.0], [1.0, 1.0]]));
+//! let mut c = arr2(&[[f32::NAN; 2]; 2]);
+//! gemm(1.0, a.view(), b.t(), 0.0, c.view_mut()); // C ← A·Bᵀ: transposes are views
+//! assert_eq!(c, arr2(&[[1.0, 3.0], [3.0, 7.0]]));
+//! ```
 
 mod exp;
 mod gemm;

@@ -42,7 +42,7 @@ pub fn log_softmax_rows<T: Scalar>(x: ArrayViewMut2<'_, T>) {
     });
 }
 
-/// −Σ_n log softmax(x_n)[label_n]; the labels are valid.
+/// −Σ_n ln p_n,label(n) with p = softmax(x); the labels are valid.
 pub(crate) fn cross_entropy<T: Scalar>(x: ArrayView2<'_, T>, labels: &[u32]) -> T {
     let mut log_p = x.to_owned();
     log_softmax_rows(log_p.view_mut());

@@ -26,7 +26,7 @@ impl<T: Scalar> Tensor<T> {
         Self::from_op([self], value, || [Box::new(move |_, y, g| g.sub(&y.exp().mul(&g.sum_axis(last))))])
     }
 
-    /// −Σ_n log softmax(x_n)[label_n], from logits.
+    /// −Σ_n ln p_n,label(n) with p = softmax(x), from logits.
     ///
     /// **Shapes**: (N, K), N labels → `[]`. **Units**: nats, summed over the rows (not averaged).
     /// **Panics** on other shapes or a label ≥ K.

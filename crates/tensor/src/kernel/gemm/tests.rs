@@ -101,9 +101,21 @@ proptest! {
     }
 }
 
+/// Row strides at which the other kernel is called.
+#[test]
+fn against_the_naive_product_where_cache_sets_collide() {
+    for shape in [(3, 512, 5), (37, 1024, 41), (1, 2048, 1), (120, 512, 130)] {
+        for beta in [0.0, 0.75] {
+            agrees::<f32>(shape, [Storage::Rows, Storage::Columns, Storage::Rows], -0.5, beta, 2e-7);
+            agrees::<f64>(shape, [Storage::Rows, Storage::Columns, Storage::Columns], -0.5, beta, 1e-15);
+        }
+    }
+}
+
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for shape in [(100, 784, 100), (784, 100, 100), (33, 20_000, 35), (1000, 100, 50), (50, 100, 3000)] {
+    for shape in [(100, 784, 100), (100, 512, 300), (784, 100, 100), (33, 20_000, 35), (1000, 100, 50), (50, 100, 3000)]
+    {
         let a = Stored::<f32>::new((shape.0, shape.1), Storage::Rows, 1);
         let b = Stored::<f32>::new((shape.1, shape.2), Storage::Columns, 2);
         let [one, two, seven] = [1, 2, 7].map(|threads| {
@@ -118,9 +130,9 @@ fn bits_do_not_depend_on_threads() {
 
 #[test]
 fn beta_zero_ignores_what_was_there() {
-    for (m, k, n) in [(2, 3, 4), (2, 0, 4), (100, 784, 100), (20, 9_000, 20)] {
+    for (m, k, n) in [(2, 3, 4), (4, 512, 4), (2, 0, 4), (100, 784, 100), (20, 9_000, 20)] {
         let mut c = Array2::from_elem((m, n), f32::NAN);
-        gemm(1.0, Array2::ones((m, k)).view(), Array2::ones((k, n)).view(), 0.0, c.view_mut());
+        gemm(1.0, Array2::ones((m, k)).view(), Array2::ones((n, k)).t(), 0.0, c.view_mut());
         assert!(c.iter().all(|&c| c == k as f32));
     }
 }
