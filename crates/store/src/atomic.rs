@@ -1,0 +1,151 @@
+//! Files that are either the old one or the new one, whatever happens in between.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Error;
+
+#[cfg(test)]
+mod tests;
+
+/// Ending of files that are not finished; readers ignore them, a resuming writer removes them.
+pub(crate) const TEMPORARY: &str = "tmp";
+
+/// Writes a file so that a crash at any moment leaves the old content or the new one, never a mixture.
+///
+/// Temporary file in the same folder, fsync, rename, fsync of the folder. An error leaves the old content in place.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("results.json");
+/// apd_store::write_atomic(&path, b"{}")?;
+/// assert_eq!(std::fs::read(&path)?, b"{}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = AtomicFile::create(path.as_ref())?;
+    file.write_all(bytes).map_err(Error::io(path.as_ref()))?;
+    file.commit()?;
+    Ok(())
+}
+
+/// A file under construction; it gets its name on `commit`, and vanishes if dropped before.
+pub(crate) struct AtomicFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: Option<BufWriter<File>>,
+    crc: crc32fast::Hasher,
+    len: u64,
+}
+
+/// Size and checksum of a committed file.
+pub(crate) struct Written {
+    pub(crate) len: u64,
+    pub(crate) crc32: u32,
+}
+
+impl AtomicFile {
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        // Two threads may write files of one name into one folder; each needs a temporary file of its own.
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let Some(name) = path.file_name() else {
+            return Err(Error::format(path, "the path of a file", "no file name"));
+        };
+        let mut temporary = name.to_owned();
+        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+        temporary.push(format!(".{}-{unique}.{TEMPORARY}", std::process::id()));
+        let temporary = path.with_file_name(temporary);
+        // `create` rather than `create_new`: a leftover of a crashed process with our id may be in the way.
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(Error::io(path))?;
+        let file = Some(BufWriter::with_capacity(1 << 18, file));
+        Ok(Self { path: path.to_owned(), temporary, file, crc: crc32fast::Hasher::new(), len: 0 })
+    }
+
+    /// Overwrites bytes near the start, once the rest is known. The checksum of `commit` no longer holds afterwards.
+    pub(crate) fn patch(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { unreachable!("the file is there until commit consumes it") };
+        let patched =
+            file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(bytes)).and_then(|()| file.flush());
+        patched.map_err(Error::io(&self.path))
+    }
+
+    pub(crate) fn commit(self) -> Result<Written, Error> {
+        self.commit_after(|| Ok(()))
+    }
+
+    /// Runs `last` when everything is on disk, just before the new file takes its name.
+    pub(crate) fn commit_after(mut self, last: impl FnOnce() -> Result<(), Error>) -> Result<Written, Error> {
+        let Some(file) = self.file.take() else { unreachable!("commit consumes the file") };
+        let result = (|| {
+            let file = file.into_inner().map_err(|e| e.into_error()).map_err(Error::io(&self.path))?;
+            file.sync_all().map_err(Error::io(&self.path))?;
+            drop(file);
+            last()?;
+            fs::rename(&self.temporary, &self.path).map_err(Error::io(&self.path))?;
+            sync_folder(&self.path)
+        })();
+        if let Err(e) = result {
+            // A no-op if the rename had succeeded.
+            let _ = fs::remove_file(&self.temporary);
+            return Err(e);
+        }
+        Ok(Written { len: self.len, crc32: self.crc.clone().finalize() })
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { unreachable!("the file is there until commit consumes it") };
+        let n = file.write(bytes)?;
+        self.crc.update(&bytes[..n]);
+        self.len += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            // Without flushing what is buffered: the file is going away.
+            drop(file.into_parts());
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Makes renames and removals in the folder of `path` durable.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
+    // Other systems have no way to open a folder for that; a rename there is as durable as the file system makes it.
+    if cfg!(unix) {
+        let parent = match path.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p,
+            _ => Path::new("."),
+        };
+        File::open(parent).and_then(|f| f.sync_all()).map_err(Error::io(parent))?;
+    }
+    Ok(())
+}
+
+/// Writes numbers little-endian through a small buffer: no copy of the whole, and none of the byte order of the machine.
+pub(crate) fn write_le<const W: usize, T: Copy>(
+    out: &mut impl Write,
+    values: &[T],
+    to_le: impl Fn(T) -> [u8; W],
+) -> io::Result<()> {
+    let mut buffer = [0; 1 << 13];
+    for chunk in values.chunks(buffer.len() / W) {
+        let bytes = &mut buffer[..chunk.len() * W];
+        for (b, &x) in bytes.as_chunks_mut::<W>().0.iter_mut().zip(chunk) {
+            *b = to_le(x);
+        }
+        out.write_all(bytes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+use super::*;
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_last_write_wins_and_nothing_is_left_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x");
+    write_atomic(&path, b"old").unwrap();
+    write_atomic(&path, b"").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    write_atomic(&path, &[7; 300_000]).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), [7; 300_000]);
+    assert_eq!(names(dir.path()), ["x"]);
+}
+
+#[test]
+fn an_abandoned_file_leaves_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x");
+    write_atomic(&path, b"old").unwrap();
+    let mut file = AtomicFile::create(&path).unwrap();
+    file.write_all(b"new").unwrap();
+    assert_eq!(names(dir.path()).len(), 2);
+    drop(file);
+    let mut file = AtomicFile::create(&path).unwrap();
+    file.write_all(b"new").unwrap();
+    assert!(file.commit_after(|| Err(Error::Exists { path: path.clone() })).is_err());
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    assert_eq!(names(dir.path()), ["x"]);
+}
+
+#[test]
+fn size_and_checksum_are_those_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x");
+    let mut file = AtomicFile::create(&path).unwrap();
+    let values: Vec<f32> = (0..10_000).map(|i| i as f32).collect();
+    write_le(&mut file, &values, f32::to_le_bytes).unwrap();
+    let written = file.commit().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!((written.len, written.crc32), (40_000, crc32fast::hash(&bytes)));
+    assert_eq!(bytes[4 * 9_999..], 9_999f32.to_le_bytes());
+}
+
+#[test]
+fn a_missing_folder_is_an_error_that_names_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("no/such/x");
+    let message = write_atomic(&path, b"").unwrap_err().to_string();
+    assert!(message.contains("such"), "{message}");
+    assert!(write_atomic("/", b"").is_err());
+}

@@ -1,0 +1,376 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::atomic::{AtomicFile, TEMPORARY, sync_folder, write_le};
+use crate::bank::{LAYOUT_KEY, checked_shard};
+use crate::manifest::{FILE, Manifest, Shard};
+use crate::tensors::{Table, write_header};
+use crate::{Bank, Error, Header};
+
+#[cfg(test)]
+mod tests;
+
+const LOCK: &str = "writer.lock";
+
+/// Writes a bank while it is being sampled.
+///
+/// Each chain has a [`ChainWriter`] of its own, which may live in its own thread. Rows become durable a shard at a time
+/// (or on [`ChainWriter::flush`]): temporary file, fsync, rename, then the manifest the same way. The bank on disk is
+/// complete and readable at every moment, and its bytes do not depend on the timing of the threads.
+///
+/// A lock file refuses a second writer; the system releases it even when the process is killed.
+///
+/// ```
+/// use apd_store::{Bank, BankWriter, Header};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path().join("bank");
+/// let bank = BankWriter::create(&dir, Header::new(3))?;
+/// let mut chains = [bank.chain(0)?, bank.chain(1)?];
+/// std::thread::scope(|s| {
+///     for (c, chain) in chains.iter_mut().enumerate() {
+///         s.spawn(move || (0..10).try_for_each(|step| chain.push(step, 1.0, 0.5, &[c as f32, step as f32, 0.0])));
+///     }
+/// });
+/// for chain in chains {
+///     chain.finish()?;
+/// }
+/// assert_eq!(Bank::open(&dir)?.len(), 20);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct BankWriter {
+    shared: Arc<Shared>,
+    /// Those of `push`.
+    own: BTreeMap<u32, ChainWriter>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    header: Header,
+    state: Mutex<State>,
+    /// Held for its lock.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct State {
+    shards: BTreeMap<(u32, u32), Shard>,
+    open: BTreeSet<u32>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Another thread's panic leaves the state as it was before or after one insertion, both of them valid.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BankWriter {
+    /// Starts a bank in `dir`, which is created if need be and must not hold one.
+    ///
+    /// **Errors** if there is a bank, another writer, a header whose layout does not add up to `dim`, or no permission.
+    pub fn create(dir: impl AsRef<Path>, header: Header) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        header.check(dir)?;
+        fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        let lock = lock(dir)?;
+        if dir.join(FILE).exists() {
+            return Err(Error::Exists { path: dir.to_owned() });
+        }
+        Manifest::new(header.clone(), Vec::new()).write(dir)?;
+        sync_folder(dir)?;
+        Ok(Self::new(dir, header, BTreeMap::new(), lock))
+    }
+
+    /// Goes on with the bank in `dir`, after the last row that had become durable in each chain.
+    ///
+    /// Removes what a killed writer left unfinished. A part-filled last shard is filled up, so that the files are the same
+    /// as those of a run that was never interrupted.
+    ///
+    /// **Errors** if there is no bank, another writer, or a shard is missing or has the wrong size.
+    pub fn resume(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        // Before the lock, which would leave its file in a folder that holds no bank.
+        Manifest::read(dir)?;
+        let lock = lock(dir)?;
+        // Refuses to build on a bank that cannot be read.
+        Bank::open(dir)?;
+        let manifest = Manifest::read(dir)?;
+        let shards: BTreeMap<_, _> = manifest.shards.into_iter().map(|s| ((s.chain, s.index), s)).collect();
+        for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
+            let path = entry.map_err(Error::io(dir))?.path();
+            let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
+            let temporary = path.extension().is_some_and(|e| e == TEMPORARY);
+            let ours = name.starts_with("shard-") || name.starts_with(FILE);
+            let listed = name == FILE || shards.values().any(|s| s.file == name);
+            if ours && !listed && (temporary || name.ends_with(".safetensors")) {
+                fs::remove_file(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(Self::new(dir, manifest.header, shards, lock))
+    }
+
+    fn new(dir: &Path, header: Header, shards: BTreeMap<(u32, u32), Shard>, lock: File) -> Self {
+        let state = Mutex::new(State { shards, open: BTreeSet::new() });
+        let shared = Arc::new(Shared { dir: dir.to_owned(), header, state, _lock: lock });
+        Self { shared, own: BTreeMap::new() }
+    }
+
+    /// What the bank was created with.
+    pub fn header(&self) -> &Header {
+        &self.shared.header
+    }
+
+    /// The writer of one chain, positioned after its last durable row.
+    ///
+    /// **Errors** if the chain has a writer, or its last, part-filled shard is corrupt.
+    pub fn chain(&self, chain: u32) -> Result<ChainWriter, Error> {
+        let shared = Arc::clone(&self.shared);
+        let path = || shared.dir.clone();
+        let last = {
+            let mut state = shared.state();
+            if !state.open.insert(chain) {
+                return Err(Error::ChainOpen { path: path(), chain });
+            }
+            state.shards.range((chain, 0)..=(chain, u32::MAX)).next_back().map(|(_, s)| s.clone())
+        };
+        let mut writer = ChainWriter {
+            chain,
+            index: 0,
+            rows: 0,
+            last_step: None,
+            theta: Vec::new(),
+            step: Vec::new(),
+            weight: Vec::new(),
+            potential: Vec::new(),
+            durable: 0,
+            shared,
+        };
+        // From here on an error drops the writer, which frees the chain.
+        if let Some(last) = last {
+            let full = writer.shared.header.rows_per_shard;
+            writer.rows = u64::from(last.index) * full as u64 + last.rows as u64;
+            writer.last_step = Some(last.last_step);
+            writer.index = last.index + u32::from(last.rows == full);
+            if last.rows < full {
+                writer.reload(&last)?;
+            }
+        }
+        Ok(writer)
+    }
+
+    /// Adds a row to a chain, for those who write from one thread; as [`ChainWriter::push`].
+    pub fn push(&mut self, chain: u32, step: u64, weight: f64, potential: f64, position: &[f32]) -> Result<(), Error> {
+        if !self.own.contains_key(&chain) {
+            self.own.insert(chain, self.chain(chain)?);
+        }
+        let writer = self.own.get_mut(&chain).expect("inserted above");
+        writer.push(step, weight, potential, position)
+    }
+
+    /// Makes the rows of [`push`](Self::push) durable. Chains with a writer of their own are finished by it.
+    pub fn finish(self) -> Result<(), Error> {
+        self.own.into_values().try_for_each(ChainWriter::finish)
+    }
+}
+
+/// Writes the rows of one chain; `Send`, and independent of the other chains' writers.
+///
+/// Rows not yet in a shard are in memory: dropping the writer without [`finish`](Self::finish) or [`flush`](Self::flush)
+/// loses them, as a crash does.
+#[derive(Debug)]
+pub struct ChainWriter {
+    shared: Arc<Shared>,
+    chain: u32,
+    index: u32,
+    rows: u64,
+    last_step: Option<u64>,
+    theta: Vec<f32>,
+    step: Vec<u64>,
+    weight: Vec<f64>,
+    potential: Vec<f64>,
+    /// How many of the rows above are also in a part-filled shard on disk.
+    durable: usize,
+}
+
+impl ChainWriter {
+    /// Adds a row; when it fills the shard, the shard is written before this returns.
+    ///
+    /// A row that was refused is not in the bank. If the *write* failed (full disk), the row is kept in memory and the
+    /// write is tried again by the next `push` or `flush`.
+    ///
+    /// **Shapes** `position`: d. **Units** `potential`: nats, full-data scale; NaN if unknown.
+    ///
+    /// **Errors** on another dimension, a NaN or infinity in `position`, a weight that is not finite and ≥ 0, a step not
+    /// above the chain's last one, or a failed write.
+    pub fn push(&mut self, step: u64, weight: f64, potential: f64, position: &[f32]) -> Result<(), Error> {
+        let (chain, row) = (self.chain, self.rows);
+        let path = || self.shared.dir.clone();
+        if position.len() != self.shared.header.dim {
+            let (expected, found) = (self.shared.header.dim, position.len());
+            return Err(Error::Dimension { path: path(), expected, found });
+        }
+        if let Some(last) = self.last_step.filter(|last| step <= *last) {
+            return Err(Error::Order { path: path(), chain, step, last });
+        }
+        // The column is signed, for readers without unsigned numbers.
+        if i64::try_from(step).is_err() {
+            return Err(Error::format(&self.shared.dir, "a step below 2^63", step.to_string()));
+        }
+        let non_finite = |what: String, value: f64| Error::NonFinite { path: path(), row, chain, step, what, value };
+        if !(weight.is_finite() && weight >= 0.0) {
+            return Err(non_finite("weight".to_owned(), weight));
+        }
+        if let Some(i) = position.iter().position(|x| !x.is_finite()) {
+            return Err(non_finite(format!("theta[{i}]"), f64::from(position[i])));
+        }
+        self.close_if_full()?;
+        self.theta.extend_from_slice(position);
+        self.step.push(step);
+        self.weight.push(weight);
+        self.potential.push(potential);
+        self.rows += 1;
+        self.last_step = Some(step);
+        self.close_if_full()
+    }
+
+    /// Makes all rows durable, in a part-filled shard if need be; it is replaced when there are more.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if self.durable < self.step.len() {
+            self.write_shard()?;
+        }
+        self.close_if_full()
+    }
+
+    /// Flushes, and gives the chain free.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    /// The chain's number.
+    pub fn chain(&self) -> u32 {
+        self.chain
+    }
+
+    /// Rows of this chain, those in memory included.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Step of the newest row; a sampler that resumes from an older checkpoint skips rows up to it.
+    pub fn last_step(&self) -> Option<u64> {
+        self.last_step
+    }
+
+    fn close_if_full(&mut self) -> Result<(), Error> {
+        if self.step.len() < self.shared.header.rows_per_shard {
+            return Ok(());
+        }
+        if self.durable < self.step.len() {
+            self.write_shard()?;
+        }
+        self.index = self
+            .index
+            .checked_add(1)
+            .ok_or_else(|| Error::format(&self.shared.dir, "fewer than 2^32 shards in a chain", "more"))?;
+        self.durable = 0;
+        self.theta.clear();
+        self.step.clear();
+        self.weight.clear();
+        self.potential.clear();
+        Ok(())
+    }
+
+    /// Writes the rows in memory as shard `index`, then lists it in the manifest.
+    fn write_shard(&mut self) -> Result<(), Error> {
+        let (shared, rows) = (&self.shared, self.step.len());
+        let name = Shard::name(self.chain, self.index, rows, rows == shared.header.rows_per_shard);
+        let path = shared.dir.join(&name);
+        let io = Error::io;
+
+        let mut metadata = BTreeMap::from([("apd.chain".to_owned(), self.chain.to_string())]);
+        metadata.insert("apd.index".to_owned(), self.index.to_string());
+        if !shared.header.layout.is_empty() {
+            let layout = serde_json::to_string(&shared.header.layout).map_err(|e| io(&path)(e.into()))?;
+            metadata.insert(LAYOUT_KEY.to_owned(), layout);
+        }
+        let mut file = AtomicFile::create(&path)?;
+        write_header(&mut file, rows, shared.header.dim, false, &metadata)
+            .and_then(|()| write_le(&mut file, &self.step, u64::to_le_bytes))
+            .and_then(|()| write_le(&mut file, &self.weight, f64::to_le_bytes))
+            .and_then(|()| write_le(&mut file, &self.potential, f64::to_le_bytes))
+            .and_then(|()| write_le(&mut file, &self.theta, f32::to_le_bytes))
+            .and_then(|()| file.flush())
+            .map_err(io(&path))?;
+        let written = file.commit()?;
+
+        let shard = Shard {
+            file: name.clone(),
+            chain: self.chain,
+            index: self.index,
+            rows,
+            first_step: self.step[0],
+            last_step: self.step[rows - 1],
+            bytes: written.len,
+            crc32: written.crc32,
+        };
+        let mut state = shared.state();
+        let key = (self.chain, self.index);
+        let before = state.shards.insert(key, shard);
+        let manifest = Manifest::new(shared.header.clone(), state.shards.values().cloned().collect());
+        if let Err(e) = manifest.write(&shared.dir) {
+            match before {
+                Some(before) => state.shards.insert(key, before),
+                None => state.shards.remove(&key),
+            };
+            return Err(e);
+        }
+        drop(state);
+        self.durable = rows;
+        // The part-filled shard that this one replaces. If it stays (a crash here), nobody reads it and `resume` removes it.
+        if let Some(before) = before.filter(|b| b.file != name) {
+            let _ = fs::remove_file(shared.dir.join(before.file));
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of the chain's last, part-filled shard back into memory.
+    fn reload(&mut self, last: &Shard) -> Result<(), Error> {
+        let (path, map, table) = checked_shard(&self.shared.dir, &self.shared.header, last)?;
+        let bytes = map.bytes();
+        let found = crc32fast::hash(bytes);
+        if found != last.crc32 {
+            return Err(Error::Checksum { path, expected: last.crc32, found });
+        }
+        let column = |column: Option<usize>, row| column.map(|c| Table::cell(c, bytes, row)).unwrap_or_default();
+        for row in 0..table.rows {
+            self.theta.extend_from_slice(table.row(bytes, row));
+            self.step.push(u64::from_le_bytes(column(table.step, row)));
+            self.weight.push(f64::from_le_bytes(column(table.weight, row)));
+            self.potential.push(f64::from_le_bytes(column(table.potential, row)));
+        }
+        self.durable = table.rows;
+        Ok(())
+    }
+}
+
+impl Drop for ChainWriter {
+    fn drop(&mut self) {
+        self.shared.state().open.remove(&self.chain);
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, Error> {
+    let path = dir.join(LOCK);
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: dir.to_owned() }),
+        Err(TryLockError::Error(e)) => Err(Error::io(&path)(e)),
+    }
+}
