@@ -109,7 +109,12 @@ impl Config {
             ("hidden", self.hidden.to_string(), (1..=WIDEST).contains(&self.hidden), width),
             ("batch", self.batch.to_string(), (1..=WIDEST).contains(&self.batch), width),
             ("critic_steps", self.critic_steps.to_string(), self.critic_steps > 0, "at least 1"),
-            ("penalty", self.penalty.to_string(), self.penalty >= 0.0 && self.penalty.is_finite(), "finite, at least 0"),
+            (
+                "penalty",
+                self.penalty.to_string(),
+                self.penalty >= 0.0 && self.penalty.is_finite(),
+                "finite, at least 0",
+            ),
             ("adam.lr", lr.to_string(), lr > 0.0 && lr.is_finite(), "finite, above 0"),
             ("adam.beta1", beta1.to_string(), (0.0..1.0).contains(&beta1), "from 0 to below 1"),
             ("adam.beta2", beta2.to_string(), (0.0..1.0).contains(&beta2), "from 0 to below 1"),
@@ -121,3 +126,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

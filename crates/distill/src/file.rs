@@ -165,8 +165,11 @@ fn read(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>,
     if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
         return Err(wrong(format!("F32 {shape:?}"), format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
     }
-    let values: Vec<f32> =
-        tensor.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
+    let values: Vec<f32> = tensor
+        .data()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect();
     if let Some(i) = values.iter().position(|x| !x.is_finite()) {
         return Err(wrong("finite numbers".to_owned(), format!("{} at {i}", values[i])));
     }
@@ -181,7 +184,10 @@ fn check_layout(layout: &Layout, dim: usize) -> Result<(), FileError> {
         match len.and_then(|len| end.checked_add(len)) {
             Some(next) if entry.offset == end => end = next,
             _ => {
-                let problem = format!("`{}` (offset {}, shape {:?}) does not begin at {end}", entry.name, entry.offset, entry.shape);
+                let problem = format!(
+                    "`{}` (offset {}, shape {:?}) does not begin at {end}",
+                    entry.name, entry.offset, entry.shape
+                );
                 return Err(FileError::Metadata { key: "layout", problem });
             }
         }

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use apd_tensor::Scalar;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, MemMask, Simd, WithSimd};
 
 /// The left factor: element (i, p) is `data[i * row + p * inner]`.
 #[derive(Clone, Copy)]
@@ -96,9 +96,6 @@ impl<T> Product<'_, T> {
     }
 }
 
-/// Rows of A per register tile.
-const ROWS: usize = 4;
-
 macro_rules! element {
     ($float:ident, $from:expr, $vector:ident, $lanes:ident, $mask:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $between:ident, $index:ident) => {
         impl Element for $float {
@@ -130,7 +127,7 @@ macro_rules! element {
             fn with_simd<S: Simd>(self, simd: S) {
                 let [m, n, k] = self.shape;
                 let lanes = S::$lanes;
-                // Four rows of six vectors and their operands fill 32 registers, four rows of two fill 16.
+                // Four rows of six vectors (or three of seven) with their operands fill 32 registers, four rows of two fill 16.
                 let widest = if S::REGISTER_COUNT >= 32 { 6 } else { 2 };
                 let mut j = 0;
                 while j < n {
@@ -147,14 +144,23 @@ macro_rules! element {
                             let b = self.right.as_ptr().add(j);
                             let c = self.out.as_mut_ptr().add(i * self.out_row + j);
                             let strides = [self.left.row, self.left.inner, self.right_row, self.out_row];
-                            let block = if m - i >= ROWS { ROWS } else { 1 };
+                            // Four rows left are better done as two and two than as three and one.
+                            let block = match (m - i, tail > 0) {
+                                (1, _) => 1,
+                                (2 | 4, true) | (2, false) => 2,
+                                (3, _) | (_, true) => 3,
+                                (_, false) => 4,
+                            };
                             macro_rules! call {
                                 ($v:literal) => {
-                                    match (block == ROWS, tail > 0) {
-                                        (true, false) => panel::<S, ROWS, $v, false>(simd, k, tail, strides, a, b, c),
-                                        (true, true) => panel::<S, ROWS, $v, true>(simd, k, tail, strides, a, b, c),
-                                        (false, false) => panel::<S, 1, $v, false>(simd, k, tail, strides, a, b, c),
-                                        (false, true) => panel::<S, 1, $v, true>(simd, k, tail, strides, a, b, c),
+                                    match (block, tail > 0) {
+                                        (1, false) => panel::<S, 1, $v, false>(simd, k, tail, strides, a, b, c),
+                                        (1, true) => panel::<S, 1, $v, true>(simd, k, tail, strides, a, b, c),
+                                        (2, false) => panel::<S, 2, $v, false>(simd, k, tail, strides, a, b, c),
+                                        (2, true) => panel::<S, 2, $v, true>(simd, k, tail, strides, a, b, c),
+                                        (3, false) => panel::<S, 3, $v, false>(simd, k, tail, strides, a, b, c),
+                                        (_, true) => panel::<S, 3, $v, true>(simd, k, tail, strides, a, b, c),
+                                        (_, false) => panel::<S, 4, $v, false>(simd, k, tail, strides, a, b, c),
                                     }
                                 };
                             }
@@ -190,7 +196,8 @@ macro_rules! element {
                     let lanes = S::$lanes;
                     // SAFETY: the caller's promise; vectors are unaligned reads, the mask keeps the tail inside.
                     unsafe {
-                        let mask = simd.$between(0, tail as $index);
+                        // Made anew: the mask as it comes makes every load a call, for the sake of CPUs without masks.
+                        let mask = MemMask::new(simd.$between(0, tail as $index).mask());
                         let mut sums = [[simd.$splat(0.0); V]; M];
                         let mut tails = [simd.$splat(0.0); M];
                         for i in 0..M {
@@ -206,8 +213,7 @@ macro_rules! element {
                             for v in 0..V {
                                 row[v] = b.add(v * lanes).cast::<S::$vector>().read_unaligned();
                             }
-                            let last =
-                                if TAIL { simd.$load(mask, b.add(V * lanes)) } else { simd.$splat(0.0) };
+                            let last = if TAIL { simd.$load(mask, b.add(V * lanes)) } else { simd.$splat(0.0) };
                             for i in 0..M {
                                 let x = simd.$splat(*a.add(i * a_row));
                                 for v in 0..V {
@@ -236,12 +242,30 @@ macro_rules! element {
 }
 
 element!(
-    f32, |x| x, f32s, F32_LANES, m32s, mask_load_ptr_f32s, mask_store_ptr_f32s, splat_f32s, mul_add_f32s,
-    mask_between_m32s, u32
+    f32,
+    |x| x,
+    f32s,
+    F32_LANES,
+    m32s,
+    mask_load_ptr_f32s,
+    mask_store_ptr_f32s,
+    splat_f32s,
+    mul_add_f32s,
+    mask_between_m32s,
+    u32
 );
 element!(
-    f64, f64::from, f64s, F64_LANES, m64s, mask_load_ptr_f64s, mask_store_ptr_f64s, splat_f64s, mul_add_f64s,
-    mask_between_m64s, u64
+    f64,
+    f64::from,
+    f64s,
+    F64_LANES,
+    m64s,
+    mask_load_ptr_f64s,
+    mask_store_ptr_f64s,
+    splat_f64s,
+    mul_add_f64s,
+    mask_between_m64s,
+    u64
 );
 
 #[cfg(test)]

@@ -91,8 +91,7 @@ impl<R: Rows> Trainer<R> {
     pub fn new(rows: R, config: Config, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
         let widths = check(&rows, &config)?;
-        let needed =
-            config.standardization != Standardization::None || config.initial_output == InitialOutput::Moments;
+        let needed = config.standardization != Standardization::None || config.initial_output == InitialOutput::Moments;
         let moments = if needed { Some(Moments::of(&rows)?) } else { None };
         let affine = Affine::new(config.standardization, moments.as_ref());
         let critic = Critic::new(widths, seed.child("initial-critic"));
@@ -102,17 +101,7 @@ impl<R: Rows> Trainer<R> {
             match_moments(&mut generator, widths, moments, config.standardization, latents);
         }
         let structured = Structured::new(widths, config.batch);
-        Ok(Self {
-            rows,
-            config,
-            seed,
-            affine,
-            critic,
-            generator,
-            critic_updates: 0,
-            generator_updates: 0,
-            structured,
-        })
+        Ok(Self { rows, config, seed, affine, critic, generator, critic_updates: 0, generator_updates: 0, structured })
     }
 
     /// Goes on where `state` was taken, on the same points.
@@ -138,8 +127,7 @@ impl<R: Rows> Trainer<R> {
             let (found, expected) = ("another one".to_owned(), config.standardization.to_string());
             return Err(Error::State { what: "the standardisation", found, expected });
         }
-        let lengths =
-            [dim * widths.hidden, total(&widths.head()), total(&widths.trunk()), dim * widths.hidden, dim];
+        let lengths = [dim * widths.hidden, total(&widths.head()), total(&widths.trunk()), dim * widths.hidden, dim];
         if blocks.len() != lengths.len() {
             return wrong("the number of blocks of parameters", blocks.len(), lengths.len());
         }
@@ -154,8 +142,7 @@ impl<R: Rows> Trainer<R> {
         let Ok([first, head, trunk, weight, bias]) = <[Block<f32>; 5]>::try_from(owned) else {
             unreachable!("the number of blocks has been checked");
         };
-        let affine =
-            Affine { mean: affine.mean.into_owned().into(), scale: affine.scale.into_owned().into() };
+        let affine = Affine { mean: affine.mean.into_owned().into(), scale: affine.scale.into_owned().into() };
         let structured = Structured::new(widths, config.batch);
         let (critic, generator) = (Critic { first, head }, GeneratorNet { trunk, weight, bias });
         Ok(Self { rows, config, seed, affine, critic, generator, critic_updates, generator_updates, structured })
@@ -173,7 +160,9 @@ impl<R: Rows> Trainer<R> {
             critic_updates: self.critic_updates,
             generator_updates: self.generator_updates,
             affine: self.affine.borrowed(),
-            blocks: blocks.map(|block| [&block.value, &block.first, &block.second].map(|part| (&part[..]).into())).into(),
+            blocks: blocks
+                .map(|block| [&block.value, &block.first, &block.second].map(|part| (&part[..]).into()))
+                .into(),
         }
     }
 

@@ -1,0 +1,129 @@
+use std::collections::{BTreeMap, HashMap};
+
+use apd_nn::{Entry, Layout, Network};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
+use crate::generator::tests::random;
+use crate::{FileError, Generator, Standardization};
+
+fn layout() -> Layout {
+    Network::mlp(&[2, 3, 2]).layout() // 17 parameters
+}
+
+fn bytes(kind: Standardization) -> Vec<u8> {
+    let metadata = BTreeMap::from([("net".to_owned(), "fc1 \"quoted\"".to_owned())]);
+    random(17, 3, 4, kind).to_safetensors(&layout(), &metadata).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for kind in [Standardization::None, Standardization::Center, Standardization::Standardize] {
+        let file = Generator::from_safetensors(&bytes(kind)).unwrap();
+        assert_eq!(file.generator, random(17, 3, 4, kind));
+        assert_eq!(file.layout, layout());
+        assert_eq!(file.metadata["net"], "fc1 \"quoted\"");
+    }
+}
+
+#[test]
+fn a_layout_of_another_length_is_not_written() {
+    let generator = random(16, 3, 4, Standardization::None);
+    let error = generator.to_safetensors(&layout(), &BTreeMap::new()).unwrap_err();
+    assert!(matches!(error, FileError::Layout { layout: 17, dim: 16 }));
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let bytes = bytes(Standardization::Standardize);
+    for len in 0..bytes.len() {
+        assert!(Generator::from_safetensors(&bytes[..len]).is_err(), "cut to {len} bytes");
+    }
+    assert!(Generator::from_safetensors(&[&bytes[..], &[0]].concat()).is_err(), "one byte more");
+}
+
+/// A flipped bit in the numbers is another generator; anywhere else it is an error or a harmless change of the metadata.
+#[test]
+fn flipped_bits_never_panic_nor_change_the_sizes() {
+    let mut bytes = bytes(Standardization::Standardize);
+    let (mut refused, mut accepted) = (0, 0);
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[at] ^= 1 << bit;
+            match Generator::from_safetensors(&bytes) {
+                Ok(file) => {
+                    accepted += 1;
+                    assert_eq!((file.generator.dim(), file.generator.latent(), file.generator.hidden()), (17, 3, 4));
+                    assert_eq!(file.layout.len(), 17);
+                }
+                Err(_) => refused += 1,
+            }
+            bytes[at] ^= 1 << bit;
+        }
+    }
+    assert!(refused > 1000 && accepted > 1000, "{refused} refused, {accepted} accepted");
+}
+
+/// The file with its metadata and tensors passed through `change`.
+fn changed(
+    change: impl FnOnce(&mut HashMap<String, String>, &mut Vec<(String, Dtype, Vec<usize>, Vec<u8>)>),
+) -> Vec<u8> {
+    let bytes = bytes(Standardization::Center);
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let mut tensors: Vec<_> = SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .iter()
+        .map(|(name, view)| (name.to_owned(), view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+        .collect();
+    change(&mut metadata, &mut tensors);
+    let views =
+        tensors.iter().map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
+    serialize(views, Some(metadata)).unwrap()
+}
+
+#[test]
+fn promises_of_the_metadata_are_checked() {
+    assert!(Generator::from_safetensors(&changed(|_, _| {})).is_ok());
+    let wrong = |key: &'static str, value: &str| {
+        let bytes = changed(|metadata, _| {
+            metadata.insert(key.to_owned(), value.to_owned());
+        });
+        Generator::from_safetensors(&bytes).unwrap_err().to_string()
+    };
+    assert!(wrong("format", "apd-generator-9").contains("apd-generator-9"));
+    assert!(wrong("generator", "{").contains("generator"));
+    let describe = |dim: &str, hidden: &str, more: &str| {
+        format!(r#"{{"dim":{dim},"latent":3,"hidden":{hidden},"standardization":"center"{more}}}"#)
+    };
+    assert!(wrong("generator", &describe("17", "4", r#","depth":2"#)).contains("depth"));
+    assert!(wrong("generator", &describe("17", "5", "")).contains("trunk.0.weight"));
+    assert!(wrong("generator", &describe("17", "0", "")).contains("empty layer"));
+    assert!(wrong("generator", &describe("17", "4611686018427387904", "")).contains("trunk.0.weight"));
+    assert!(wrong("generator", &describe("18", "4", "")).contains("17 parameters"));
+    assert!(wrong("generator", &describe("17", "4", "").replace("center", "none")).contains("`mean`"));
+    assert!(wrong("generator", &describe("17", "4", "").replace("center", "standardize")).contains("`scale`"));
+    let overflowing = Layout { entries: vec![Entry { name: "w".to_owned(), offset: 0, shape: vec![usize::MAX, 3] }] };
+    assert!(wrong("layout", &serde_json::to_string(&overflowing).unwrap()).contains("`w`"));
+    let gap = r#"{"entries":[{"name":"w","offset":1,"shape":[16]}]}"#;
+    assert!(wrong("layout", gap).contains("does not begin at 0"));
+    assert!(wrong("metadata", "[]").contains("metadata"));
+    let missing = changed(|metadata, _| {
+        metadata.remove("layout");
+    });
+    assert!(Generator::from_safetensors(&missing).unwrap_err().to_string().contains("`layout`: is missing"));
+}
+
+#[test]
+fn tensors_are_checked() {
+    type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
+    let wrong = |name: &str, change: fn(&mut Tensor)| {
+        let bytes = changed(|_, tensors| change(tensors.iter_mut().find(|tensor| tensor.0 == name).unwrap()));
+        Generator::from_safetensors(&bytes).unwrap_err().to_string()
+    };
+    assert!(wrong("mean", |tensor| tensor.0 = "mean2".to_owned()).contains("`mean2`"));
+    assert!(wrong("output.weight", |tensor| tensor.2.reverse()).contains("[17, 4]"));
+    assert!(wrong("trunk.1.bias", |tensor| tensor.1 = Dtype::I32).contains("I32"));
+    assert!(
+        wrong("output.bias", |tensor| tensor.3[4..8].copy_from_slice(&f32::NAN.to_le_bytes())).contains("NaN at 1")
+    );
+}

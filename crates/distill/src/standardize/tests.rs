@@ -5,7 +5,9 @@ use crate::Error;
 
 #[test]
 fn moments_of_large_offsets_do_not_cancel() {
-    let points = Array2::from_shape_fn((1000, 2), |(i, j)| [4096.0, -8.0][j] + [0.5, 2.0][j] * if i % 2 == 0 { 1.0 } else { -1.0 });
+    let points = Array2::from_shape_fn((1000, 2), |(i, j)| {
+        [4096.0, -8.0][j] + [0.5, 2.0][j] * if i % 2 == 0 { 1.0 } else { -1.0 }
+    });
     let moments = Moments::of(&points).unwrap();
     assert_eq!(moments.mean, [4096.0, -8.0]);
     assert_eq!(moments.sd, [0.5, 2.0]);

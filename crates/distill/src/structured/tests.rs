@@ -74,11 +74,17 @@ impl Case {
         for i in 0..iterations {
             for number in [2 * i, 2 * i + 1] {
                 let (batch, next) = (self.critic_batch(number), self.critic_batch(number + 1).rows);
-                let fast = engine.critic_step(
-                    &mut critic, &generator, &self.points(), &batch, &next, PENALTY, rule, number,
-                );
+                let fast =
+                    engine.critic_step(&mut critic, &generator, &self.points(), &batch, &next, PENALTY, rule, number);
                 let slow = general::critic_step(
-                    widths, &mut general_critic, &general_generator, &self.points(), &batch, PENALTY, rule, number + 1,
+                    widths,
+                    &mut general_critic,
+                    &general_generator,
+                    &self.points(),
+                    &batch,
+                    PENALTY,
+                    rule,
+                    number + 1,
                 );
                 for (fast, slow) in
                     [(fast.loss, slow.loss), (fast.wasserstein, slow.wasserstein), (fast.penalty, slow.penalty)]
@@ -92,8 +98,7 @@ impl Case {
             let next = 2 * i + 2;
             let next = (next, &self.critic_batch(next).rows[..]);
             let fast = engine.generator_step(&critic, &mut generator, &self.points(), &batch, next, rule, i);
-            let slow =
-                general::generator_step(widths, &general_critic, &mut general_generator, &batch, rule, i + 1);
+            let slow = general::generator_step(widths, &general_critic, &mut general_generator, &batch, rule, i + 1);
             assert!((fast - slow).abs() <= tolerance * (1.0 + slow.abs()), "generator loss {fast}, not {slow}");
             same("generator's trunk", &generator.trunk, &general_generator.trunk, tolerance);
             same("generator's weight", &generator.weight, &general_generator.weight, tolerance);
@@ -168,7 +173,8 @@ fn the_reference_agrees_with_finite_differences() {
     let mut graded = critic.clone();
     general::critic_step(case.widths, &mut graded, &generator, &case.points(), &batch, PENALTY, &Keep, 1);
     let step = 1e-6;
-    let blocks: [fn(&mut Critic<f64>) -> &mut Block<f64>; 2] = [|critic| &mut critic.first, |critic| &mut critic.head];
+    type Part = fn(&mut Critic<f64>) -> &mut Block<f64>;
+    let blocks: [Part; 2] = [|critic| &mut critic.first, |critic| &mut critic.head];
     for block in blocks {
         for i in 0..block(&mut graded).value.len() {
             let shifted = |by: f64| {
@@ -207,8 +213,7 @@ fn a_critic_without_slope_is_no_trouble() {
     let (batch, next) = (case.critic_batch(0), case.critic_batch(1).rows);
     let mut engine = Structured::new(case.widths, case.batch);
     let fast = engine.critic_step(&mut critic, &generator, &case.points(), &batch, &next, PENALTY, &Keep, 0);
-    let slow =
-        general::critic_step(case.widths, &mut reference, &generator, &case.points(), &batch, PENALTY, &Keep, 1);
+    let slow = general::critic_step(case.widths, &mut reference, &generator, &case.points(), &batch, PENALTY, &Keep, 1);
     assert!((fast.penalty - (1.0 - 1e-6_f64).powi(2)).abs() < 1e-12 && fast == slow, "{fast:?}, {slow:?}");
     same("first layer", &critic.first, &reference.first, 0.0);
 }

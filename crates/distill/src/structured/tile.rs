@@ -47,7 +47,12 @@ impl<'a, T: Element> Partial<'a, T> {
         let (real, rest) = sum.split_at(batch * h);
         let (cross, rest) = rest.split_at(h * h);
         let (gram, shift) = rest.split_at(h * h);
-        let [real, cross, gram, shift] = [real, cross, gram, shift].map(<[T]>::to_vec);
+        let [real, cross, mut gram, shift] = [real, cross, gram, shift].map(<[T]>::to_vec);
+        for i in 0..h {
+            for j in 0..i {
+                gram[i * h + j] = gram[j * h + i];
+            }
+        }
         Products { real, cross, gram, shift }
     }
 
@@ -66,11 +71,15 @@ impl<'a, T: Element> Partial<'a, T> {
         accumulate([1, h, t], Left::rows(bias, t), value, h, self.shift, h);
     }
 
-    /// K += Vᵀ·V.
+    /// K += Vᵀ·V, on and above the diagonal: [`split`](Self::split) mirrors it.
     pub(super) fn add_gram(&mut self, value: &[T]) {
+        const ROWS: usize = 16;
         let h = self.widths.hidden;
         let t = value.len() / h;
-        accumulate([h, h, t], Left::transposed(value, h), value, h, self.gram, h);
+        for i in (0..h).step_by(ROWS) {
+            let (rows, left) = (ROWS.min(h - i), Left::transposed(value, h).from(i, 0));
+            accumulate([rows, h - i, t], left, &value[i..], h, &mut self.gram[i * h + i..], h);
+        }
     }
 }
 
@@ -105,7 +114,13 @@ impl<T: Element> Scratch<T> {
     }
 
     /// ∂V of a tile whose points have been gathered.
-    pub(super) fn critic_gradient(&mut self, gradient: &CriticGradient<T>, value: &[T], weight: &[T], bias: &[T]) -> &[T] {
+    pub(super) fn critic_gradient(
+        &mut self,
+        gradient: &CriticGradient<T>,
+        value: &[T],
+        weight: &[T],
+        bias: &[T],
+    ) -> &[T] {
         let (h, t, size) = (self.hidden, bias.len(), self.batch);
         let slope = &mut self.slope[..t * h];
         for (slope, &bias) in slope.chunks_exact_mut(h).zip(bias) {
