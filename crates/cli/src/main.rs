@@ -1,2 +1,47 @@
-//! The `apd` command.
-fn main() {}
+//! The `apd` command: sample a posterior, distil it, draw and predict with networks, and reproduce the experiments.
+//!
+//! The only crate that prints, and the only one that reads arguments. Exit codes: 0 done, 2 a mistake on the command
+//! line, 1 everything else.
+//!
+//! ```text
+//! apd reproduce                                        # embedded digits, every task
+//! apd distill --bank ROWS.npy --out GEN.safetensors    # a bank sampled elsewhere
+//! apd draw --generator GEN.safetensors --count 200 --out NETWORKS.npy
+//! apd predict --generator GEN.safetensors --net fc1 --inputs X.npy --out P.npy --scores entropy,bald
+//! ```
+
+mod arguments;
+mod bank;
+mod fetch;
+mod generator;
+mod predict;
+mod progress;
+mod reproduce;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use usage::Usage;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse(); // exits with 2 on a mistake, 0 on --help
+    let outcome = match &arguments.command {
+        Command::Reproduce(arguments) => reproduce::reproduce(arguments),
+        Command::FetchData(arguments) => fetch::fetch(arguments),
+        Command::SamplePosterior(arguments) => reproduce::sample_posterior(arguments),
+        Command::Distill(arguments) => generator::distill(arguments),
+        Command::Draw(arguments) => generator::draw(arguments),
+        Command::Predict(arguments) => predict::predict(arguments),
+        Command::Bank(command) => bank::bank(command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}

@@ -133,6 +133,20 @@ pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>, kind: &str) -> Result<L
     }
 }
 
+/// Removes a checkpoint and the one before it, once what they led to is on disk; that there is none is no error.
+///
+/// **Errors** if a file is there and cannot be removed.
+pub fn remove(path: impl AsRef<Path>) -> Result<(), Error> {
+    let path = path.as_ref();
+    for path in [path, &previous(path)] {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path)(e)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether there is anything for [`load`] to try.
 pub fn exists(path: impl AsRef<Path>) -> bool {
     path.as_ref().exists() || previous(path.as_ref()).exists()

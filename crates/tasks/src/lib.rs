@@ -1,1 +1,47 @@
-//! The experiments of adversarial posterior distillation, as resumable stages
+//! The experiments of adversarial posterior distillation, as resumable stages.
+//!
+//! [`reproduce`] is the main job: a point estimate by SGD, a posterior bank by SGLD, a generator by WGAN-GP, then the
+//! tasks that compare the three, and a report. Each stage is also a function of its own. Nothing here prints or reads
+//! arguments: an [`Observer`] is told how it goes and may ask to stop.
+//!
+//! ```no_run
+//! use apd_datasets::Dataset;
+//! use apd_tasks::{Config, NetName, Profile, Silent, reproduce};
+//!
+//! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+//! let outcome = reproduce(config, "target/apd/example".as_ref(), false, &Silent)?;
+//! let accuracy = outcome.results.select().task("classify").method("apd").metric("accuracy").value();
+//! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
+//! # Ok::<(), apd_tasks::Error>(())
+//! ```
+//!
+//! A stage's state is what its checkpoint holds, and every random number has an address, so an interrupted run resumes
+//! to the same bits.
+
+mod classify;
+mod config;
+mod distill;
+mod error;
+mod experiment;
+mod observer;
+mod ood;
+mod posterior;
+mod reproduce;
+mod rows;
+mod run;
+mod sample;
+mod sgd;
+mod write_up;
+
+pub use classify::{Classification, ECE_BINS, classify};
+pub use config::{Config, EvaluationConfig, NetName, Profile, SgdConfig, SgldConfig, TaskName, UserOod, distiller_defaults};
+pub use distill::{Distilled, History, Point, distill, distill_bank, generator_file};
+pub use error::{Error, Result};
+pub use experiment::Experiment;
+pub use observer::{Observer, Silent};
+pub use ood::{MethodScores, OutOfDistribution, ood};
+pub use posterior::Posterior;
+pub use reproduce::{Outcome, reproduce};
+pub use run::Folder;
+pub use sample::{Sampled, sample, sample_posterior};
+pub use sgd::train;

@@ -1,0 +1,224 @@
+//! The command line as clap reads it; each field says what `--help` shows.
+
+use std::path::PathBuf;
+
+use apd_tasks::{NetName, Profile, TaskName};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Adversarial posterior distillation: sample a Bayesian neural network's posterior, distil it into a generator, draw
+/// networks from it wherever honest uncertainty is needed.
+#[derive(Parser)]
+#[command(name = "apd", version, about, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the experiments and write a report
+    Reproduce(Reproduce),
+    /// Download datasets and check their digests
+    FetchData(FetchData),
+    /// Sample a posterior with SGLD into a bank
+    SamplePosterior(SamplePosterior),
+    /// Distil a bank into a generator
+    Distill(Distill),
+    /// Draw networks from a generator
+    Draw(Draw),
+    /// Predict with the networks of a bank or a generator
+    Predict(Predict),
+    /// Look into a bank, or copy it into one file
+    #[command(subcommand)]
+    Bank(Bank),
+}
+
+#[derive(Args)]
+pub(crate) struct Reproduce {
+    /// Dataset [default: digits]
+    #[arg(long)]
+    pub(crate) dataset: Option<apd_datasets::Dataset>,
+    /// Folder of the datasets
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Classifier: fc1 (one hidden layer of 100) or fc2 (two of 400) [default: fc1]
+    #[arg(long)]
+    pub(crate) net: Option<NetName>,
+    /// How much work: quick (minutes) or full (the paper's) [default: quick]
+    #[arg(long)]
+    pub(crate) profile: Option<Profile>,
+    /// Tasks to run, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "TASK,…")]
+    pub(crate) only: Vec<TaskName>,
+    /// Root of every random stream [default: 1]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Folder for results, report, figures, bank and generator [default: target/apd/<dataset>-<net>-<seed>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Settings as a TOML file, such as the config.toml that a run leaves; the other options go over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Go on with an interrupted run in the same folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Threads [default: one per core]; the results do not depend on it
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Also score the images of an IDX or npy file as out-of-distribution (repeatable)
+    #[arg(long, value_name = "NAME=PATH")]
+    pub(crate) ood: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct FetchData {
+    /// mnist, fashion-mnist, notmnist, omniglot, cifar10 or all
+    pub(crate) dataset: String,
+    /// Folder of the datasets
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// Address to fetch from instead of the public mirrors; file names are appended to it
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct SamplePosterior {
+    /// Settings as a TOML file
+    #[arg(long, value_name = "RUN.toml")]
+    pub(crate) config: PathBuf,
+    /// Folder of the bank
+    #[arg(long, value_name = "BANK")]
+    pub(crate) out: PathBuf,
+    /// Go on with an interrupted bank
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Distill {
+    /// A bank's folder, or an n×d float32 array (.npy, .safetensors) sampled elsewhere
+    #[arg(long, value_name = "BANK|ROWS.npy")]
+    pub(crate) bank: PathBuf,
+    /// The generator's file
+    #[arg(long, value_name = "GEN.safetensors")]
+    pub(crate) out: PathBuf,
+    /// The paper's settings for a kind of network
+    #[arg(long, value_enum, default_value = "gan1")]
+    pub(crate) distiller: Distiller,
+    /// What is done to the rows first [default: as in `reproduce`]
+    #[arg(long, value_enum)]
+    pub(crate) standardization: Option<Standardize>,
+    /// Generator iterations [default: the preset's]
+    #[arg(long)]
+    pub(crate) iterations: Option<u64>,
+    /// Root of every random stream
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// The presets of the distiller.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Distiller {
+    /// Fully connected networks: z 32, h 100, batch 100
+    Gan1,
+    /// The same with z 100 and batch 32
+    MnistBs32,
+    /// Networks of a few hundred parameters: z 100, h 50
+    Toy2d,
+    /// Convolutional networks: z 100, h 20, batch 32
+    Cnn,
+}
+
+/// What is done to the rows of a bank before they are distilled.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Standardize {
+    /// Nothing
+    None,
+    /// Subtract each weight's mean
+    Center,
+    /// Also divide by each weight's standard deviation
+    Standardize,
+}
+
+#[derive(Args)]
+pub(crate) struct Draw {
+    /// The generator's file
+    #[arg(long, value_name = "GEN.safetensors")]
+    pub(crate) generator: PathBuf,
+    /// Networks to draw
+    #[arg(long)]
+    pub(crate) count: usize,
+    /// Root of every random stream
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The networks: count × d, float32
+    #[arg(long, value_name = "NETWORKS.npy")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+#[group(id = "source", required = true, multiple = false, args = ["bank", "generator"])]
+pub(crate) struct Predict {
+    /// A bank's folder, or an n×d float32 array
+    #[arg(long, value_name = "BANK|ROWS.npy")]
+    pub(crate) bank: Option<PathBuf>,
+    /// A generator's file
+    #[arg(long, value_name = "GEN.safetensors")]
+    pub(crate) generator: Option<PathBuf>,
+    /// The classifier whose weights the rows are: fc1 or fc2
+    #[arg(long)]
+    pub(crate) net: NetName,
+    /// Classes of the classifier
+    #[arg(long, default_value_t = 10)]
+    pub(crate) classes: usize,
+    /// n×d float32 inputs (.npy), or images (.idx, .idx.gz) brought to [−1, 1]
+    #[arg(long, value_name = "X.npy|IMAGES.idx.gz")]
+    pub(crate) inputs: PathBuf,
+    /// Predictive probabilities: n × classes, float32
+    #[arg(long, value_name = "P.npy")]
+    pub(crate) out: PathBuf,
+    /// Also write these scores beside it (P.scores.npy, a column each): maxprob, entropy, bald, variation-ratio, model-variance
+    #[arg(long, value_delimiter = ',', value_name = "SCORE,…")]
+    pub(crate) scores: Vec<String>,
+    /// Networks averaged [default: 200, or all of a smaller bank]
+    #[arg(long)]
+    pub(crate) count: Option<usize>,
+    /// Root of every random stream
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Bank {
+    /// Print what a bank holds
+    Info {
+        /// A bank's folder, or an n×d float32 array
+        bank: PathBuf,
+    },
+    /// Copy all rows into one file
+    Export {
+        /// A bank's folder, or an n×d float32 array
+        bank: PathBuf,
+        /// npy or safetensors
+        #[arg(long, default_value = "npy")]
+        format: String,
+        /// The file [default: the bank's name with the format as its ending]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Read every row and check it against the checksums
+    Verify {
+        /// A bank's folder
+        bank: PathBuf,
+    },
+}

@@ -1,0 +1,104 @@
+//! `apd reproduce` and `apd sample-posterior`: the command line's options laid over a settings file, then the run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use apd_tasks::{Config, Error};
+
+use crate::arguments::{Reproduce, SamplePosterior};
+use crate::progress::{Terminal, stop_on_signals};
+use crate::usage::Usage;
+
+/// Runs the experiments and writes results, report, figures, bank and generator.
+pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
+    let config = config(arguments)?;
+    let out = arguments.out.clone().unwrap_or_else(|| config.default_out());
+    threads(arguments.threads)?;
+    stop_on_signals()?;
+    let resume = format!("add --resume to the same command to go on (folder {})", out.display());
+    let outcome = match apd_tasks::reproduce(config, &out, arguments.resume, &Terminal::new()) {
+        Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
+        other => other?,
+    };
+    print!("{}", apd_report::markdown(&outcome.report, &outcome.results));
+    println!("\nreport:    {}", out.join("report.html").display());
+    println!("results:   {}", out.join("results.json").display());
+    println!("generator: {}", out.join("generator.safetensors").display());
+    println!("rerun:     cargo xtask reproduce --config {}", out.join("config.toml").display());
+    Ok(())
+}
+
+/// Samples a posterior into a bank.
+pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
+    let config = Config::from_toml(&read(&arguments.config)?).with_context(|| arguments.config.display().to_string())?;
+    threads(arguments.threads)?;
+    stop_on_signals()?;
+    let info = match apd_tasks::sample_posterior(config, &arguments.out, arguments.resume, &Terminal::new()) {
+        Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
+        other => other?,
+    };
+    println!("{info}");
+    Ok(())
+}
+
+/// The settings file (or nothing), with the options of the command line over it.
+fn config(arguments: &Reproduce) -> Result<Config> {
+    let mut text = match &arguments.config {
+        Some(path) => read(path)?,
+        None => String::new(),
+    };
+    let mut table: toml::Table = text.parse().with_context(|| "the settings file is not TOML")?;
+    let mut set = |key: &str, value: toml::Value| table.insert(key.into(), value);
+    if let Some(dataset) = arguments.dataset {
+        set("dataset", dataset.name().into());
+    }
+    if let Some(dir) = &arguments.data_dir {
+        set("data-dir", utf8(dir)?.into());
+    }
+    if let Some(net) = arguments.net {
+        set("net", net.name().into());
+    }
+    if let Some(profile) = arguments.profile {
+        set("profile", profile.name().into());
+    }
+    if let Some(seed) = arguments.seed {
+        let seed = i64::try_from(seed).map_err(|_| Usage(format!("--seed {seed}: must be below 2^63")))?;
+        set("seed", seed.into());
+    }
+    if !arguments.only.is_empty() {
+        let names: Vec<toml::Value> = arguments.only.iter().map(|task| task.name().into()).collect();
+        set("tasks", names.into());
+    }
+    if !arguments.ood.is_empty() {
+        let mut sets = Vec::new();
+        for pair in &arguments.ood {
+            let Some((name, path)) = pair.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty())
+            else {
+                return Err(Usage(format!("--ood {pair}: expected NAME=PATH")).into());
+            };
+            sets.push(toml::Value::Table([("name", name), ("path", path)].map(|(k, v)| (k.into(), v.into())).into_iter().collect()));
+        }
+        set("user-ood", sets.into());
+    }
+    text = toml::to_string(&table)?;
+    Ok(Config::from_toml(&text).map_err(|e| Usage(e.to_string()))?)
+}
+
+fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{}: not a UTF-8 path", path.display()))
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+/// Sizes the thread pool; the numbers do not depend on it.
+pub(crate) fn threads(threads: Option<usize>) -> Result<()> {
+    match threads {
+        Some(0) => Err(Usage("--threads 0: at least one is needed".into()).into()),
+        threads => {
+            rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build_global()?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! A mistake on the command line, told apart from everything else by exit code 2.
+
+/// What was wrong with the arguments.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

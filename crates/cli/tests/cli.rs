@@ -1,0 +1,254 @@
+//! The `apd` command as a user meets it: exit codes, messages, files, and what an interruption costs.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A run of a few seconds: everything is there, nothing is large.
+const TINY: &str = r#"
+tasks = ["classify", "ood"]
+[sgd]
+steps = 400
+validate-every = 100
+[sgld]
+chains = 2
+steps = 1200
+burn-in = 200
+thinning = 10
+[distill]
+iterations = 30
+hidden = 24
+latent = 8
+[evaluation]
+networks = 20
+draws = 2
+ood-count = 60
+"#;
+
+fn apd(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_apd")).current_dir(dir).args(arguments).output().expect("apd starts")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{}", stderr(output));
+}
+
+/// Exit code and every fact that the message must carry.
+#[track_caller]
+fn fails(output: &Output, code: i32, facts: &[&str]) {
+    let message = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for fact in facts {
+        assert!(message.contains(fact), "`{fact}` is missing in: {message}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("run.toml"), TINY).unwrap();
+    dir
+}
+
+/// The numbers of a run without the times it took.
+fn numbers(path: &Path) -> serde_json::Value {
+    let mut results: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    results.as_object_mut().unwrap().remove("timings");
+    results
+}
+
+#[test]
+fn a_run_leaves_what_it_promises_and_its_settings_rerun_it() {
+    let dir = folder();
+    let at = |path: &str| dir.path().join(path);
+    succeeds(&apd(dir.path(), &["reproduce", "--config", "run.toml", "--out", "a", "--threads", "1"]));
+    for file in ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors", "bank"] {
+        assert!(at("a").join(file).exists(), "{file}");
+    }
+    let rows = numbers(&at("a/results.json"))["rows"].as_array().unwrap().clone();
+    let has = |task: &str, method: &str, metric: &str| {
+        rows.iter().any(|row| row["task"] == task && row["method"] == method && row["metric"] == metric)
+    };
+    for method in ["sgd", "sgld", "apd"] {
+        assert!(has("classify", method, "accuracy"), "{method}");
+        assert!(has("ood", method, "auroc"), "{method}");
+    }
+    // The settings that the run left give the same run, on another number of threads.
+    succeeds(&apd(dir.path(), &["reproduce", "--config", "a/config.toml", "--out", "b", "--threads", "3"]));
+    assert_eq!(numbers(&at("a/results.json")), numbers(&at("b/results.json")));
+    assert_eq!(fs::read(at("a/generator.safetensors")).unwrap(), fs::read(at("b/generator.safetensors")).unwrap());
+}
+
+#[test]
+fn the_pieces_fit_together() {
+    let dir = folder();
+    let at = |path: &str| dir.path().join(path);
+    succeeds(&apd(dir.path(), &["sample-posterior", "--config", "run.toml", "--out", "bank"]));
+    succeeds(&apd(dir.path(), &["bank", "info", "bank"]));
+    succeeds(&apd(dir.path(), &["bank", "verify", "bank"]));
+    succeeds(&apd(dir.path(), &["bank", "export", "bank", "--format", "npy", "--out", "rows.npy"]));
+    succeeds(&apd(dir.path(), &["bank", "export", "bank", "--format", "safetensors", "--out", "rows.safetensors"]));
+    // A bank of ours and the same rows as a plain array give the same generator.
+    for (bank, out) in [("bank", "a.safetensors"), ("rows.npy", "b.safetensors"), ("rows.safetensors", "c.safetensors")] {
+        succeeds(&apd(dir.path(), &["distill", "--bank", bank, "--out", out, "--iterations", "5"]));
+    }
+    succeeds(&apd(dir.path(), &["draw", "--generator", "a.safetensors", "--count", "7", "--out", "networks.npy"]));
+    let shape: ndarray::Array2<f32> = ndarray_npy::read_npy(at("networks.npy")).unwrap();
+    assert_eq!(shape.dim(), (7, 64 * 100 + 100 + 10 * 100 + 10));
+    for out in ["b", "c"] {
+        let (generator, drawn) = (format!("{out}.safetensors"), format!("{out}.npy"));
+        succeeds(&apd(dir.path(), &["draw", "--generator", &generator, "--count", "7", "--out", &drawn]));
+        assert_eq!(fs::read(at("networks.npy")).unwrap(), fs::read(at(&drawn)).unwrap(), "{out}");
+    }
+
+    let inputs = apd_datasets::all_digits().images.pixels.slice_move(ndarray::s![..30, ..]);
+    ndarray_npy::write_npy(at("x.npy"), &inputs).unwrap();
+    for source in [["--bank", "bank"], ["--generator", "a.safetensors"]] {
+        let mut arguments = vec!["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy", "--scores", "entropy,bald"];
+        arguments.extend(source);
+        succeeds(&apd(dir.path(), &arguments));
+        let p: ndarray::Array2<f32> = ndarray_npy::read_npy(at("p.npy")).unwrap();
+        assert_eq!(p.dim(), (30, 10));
+        assert!(p.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-4));
+        let scores: ndarray::Array2<f32> = ndarray_npy::read_npy(at("p.scores.npy")).unwrap();
+        assert_eq!(scores.dim(), (30, 2));
+    }
+}
+
+#[test]
+fn images_of_the_users_own_are_scored() {
+    let dir = folder();
+    let blank = ndarray::Array2::<f32>::zeros((40, 64));
+    ndarray_npy::write_npy(dir.path().join("blank.npy"), &blank).unwrap();
+    succeeds(&apd(
+        dir.path(),
+        &["reproduce", "--config", "run.toml", "--only", "ood", "--out", "a", "--ood", "blank=blank.npy"],
+    ));
+    let rows = numbers(&dir.path().join("a/results.json"))["rows"].clone();
+    assert!(rows.as_array().unwrap().iter().any(|row| row["ood"] == "blank" && row["metric"] == "auroc"));
+    assert!(rows.as_array().unwrap().iter().all(|row| row["task"] != "classify"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_resumes_to_the_same_bits() {
+    use std::time::Duration;
+    let dir = folder();
+    let at = |path: &str| dir.path().join(path);
+    let arguments = |out| ["reproduce", "--config", "run.toml", "--out", out];
+    succeeds(&apd(dir.path(), &arguments("whole")));
+
+    // Stopped again and again, by signals of both kinds, a little later each time.
+    let mut interruptions = 0;
+    for attempt in 0..200_u64 {
+        let resume: &[&str] = if attempt == 0 { &[] } else { &["--resume"] };
+        let mut child = Command::new(env!("CARGO_BIN_EXE_apd"))
+            .current_dir(dir.path())
+            .args(arguments("parts"))
+            .args(resume)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(60 + 60 * attempt));
+        let signal = if attempt % 2 == 0 { "-INT" } else { "-KILL" };
+        Command::new("kill").args([signal, &child.id().to_string()]).output().unwrap();
+        if child.wait().unwrap().success() {
+            break;
+        }
+        interruptions += 1;
+    }
+    assert!(interruptions >= 2, "the run was over before it could be interrupted");
+    assert_eq!(numbers(&at("whole/results.json")), numbers(&at("parts/results.json")));
+    assert_eq!(fs::read(at("whole/generator.safetensors")).unwrap(), fs::read(at("parts/generator.safetensors")).unwrap());
+}
+
+#[test]
+fn resuming_with_other_settings_is_refused_with_the_difference() {
+    let dir = folder();
+    succeeds(&apd(dir.path(), &["reproduce", "--config", "run.toml", "--only", "classify", "--out", "a"]));
+    let other = apd(dir.path(), &["reproduce", "--config", "run.toml", "--only", "classify", "--out", "a", "--resume", "--seed", "2"]);
+    fails(&other, 1, &["other settings", "seed = 1", "seed = 2"]);
+}
+
+#[test]
+fn mistakes_on_the_command_line_exit_with_2() {
+    let dir = folder();
+    let bad = |arguments: &[&str], facts: &[&str]| fails(&apd(dir.path(), arguments), 2, facts);
+    bad(&["reproduce", "--dataset", "minst"], &["minst", "mnist"]);
+    bad(&["reproduce", "--only", "clasify"], &["clasify", "classify"]);
+    bad(&["reproduce", "--threads", "0"], &["--threads 0"]);
+    bad(&["reproduce", "--ood", "blank"], &["NAME=PATH"]);
+    bad(&["reproduce", "--dataset", "mnist"], &["--data-dir", "fetch-data"]);
+    bad(&["fetch-data", "imagenet"], &["imagenet", "omniglot"]);
+    bad(&["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy"], &["--bank"]);
+    bad(&["distill", "--bank", "b", "--out", "g", "--distiller", "gan9"], &["gan9", "gan1"]);
+    for (text, fact) in [
+        ("sed = 3", "sed"),
+        ("[sgld]\nstep = 3", "step"),
+        ("[sgld]\nlr = -1.0", "sgld.lr"),
+        ("[sgld]\nthinning = 0", "sgld.thinning"),
+        ("[sgld]\nsteps = 10\nburn-in = 10", "keep no sample"),
+        ("dataset = 3", "dataset"),
+        ("seed = ", "TOML"),
+    ] {
+        fs::write(dir.path().join("bad.toml"), text).unwrap();
+        bad(&["reproduce", "--config", "bad.toml"], &[fact]);
+    }
+}
+
+#[test]
+fn damaged_and_missing_files_exit_with_1_and_say_where() {
+    let dir = folder();
+    let at = |path: &str| dir.path().join(path);
+    let bad = |arguments: &[&str], facts: &[&str]| fails(&apd(dir.path(), arguments), 1, facts);
+    bad(&["reproduce", "--dataset", "mnist", "--data-dir", "nowhere"], &["train-images", "nowhere", "fetch-data"]);
+    bad(&["reproduce", "--config", "nowhere.toml"], &["nowhere.toml"]);
+    bad(&["bank", "info", "nowhere"], &["nowhere"]);
+
+    let rows = ndarray::Array2::<f32>::from_shape_fn((30, 50), |(i, j)| ((i * 7 + j * 3) % 11) as f32);
+    ndarray_npy::write_npy(at("rows.npy"), &rows).unwrap();
+    succeeds(&apd(dir.path(), &["distill", "--bank", "rows.npy", "--out", "g.safetensors", "--iterations", "2"]));
+    let inputs = ndarray::Array2::<f32>::zeros((3, 64));
+    ndarray_npy::write_npy(at("x.npy"), &inputs).unwrap();
+    let predict = ["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy"];
+    // The generator makes points of another length than the network has parameters.
+    bad(&[&predict[..], &["--generator", "g.safetensors"]].concat(), &["7510", "50"]);
+    let whole = fs::read(at("g.safetensors")).unwrap();
+    fs::write(at("cut.safetensors"), &whole[..whole.len() / 2]).unwrap();
+    bad(&["draw", "--generator", "cut.safetensors", "--count", "1", "--out", "n.npy"], &["cut.safetensors"]);
+    fs::write(at("noise.safetensors"), b"neither a generator nor anything else").unwrap();
+    bad(&["draw", "--generator", "noise.safetensors", "--count", "1", "--out", "n.npy"], &["noise.safetensors"]);
+
+    let mut nan = rows.clone();
+    nan[[3, 4]] = f32::NAN;
+    ndarray_npy::write_npy(at("nan.npy"), &nan).unwrap();
+    bad(&["distill", "--bank", "nan.npy", "--out", "n.safetensors", "--iterations", "2"], &["finite"]);
+    let npy = fs::read(at("rows.npy")).unwrap();
+    fs::write(at("cut.npy"), &npy[..npy.len() - 5]).unwrap();
+    bad(&["distill", "--bank", "cut.npy", "--out", "n.safetensors"], &["cut.npy"]);
+    fs::write(at("images.idx"), [0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 8, 0, 0, 0, 8, 1]).unwrap();
+    bad(&["predict", "--net", "fc1", "--inputs", "images.idx", "--out", "p.npy", "--generator", "g.safetensors"], &["images.idx"]);
+}
+
+#[test]
+fn a_chain_that_diverges_says_where_and_what_to_try() {
+    let dir = folder();
+    fs::write(dir.path().join("hot.toml"), format!("{TINY}\n").replace("[sgld]", "[sgld]\nlr = 1e9")).unwrap();
+    let output = apd(dir.path(), &["reproduce", "--config", "hot.toml", "--out", "a"]);
+    fails(&output, 1, &["chain", "step", "step size"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let dir = folder();
+    succeeds(&apd(dir.path(), &["sample-posterior", "--config", "run.toml", "--out", "bank"]));
+    succeeds(&apd(dir.path(), &["distill", "--bank", "bank", "--out", "g.safetensors", "--iterations", "1"]));
+    fails(&apd(dir.path(), &["draw", "--generator", "g.safetensors", "--count", "3", "--out", "/dev/full"]), 1, &["/dev/full"]);
+}

@@ -1,0 +1,103 @@
+//! Classification: is the averaged prediction right, and does it know how sure to be?
+
+use apd_uncertainty::{self as uncertainty, MetricError, ReliabilityBin};
+use ndarray::Array2;
+
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::posterior::{Posterior, mean_sd};
+use crate::rows::Rows;
+
+/// Reliability bins of ECE (SPEC §5).
+pub const ECE_BINS: usize = 15;
+
+/// What the task found.
+pub struct Classification {
+    /// A row per method and metric.
+    pub rows: Vec<apd_report::Row>,
+    /// The calibration of each method's first draw.
+    pub reliability: Vec<(String, Vec<ReliabilityBin>)>,
+}
+
+/// Averages the predictions of `config.evaluation.networks` networks of each method on the test set, over independent
+/// draws: accuracy, mean NLL (nats), ECE (15 bins) and Brier score; and how far the generator's predictions are from
+/// the bank's, next to how far another draw from the bank is.
+pub fn classify(
+    experiment: &Experiment,
+    posteriors: &[Posterior<'_>],
+    observer: &dyn Observer,
+) -> Result<Classification> {
+    let Experiment { config, network, split, .. } = experiment;
+    let (test, seed) = (&split.test, experiment.seed.child("classify"));
+    let mut rows = Rows::new(config, "classify");
+    let mut reliability = Vec::new();
+    let mut bank_means: Vec<Array2<f64>> = Vec::new();
+    let draws = |posterior: Posterior<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
+    let total: usize = posteriors.iter().map(|&p| draws(p)).sum();
+    observer.begin("classify", total as u64, 0);
+    let mut done = 0;
+    for &posterior in posteriors {
+        let mut means = Vec::new();
+        for draw in 0..draws(posterior) {
+            let seed = seed.child(posterior.name()).index(draw as u64);
+            let predictive =
+                posterior.predict(network, config.evaluation.networks, seed, test.images.pixels.view())?;
+            means.push(predictive.mean());
+            done += 1;
+            let accuracy = uncertainty::accuracy(means[draw].view(), &test.labels)?;
+            observer.advance(done, Some(format!("{} accuracy {:.2} %", posterior.name(), 100.0 * accuracy)));
+            if observer.stop_requested() {
+                return Err(crate::Error::Stopped);
+            }
+        }
+        let over_draws = |metric: &dyn Fn(&Array2<f64>) -> Result<f64, MetricError>| -> Result<Vec<f64>> {
+            Ok(means.iter().map(metric).collect::<Result<Vec<f64>, MetricError>>()?)
+        };
+        let labels = &test.labels;
+        for (metric, values) in [
+            ("accuracy", over_draws(&|p| uncertainty::accuracy(p.view(), labels))?),
+            ("nll", over_draws(&|p| uncertainty::nll(p.view(), labels))?),
+            ("ece", over_draws(&|p| Ok(uncertainty::ece(&uncertainty::reliability(p.view(), labels, ECE_BINS)?)))?),
+            ("brier", over_draws(&|p| uncertainty::brier(p.view(), labels))?),
+        ] {
+            rows.push(posterior.name(), metric, mean_sd(&values), values.len());
+        }
+        reliability.push((
+            posterior.name().to_string(),
+            uncertainty::reliability(means[0].view(), labels, ECE_BINS)?,
+        ));
+        match posterior {
+            Posterior::Bank(_) => {
+                distance_rows(&mut rows, "sgld", &means, &rotated(&means))?;
+                bank_means = means;
+            }
+            Posterior::Generator(_) if !bank_means.is_empty() => distance_rows(&mut rows, "apd", &means, &bank_means)?,
+            _ => {}
+        }
+    }
+    observer.end();
+    Ok(Classification { rows: rows.finish(), reliability })
+}
+
+/// Each draw beside the next one: what redrawing alone changes.
+fn rotated(means: &[Array2<f64>]) -> Vec<Array2<f64>> {
+    let mut rotated = means.to_vec();
+    rotated.rotate_left(1);
+    rotated
+}
+
+/// Agreement and total variation against draws from the bank.
+fn distance_rows(rows: &mut Rows<'_>, method: &str, means: &[Array2<f64>], bank: &[Array2<f64>]) -> Result<()> {
+    if means.len() < 2 {
+        return Ok(()); // one draw from the bank beside itself says nothing
+    }
+    let pairs = || means.iter().zip(bank);
+    let agreement: Vec<f64> =
+        pairs().map(|(p, q)| uncertainty::agreement(p.view(), q.view())).collect::<Result<_, MetricError>>()?;
+    let tv: Vec<f64> =
+        pairs().map(|(p, q)| uncertainty::total_variation(p.view(), q.view())).collect::<Result<_, MetricError>>()?;
+    rows.push(method, "agreement", mean_sd(&agreement), agreement.len());
+    rows.push(method, "tv", mean_sd(&tv), tv.len());
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! What a run is: every setting that decides its numbers, in one typed value.
+//!
+//! The raw form is a TOML table as a person writes it, laid over the defaults of a dataset, a network and a profile;
+//! the validated form is [`Config`]. A finished run writes its `Config` beside its results, and that file reruns it.
+
+use std::path::PathBuf;
+
+use apd_datasets::Dataset;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Every setting that decides a run's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The data the networks are trained on.
+    pub dataset: Dataset,
+    /// Where the datasets lie; not needed for the embedded digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// The classifier.
+    pub net: NetName,
+    /// How much work the defaults ask for.
+    pub profile: Profile,
+    /// The root of every random stream.
+    pub seed: u64,
+    /// The tasks to run, in this order.
+    pub tasks: Vec<TaskName>,
+    /// The point estimate (SGD with momentum), the baseline.
+    pub sgd: SgdConfig,
+    /// The sampler of the posterior.
+    pub sgld: SgldConfig,
+    /// The distiller.
+    pub distill: apd_distill::Config,
+    /// How the posteriors are compared.
+    pub evaluation: EvaluationConfig,
+    /// Out-of-distribution images of the user's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_ood: Vec<UserOod>,
+}
+
+/// A classifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetName {
+    /// inputs-100-classes.
+    Fc1,
+    /// inputs-400-400-classes.
+    Fc2,
+}
+
+/// How much work the defaults ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Minutes on two cores.
+    Quick,
+    /// The paper's scale.
+    Full,
+}
+
+/// An experiment; each is a set of rows in the results and a section of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskName {
+    /// Accuracy, NLL, ECE and Brier score on the test set.
+    Classify,
+    /// Out-of-distribution detection.
+    Ood,
+}
+
+macro_rules! names {
+    ($type:ident: $($variant:ident = $name:literal),+) => {
+        impl $type {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+            /// Its name on the command line, in file names and in results.
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $name),+ }
+            }
+        }
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+        impl std::str::FromStr for $type {
+            type Err = String;
+            fn from_str(text: &str) -> std::result::Result<Self, String> {
+                match text {
+                    $($name => Ok($type::$variant),)+
+                    _ => Err(format!("`{text}` is none of {}", [$($name),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+names!(NetName: Fc1 = "fc1", Fc2 = "fc2");
+names!(Profile: Quick = "quick", Full = "full");
+names!(TaskName: Classify = "classify", Ood = "ood");
+
+impl NetName {
+    /// The network for inputs of this length and this many classes.
+    pub fn network(self, inputs: usize, classes: usize) -> apd_nn::Network {
+        match self {
+            NetName::Fc1 => apd_nn::Network::mlp(&[inputs, 100, classes]),
+            NetName::Fc2 => apd_nn::Network::mlp(&[inputs, 400, 400, classes]),
+        }
+    }
+}
+
+/// SGD with momentum on the mean loss: θ ← θ + v, v ← μv − lr·∇(mean NLL + (weight_decay/2)‖θ‖²).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SgdConfig {
+    /// Steps to take.
+    pub steps: u64,
+    /// Examples in a minibatch.
+    pub batch: usize,
+    /// Learning rate on the mean loss.
+    pub lr: f64,
+    /// Weight decay on the mean loss.
+    pub weight_decay: f64,
+    /// Heavy-ball momentum μ.
+    pub momentum: f64,
+    /// Validation accuracy is taken every this many steps; the best point is kept.
+    pub validate_every: u64,
+}
+
+/// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay (SPEC §2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SgldConfig {
+    /// Independent chains, each with its own streams and start.
+    pub chains: usize,
+    /// Steps of each chain, burn-in included.
+    pub steps: u64,
+    /// Steps before the first sample.
+    pub burn_in: u64,
+    /// A sample is kept every this many steps after burn-in.
+    pub thinning: u64,
+    /// Examples in a minibatch.
+    pub batch: usize,
+    /// Learning rate on the mean loss: ε = lr/N.
+    pub lr: f64,
+    /// Weight decay on the mean loss: τ = N·weight_decay.
+    pub weight_decay: f64,
+    /// Temperature T; 1 is the Bayesian posterior.
+    pub temperature: f64,
+}
+
+/// How the posteriors are compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EvaluationConfig {
+    /// Networks averaged in one prediction.
+    pub networks: usize,
+    /// Independent draws of that many networks; means and standard deviations are over these.
+    pub draws: usize,
+    /// Images of each out-of-distribution set, and of the test set they are told apart from.
+    pub ood_count: usize,
+    /// Factors on the intensity of both (SPEC §4).
+    pub ood_scales: Vec<f32>,
+}
+
+/// Out-of-distribution images of the user's own: `NAME=PATH`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserOod {
+    /// What the tables call it.
+    pub name: String,
+    /// An IDX (plain or gzip) or npy file.
+    pub path: PathBuf,
+}
+
+impl Config {
+    /// The defaults for a dataset, a network and a profile.
+    pub fn new(dataset: Dataset, net: NetName, profile: Profile) -> Self {
+        use Dataset::Digits;
+        use Profile::{Full, Quick};
+        // lr and weight decay are the authors'; the work is what two cores do in the time that the profile promises.
+        let (sgd_steps, chains, steps, burn_in, thinning, iterations) = match (dataset, profile) {
+            (Digits, Quick) => (10_000, 2, 60_000, 10_000, 50, 600),
+            (Digits, Full) => (40_000, 4, 200_000, 20_000, 80, 4_000),
+            (_, Quick) => (20_000, 2, 30_000, 5_000, 50, 300),
+            (_, Full) => (200_000, 1, 200_000, 500, 20, 2_000),
+        };
+        let (draws, ood_count, ood_scales) = match (dataset, profile) {
+            (Digits, _) => (10, 500, vec![1.0]),
+            (_, Quick) => (3, 2_000, vec![1.0]),
+            (_, Full) => (10, 2_000, vec![1.0, 5.0, 10.0, 20.0]),
+        };
+        Config {
+            dataset,
+            data_dir: None,
+            net,
+            profile,
+            seed: 1,
+            tasks: TaskName::ALL.to_vec(),
+            sgd: SgdConfig {
+                steps: sgd_steps,
+                batch: 100,
+                lr: 0.05,
+                weight_decay: 0.001,
+                momentum: 0.0,
+                validate_every: 500,
+            },
+            sgld: SgldConfig {
+                chains,
+                steps,
+                burn_in,
+                thinning,
+                batch: 100,
+                lr: 0.05,
+                weight_decay: 0.001,
+                temperature: 1.0,
+            },
+            distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
+            evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
+            user_ood: Vec::new(),
+        }
+    }
+
+    /// Lays a table of settings, as a person wrote it, over the defaults that its `dataset`, `net` and `profile` choose.
+    ///
+    /// **Errors.** Not TOML, an unknown key, a value of the wrong type, or one that [`Config::validate`] refuses.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let written: toml::Table = text.parse().map_err(|e: toml::de::Error| Error::Config(e.to_string()))?;
+        fn chosen<T>(table: &toml::Table, key: &str, default: T) -> Result<T>
+        where
+            T: std::str::FromStr<Err: std::fmt::Display>,
+        {
+            match table.get(key) {
+                None => Ok(default),
+                Some(toml::Value::String(name)) => name.parse().map_err(|e| Error::Config(format!("{key}: {e}"))),
+                Some(other) => Err(Error::Config(format!("{key}: expected a string, found {other}"))),
+            }
+        }
+        let defaults = Config::new(
+            chosen(&written, "dataset", Dataset::Digits)?,
+            chosen(&written, "net", NetName::Fc1)?,
+            chosen(&written, "profile", Profile::Quick)?,
+        );
+        let mut table = toml::Table::try_from(&defaults).expect("a configuration is a table");
+        overlay(&mut table, written);
+        let config: Config = table.try_into().map_err(|e: toml::de::Error| Error::Config(e.to_string()))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The file that reruns this run.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a configuration is a table")
+    }
+
+    /// Refuses settings that no run could honour, each with its name, its value and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        let positive = |name: &str, value: f64| match value > 0.0 && value.is_finite() {
+            true => Ok(()),
+            false => Err(Error::Config(format!("{name} = {value}: must be positive and finite"))),
+        };
+        positive("sgd.steps", self.sgd.steps as f64)?;
+        positive("sgd.batch", self.sgd.batch as f64)?;
+        positive("sgd.lr", self.sgd.lr)?;
+        positive("sgd.validate-every", self.sgd.validate_every as f64)?;
+        positive("sgld.chains", self.sgld.chains as f64)?;
+        positive("sgld.steps", self.sgld.steps as f64)?;
+        positive("sgld.thinning", self.sgld.thinning as f64)?;
+        positive("sgld.batch", self.sgld.batch as f64)?;
+        positive("sgld.lr", self.sgld.lr)?;
+        positive("sgld.weight-decay", self.sgld.weight_decay)?;
+        positive("evaluation.networks", self.evaluation.networks as f64)?;
+        positive("evaluation.draws", self.evaluation.draws as f64)?;
+        positive("evaluation.ood-count", self.evaluation.ood_count as f64)?;
+        for &scale in &self.evaluation.ood_scales {
+            positive("evaluation.ood-scales", f64::from(scale))?;
+        }
+        if !(0.0..1.0).contains(&self.sgd.momentum) {
+            return Err(Error::Config(format!("sgd.momentum = {}: must lie in [0, 1)", self.sgd.momentum)));
+        }
+        for (name, value) in
+            [("sgd.weight-decay", self.sgd.weight_decay), ("sgld.temperature", self.sgld.temperature)]
+        {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(Error::Config(format!("{name} = {value}: must be finite and not negative")));
+            }
+        }
+        if self.sgld.samples_per_chain() == 0 {
+            return Err(Error::Config(format!(
+                "sgld: {} steps with burn-in {} and thinning {} keep no sample",
+                self.sgld.steps, self.sgld.burn_in, self.sgld.thinning
+            )));
+        }
+        if self.dataset != Dataset::Digits && self.data_dir.is_none() {
+            return Err(Error::Config(format!(
+                "dataset {} needs data-dir (--data-dir DIR); `cargo xtask fetch-data all --data-dir DIR` fills one",
+                self.dataset
+            )));
+        }
+        self.distill.validate().map_err(|e| Error::Config(format!("distill: {e}")))
+    }
+
+    /// The folder's name under `target/apd` when none is given.
+    pub fn default_out(&self) -> PathBuf {
+        PathBuf::from(format!("target/apd/{}-{}-{}", self.dataset, self.net, self.seed))
+    }
+}
+
+/// A preset of the paper with our choice of what it leaves open: rows are standardised, and the generator's last layer
+/// starts with the bank's moments.
+pub fn distiller_defaults(preset: apd_distill::Config) -> apd_distill::Config {
+    apd_distill::Config {
+        standardization: apd_distill::Standardization::Standardize,
+        initial_output: apd_distill::InitialOutput::Moments,
+        ..preset
+    }
+}
+
+impl SgldConfig {
+    /// Samples that each chain keeps.
+    pub fn samples_per_chain(&self) -> u64 {
+        self.steps.saturating_sub(self.burn_in) / self.thinning.max(1)
+    }
+}
+
+/// Lays `written` over `table`, table by table; whatever is not a table replaces what was there.
+fn overlay(table: &mut toml::Table, written: toml::Table) {
+    for (key, value) in written {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => overlay(inner, value),
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}

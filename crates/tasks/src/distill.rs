@@ -1,0 +1,210 @@
+//! From the bank to the generator, with a look at the generator every so often.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use apd_distill::{Generator, Progress, State, Trainer};
+use apd_nn::Layout;
+use apd_report::Row;
+use apd_seed::Seed;
+use apd_store::{Bank, checkpoint};
+use apd_uncertainty::accuracy;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::posterior::Posterior;
+use crate::rows::Rows;
+
+/// Looks at the generator during a run.
+const LOOKS: u64 = 25;
+/// Networks drawn, and bank rows read, for one look.
+const LOOK_NETWORKS: usize = 50;
+const LOOK_ROWS: usize = 500;
+/// Validation images of one look.
+const LOOK_IMAGES: usize = 2_000;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const KIND: &str = "distill";
+
+/// The distiller's losses and the generator's quality after some iterations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Generator iterations done.
+    pub iteration: u64,
+    /// The critic's estimate of the Wasserstein-1 distance, up to a factor.
+    pub wasserstein: f64,
+    /// λ·mean (‖∇‖ − 1)².
+    pub penalty: f64,
+    /// Validation accuracy of the averaged prediction.
+    pub accuracy: f64,
+    /// Total variance of generated networks over that of the bank's.
+    pub variance_ratio: f64,
+}
+
+/// How the distillation went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// One entry per look.
+    pub points: Vec<Point>,
+    /// What `accuracy` would be for networks of the bank.
+    pub bank_accuracy: f64,
+}
+
+/// A generator and how it came about.
+pub struct Distilled {
+    /// The distilled posterior.
+    pub generator: Generator,
+    /// How the distillation went.
+    pub history: History,
+}
+
+/// Distils the experiment's bank; goes on from a checkpoint where there is one.
+pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distilled> {
+    let Experiment { config, network, split, folder, seed, .. } = experiment;
+    let validation = split.validation.take(LOOK_IMAGES);
+    let look = |posterior: Posterior<'_>| -> Result<f64> {
+        let predictive =
+            posterior.predict(network, LOOK_NETWORKS, seed.child("look"), validation.images.pixels.view())?;
+        Ok(accuracy(predictive.mean().view(), &validation.labels)?)
+    };
+    let bank_accuracy = look(Posterior::Bank(bank))?;
+    let bank_variance = total_variance(Posterior::Bank(bank), LOOK_ROWS, *seed);
+    let path = folder.checkpoint(KIND);
+    let (generator, points) =
+        train(bank, &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
+            let drawn = Posterior::Generator(generator);
+            Ok(Point {
+                iteration: progress.iteration,
+                wasserstein: progress.wasserstein,
+                penalty: config.distill.penalty * progress.penalty,
+                accuracy: look(drawn)?,
+                variance_ratio: total_variance(drawn, LOOK_ROWS, *seed) / bank_variance,
+            })
+        })?;
+    Ok(Distilled { generator, history: History { points, bank_accuracy } })
+}
+
+/// Distils a bank that belongs to no experiment.
+pub fn distill_bank(
+    bank: &Bank,
+    config: &apd_distill::Config,
+    seed: Seed,
+    checkpoint: &Path,
+    observer: &dyn Observer,
+) -> Result<Generator> {
+    let bank_variance = total_variance(Posterior::Bank(bank), LOOK_ROWS, seed);
+    let (generator, _) = train(bank, config, seed, checkpoint, observer, |generator, progress| {
+        let variance = total_variance(Posterior::Generator(generator), LOOK_ROWS, seed);
+        Ok(Point {
+            iteration: progress.iteration,
+            wasserstein: progress.wasserstein,
+            penalty: config.penalty * progress.penalty,
+            accuracy: f64::NAN,
+            variance_ratio: variance / bank_variance,
+        })
+    })?;
+    Ok(generator)
+}
+
+fn train(
+    bank: &Bank,
+    config: &apd_distill::Config,
+    seed: Seed,
+    path: &Path,
+    observer: &dyn Observer,
+    mut look: impl FnMut(&Generator, &Progress) -> Result<Point>,
+) -> Result<(Generator, Vec<Point>)> {
+    let rows = BankRows(bank);
+    let (mut trainer, mut points): (_, Vec<Point>) = if checkpoint::exists(path) {
+        let (state, points): (State<'static>, Vec<Point>) = checkpoint::load(path, KIND)?.value;
+        if state.config != *config || state.seed != seed {
+            return Err(Error::Config(format!("{}: a distillation with other settings; remove it", path.display())));
+        }
+        (Trainer::resume(rows, state)?, points)
+    } else {
+        (Trainer::new(rows, config.clone(), seed)?, Vec::new())
+    };
+    let every = (config.iterations / LOOKS).max(1);
+    let mut saved = Instant::now();
+    observer.begin(KIND, config.iterations, trainer.iteration());
+    while trainer.iteration() < config.iterations {
+        let progress = trainer.step()?;
+        let iteration = progress.iteration;
+        if iteration == 1 || iteration % every == 0 || iteration == config.iterations {
+            let point = look(&trainer.generator(), &progress)?;
+            let accuracy = match point.accuracy.is_nan() {
+                true => String::new(),
+                false => format!("accuracy {:.2} %, ", 100.0 * point.accuracy),
+            };
+            let message = format!(
+                "{accuracy}variance ratio {:.2}, critic distance {:.3}",
+                point.variance_ratio, point.wasserstein
+            );
+            points.push(point);
+            observer.advance(iteration, Some(message));
+        } else {
+            observer.advance(iteration, None);
+        }
+        let stop = observer.stop_requested();
+        if stop || iteration == config.iterations || saved.elapsed() >= CHECKPOINT_EVERY {
+            checkpoint::save(path, KIND, &(trainer.state(), &points))?;
+            saved = Instant::now();
+        }
+        if stop {
+            return Err(Error::Stopped);
+        }
+    }
+    observer.end();
+    Ok((trainer.generator(), points))
+}
+
+/// A bank as points to distil.
+#[derive(Clone, Copy)]
+struct BankRows<'a>(&'a Bank);
+
+impl apd_distill::Rows for BankRows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn row(&self, i: usize) -> &[f32] {
+        self.0.row(i)
+    }
+}
+
+/// Sum over weights of their variance between drawn networks.
+fn total_variance(posterior: Posterior<'_>, count: usize, seed: Seed) -> f64 {
+    let networks = posterior.networks(count, seed.child("variance"));
+    let n = networks.nrows() as f64;
+    let mut mean = vec![0.0_f64; networks.ncols()];
+    for row in networks.rows() {
+        mean.iter_mut().zip(row).for_each(|(m, &x)| *m += f64::from(x) / n);
+    }
+    let squares: f64 =
+        networks.rows().into_iter().map(|row| row.iter().zip(&mean).map(|(&x, m)| (f64::from(x) - m).powi(2)).sum::<f64>()).sum();
+    squares / (n - 1.0).max(1.0)
+}
+
+/// The bytes of `generator.safetensors`, with the layout of the bank's networks inside.
+pub fn generator_file(generator: &Generator, bank: &Bank) -> Result<Vec<u8>> {
+    let layout = Layout::new(bank.header().layout.iter().cloned());
+    Ok(generator.to_safetensors(&layout, &BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]))?)
+}
+
+/// Storage and spread, as rows of results.
+pub(crate) fn rows(experiment: &Experiment, distilled: &Distilled, bank: &Bank) -> Vec<Row> {
+    let mut rows = Rows::new(&experiment.config, "distill");
+    let one = 4.0 * bank.dim() as f64;
+    let generator = distilled.generator.bytes() as f64;
+    rows.push("sgld", "bytes", (one * bank.len() as f64, None), 1);
+    rows.push("apd", "bytes", (generator, None), 1);
+    rows.push("apd", "bytes_in_networks", (generator / one, None), 1);
+    if let Some(last) = distilled.history.points.last() {
+        rows.push("apd", "variance_ratio", (last.variance_ratio, None), LOOK_ROWS);
+    }
+    rows.finish()
+}

@@ -1,0 +1,67 @@
+//! Everything that can stop a run, each with the facts a person needs to go on.
+
+use std::path::PathBuf;
+
+/// The result of a stage.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can stop a run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is missing, unknown or out of range.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// `--resume` found a run of another configuration.
+    #[error("{} holds a run with other settings; to resume it, use the same ones:\n{difference}", path.display())]
+    ConfigChanged {
+        /// The configuration that was found.
+        path: PathBuf,
+        /// The settings that differ, a line each.
+        difference: String,
+    },
+    /// Stopped at a step boundary because the observer asked for it; what was done is on disk.
+    #[error("stopped; everything so far is kept")]
+    Stopped,
+    /// A dataset is missing or damaged.
+    #[error(transparent)]
+    Data(#[from] apd_datasets::Error),
+    /// A network or its data do not fit.
+    #[error(transparent)]
+    Network(#[from] apd_bnn::ModelError),
+    /// A chain diverged.
+    #[error(transparent)]
+    Chain(#[from] apd_sgmcmc::ChainError),
+    /// The bank or a checkpoint could not be written or read.
+    #[error(transparent)]
+    Store(#[from] apd_store::Error),
+    /// The distiller failed.
+    #[error(transparent)]
+    Distill(#[from] apd_distill::Error),
+    /// A generator's file could not be made or read.
+    #[error(transparent)]
+    Generator(#[from] apd_distill::FileError),
+    /// Scores could not be turned into a metric.
+    #[error(transparent)]
+    Metric(#[from] apd_uncertainty::MetricError),
+    /// The report could not be written.
+    #[error(transparent)]
+    Report(#[from] apd_report::Error),
+    /// A file of the run could not be written or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Two things that should have one length do not.
+    #[error("{what}: expected {expected}, found {found}")]
+    Mismatch {
+        /// What was measured.
+        what: String,
+        /// What fits.
+        expected: usize,
+        /// What was found.
+        found: usize,
+    },
+}

@@ -1,0 +1,78 @@
+//! What every stage of a run shares: the settings, the network, the data, the folder and the root of the streams.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
+use apd_datasets::{Images, Split, user_images};
+use apd_nn::{Network, Threads};
+use apd_seed::Seed;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::run::Folder;
+
+/// What every stage of a run shares.
+pub struct Experiment {
+    /// The settings.
+    pub config: Config,
+    /// The classifier.
+    pub network: Network,
+    /// Training, validation and test images.
+    pub split: Split,
+    /// Where everything is kept.
+    pub folder: Folder,
+    /// The root of every random stream.
+    pub seed: Seed,
+    /// The training images again, as potentials share them.
+    training: Data,
+}
+
+impl Experiment {
+    /// Reads the data and opens the folder.
+    ///
+    /// **Errors.** Missing or damaged data; with `resume`, a folder of other settings.
+    pub fn new(config: Config, out: &Path, resume: bool) -> Result<Self> {
+        let mut experiment = Experiment::in_memory(config)?;
+        experiment.folder = Folder::open(out, &experiment.config, resume)?;
+        Ok(experiment)
+    }
+
+    /// Reads the data and leaves the disk alone.
+    pub(crate) fn in_memory(config: Config) -> Result<Self> {
+        config.validate()?;
+        let seed = Seed::root(config.seed);
+        let split = config.dataset.load(data_dir(&config), seed.child("split"))?;
+        let network = config.net.network(split.train.images.dim(), split.train.classes);
+        let training = Data {
+            inputs: Arc::new(split.train.images.pixels.clone()),
+            targets: Targets::Classes(split.train.labels.as_slice().into()),
+        };
+        Ok(Experiment { config, network, split, folder: Folder::default(), seed, training })
+    }
+
+    /// The posterior of the network's weights under the training images and the prior N(0, 1/`prior_precision`), for one
+    /// of `chains` that run at once: with a core for each, a chain keeps to its own.
+    pub fn potential(&self, prior_precision: f64, chains: usize) -> Result<NetworkPotential> {
+        let data = self.training.clone();
+        let potential = NetworkPotential::new(&self.network, data, Likelihood::Categorical, prior_precision)?;
+        let threads = if chains < rayon::current_num_threads() { Threads::Rayon } else { Threads::Serial };
+        Ok(potential.with_threads(threads))
+    }
+
+    /// The test images of the detection task, and the sets they are told apart from: the dataset's own, then the user's.
+    pub fn ood_images(&self) -> Result<(Images, Vec<Images>)> {
+        let (test, count) = (&self.split.test.images, self.config.evaluation.ood_count);
+        let seed = self.seed.child("ood-images");
+        let mut sets = self.config.dataset.ood_sets(data_dir(&self.config), test, seed, count)?;
+        for user in &self.config.user_ood {
+            let images = user_images(&user.path, test.height, test.width)?.named(&user.name);
+            sets.push(images.sample(seed.child("user").child(&user.name), count));
+        }
+        Ok((test.sample(seed.child("inside"), count), sets))
+    }
+}
+
+fn data_dir(config: &Config) -> &Path {
+    config.data_dir.as_deref().unwrap_or(Path::new("."))
+}

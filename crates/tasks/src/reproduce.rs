@@ -1,0 +1,116 @@
+//! The main job: train, sample, distil, compare, write up.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use apd_report::{Report, Results};
+use apd_store::{Bank, checkpoint};
+
+use crate::classify::classify;
+use crate::config::{Config, TaskName};
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::ood::ood;
+use crate::posterior::Posterior;
+use crate::{distill, sample, sgd, write_up};
+
+/// What a finished run leaves.
+pub struct Outcome {
+    /// Every number.
+    pub results: Results,
+    /// The numbers in words, tables and figures.
+    pub report: Report,
+    /// The files that were written for people.
+    pub files: Vec<PathBuf>,
+}
+
+/// Trains the point estimate, samples the posterior into `out/bank`, distils it into `out/generator.safetensors`, runs
+/// the tasks that `config` names and writes results, report and figures.
+///
+/// The stages keep checkpoints. With `resume`, a run that was interrupted goes on where its last checkpoint is and ends
+/// with the same numbers, bit for bit, as one that was not.
+///
+/// **Errors.** Anything in [`crate::Error`]; after [`crate::Error::Stopped`] the folder is ready to be resumed.
+pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observer) -> Result<Outcome> {
+    let experiment = Experiment::new(config, out, resume)?;
+    let Experiment { config, folder, seed, split, .. } = &experiment;
+    let mut clock = Clock::load(folder.checkpoint("clock"))?;
+
+    let point = clock.time("sgd", config.sgd.steps, || sgd::train(&experiment, observer))?;
+    let steps = config.sgld.steps * config.sgld.chains as u64;
+    let sampled = clock.time("sgld", steps, || sample::sample(&experiment, &folder.bank(), observer))?;
+    let bank = Bank::open(&folder.bank())?;
+    let distilled = clock.time("distill", config.distill.iterations, || distill::distill(&experiment, &bank, observer))?;
+    apd_store::write_atomic(&folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
+
+    let version = env!("CARGO_PKG_VERSION");
+    let settings = serde_json::to_value(config).expect("a configuration is JSON");
+    let mut results = Results::new(version, settings);
+    let (height, width) = (split.train.images.height, split.train.images.width);
+    let mut report = Report::new(
+        &format!("Adversarial posterior distillation: {} on {}", config.net, config.dataset),
+        "A Bayesian neural network is sampled by SGLD (sgld), its samples are distilled into a generator (apd), and both \
+         are compared with a single network trained by SGD (sgd). Wherever apd falls short of sgld, distillation lost \
+         something.",
+    )
+    .section(write_up::sampling(config, &sampled.summary, &bank))
+    .section(write_up::distillation(config, &distilled.history, &bank, &distilled.generator, (height, width), *seed));
+    for row in distill::rows(&experiment, &distilled, &bank) {
+        results.insert(row);
+    }
+
+    let posteriors = [Posterior::Point(&point), Posterior::Bank(&bank), Posterior::Generator(&distilled.generator)];
+    for task in &config.tasks {
+        let started = Instant::now();
+        let section = match task {
+            TaskName::Classify => {
+                let found = classify(&experiment, &posteriors, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::classification(config, &results, &found)
+            }
+            TaskName::Ood => {
+                let (inside, sets) = experiment.ood_images()?;
+                let found = ood(&experiment, &inside, &sets, &posteriors, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::detection_section(config, &results, &found)?
+            }
+        };
+        report = report.section(section);
+        clock.add(task.name(), started.elapsed().as_secs_f64(), None)?;
+    }
+    for (stage, seconds, steps) in &clock.stages {
+        results.time(stage, *seconds, *steps);
+    }
+    let files = apd_report::render(&report, &results, out)?;
+    Ok(Outcome { results, report, files })
+}
+
+/// Seconds spent in each stage, over all the runs that it took.
+struct Clock {
+    path: PathBuf,
+    stages: Vec<(String, f64, Option<u64>)>,
+}
+
+impl Clock {
+    fn load(path: PathBuf) -> Result<Self> {
+        let stages = if checkpoint::exists(&path) { checkpoint::load(&path, "clock")?.value } else { Vec::new() };
+        Ok(Clock { path, stages })
+    }
+
+    /// Adds the stage's time, also when it is stopped.
+    fn time<T>(&mut self, stage: &str, steps: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        let outcome = work();
+        self.add(stage, started.elapsed().as_secs_f64(), Some(steps))?;
+        outcome
+    }
+
+    fn add(&mut self, stage: &str, seconds: f64, steps: Option<u64>) -> Result<()> {
+        match self.stages.iter_mut().find(|(name, ..)| name == stage) {
+            Some((_, total, _)) => *total += seconds,
+            None => self.stages.push((stage.into(), seconds, steps)),
+        }
+        Ok(checkpoint::save(&self.path, "clock", &self.stages)?)
+    }
+}

@@ -1,0 +1,40 @@
+//! Rows of results, with the columns that all rows of one task share filled in.
+
+use apd_report::Row;
+
+use crate::config::Config;
+
+/// Collects the rows of one task.
+pub(crate) struct Rows<'a> {
+    config: &'a Config,
+    task: &'static str,
+    rows: Vec<Row>,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(config: &'a Config, task: &'static str) -> Self {
+        Rows { config, task, rows: Vec::new() }
+    }
+
+    /// Adds a value that is about the whole task; returns the row for further columns.
+    pub(crate) fn push(&mut self, method: &str, metric: &str, (value, sd): (f64, Option<f64>), n: usize) -> &mut Row {
+        self.rows.push(Row {
+            task: self.task.into(),
+            dataset: self.config.dataset.to_string(),
+            net: self.config.net.to_string(),
+            method: method.into(),
+            metric: metric.into(),
+            score: None,
+            ood: None,
+            scale: None,
+            value,
+            sd,
+            n: Some(n as u64),
+        });
+        self.rows.last_mut().expect("just pushed")
+    }
+
+    pub(crate) fn finish(self) -> Vec<Row> {
+        self.rows
+    }
+}

@@ -1,0 +1,175 @@
+//! From the data to the posterior bank: several SGLD chains at once, each with its own part of the bank.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use apd_nn::Layout;
+use apd_bnn::NetworkPotential;
+use apd_sgmcmc::{Chain, ChainConfig, ChainState, Schedule, Sgld, from_mean_loss};
+use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
+use apd_uncertainty::accuracy;
+use rayon::prelude::*;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::posterior::Posterior;
+
+/// A chain's position and the rows before it are made durable this often.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// Steps between looks at the clock, the stop flag and the progress bar.
+const STRIDE: u64 = 200;
+/// Looks at the first chain's accuracy during a run.
+const LOOKS: u64 = 50;
+/// Validation images of one look.
+const LOOK_IMAGES: usize = 2_000;
+const KIND: &str = "chain";
+
+/// A sampled posterior.
+pub struct Sampled {
+    /// What the sampler's settings amount to.
+    pub summary: String,
+}
+
+/// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
+pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> Result<Sampled> {
+    let Experiment { config, network, split, seed, .. } = experiment;
+    let (sgld, seed) = (&config.sgld, seed.child("sgld"));
+    let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, split.train.len());
+    let sampler = Sgld::new(Schedule::Constant(step_size), sgld.temperature);
+    let length =
+        ChainConfig { steps: sgld.steps, burn_in: sgld.burn_in, thinning: sgld.thinning, batch_size: sgld.batch };
+    let writer = match path.exists() {
+        true => BankWriter::resume(path)?,
+        false => BankWriter::create(path, header(config, &network.layout()))?,
+    };
+    let start = |number: u32| -> Result<SgldChain> {
+        let potential = experiment.potential(prior_precision, sgld.chains)?;
+        let initial = network.initialize(seed.child("initial").index(u64::from(number)));
+        Ok(Chain::new(number, potential, sampler, length, seed, initial)?)
+    };
+    let mut chains: Vec<(SgldChain, ChainWriter)> = Vec::new();
+    for number in 0..sgld.chains as u32 {
+        let state = state_path(path, number);
+        let chain = if checkpoint::exists(&state) {
+            let state: ChainState = checkpoint::load(&state, KIND)?.value;
+            Chain::resume(experiment.potential(prior_precision, sgld.chains)?, sampler, length, seed, state)?
+        } else {
+            start(number)?
+        };
+        chains.push((chain, writer.chain(number)?));
+    }
+    let summary = start(0)?.summary().to_string();
+    observer.note(&summary);
+
+    let total = sgld.steps * sgld.chains as u64;
+    let done = AtomicU64::new(chains.iter().map(|(chain, _)| chain.progress().step).sum());
+    observer.begin("sgld", total, done.load(Ordering::Relaxed));
+    let validation = split.validation.take(LOOK_IMAGES);
+    let look = |position: &[f32]| -> Result<String> {
+        let images = validation.images.pixels.view();
+        let predictive = Posterior::Point(position).predict(network, 1, seed, images)?;
+        let accuracy = accuracy(predictive.mean().view(), &validation.labels)?;
+        Ok(format!("validation accuracy of one sample {:.2} %", 100.0 * accuracy))
+    };
+    let look_every = (sgld.steps / LOOKS).max(1);
+    let advance = |before: u64, chain: &SgldChain| -> Result<()> {
+        let step = chain.progress().step;
+        let taken = done.fetch_add(step - before, Ordering::Relaxed) + (step - before);
+        // The first chain speaks for all.
+        let due = chain.chain() == 0 && step / look_every > before / look_every;
+        observer.advance(taken, if due { Some(look(chain.position())?) } else { None });
+        Ok(())
+    };
+    let outcomes: Vec<Result<()>> = chains
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|(mut chain, mut writer)| {
+            let outcome = walk(&mut chain, &mut writer, path, observer, &advance);
+            // Whatever ended the chain, the rows before it are good.
+            writer.finish()?;
+            outcome
+        })
+        .collect();
+    observer.end();
+    outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+    Ok(Sampled { summary })
+}
+
+type SgldChain = Chain<NetworkPotential, Sgld>;
+
+/// Takes the chain to its end, its samples into the bank, and its state to disk every so often.
+fn walk(
+    chain: &mut SgldChain,
+    writer: &mut ChainWriter,
+    bank: &Path,
+    observer: &dyn Observer,
+    advance: &(dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
+) -> Result<()> {
+    let state = state_path(bank, chain.chain());
+    let steps = chain.config().steps;
+    let mut saved = Instant::now();
+    while chain.progress().step < steps {
+        let before = chain.progress().step;
+        for _ in before..steps.min(before + STRIDE) {
+            if let Some(sample) = chain.step()? {
+                // A chain that went back to its checkpoint gives the rows after it once more.
+                if writer.last_step().is_none_or(|last| sample.step > last) {
+                    writer.push(sample.step, sample.weight, sample.potential, sample.position)?;
+                }
+            }
+        }
+        advance(before, chain)?;
+        let (stop, finished) = (observer.stop_requested(), chain.progress().step == steps);
+        if stop || finished || saved.elapsed() >= CHECKPOINT_EVERY {
+            writer.flush()?;
+            checkpoint::save(&state, KIND, &chain.state())?;
+            saved = Instant::now();
+        }
+        if stop {
+            return Err(Error::Stopped);
+        }
+    }
+    Ok(())
+}
+
+/// Samples a posterior into a bank, apart from any other stage.
+///
+/// **Errors.** With `resume`, a bank of other settings; without it, a folder that holds a bank already.
+pub fn sample_posterior(config: Config, path: &Path, resume: bool, observer: &dyn Observer) -> Result<BankInfo> {
+    let experiment = Experiment::in_memory(config)?;
+    if path.exists() {
+        let bank = Bank::open(path)?;
+        let (found, wanted) = (settings(bank.header()), settings(&header(&experiment.config, &experiment.network.layout())));
+        if !resume {
+            return Err(Error::Config(format!("{}: there is a bank already; --resume goes on with it", path.display())));
+        }
+        if found != wanted {
+            return Err(Error::ConfigChanged {
+                path: path.to_path_buf(),
+                difference: crate::run::difference(&found, &wanted),
+            });
+        }
+    }
+    sample(&experiment, path, observer)?;
+    Ok(Bank::open(path)?.info())
+}
+
+/// The state of a chain lies beside its rows: a bank that is still being sampled carries what it needs to go on.
+fn state_path(bank: &Path, chain: u32) -> PathBuf {
+    bank.join(format!("chain-{chain}.ckpt"))
+}
+
+fn header(config: &Config, layout: &Layout) -> Header {
+    let layout = layout.entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect::<Vec<_>>();
+    let dim = layout.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let metadata = BTreeMap::from([("config".to_string(), config.to_toml())]);
+    Header { layout, metadata, ..Header::new(dim) }
+}
+
+fn settings(header: &Header) -> String {
+    header.metadata.get("config").cloned().unwrap_or_default()
+}

@@ -1,0 +1,74 @@
+//! The point estimate: SGD, keeping the parameters that did best on the validation images.
+
+use std::time::{Duration, Instant};
+
+use apd_sgmcmc::{Chain, ChainConfig, ChainState, Momentum, from_mean_loss};
+use apd_store::checkpoint;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::posterior::Posterior;
+
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const KIND: &str = "sgd";
+
+/// The parameters with the best validation accuracy so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Best {
+    accuracy: f64,
+    position: Vec<f32>,
+}
+
+/// Trains the point estimate; goes on from a checkpoint where there is one.
+///
+/// Among equal validation accuracies the earliest point is kept.
+pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32>> {
+    let Experiment { config, network, split, folder, seed, .. } = experiment;
+    let (sgd, seed) = (&config.sgd, seed.child(KIND));
+    let terms = split.train.len();
+    let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
+    let potential = experiment.potential(prior_precision, 1)?;
+    let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
+    // Nothing is sampled: the chain's position is looked at directly.
+    let length = ChainConfig { steps: sgd.steps, burn_in: sgd.steps, thinning: 1, batch_size: sgd.batch };
+    let path = folder.checkpoint(KIND);
+    let (mut chain, mut best) = if checkpoint::exists(&path) {
+        let (state, best): (ChainState, Option<Best>) = checkpoint::load(&path, KIND)?.value;
+        (Chain::resume(potential, sampler, length, seed, state)?, best)
+    } else {
+        let initial = network.initialize(seed.child("initial"));
+        (Chain::new(0, potential, sampler, length, seed, initial)?, None)
+    };
+    let images = split.validation.images.pixels.view();
+    observer.begin(KIND, sgd.steps, chain.progress().step);
+    let mut saved = Instant::now();
+    while chain.progress().step < sgd.steps {
+        chain.step()?;
+        let step = chain.progress().step;
+        let finished = step == sgd.steps;
+        if step.is_multiple_of(sgd.validate_every) || finished {
+            let predictive = Posterior::Point(chain.position()).predict(network, 1, seed, images)?;
+            let accuracy = apd_uncertainty::accuracy(predictive.mean().view(), &split.validation.labels)?;
+            if best.as_ref().is_none_or(|best: &Best| accuracy > best.accuracy) {
+                best = Some(Best { accuracy, position: chain.position().to_vec() });
+            }
+            let best = best.as_ref().map_or(0.0, |best| best.accuracy);
+            observer.advance(
+                step,
+                Some(format!("validation accuracy {:.2} %, best {:.2} %", 100.0 * accuracy, 100.0 * best)),
+            );
+        }
+        let stop = observer.stop_requested();
+        if stop || finished || saved.elapsed() >= CHECKPOINT_EVERY {
+            checkpoint::save(&path, KIND, &(chain.state(), &best))?;
+            saved = Instant::now();
+        }
+        if stop {
+            return Err(Error::Stopped);
+        }
+    }
+    observer.end();
+    Ok(best.map_or_else(|| chain.position().to_vec(), |best| best.position))
+}
