@@ -5,6 +5,7 @@ use apd_seed::{Seed, Stream};
 use apd_sgmcmc::{Minibatch, Potential};
 use apd_tensor::{Tensor, grad};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use pulp::{Arch, NullaryFnOnce};
 
 use crate::{Data, Likelihood, ModelError, Targets};
 
@@ -229,27 +230,43 @@ fn precision(likelihood: Likelihood) -> f64 {
 
 /// gradient ← τ·θ; returns (τ/2)·‖θ‖². In one pass, so that the likelihood's gradient is added to what is in cache.
 fn prior(precision: f64, theta: &[f32], gradient: &mut [f32]) -> f64 {
-    const LANES: usize = 16;
-    let tau = precision as f32;
-    let mut squares = 0.0;
-    // Sums of 1 024 squares in single precision lose nothing that matters; their sum is kept in double.
-    for (theta, gradient) in theta.chunks(64 * LANES).zip(gradient.chunks_mut(64 * LANES)) {
-        let mut lanes = [0.0_f32; LANES];
-        let (theta, theta_rest) = theta.as_chunks::<LANES>();
-        let (gradient, gradient_rest) = gradient.as_chunks_mut::<LANES>();
-        for (theta, gradient) in theta.iter().zip(gradient) {
-            for lane in 0..LANES {
-                lanes[lane] += theta[lane] * theta[lane];
-                gradient[lane] = tau * theta[lane];
+    0.5 * precision * Arch::new().dispatch(Prior { tau: precision as f32, theta, gradient })
+}
+
+struct Prior<'a> {
+    tau: f32,
+    theta: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Prior<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        // Lanes of their own, so that the order of additions, and with it the bits, is the same on every CPU.
+        const LANES: usize = 64;
+        let Self { tau, theta, gradient } = self;
+        let mut squares = 0.0;
+        // Sums of 64 squares in single precision lose nothing that matters; their sums are kept in double.
+        for (theta, gradient) in theta.chunks(64 * LANES).zip(gradient.chunks_mut(64 * LANES)) {
+            let mut lanes = [0.0_f32; LANES];
+            let (theta, theta_rest) = theta.as_chunks::<LANES>();
+            let (gradient, gradient_rest) = gradient.as_chunks_mut::<LANES>();
+            for (theta, gradient) in theta.iter().zip(gradient) {
+                for lane in 0..LANES {
+                    lanes[lane] += theta[lane] * theta[lane];
+                    gradient[lane] = tau * theta[lane];
+                }
             }
+            for (gradient, &theta) in gradient_rest.iter_mut().zip(theta_rest) {
+                *gradient = tau * theta;
+                squares += f64::from(theta) * f64::from(theta);
+            }
+            squares += lanes.iter().copied().map(f64::from).sum::<f64>();
         }
-        for (gradient, &theta) in gradient_rest.iter_mut().zip(theta_rest) {
-            *gradient = tau * theta;
-            squares += f64::from(theta) * f64::from(theta);
-        }
-        squares += lanes.iter().copied().map(f64::from).sum::<f64>();
+        squares
     }
-    0.5 * precision * squares
 }
 
 /// A hash of what a gradient is asked for.

@@ -12,31 +12,25 @@ use crate::Mlp;
 pub(crate) struct Dropout<'a> {
     stream: &'a mut Stream,
     base: u64,
-    /// Where each hidden layer begins within a row's H words; the last element is H.
-    starts: Vec<u64>,
+    hidden: &'a [usize],
     p: f32,
     keep: f64,
 }
 
 impl<'a> Dropout<'a> {
     /// `None` when nothing is to be dropped: no stream, or p = 0.
-    pub(crate) fn new(mlp: &Mlp, stream: Option<&'a mut Stream>) -> Option<Self> {
+    pub(crate) fn new(mlp: &'a Mlp, stream: Option<&'a mut Stream>) -> Option<Self> {
         let stream = stream.filter(|_| mlp.dropout > 0.0)?;
-        let mut starts = vec![0];
-        for &width in mlp.hidden() {
-            starts.push(starts[starts.len() - 1] + width as u64);
-        }
         let base = stream.position();
-        Some(Self { stream, base, starts, p: mlp.dropout, keep: 1.0 / (1.0 - f64::from(mlp.dropout)) })
+        Some(Self { stream, base, hidden: mlp.hidden(), p: mlp.dropout, keep: 1.0 / (1.0 - f64::from(mlp.dropout)) })
     }
 
     /// The masks of hidden layer `layer`, row by row: 0 or 1/(1 − p).
     pub(crate) fn fill<T: Scalar>(&mut self, layer: usize, mask: &mut [T]) {
-        let (start, end) = (self.starts[layer], self.starts[layer + 1]);
-        let hidden = self.starts[self.starts.len() - 1];
+        let (start, words) = (self.words(layer), self.words(self.hidden.len()));
         let keep = T::from_f64(self.keep);
-        for (row, mask) in mask.chunks_exact_mut((end - start) as usize).enumerate() {
-            self.stream.seek(self.base.wrapping_add(row as u64 * hidden + start));
+        for (row, mask) in mask.chunks_exact_mut(self.hidden[layer]).enumerate() {
+            self.stream.seek(self.base.wrapping_add(row as u64 * words + start));
             for m in mask {
                 *m = if self.stream.uniform_f32() < self.p { T::zero() } else { keep };
             }
@@ -45,6 +39,11 @@ impl<'a> Dropout<'a> {
 
     /// Leaves the stream behind the words of `rows` rows.
     pub(crate) fn finish(self, rows: usize) {
-        self.stream.seek(self.base.wrapping_add(rows as u64 * self.starts[self.starts.len() - 1]));
+        self.stream.seek(self.base.wrapping_add(rows as u64 * self.words(self.hidden.len())));
+    }
+
+    /// Words of a row before hidden layer `layer`.
+    fn words(&self, layer: usize) -> u64 {
+        self.hidden[..layer].iter().map(|&width| width as u64).sum()
     }
 }

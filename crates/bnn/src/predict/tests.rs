@@ -104,7 +104,7 @@ fn memory_is_bounded_by_the_wave() {
         let wave = wave(group, prediction, weight);
         assert!(wave >= 1 && wave <= WAVE.max(group));
         assert!(wave == 1 || wave * prediction.max(weight) <= ELEMENTS, "{wave}");
-        assert!(wave < group || wave % group == 0);
+        assert!(wave < group || wave.is_multiple_of(group));
     }
 }
 
