@@ -34,7 +34,8 @@ impl Activation {
         assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
         match self {
             Self::Relu => {
-                dispatch(BiasMap { rows, stride, bias, map: |z: T| if z > T::zero() { z } else { T::zero() } });
+                // This way round NaN stays NaN, so that a diverged network shows.
+                dispatch(BiasMap { rows, stride, bias, map: |z: T| if z <= T::zero() { T::zero() } else { z } });
             }
             Self::LeakyRelu(slope) => {
                 let slope = T::from_f64(f64::from(slope));

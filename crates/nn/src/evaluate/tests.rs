@@ -93,3 +93,14 @@ fn many_blocks_agree_with_one_row_at_a_time_in_any_number_of_threads() {
         }
     }
 }
+
+#[test]
+fn what_is_not_a_number_shows_in_the_logits() {
+    for activation in [Activation::Relu, Activation::LeakyRelu(0.1), Activation::Tanh] {
+        let network = Network::Mlp(Mlp { widths: vec![2, 3, 2], activation, dropout: 0.0 });
+        let mut theta = network.initialize(Seed::root(1));
+        theta[0] = f32::NAN;
+        let logits = network.evaluate(&theta, Array2::ones((1, 2)).view());
+        assert!(logits.iter().all(|z| z.is_nan()), "{activation:?}: {logits}");
+    }
+}
