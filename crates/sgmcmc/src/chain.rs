@@ -304,6 +304,8 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
 
     /// Gradient and Û at the present position with the next update's minibatch.
     fn evaluate(&mut self) -> Result<f64, ChainError> {
+        // Until both are known to be good: a chain that failed must not go on from half of them.
+        self.value = None;
         let minibatch = minibatch(&mut self.minibatches, self.step, self.potential.terms());
         let value = self.potential.gradient(&self.position, minibatch, &mut self.gradient);
         if !value.is_finite() {

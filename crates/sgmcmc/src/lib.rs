@@ -61,6 +61,8 @@
 mod chain;
 mod error;
 mod kernel;
+#[cfg(test)]
+mod law;
 mod momentum;
 mod parallel;
 mod potential;
@@ -80,3 +82,7 @@ pub use sampler::{Buffers, Sampler};
 pub use schedule::Schedule;
 pub use sgld::{Sgld, from_mean_loss};
 pub use summary::Summary;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

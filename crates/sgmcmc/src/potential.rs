@@ -78,3 +78,6 @@ impl<P: Potential + ?Sized> Potential for Box<P> {
         (**self).prior_precision()
     }
 }
+
+#[cfg(test)]
+mod tests;

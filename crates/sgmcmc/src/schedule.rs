@@ -31,9 +31,9 @@ pub enum Schedule {
     },
     /// ε_t = (ε₀/2)·(1 + cos(π·r)), r = (t mod L)/L: warm restarts every L updates.
     ///
-    /// In the first part of each cycle, r < 1 − `sampling`, the chain explores: no noise is added and nothing is kept. In the
-    /// rest it samples, with weights ∝ ε_t (the paper weighs equally; ∝ ε is right for the time average of a chain whose step
-    /// shrinks).
+    /// In the first part of each cycle the chain explores: no noise is added and nothing is kept. In the rest, the last
+    /// `sampling`·L updates (rounded, at least one), it samples, with weights ∝ ε_t (the paper weighs equally; ∝ ε is right for
+    /// the time average of a chain whose step shrinks).
     ///
     /// Reference: Zhang, Li, Zhang, Chen & Wilson, ICLR 2020, eq. 1 and algorithm 1, with β = 1 − `sampling`.
     Cyclical {
@@ -62,7 +62,10 @@ impl Schedule {
     pub fn samples(&self, t: u64) -> bool {
         match *self {
             Self::Constant(_) | Self::Polynomial { .. } => true,
-            Self::Cyclical { length, sampling, .. } => (t % length) as f64 >= (1.0 - sampling) * length as f64,
+            Self::Cyclical { length, sampling, .. } => {
+                // Rounded: (1 − 0.7)·10 is a little above 3, and would lose update 3.
+                t % length >= length - ((sampling * length as f64).round() as u64).clamp(1, length)
+            }
         }
     }
 

@@ -69,6 +69,7 @@ impl Summary {
             }
         }
         let variance = if probes > 1 && dim > 0 { spread / ((probes - 1) as f64 * dim as f64) } else { 0.0 };
+        let (noise, drift) = ((temperature * step_size * dim as f64).sqrt(), 0.5 * step_size * norm.sqrt());
         let prior_precision = chain.potential.prior_precision();
         Self {
             sampler: chain.sampler.name(),
@@ -77,7 +78,7 @@ impl Summary {
             effective_temperature: temperature + 0.25 * step_size * variance,
             prior_precision,
             relaxation: prior_precision.filter(|&tau| tau > 0.0).map(|tau| 2.0 / (step_size * tau)),
-            noise_to_drift: (temperature * step_size * dim as f64).sqrt() / (0.5 * step_size * norm.sqrt()),
+            noise_to_drift: if temperature > 0.0 { noise / drift } else { 0.0 },
             dim,
             terms,
             batch,

@@ -1,1 +1,179 @@
+//! Potentials whose laws are known, and a sink that remembers.
 
+use std::convert::Infallible;
+
+use crate::{Minibatch, Potential, Sample};
+
+pub(crate) type Vector<const P: usize> = [f64; P];
+pub(crate) type Matrix<const P: usize> = [[f64; P]; P];
+
+/// U(x) = Σ over blocks of ½(x − c)ᵀΛ(x − c): independent replicates of one P-dimensional Gaussian in one position.
+#[derive(Clone, Debug)]
+pub(crate) struct Quadratic<const P: usize> {
+    pub(crate) precision: Matrix<P>,
+    pub(crate) centre: Vector<P>,
+    pub(crate) blocks: usize,
+}
+
+impl<const P: usize> Potential for Quadratic<P> {
+    fn dim(&self) -> usize {
+        P * self.blocks
+    }
+
+    fn terms(&self) -> usize {
+        1
+    }
+
+    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        let mut value = 0.0;
+        for (x, g) in position.as_chunks::<P>().0.iter().zip(gradient.as_chunks_mut::<P>().0) {
+            let y: Vector<P> = std::array::from_fn(|i| f64::from(x[i]) - self.centre[i]);
+            for i in 0..P {
+                let slope: f64 = (0..P).map(|j| self.precision[i][j] * y[j]).sum();
+                g[i] = slope as f32;
+                value += 0.5 * y[i] * slope;
+            }
+        }
+        value
+    }
+}
+
+/// U(θ) = Σₙ (½θᵀAₙθ − bₙᵀθ) + ½τ‖θ‖²: the conjugate Gaussian mean (A = 1, b = x), and Bayesian linear regression
+/// (A = βxxᵀ, b = βxy).
+#[derive(Clone, Debug)]
+pub(crate) struct Terms<const P: usize> {
+    pub(crate) terms: Vec<(Matrix<P>, Vector<P>)>,
+    pub(crate) tau: f64,
+    /// Factors of the data's and the prior's parts: 1 and 1, unless an error is to be imitated.
+    pub(crate) factors: [f64; 2],
+}
+
+impl Terms<1> {
+    /// The mean of `data` with variance 1.
+    pub(crate) fn mean(data: &[f64], tau: f64) -> Self {
+        Self { terms: data.iter().map(|&x| ([[1.0]], [x])).collect(), tau, factors: [1.0, 1.0] }
+    }
+}
+
+impl Terms<2> {
+    /// Intercept and slope, with noise of precision `beta`.
+    pub(crate) fn line(points: &[(f64, f64)], beta: f64, tau: f64) -> Self {
+        let term = |&(x, y): &(f64, f64)| ([[beta, beta * x], [beta * x, beta * x * x]], [beta * y, beta * x * y]);
+        Self { terms: points.iter().map(term).collect(), tau, factors: [1.0, 1.0] }
+    }
+}
+
+impl<const P: usize> Terms<P> {
+    /// (H, b) of the estimate ∇Û(θ) = Hθ − b from the given terms.
+    pub(crate) fn estimate(&self, scale: f64, terms: impl Iterator<Item = usize>) -> (Matrix<P>, Vector<P>) {
+        let [data, prior] = self.factors;
+        let (mut h, mut b) = ([[0.0; P]; P], [0.0; P]);
+        for n in terms {
+            let (a_n, b_n) = &self.terms[n];
+            for i in 0..P {
+                b[i] += data * scale * b_n[i];
+                for j in 0..P {
+                    h[i][j] += data * scale * a_n[i][j];
+                }
+            }
+        }
+        for i in 0..P {
+            h[i][i] += prior * self.tau;
+        }
+        (h, b)
+    }
+}
+
+impl<const P: usize> Potential for Terms<P> {
+    fn dim(&self) -> usize {
+        P
+    }
+
+    fn terms(&self) -> usize {
+        self.terms.len()
+    }
+
+    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        let terms = self.terms.len();
+        let (h, b) = self.estimate(minibatch.scale(terms), minibatch.indices(terms));
+        let mut value = 0.0;
+        for i in 0..P {
+            let x = f64::from(position[i]);
+            let hx: f64 = (0..P).map(|j| h[i][j] * f64::from(position[j])).sum();
+            gradient[i] = (hx - b[i]) as f32;
+            value += x * (0.5 * hx - b[i]);
+        }
+        value
+    }
+
+    fn prior_precision(&self) -> Option<f64> {
+        Some(self.tau)
+    }
+}
+
+/// Remembers the minibatches it is asked for, and may go wrong from some call on.
+#[derive(Default)]
+pub(crate) struct Spy {
+    pub(crate) asked: Vec<Option<Vec<u32>>>,
+    /// From this call on (from 0), this value …
+    pub(crate) value: Option<(usize, f64)>,
+    /// … or this gradient.
+    pub(crate) gradient: Option<(usize, f32)>,
+}
+
+impl Potential for Spy {
+    fn dim(&self) -> usize {
+        3
+    }
+
+    fn terms(&self) -> usize {
+        10
+    }
+
+    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        let call = self.asked.len();
+        self.asked.push(match minibatch {
+            Minibatch::Full => None,
+            Minibatch::Indices(indices) => Some(indices.to_vec()),
+        });
+        gradient.copy_from_slice(position);
+        if let Some((_, bad)) = self.gradient.filter(|&(from, _)| call >= from) {
+            gradient[1] = bad;
+        }
+        self.value.filter(|&(from, _)| call >= from).map_or(1.0, |(_, bad)| bad)
+    }
+}
+
+/// A sample with its numbers as bits, so that equality is equality to the bit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Kept {
+    pub(crate) chain: u32,
+    pub(crate) step: u64,
+    pub(crate) position: Vec<u32>,
+    pub(crate) potential: u64,
+    pub(crate) weight: u64,
+}
+
+impl From<Sample<'_>> for Kept {
+    fn from(sample: Sample<'_>) -> Self {
+        Self {
+            chain: sample.chain,
+            step: sample.step,
+            position: bits(sample.position),
+            potential: sample.potential.to_bits(),
+            weight: sample.weight.to_bits(),
+        }
+    }
+}
+
+/// A sink that appends to `kept`.
+pub(crate) fn keep(kept: &mut Vec<Kept>) -> impl FnMut(Sample<'_>) -> Result<(), Infallible> + Send {
+    |sample| {
+        kept.push(sample.into());
+        Ok(())
+    }
+}
+
+pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| x.to_bits()).collect()
+}

@@ -1,1 +1,126 @@
+use apd_seed::{Minibatches, Seed};
 
+use crate::testing::{Quadratic, Terms, keep};
+use crate::{Chain, ChainConfig, Minibatch, Momentum, Potential, Schedule, Sgld, Summary};
+
+const CONFIG: ChainConfig = ChainConfig { steps: 5_000, burn_in: 0, thinning: 1, batch_size: 2 };
+
+fn model() -> Terms<1> {
+    Terms::mean(&[1.0, 2.0, 3.0, 4.0, 10.0], 2.0)
+}
+
+/// ε = 0.01, T = 1, τ = 2 at θ = 0, where ∇U = −20: all by hand.
+#[test]
+fn figures_of_a_full_batch() {
+    let config = ChainConfig { batch_size: 5, ..CONFIG };
+    let sampler = Sgld::new(Schedule::Constant(0.01), 1.0);
+    let mut chain = Chain::new(0, model(), sampler, config, Seed::root(61), vec![0.0]).unwrap();
+    let summary = chain.summary();
+    // √(Tεd) = 0.1 against (ε/2)·20 = 0.1.
+    assert!((summary.noise_to_drift - 1.0).abs() < 1e-12);
+    assert_eq!(summary.relaxation, Some(100.0)); // 2/(0.01·2)
+    assert_eq!((summary.temperature, summary.effective_temperature), (1.0, 1.0));
+    assert_eq!((summary.dim, summary.terms, summary.batch, summary.steps), (1, 5, 5, 5_000));
+    assert_eq!(
+        summary.to_string(),
+        "SGLD: d = 1, N = 5, B = 5, 5000 steps (nats, full-data scale)\n  step size ε = 1.000e-2\n  temperature T = 1 \
+         injected, 1.0000 with the minibatches' noise at the start\n  prior precision τ = 2\n  relaxation time 2/(ετ) = \
+         1.0000e2 steps; this run has 50.00 of them\n  ‖noise‖/‖drift‖ = 1.0000 at the start"
+    );
+}
+
+/// Several coordinates, a temperature, and a start off the origin: √(0.5·0.04·6)/(0.02·‖g‖), g = Λ(x − c) on three blocks.
+#[test]
+fn noise_to_drift_is_a_ratio_of_norms() {
+    let target = Quadratic { precision: [[2.0, 1.0], [1.0, 3.0]], centre: [1.0, -1.0], blocks: 3 };
+    let sampler = Sgld::new(Schedule::Constant(0.04), 0.5);
+    let mut chain = Chain::new(0, target, sampler, CONFIG, Seed::root(61), vec![2.0; 6]).unwrap();
+    let summary = chain.summary();
+    // x − c = (1, 3): g = (5, 10), thrice.
+    let expected = (0.5 * 0.04 * 6.0_f64).sqrt() / (0.02 * (3.0 * 125.0_f64).sqrt());
+    assert!((summary.noise_to_drift / expected - 1.0).abs() < 1e-12, "{}", summary.noise_to_drift);
+    assert_eq!((summary.prior_precision, summary.relaxation), (None, None));
+    assert!(summary.to_string().contains("prior precision not stated"));
+}
+
+/// T + ε·v/4 with v from the eight minibatches that begin the first eight epochs of `seed/chain[0]/summary`.
+#[test]
+fn effective_temperature_counts_the_minibatches_noise() {
+    let sampler = Sgld::new(Schedule::Constant(0.01), 1.0);
+    let mut chain = Chain::new(0, model(), sampler, CONFIG, Seed::root(62), vec![0.5]).unwrap();
+    let summary = chain.summary();
+    let mut minibatches = Minibatches::new(Seed::root(62).child("chain").index(0).child("summary"), 5, 2);
+    let gradients: Vec<f64> = (0..8)
+        .map(|epoch| {
+            let mut g = [0.0];
+            model().gradient(&[0.5], Minibatch::Indices(minibatches.indices(2 * epoch)), &mut g);
+            f64::from(g[0])
+        })
+        .collect();
+    let mean = gradients.iter().sum::<f64>() / 8.0;
+    let variance = gradients.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / 7.0;
+    assert!(variance > 1.0, "the minibatches hardly differ");
+    assert!((summary.effective_temperature - (1.0 + 0.01 * variance / 4.0)).abs() < 1e-9);
+    let ratio = 0.1 / (0.005 * gradients[0].abs());
+    assert!((summary.noise_to_drift / ratio - 1.0).abs() < 1e-9, "the drift is that of the first minibatch");
+}
+
+/// The estimate is right on average: v = (N/B)²·B·s²·(1 − B/N) for the Gaussian mean.
+#[test]
+fn effective_temperature_is_unbiased() {
+    let sampler = Sgld::new(Schedule::Constant(0.01), 1.0);
+    let count = 4_000;
+    let estimates: Vec<f64> = (0..count)
+        .map(|c| {
+            let mut chain = Chain::new(c, model(), sampler, CONFIG, Seed::root(63), vec![0.5]).unwrap();
+            (chain.summary().effective_temperature - 1.0) * 4.0 / 0.01
+        })
+        .collect();
+    let mean = estimates.iter().sum::<f64>() / f64::from(count);
+    let variance = estimates.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / f64::from(count - 1);
+    let expected = 2.5_f64.powi(2) * 2.0 * 12.5 * (1.0 - 2.0 / 5.0); // s² = 12.5
+    let z = (mean - expected) / (variance / f64::from(count)).sqrt();
+    assert!(z.abs() < 4.0, "{mean}, in theory {expected}, z = {z} (α = 6·10⁻⁵)");
+}
+
+/// Looking changes nothing, and the figures are those of the next update.
+#[test]
+fn a_summary_leaves_the_chain_alone() {
+    let schedule = Schedule::Polynomial { a: 0.05, b: 1.0, gamma: 0.5 };
+    let run = |look: bool| {
+        let mut chain = Chain::new(0, model(), Sgld::new(schedule, 1.0), CONFIG, Seed::root(64), vec![0.5]).unwrap();
+        let mut kept = Vec::new();
+        for until in [3, 8, 20] {
+            chain.run_until(until, &mut keep(&mut kept)).unwrap();
+            if look {
+                assert_eq!(chain.summary().step_size, schedule.step_size(until));
+            }
+        }
+        kept
+    };
+    assert_eq!(run(true), run(false));
+}
+
+#[test]
+fn an_optimiser_has_no_noise() {
+    let sampler = Momentum::from_mean_loss(0.1, 0.9, 5);
+    let config = ChainConfig { batch_size: 5, ..CONFIG };
+    let mut chain = Chain::new(0, model(), sampler, config, Seed::root(65), vec![0.0]).unwrap();
+    let summary = chain.summary();
+    assert_eq!((summary.temperature, summary.effective_temperature, summary.noise_to_drift), (0.0, 0.0, 0.0));
+    assert!(summary.to_string().starts_with("SGD: d = 1"), "{summary}");
+    // Nor where nothing drives it: 0, not 0/0.
+    let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 2 };
+    let still = Chain::new(0, target, Momentum::from_mean_loss(0.1, 0.9, 5), config, Seed::root(65), vec![0.0; 2]);
+    assert_eq!(still.unwrap().summary().noise_to_drift, 0.0);
+}
+
+#[test]
+fn a_flat_prior_never_relaxes() {
+    let model = Terms { tau: 0.0, ..model() };
+    let sampler = Sgld::new(Schedule::Constant(0.01), 1.0);
+    let mut chain = Chain::new(0, model, sampler, CONFIG, Seed::root(66), vec![0.0]).unwrap();
+    let summary: Summary = chain.summary();
+    assert_eq!((summary.prior_precision, summary.relaxation), (Some(0.0), None));
+    assert!(summary.to_string().contains("τ = 0 (flat: free directions never relax)"), "{summary}");
+}
