@@ -26,8 +26,9 @@ pub enum InitialOutput {
     /// bank of standard deviation 0.1 takes thousands of iterations to shrink to.
     #[default]
     HeUniform,
-    /// He-uniform, then each coordinate's weights scaled and its bias set such that mean and standard deviation are the
-    /// bank's (exactly so on 1 024 latent vectors). Costs one pass over the bank.
+    /// He-uniform, then each coordinate's weights scaled and its bias set such that the mean is the bank's and the standard
+    /// deviation [`Config::initial_spread`] times the bank's (exactly so on 1 024 latent vectors). Costs one pass over the
+    /// bank.
     Moments,
 }
 
@@ -56,6 +57,11 @@ pub struct Config {
     pub standardization: Standardization,
     /// The generator's last layer before training.
     pub initial_output: InitialOutput,
+    /// Standard deviation of each coordinate before training, in that of the bank; only for [`InitialOutput::Moments`].
+    ///
+    /// Before training the directions are random, so that a spread of 1 is noise in a hundred directions that the posterior
+    /// does not have, and has to be unlearnt; a small spread starts at the bank's mean and learns the directions.
+    pub initial_spread: f64,
     /// How updates are computed.
     pub engine: Engine,
 }
@@ -79,6 +85,7 @@ impl Config {
             adam: Adam { lr: 1e-4, beta1: 0.5, beta2: 0.9, ..Adam::default() },
             standardization: Standardization::default(),
             initial_output: InitialOutput::default(),
+            initial_spread: 1.0,
             engine: Engine::default(),
         }
     }
@@ -114,6 +121,12 @@ impl Config {
                 self.penalty.to_string(),
                 self.penalty >= 0.0 && self.penalty.is_finite(),
                 "finite, at least 0",
+            ),
+            (
+                "initial_spread",
+                self.initial_spread.to_string(),
+                self.initial_spread > 0.0 && self.initial_spread.is_finite(),
+                "finite, above 0",
             ),
             ("adam.lr", lr.to_string(), lr > 0.0 && lr.is_finite(), "finite, above 0"),
             ("adam.beta1", beta1.to_string(), (0.0..1.0).contains(&beta1), "from 0 to below 1"),

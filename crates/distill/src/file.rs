@@ -7,7 +7,7 @@ use apd_nn::Layout;
 use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Widths, total};
+use crate::model::Widths;
 use crate::standardize::Affine;
 use crate::{FileError, Generator, Standardization};
 
@@ -58,13 +58,13 @@ impl Generator {
         };
         let tensors = tensors(&description).into_iter().map(|(name, shape)| {
             let values = match &name[..] {
-                "output.weight" => &self.weight,
-                "output.bias" => &self.bias,
-                "mean" => &self.affine.mean[..],
-                "scale" => &self.affine.scale[..],
-                _ => take(shape.iter().product()),
+                "output.weight" => None,
+                "output.bias" => Some(&self.bias[..]),
+                "mean" => Some(&self.affine.mean[..]),
+                "scale" => Some(&self.affine.scale[..]),
+                _ => Some(take(shape.iter().product())),
             };
-            (name, Numbers { shape, values })
+            (name, Numbers { generator: self, shape, values })
         });
         Ok(serialize(tensors, Some(header))?)
     }
@@ -111,16 +111,17 @@ impl Generator {
         let (weight, bias) = (next(), next());
         let affine = Affine { mean: Cow::Owned(next()), scale: Cow::Owned(next()) };
         let widths = Widths { dim, latent, hidden };
-        debug_assert_eq!(trunk.len(), total(&widths.trunk()));
-        let generator = Self { widths, standardization, affine, trunk, weight, bias };
+        let generator = Self::new(widths, standardization, affine, [trunk, weight, bias]);
         Ok(GeneratorFile { generator, layout, metadata })
     }
 }
 
 /// A tensor whose bytes are made when they are written: there is no second copy of a large generator.
 struct Numbers<'a> {
+    generator: &'a Generator,
     shape: Vec<usize>,
-    values: &'a [f32],
+    /// None: the output weight, which is kept in another order.
+    values: Option<&'a [f32]>,
 }
 
 impl View for Numbers<'_> {
@@ -133,11 +134,16 @@ impl View for Numbers<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.values.iter().flat_map(|x| x.to_le_bytes()).collect()
+        let mut bytes = Vec::with_capacity(self.data_len());
+        match self.values {
+            Some(values) => values.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+            None => self.generator.weight().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+        }
+        bytes.into()
     }
 
     fn data_len(&self) -> usize {
-        size_of_val(self.values)
+        self.shape.iter().product::<usize>() * size_of::<f32>()
     }
 }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::Standardization;
 use crate::kernel::{Left, accumulate};
-use crate::model::{GeneratorNet, Widths, total};
+use crate::model::{Widths, total};
 use crate::standardize::Affine;
 
 /// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
@@ -19,8 +19,8 @@ pub struct Generator {
     pub(crate) affine: Affine<'static>,
     /// Weight (out × in) and bias of three layers.
     pub(crate) trunk: Vec<f32>,
-    /// d × h.
-    pub(crate) weight: Vec<f32>,
+    /// W_g, d × h, tile by tile: of each tile of coordinates the transpose, which is what a product needs.
+    weight: Vec<f32>,
     pub(crate) bias: Vec<f32>,
 }
 
@@ -35,10 +35,18 @@ impl Generator {
         widths: Widths,
         standardization: Standardization,
         affine: Affine<'static>,
-        net: &GeneratorNet<f32>,
+        [trunk, mut weight, bias]: [Vec<f32>; 3],
     ) -> Self {
-        let [trunk, weight, bias] = [&net.trunk, &net.weight, &net.bias].map(|block| block.value.clone());
+        debug_assert_eq!(total(&widths.trunk()), trunk.len());
+        let tiles = weight.par_chunks_mut(TILE * widths.hidden);
+        tiles.for_each(|tile| tile.copy_from_slice(&transpose(tile, widths.hidden)));
         Self { widths, standardization, affine, trunk, weight, bias }
+    }
+
+    /// W_g in row-major order, d × h.
+    pub(crate) fn weight(&self) -> impl Iterator<Item = f32> {
+        let tiles = self.weight.chunks(TILE * self.widths.hidden);
+        tiles.flat_map(|tile| transpose(tile, tile.len() / self.widths.hidden))
     }
 
     /// Dimension d of the points.
@@ -90,13 +98,13 @@ impl Generator {
         tiles.into_par_iter().for_each(|(i, mut out)| {
             let columns = i * TILE..i * TILE + out.ncols();
             let t = columns.len();
-            let weight = transpose(&self.weight[columns.start * hidden..columns.end * hidden], hidden);
+            let weight = &self.weight[columns.start * hidden..columns.end * hidden];
             let bias = &self.bias[columns.clone()];
             let mut buffer = vec![0.0; BLOCK * t];
             let mut line = vec![0.0; t];
             for (block, mut out) in features.chunks(BLOCK * hidden).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
                 buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(bias));
-                accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), &weight, t, &mut buffer, t);
+                accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), weight, t, &mut buffer, t);
                 for (mut out, row) in out.rows_mut().into_iter().zip(buffer.chunks_exact(t)) {
                     if let Some(out) = out.as_slice_mut() {
                         self.affine.backward(columns.clone(), row, out);
@@ -133,7 +141,6 @@ impl Generator {
             });
             inputs = outputs;
         }
-        debug_assert_eq!(total(&self.widths.trunk()), self.trunk.len());
         inputs
     }
 }

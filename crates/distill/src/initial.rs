@@ -15,13 +15,14 @@ const SAMPLES: usize = 1024;
 /// Coordinates per task.
 const TILE: usize = 256;
 
-/// Scales each row w of W_g, and sets its bias, such that the generated coordinate has the bank's mean and standard deviation:
-/// with H̄ and C the mean and covariance of the last hidden layer, w ← w·sd/√(wᵀCw), b = mean − wᵀH̄.
+/// Scales each row w of W_g, and sets its bias, such that the generated coordinate has the bank's mean and `spread` times its
+/// standard deviation: with H̄ and C the mean and covariance of the last hidden layer, w ← w·spread·sd/√(wᵀCw), b = mean − wᵀH̄.
 pub(crate) fn match_moments(
     net: &mut GeneratorNet<f32>,
     widths: Widths,
     moments: &Moments,
     standardization: Standardization,
+    spread: f32,
     seed: Seed,
 ) {
     let h = widths.hidden;
@@ -48,7 +49,7 @@ pub(crate) fn match_moments(
             let variance = dot(row, &product[j * h..(j + 1) * h]);
             let (to_mean, to_sd) = target(i * TILE + j);
             // A row that sees only dead units cannot be scaled to vary.
-            let factor = if variance > 0.0 { to_sd / variance.sqrt() as f32 } else { 1.0 };
+            let factor = if variance > 0.0 { spread * to_sd / variance.sqrt() as f32 } else { 1.0 };
             row.iter_mut().for_each(|w| *w *= factor);
             *bias = to_mean - dot(row, mean.as_slice()) as f32;
         }

@@ -98,7 +98,8 @@ impl<R: Rows> Trainer<R> {
         let mut generator = GeneratorNet::new(widths, seed.child("initial-generator"));
         if let (InitialOutput::Moments, Some(moments)) = (config.initial_output, &moments) {
             let latents = seed.child("initial-latent");
-            match_moments(&mut generator, widths, moments, config.standardization, latents);
+            let spread = config.initial_spread as f32;
+            match_moments(&mut generator, widths, moments, config.standardization, spread, latents);
         }
         let structured = Structured::new(widths, config.batch);
         Ok(Self { rows, config, seed, affine, critic, generator, critic_updates: 0, generator_updates: 0, structured })
@@ -228,7 +229,17 @@ impl<R: Rows> Trainer<R> {
     /// The generator as it is now (a copy of its parameters).
     pub fn generator(&self) -> Generator {
         let widths = widths(&self.rows, &self.config);
-        Generator::new(widths, self.config.standardization, self.affine.clone(), &self.generator)
+        let GeneratorNet { trunk, weight, bias } = &self.generator;
+        let values = [trunk, weight, bias].map(|block| block.value.clone());
+        Generator::new(widths, self.config.standardization, self.affine.clone(), values)
+    }
+
+    /// The generator as it is now, without a copy: the end of training.
+    pub fn into_generator(self) -> Generator {
+        let widths = widths(&self.rows, &self.config);
+        let GeneratorNet { trunk, weight, bias } = self.generator;
+        let values = [trunk, weight, bias].map(|block| block.value);
+        Generator::new(widths, self.config.standardization, self.affine, values)
     }
 
     /// Iterations done: generator updates.

@@ -16,7 +16,7 @@ pub(crate) fn random(dim: usize, latent: usize, hidden: usize, kind: Standardiza
     let mut points = Array2::zeros((6, dim));
     seed.child("points").normals().fill(0, 0, points.as_slice_mut().unwrap());
     let affine = Affine::new(kind, Some(&Moments::of(&points).unwrap()));
-    Generator::new(widths, kind, affine, &net)
+    Generator::new(widths, kind, affine, [net.trunk, net.weight, net.bias].map(|block| block.value))
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn drawing_is_the_generator_as_trained() {
         }
         let trunk = constants(&convert::<f64>(&generator.trunk), &generator.widths.trunk());
         let hidden = loss::trunk(&matrix(&convert(&latent), &[count as usize, 4]), &trunk);
-        let weight = matrix(&convert::<f64>(&generator.weight), &[301, 9]);
+        let weight = matrix(&convert::<f64>(&generator.weight().collect::<Vec<_>>()), &[301, 9]);
         let expected = hidden.matmul_nt(&weight).add(&matrix(&convert(&generator.bias), &[301]));
         let drawn = generator.draw(seed, count as usize);
         for (i, row) in expected.as_slice().chunks_exact(301).enumerate() {

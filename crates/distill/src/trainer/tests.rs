@@ -173,7 +173,7 @@ fn trained(points: &Array2<f32>, config: Config) -> Generator {
     for _ in 0..trainer.config().iterations {
         trainer.step().unwrap();
     }
-    trainer.generator()
+    trainer.into_generator()
 }
 
 /// A correlated Gaussian in 8 dimensions of unit variance: in root mean square, means are learned to 0.3 and covariances to 0.2.
