@@ -44,3 +44,7 @@ pub use minibatches::Minibatches;
 pub use normals::Normals;
 pub use seed::Seed;
 pub use stream::Stream;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
