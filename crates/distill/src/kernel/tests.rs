@@ -1,7 +1,8 @@
 use apd_seed::Seed;
 use proptest::prelude::*;
+use pulp::{Simd, WithSimd};
 
-use super::{Element, Left, accumulate, sweeps};
+use super::{Element, Left, Product, accumulate, sweeps};
 
 fn numbers<T: Element>(name: &str, len: usize) -> Vec<T> {
     let mut stream = Seed::root(3).child(name).stream();
@@ -46,6 +47,37 @@ proptest! {
         accumulate([7, n, k], Left::rows(&a, k), &b, n, &mut together, n);
         accumulate([1, n, k], Left::rows(&a[row * k..], k), &b, n, &mut alone, n);
         prop_assert_eq!(&together[row * n..(row + 1) * n], &alone[..]);
+    }
+}
+
+/// The kernel on the vectors of `simd`, whatever this CPU would choose, against the choice.
+fn on<T: Element, S: Simd>(simd: S, [m, n, k]: [usize; 3])
+where
+    for<'a> Product<'a, T>: WithSimd<Output = ()>,
+{
+    let (a, b) = (numbers::<T>("a", m * k), numbers::<T>("b", k * n));
+    let (mut expected, mut got) = (numbers::<T>("c", m * n), numbers::<T>("c", m * n));
+    T::accumulate([m, n, k], Left::rows(&a, k), &b, n, &mut expected, n);
+    let left = Left::rows(&a[..], k);
+    simd.vectorize(Product { shape: [m, n, k], left, right: &b, right_row: n, out: &mut got, out_row: n });
+    for (expected, got) in expected.into_iter().zip(got) {
+        assert!((expected.as_f64() - got.as_f64()).abs() < 1e-5, "{m}×{n}×{k}: {got}, not {expected}");
+    }
+}
+
+#[test]
+fn every_kind_of_vector_serves() {
+    for m in 1..8 {
+        for n in (1..40).chain([95, 96, 97, 100, 112, 130]) {
+            let shape = [m, n, 3 + n % 5];
+            on::<f32, _>(pulp::Scalar, shape);
+            on::<f64, _>(pulp::Scalar, shape);
+            #[cfg(target_arch = "x86_64")]
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                on::<f32, _>(simd, shape);
+                on::<f64, _>(simd, shape);
+            }
+        }
     }
 }
 
