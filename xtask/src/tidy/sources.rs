@@ -39,12 +39,13 @@ pub(super) fn unsafe_code(path: &str, text: &str) -> Vec<String> {
     if is_root && code.contains("#![allow(unsafe_code)]") {
         complaints.push(format!("{path}: allows unsafe code for the whole crate; allow it in one module"));
     }
-    for (number, line) in code.lines().enumerate().filter(|(_, line)| has_word(line, "unsafe")) {
+    let code: Vec<&str> = code.lines().collect();
+    for (number, line) in code.iter().enumerate().filter(|(_, line)| has_word(line, "unsafe")) {
         let at = format!("{path}:{}", number + 1);
         if !allows {
             complaints.push(format!("{at}: unsafe code in a module that does not allow it"));
         }
-        if !is_explained(&lines[..=number], line) {
+        if !is_explained(&lines[..=number], line) && !keeps_a_traits_promise(&code[..=number]) {
             complaints.push(format!("{at}: unsafe code without a SAFETY comment"));
         }
     }
@@ -77,6 +78,15 @@ fn is_explained(lines: &[&str], code: &str) -> bool {
         in_comment |= is_comment;
     }
     false
+}
+
+/// What the callers of a trait's unsafe function must keep is said by the trait, not by each of its implementations.
+fn keeps_a_traits_promise(code: &[&str]) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (line, above) = code.split_last().expect("the line itself");
+    let outer = above.iter().rev().find(|it| !it.trim().is_empty() && indent(it) < indent(line));
+    let is_implementation = |it: &&str| has_word(it, "impl") && it.contains(" for ");
+    line.trim_start().starts_with("unsafe fn ") && outer.is_some_and(is_implementation)
 }
 
 fn has_word(line: &str, word: &str) -> bool {

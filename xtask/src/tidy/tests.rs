@@ -147,7 +147,8 @@ fn explained_unsafe_in_a_module_that_allows_it_passes() {
         // SAFETY: two lines\n// of reason.\nlet y =\n    unsafe { g() };\n\n\
         /// Doc.\n///\n/// # Safety\n/// `n` is right.\n#[inline]\nunsafe fn h(n: usize) {}\n\n\
         type F = unsafe fn(usize);\n\
-        let z = unsafe { f() }; // SAFETY: as above\n";
+        let z = unsafe { f() }; // SAFETY: as above\n\n\
+        // SAFETY: hands on.\nunsafe impl Alloc for X {\n    unsafe fn a(&self) {\n        self.count();\n    }\n\n    unsafe fn b(&self) {}\n}\n";
     assert_eq!(sources::unsafe_code("crates/a/src/kernel.rs", text), Vec::<String>::new());
 }
 
@@ -163,6 +164,7 @@ fn unsafe_elsewhere_or_unexplained_is_named() {
         (4, "#![allow(unsafe_code)]\n// SAFETY: of another statement\nlet y = 1;\nlet x = unsafe { f() };"),
         (3, "#![allow(unsafe_code)]\n// SAFETY is spelled otherwise\nunsafe impl Send for X {}"),
         (3, "#![allow(unsafe_code)]\n/// What it does.\nunsafe fn f() {}"),
+        (3, "#![allow(unsafe_code)]\nimpl X {\n    unsafe fn f() {}\n}"),
     ] {
         let found = sources::unsafe_code("a/src/b.rs", unexplained);
         assert_eq!(found, [format!("a/src/b.rs:{line}: unsafe code without a SAFETY comment")]);
