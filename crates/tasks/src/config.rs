@@ -313,6 +313,7 @@ pub fn distiller_defaults(preset: apd_distill::Config) -> apd_distill::Config {
     apd_distill::Config {
         standardization: apd_distill::Standardization::Standardize,
         initial_output: apd_distill::InitialOutput::Moments,
+        initial_spread: 0.1,
         ..preset
     }
 }
