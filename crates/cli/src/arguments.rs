@@ -164,10 +164,9 @@ pub(crate) struct Draw {
 }
 
 #[derive(Args)]
-#[group(id = "source", required = true, multiple = false, args = ["bank", "generator"])]
 pub(crate) struct Predict {
     /// A bank's folder, or an n×d float32 array
-    #[arg(long, value_name = "BANK|ROWS.npy")]
+    #[arg(long, value_name = "BANK|ROWS.npy", required_unless_present = "generator", conflicts_with = "generator")]
     pub(crate) bank: Option<PathBuf>,
     /// A generator's file
     #[arg(long, value_name = "GEN.safetensors")]

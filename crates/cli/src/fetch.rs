@@ -16,7 +16,8 @@ pub(crate) fn fetch(arguments: &FetchData) -> Result<()> {
         other => other?,
     };
     stop_on_signals()?;
-    let fetcher = Fetcher { mirrors: arguments.mirror.as_ref().map(|mirror| vec![mirror.clone()]), ..Default::default() };
+    let fetcher =
+        Fetcher { mirrors: arguments.mirror.as_ref().map(|mirror| vec![mirror.clone()]), ..Default::default() };
     let terminal = Terminal::new();
     for source in sources {
         let mut current = String::new();

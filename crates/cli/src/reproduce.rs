@@ -30,7 +30,8 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
 
 /// Samples a posterior into a bank.
 pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
-    let config = Config::from_toml(&read(&arguments.config)?).with_context(|| arguments.config.display().to_string())?;
+    let config =
+        Config::from_toml(&read(&arguments.config)?).with_context(|| arguments.config.display().to_string())?;
     threads(arguments.threads)?;
     stop_on_signals()?;
     let info = match apd_tasks::sample_posterior(config, &arguments.out, arguments.resume, &Terminal::new()) {
@@ -47,7 +48,7 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         Some(path) => read(path)?,
         None => String::new(),
     };
-    let mut table: toml::Table = text.parse().with_context(|| "the settings file is not TOML")?;
+    let mut table: toml::Table = text.parse().map_err(|e| Usage(format!("the settings file is not TOML: {e}")))?;
     let mut set = |key: &str, value: toml::Value| table.insert(key.into(), value);
     if let Some(dataset) = arguments.dataset {
         set("dataset", dataset.name().into());
@@ -76,7 +77,9 @@ fn config(arguments: &Reproduce) -> Result<Config> {
             else {
                 return Err(Usage(format!("--ood {pair}: expected NAME=PATH")).into());
             };
-            sets.push(toml::Value::Table([("name", name), ("path", path)].map(|(k, v)| (k.into(), v.into())).into_iter().collect()));
+            sets.push(toml::Value::Table(
+                [("name", name), ("path", path)].map(|(k, v)| (k.into(), v.into())).into_iter().collect(),
+            ));
         }
         set("user-ood", sets.into());
     }

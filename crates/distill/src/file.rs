@@ -23,9 +23,11 @@ pub struct GeneratorFile {
 }
 
 const FORMAT: &str = "apd-generator-1";
+/// The one entry of the header's metadata.
+const KEY: &str = "apd";
 
-/// The widths of a stored generator, as JSON under the key `generator`.
-#[derive(Serialize, Deserialize)]
+/// The widths of a stored generator.
+#[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
     dim: usize,
@@ -34,22 +36,32 @@ struct Description {
     standardization: Standardization,
 }
 
+/// What the file's metadata say, as one JSON object.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    format: String,
+    generator: Description,
+    layout: Cow<'a, Layout>,
+    metadata: Cow<'a, BTreeMap<String, String>>,
+}
+
 impl Generator {
     /// The bytes of a `safetensors` file: f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in)
     /// and, where the points were standardised, `mean` and `scale` (point = output · scale + mean); in the header's metadata
-    /// `format`, and as JSON `generator` (widths), `layout`, and `metadata`.
+    /// one JSON object under `apd`: `format`, `generator` (widths), `layout`, and `metadata`. The same generator gives the same bytes.
     ///
     /// **Errors**: a layout of another length than [`dim`](Self::dim).
     pub fn to_safetensors(&self, layout: &Layout, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, FileError> {
         let Widths { dim, latent, hidden } = self.widths;
         check_layout(layout, dim)?;
         let description = Description { dim, latent, hidden, standardization: self.standardization };
-        let header = HashMap::from([
-            ("format".to_owned(), FORMAT.to_owned()),
-            ("generator".to_owned(), to_json("generator", &description)?),
-            ("layout".to_owned(), to_json("layout", layout)?),
-            ("metadata".to_owned(), to_json("metadata", metadata)?),
-        ]);
+        let (layout, metadata) = (Cow::Borrowed(layout), Cow::Borrowed(metadata));
+        let header = Header { format: FORMAT.to_owned(), generator: description, layout, metadata };
+        let header = serde_json::to_string(&header)
+            .map_err(|error| FileError::Metadata { key: KEY, problem: error.to_string() })?;
+        // One entry: several would be written in an order that differs from run to run.
+        let header = HashMap::from([(KEY.to_owned(), header)]);
         let mut trunk = &self.trunk[..];
         let mut take = |len: usize| {
             let (part, rest) = trunk.split_at(len);
@@ -78,20 +90,17 @@ impl Generator {
         let file = SafeTensors::deserialize(bytes)?;
         let none = HashMap::new();
         let header = header.metadata().as_ref().unwrap_or(&none);
-        let entry = |key: &'static str| {
-            header.get(key).ok_or_else(|| FileError::Metadata { key, problem: "is missing".to_owned() })
-        };
-        if entry("format")? != FORMAT {
-            let problem = format!("is `{}`, expected `{FORMAT}`", entry("format")?);
-            return Err(FileError::Metadata { key: "format", problem });
+        let problem = |problem: String| FileError::Metadata { key: KEY, problem };
+        let header = header.get(KEY).ok_or_else(|| problem("is missing".to_owned()))?;
+        let header: Header<'static> = serde_json::from_str(header).map_err(|e| problem(e.to_string()))?;
+        if header.format != FORMAT {
+            return Err(problem(format!("has format `{}`, expected `{FORMAT}`", header.format)));
         }
-        let description: Description = from_json("generator", entry("generator")?)?;
-        let layout: Layout = from_json("layout", entry("layout")?)?;
-        let metadata: BTreeMap<String, String> = from_json("metadata", entry("metadata")?)?;
+        let description = header.generator;
+        let (layout, metadata) = (header.layout.into_owned(), header.metadata.into_owned());
         let Description { dim, latent, hidden, standardization } = description;
         if [dim, latent, hidden].contains(&0) {
-            let problem = format!("has an empty layer: dim {dim}, latent {latent}, hidden {hidden}");
-            return Err(FileError::Metadata { key: "generator", problem });
+            return Err(problem(format!("has an empty layer: dim {dim}, latent {latent}, hidden {hidden}")));
         }
         check_layout(&layout, dim)?;
 
@@ -199,14 +208,6 @@ fn check_layout(layout: &Layout, dim: usize) -> Result<(), FileError> {
         }
     }
     if end == dim { Ok(()) } else { Err(FileError::Layout { layout: end, dim }) }
-}
-
-fn to_json<T: Serialize>(key: &'static str, value: &T) -> Result<String, FileError> {
-    serde_json::to_string(value).map_err(|error| FileError::Metadata { key, problem: error.to_string() })
-}
-
-fn from_json<T: for<'de> Deserialize<'de>>(key: &'static str, text: &str) -> Result<T, FileError> {
-    serde_json::from_str(text).map_err(|error| FileError::Metadata { key, problem: error.to_string() })
 }
 
 #[cfg(test)]

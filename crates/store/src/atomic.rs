@@ -53,6 +53,10 @@ impl AtomicFile {
         let Some(name) = path.file_name() else {
             return Err(Error::format(path, "the path of a file", "no file name"));
         };
+        // The rename would put a file in the place of a device or a pipe.
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(Error::format(path, "a regular file, or a new one", "a folder, device or pipe"));
+        }
         let mut temporary = name.to_owned();
         let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
         temporary.push(format!(".{}-{unique}.{TEMPORARY}", std::process::id()));

@@ -41,8 +41,7 @@ pub fn classify(
         let mut means = Vec::new();
         for draw in 0..draws(posterior) {
             let seed = seed.child(posterior.name()).index(draw as u64);
-            let predictive =
-                posterior.predict(network, config.evaluation.networks, seed, test.images.pixels.view())?;
+            let predictive = posterior.predict(network, config.evaluation.networks, seed, test.images.pixels.view())?;
             means.push(predictive.mean());
             done += 1;
             let accuracy = uncertainty::accuracy(means[draw].view(), &test.labels)?;
@@ -63,10 +62,7 @@ pub fn classify(
         ] {
             rows.push(posterior.name(), metric, mean_sd(&values), values.len());
         }
-        reliability.push((
-            posterior.name().to_string(),
-            uncertainty::reliability(means[0].view(), labels, ECE_BINS)?,
-        ));
+        reliability.push((posterior.name().to_string(), uncertainty::reliability(means[0].view(), labels, ECE_BINS)?));
         match posterior {
             Posterior::Bank(_) => {
                 distance_rows(&mut rows, "sgld", &means, &rotated(&means))?;

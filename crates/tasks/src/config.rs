@@ -212,16 +212,7 @@ impl Config {
                 momentum: 0.0,
                 validate_every: 500,
             },
-            sgld: SgldConfig {
-                chains: 1,
-                steps,
-                burn_in,
-                thinning,
-                batch: 100,
-                lr,
-                weight_decay,
-                temperature: 1.0,
-            },
+            sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
             distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
             user_ood: Vec::new(),
@@ -232,7 +223,8 @@ impl Config {
     ///
     /// **Errors.** Not TOML, an unknown key, a value of the wrong type, or one that [`Config::validate`] refuses.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let written: toml::Table = text.parse().map_err(|e: toml::de::Error| Error::Config(e.to_string()))?;
+        let written: toml::Table =
+            text.parse().map_err(|e: toml::de::Error| Error::Config(format!("not TOML: {e}")))?;
         fn chosen<T>(table: &toml::Table, key: &str, default: T) -> Result<T>
         where
             T: std::str::FromStr<Err: std::fmt::Display>,
@@ -285,8 +277,7 @@ impl Config {
         if !(0.0..1.0).contains(&self.sgd.momentum) {
             return Err(Error::Config(format!("sgd.momentum = {}: must lie in [0, 1)", self.sgd.momentum)));
         }
-        for (name, value) in
-            [("sgd.weight-decay", self.sgd.weight_decay), ("sgld.temperature", self.sgld.temperature)]
+        for (name, value) in [("sgd.weight-decay", self.sgd.weight_decay), ("sgld.temperature", self.sgld.temperature)]
         {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(Error::Config(format!("{name} = {value}: must be finite and not negative")));
@@ -342,3 +333,6 @@ fn overlay(table: &mut toml::Table, written: toml::Table) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,14 +184,21 @@ fn total_variance(posterior: Posterior<'_>, count: usize, seed: Seed) -> f64 {
     for row in networks.rows() {
         mean.iter_mut().zip(row).for_each(|(m, &x)| *m += f64::from(x) / n);
     }
-    let squares: f64 =
-        networks.rows().into_iter().map(|row| row.iter().zip(&mean).map(|(&x, m)| (f64::from(x) - m).powi(2)).sum::<f64>()).sum();
+    let squares: f64 = networks
+        .rows()
+        .into_iter()
+        .map(|row| row.iter().zip(&mean).map(|(&x, m)| (f64::from(x) - m).powi(2)).sum::<f64>())
+        .sum();
     squares / (n - 1.0).max(1.0)
 }
 
-/// The bytes of `generator.safetensors`, with the layout of the bank's networks inside.
+/// The bytes of `generator.safetensors`, with the layout of the bank's networks inside; rows of a bank without one are a
+/// single parameter `theta`.
 pub fn generator_file(generator: &Generator, bank: &Bank) -> Result<Vec<u8>> {
-    let layout = Layout::new(bank.header().layout.iter().cloned());
+    let layout = match &bank.header().layout[..] {
+        [] => Layout::new([("theta".to_string(), vec![bank.dim()])]),
+        parts => Layout::new(parts.iter().cloned()),
+    };
     Ok(generator.to_safetensors(&layout, &BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]))?)
 }
 

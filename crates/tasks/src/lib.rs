@@ -34,7 +34,9 @@ mod sgd;
 mod write_up;
 
 pub use classify::{Classification, ECE_BINS, classify};
-pub use config::{Config, EvaluationConfig, NetName, Profile, SgdConfig, SgldConfig, TaskName, UserOod, distiller_defaults};
+pub use config::{
+    Config, EvaluationConfig, NetName, Profile, SgdConfig, SgldConfig, TaskName, UserOod, distiller_defaults,
+};
 pub use distill::{Distilled, History, Point, distill, distill_bank, generator_file};
 pub use error::{Error, Result};
 pub use experiment::Experiment;

@@ -49,7 +49,13 @@ impl Posterior<'_> {
     /// The averaged prediction of `count` freshly drawn networks for each input.
     ///
     /// **Errors**: networks of another length than `network` takes.
-    pub fn predict(self, network: &Network, count: usize, seed: Seed, inputs: ArrayView2<'_, f32>) -> Result<Predictive> {
+    pub fn predict(
+        self,
+        network: &Network,
+        count: usize,
+        seed: Seed,
+        inputs: ArrayView2<'_, f32>,
+    ) -> Result<Predictive> {
         let dim = match self {
             Posterior::Point(theta) => theta.len(),
             Posterior::Bank(bank) => bank.dim(),
@@ -94,3 +100,6 @@ pub(crate) fn mean_sd(values: &[f64]) -> (f64, Option<f64>) {
     let sd = (values.len() > 1).then(|| (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt());
     (mean, sd)
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,3 +111,6 @@ pub(crate) fn difference(found: &str, wanted: &str) -> String {
     };
     [only("there:", &found, &wanted), only("here: ", &wanted, &found)].concat().join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use apd_nn::Layout;
 use apd_bnn::NetworkPotential;
+use apd_nn::Layout;
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Schedule, Sgld, from_mean_loss};
 use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
@@ -143,9 +143,13 @@ pub fn sample_posterior(config: Config, path: &Path, resume: bool, observer: &dy
     let experiment = Experiment::in_memory(config)?;
     if path.exists() {
         let bank = Bank::open(path)?;
-        let (found, wanted) = (settings(bank.header()), settings(&header(&experiment.config, &experiment.network.layout())));
+        let (found, wanted) =
+            (settings(bank.header()), settings(&header(&experiment.config, &experiment.network.layout())));
         if !resume {
-            return Err(Error::Config(format!("{}: there is a bank already; --resume goes on with it", path.display())));
+            return Err(Error::Config(format!(
+                "{}: there is a bank already; --resume goes on with it",
+                path.display()
+            )));
         }
         if found != wanted {
             return Err(Error::ConfigChanged {

@@ -47,7 +47,7 @@ pub(crate) fn sampling(config: &Config, summary: &str, bank: &Bank) -> Section {
             sgld.thinning,
             sgld.burn_in
         ))
-        .text(summary)
+        .text(&summary.lines().map(str::trim).collect::<Vec<_>>().join("; "))
         .table(table)
 }
 
@@ -175,13 +175,15 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
             method: method.clone(),
             bins: bins
                 .iter()
-                .map(|bin| ReliabilityBin { confidence: bin.confidence, accuracy: bin.accuracy, count: bin.count as u64 })
+                .map(|bin| ReliabilityBin {
+                    confidence: bin.confidence,
+                    accuracy: bin.accuracy,
+                    count: bin.count as u64,
+                })
                 .collect(),
         })
         .collect();
-    let value = |method: &str, metric: &str| {
-        select.clone().method(method).metric(metric).value().unwrap_or(f64::NAN)
-    };
+    let value = |method: &str, metric: &str| select.clone().method(method).metric(metric).value().unwrap_or(f64::NAN);
     Section::new("Classification")
         .setting(&format!(
             "{} on {}: each prediction averages {} networks; {} independent draws. sgd is one network, the best on the \
@@ -267,9 +269,11 @@ pub(crate) fn detection_section(config: &Config, results: &Results, found: &OutO
                         continue;
                     }
                     let mut cells = vec![Cell::text(set), Cell::text(&score)];
-                    cells.extend(methods.iter().map(|method| {
-                        Cell::from(select.clone().ood(set).score(&score).method(method).row())
-                    }));
+                    cells.extend(
+                        methods
+                            .iter()
+                            .map(|method| Cell::from(select.clone().ood(set).score(&score).method(method).row())),
+                    );
                     table.push(cells);
                 }
             }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use apd_nn::{Entry, Layout, Network};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
+use super::KEY;
 use crate::generator::tests::random;
 use crate::{FileError, Generator, Standardization};
 
@@ -86,7 +87,9 @@ fn promises_of_the_metadata_are_checked() {
     assert!(Generator::from_safetensors(&changed(|_, _| {})).is_ok());
     let wrong = |key: &'static str, value: &str| {
         let bytes = changed(|metadata, _| {
-            metadata.insert(key.to_owned(), value.to_owned());
+            let mut header: serde_json::Value = serde_json::from_str(&metadata[KEY]).unwrap();
+            header[key] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            metadata.insert(KEY.to_owned(), header.to_string());
         });
         Generator::from_safetensors(&bytes).unwrap_err().to_string()
     };
@@ -108,9 +111,13 @@ fn promises_of_the_metadata_are_checked() {
     assert!(wrong("layout", gap).contains("does not begin at 0"));
     assert!(wrong("metadata", "[]").contains("metadata"));
     let missing = changed(|metadata, _| {
-        metadata.remove("layout");
+        metadata.remove(KEY);
     });
-    assert!(Generator::from_safetensors(&missing).unwrap_err().to_string().contains("`layout`: is missing"));
+    assert!(Generator::from_safetensors(&missing).unwrap_err().to_string().contains("`apd`: is missing"));
+    let garbled = changed(|metadata, _| {
+        metadata.insert(KEY.to_owned(), "{".to_owned());
+    });
+    assert!(Generator::from_safetensors(&garbled).unwrap_err().to_string().contains("`apd`: EOF"));
 }
 
 #[test]
@@ -126,4 +133,9 @@ fn tensors_are_checked() {
     assert!(
         wrong("output.bias", |tensor| tensor.3[4..8].copy_from_slice(&f32::NAN.to_le_bytes())).contains("NaN at 1")
     );
+}
+
+#[test]
+fn the_same_generator_gives_the_same_bytes() {
+    assert!((0..20).all(|_| bytes(Standardization::Center) == bytes(Standardization::Center)));
 }

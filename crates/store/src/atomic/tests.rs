@@ -55,3 +55,16 @@ fn a_missing_folder_is_an_error_that_names_the_file() {
     assert!(message.contains("such"), "{message}");
     assert!(write_atomic("/", b"").is_err());
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for path in [dir.path(), &socket] {
+        let message = write_atomic(path, b"x").unwrap_err().to_string();
+        assert!(message.contains("regular file"), "{message}");
+    }
+    assert!(!fs::metadata(&socket).unwrap().is_file());
+}

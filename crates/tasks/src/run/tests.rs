@@ -1,0 +1,39 @@
+use apd_datasets::Dataset;
+
+use super::*;
+use crate::config::{NetName, Profile};
+
+fn config() -> Config {
+    Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick)
+}
+
+#[test]
+fn resuming_keeps_and_starting_clears_what_a_run_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("run");
+    let folder = Folder::open(&root, &config(), false).unwrap();
+    let mine = root.join("notes.txt");
+    fs::write(&mine, "mine").unwrap();
+    fs::write(folder.checkpoint("sgd"), "state").unwrap();
+    fs::create_dir(folder.bank()).unwrap();
+
+    let resumed = Folder::open(&root, &config(), true).unwrap();
+    assert!(resumed.checkpoint("sgd").exists() && resumed.bank().exists());
+    let started = Folder::open(&root, &config(), false).unwrap();
+    assert!(!started.checkpoint("sgd").exists() && !started.bank().exists());
+    assert!(mine.exists(), "what the run did not write is not its to remove");
+}
+
+#[test]
+fn resuming_with_other_settings_names_them_and_touches_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path(), &config(), false).unwrap();
+    fs::write(folder.checkpoint("sgd"), "state").unwrap();
+    let mut other = config();
+    other.sgld.lr = 0.5;
+    let error = Folder::open(dir.path(), &other, true).unwrap_err();
+    let Error::ConfigChanged { difference, .. } = &error else { panic!("{error}") };
+    assert_eq!(difference, "  there: [sgld] lr = 0.02\n  here:  [sgld] lr = 0.5");
+    assert!(folder.checkpoint("sgd").exists());
+    assert_eq!(fs::read_to_string(folder.config()).unwrap(), config().to_toml());
+}
