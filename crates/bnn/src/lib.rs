@@ -38,9 +38,6 @@
 //!
 //! **Deliberately without**: samplers (`apd-sgmcmc`), scores and metrics of predictions (`apd-uncertainty`), files.
 
-// Views are passed by value, as everywhere with ndarray.
-#![allow(clippy::needless_pass_by_value)]
-
 mod data;
 mod potential;
 mod predict;

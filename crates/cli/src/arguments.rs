@@ -111,7 +111,7 @@ pub(crate) struct Distill {
     pub(crate) distiller: Distiller,
     /// What is done to the rows first [default: as in `reproduce`]
     #[arg(long, value_enum)]
-    pub(crate) standardization: Option<Standardize>,
+    pub(crate) standardization: Option<Preparation>,
     /// Generator iterations [default: the preset's]
     #[arg(long)]
     pub(crate) iterations: Option<u64>,
@@ -138,7 +138,7 @@ pub(crate) enum Distiller {
 
 /// What is done to the rows of a bank before they are distilled.
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Standardize {
+pub(crate) enum Preparation {
     /// Nothing
     None,
     /// Subtract each weight's mean

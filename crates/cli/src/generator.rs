@@ -6,7 +6,7 @@ use apd_seed::Seed;
 use apd_store::{Bank, checkpoint, npy, write_atomic};
 use apd_tasks::{Error, Observer};
 
-use crate::arguments::{Distill, Distiller, Draw, Standardize};
+use crate::arguments::{Distill, Distiller, Draw, Preparation};
 use crate::progress::{Terminal, stop_on_signals};
 use crate::reproduce::threads;
 use crate::usage::Usage;
@@ -22,9 +22,9 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     let mut config = apd_tasks::distiller_defaults(preset);
     if let Some(standardization) = arguments.standardization {
         config.standardization = match standardization {
-            Standardize::None => Standardization::None,
-            Standardize::Center => Standardization::Center,
-            Standardize::Standardize => Standardization::Standardize,
+            Preparation::None => Standardization::None,
+            Preparation::Center => Standardization::Center,
+            Preparation::Standardize => Standardization::Standardize,
         };
     }
     if let Some(iterations) = arguments.iterations {

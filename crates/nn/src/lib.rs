@@ -43,9 +43,6 @@
 //! **Deliberately without**: modules that own their weights, priors and likelihoods (`apd-bnn`), data loading, learning-rate
 //! schedules, normalisation layers that couple the examples of a batch.
 
-// Views are passed by value, as everywhere with ndarray.
-#![allow(clippy::needless_pass_by_value)]
-
 mod activation;
 mod backprop;
 mod dropout;

@@ -40,7 +40,6 @@ pub fn read_matrix_f32(path: impl AsRef<Path>) -> Result<Array2<f32>, Error> {
 }
 
 /// Writes an n×d float32 matrix, atomically, whatever its strides.
-#[allow(clippy::needless_pass_by_value)] // views are passed by value, as in ndarray
 pub fn write_matrix_f32(path: impl AsRef<Path>, matrix: ArrayView2<'_, f32>) -> Result<(), Error> {
     let path = path.as_ref();
     let mut file = AtomicFile::create(path)?;

@@ -40,10 +40,10 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
     let point = clock.time("sgd", config.sgd.steps, || sgd::train(&experiment, observer))?;
     let steps = config.sgld.steps * config.sgld.chains as u64;
     let sampled = clock.time("sgld", steps, || sample::sample(&experiment, &folder.bank(), observer))?;
-    let bank = Bank::open(&folder.bank())?;
+    let bank = Bank::open(folder.bank())?;
     let distilled =
         clock.time("distill", config.distill.iterations, || distill::distill(&experiment, &bank, observer))?;
-    apd_store::write_atomic(&folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
+    apd_store::write_atomic(folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
 
     let version = env!("CARGO_PKG_VERSION");
     let settings = serde_json::to_value(config).expect("a configuration is JSON");

@@ -31,9 +31,6 @@
 //! # Ok::<(), apd_uncertainty::MetricError>(())
 //! ```
 
-// Views are passed by value, as in ndarray.
-#![allow(clippy::needless_pass_by_value)]
-
 mod calibration;
 mod compare;
 mod detection;

@@ -1,7 +1,5 @@
 //! Matrix products: cut into pieces that depend on the shapes only, so that the bits do not depend on the threads.
 
-#![allow(clippy::needless_pass_by_value)] // views are passed by value, as everywhere with ndarray
-
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice, Zip};

@@ -1,7 +1,5 @@
 //! Row-wise softmax, its logarithm, and cross-entropy.
 
-#![allow(clippy::needless_pass_by_value)] // views are passed by value, as everywhere with ndarray
-
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 

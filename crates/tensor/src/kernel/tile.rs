@@ -5,7 +5,6 @@
 //! 2 KiB (0.8 to 0.9), where cache sets collide while it packs: there `matrixmultiply` is called.
 
 #![allow(unsafe_code)]
-#![allow(clippy::needless_pass_by_value)] // views are passed by value, as everywhere with ndarray
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 

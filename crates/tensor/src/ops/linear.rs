@@ -59,7 +59,6 @@ impl<T: Scalar> Tensor<T> {
 }
 
 #[track_caller]
-#[allow(clippy::needless_pass_by_value)] // views are passed by value, as everywhere with ndarray
 fn product<T: Scalar>(op: &str, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>) -> Array2<T> {
     assert!(
         a.ncols() == b.nrows(),
