@@ -53,7 +53,7 @@ pub(crate) struct Reproduce {
     /// Root of every random stream [default: 1]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Folder for results, report, figures, bank and generator [default: target/apd/<dataset>-<net>-<seed>]
+    /// Folder for results, report, figures, bank and generator [default: target/apd/DATASET-NET-SEED]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Settings as a TOML file, such as the config.toml that a run leaves; the other options go over it

@@ -10,7 +10,7 @@ use apd_seed::Seed;
 
 use crate::config::Config;
 use crate::error::Result;
-use crate::run::Folder;
+use crate::folder::Folder;
 
 /// What every stage of a run shares.
 pub struct Experiment {

@@ -154,7 +154,7 @@ pub fn sample_posterior(config: Config, path: &Path, resume: bool, observer: &dy
         if found != wanted {
             return Err(Error::ConfigChanged {
                 path: path.to_path_buf(),
-                difference: crate::run::difference(&found, &wanted),
+                difference: crate::folder::difference(&found, &wanted),
             });
         }
     }

@@ -45,12 +45,24 @@ impl Folder {
     }
 
     /// Removes what a run leaves, and nothing else that may lie in the folder.
+    ///
+    /// **Errors.** Folders and files of those names in a folder that is not a run's: they are somebody else's.
     fn clear(&self) -> Result<()> {
-        for path in [self.bank(), self.checkpoints(), self.root.join("figures")] {
-            remove(fs::remove_dir_all(&path), &path)?;
+        let folders = [self.bank(), self.checkpoints(), self.root.join("figures")];
+        let files = [self.generator(), self.results(), self.root.join("report.md"), self.root.join("report.html")];
+        let theirs = folders.iter().chain(&files).find(|path| path.exists());
+        if let (false, Some(path)) = (self.config().exists(), theirs) {
+            return Err(Error::Config(format!(
+                "--out {}: not a run's folder, but it holds {}; choose another",
+                self.root.display(),
+                path.display()
+            )));
         }
-        for path in [self.generator(), self.results(), self.root.join("report.md"), self.root.join("report.html")] {
-            remove(fs::remove_file(&path), &path)?;
+        for path in &folders {
+            remove(fs::remove_dir_all(path), path)?;
+        }
+        for path in &files {
+            remove(fs::remove_file(path), path)?;
         }
         Ok(())
     }

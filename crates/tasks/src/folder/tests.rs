@@ -37,3 +37,13 @@ fn resuming_with_other_settings_names_them_and_touches_nothing() {
     assert!(folder.checkpoint("sgd").exists());
     assert_eq!(fs::read_to_string(folder.config()).unwrap(), config().to_toml());
 }
+
+#[test]
+fn a_folder_that_is_not_a_runs_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("bank")).unwrap();
+    fs::write(dir.path().join("bank/savings.txt"), "all of it").unwrap();
+    let error = Folder::open(dir.path(), &config(), false).unwrap_err().to_string();
+    assert!(error.contains("not a run's folder"), "{error}");
+    assert!(dir.path().join("bank/savings.txt").exists());
+}
