@@ -188,8 +188,8 @@ fn a_failed_write_loses_nothing_and_is_tried_again() {
     // As good as a full disk, and the same for every user: a folder sits where the shard must go.
     let obstacle = path.join(Shard::name(0, 0, 2, true));
     fs::create_dir_all(obstacle.join("x")).unwrap();
-    assert!(matches!(push(&mut chain, 1), Err(Error::Io { .. })));
-    assert!(matches!(chain.flush(), Err(Error::Io { .. })));
+    assert!(matches!(push(&mut chain, 1), Err(Error::Format { .. })));
+    assert!(matches!(chain.flush(), Err(Error::Format { .. })));
     assert_eq!(Bank::open(&path).unwrap().len(), 0);
     fs::remove_dir_all(obstacle).unwrap();
     push(&mut chain, 2).unwrap();
