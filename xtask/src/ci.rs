@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// Packages that are never published and so never packaged.
@@ -139,17 +139,22 @@ fn inspect(out: &Path) -> Result<()> {
     check_results(&results)
 }
 
-/// Each method has an accuracy far above chance: the pipeline did what its files say.
+/// The pipeline did what the project promises: sampling costs little accuracy, and distilling little of that.
+///
+/// The promise is half a point and one point; the gate leaves as much again, for test images are few (half a point is two or
+/// three of them) and another processor rounds another way.
 fn check_results(results: &Value) -> Result<()> {
     ensure!(results["schema"] == 1, "results.json: schema {} instead of 1", results["schema"]);
     let rows = results["rows"].as_array().context("results.json: no rows")?;
-    for method in ["sgd", "sgld", "apd"] {
-        let row = rows.iter().find(|row| row["method"] == method && row["metric"] == "accuracy");
-        let Some(accuracy) = row.and_then(|row| row["value"].as_f64()) else {
-            bail!("results.json: no accuracy of {method}");
-        };
-        ensure!(accuracy > 0.5, "results.json: the accuracy of {method} is {accuracy}");
-    }
+    let accuracy = |method: &str| {
+        let of = |row: &&Value| row["task"] == "classify" && row["method"] == method && row["metric"] == "accuracy";
+        let value = rows.iter().find(of).and_then(|row| row["value"].as_f64());
+        value.with_context(|| format!("results.json: no accuracy of {method}"))
+    };
+    let (sgd, sgld, apd) = (accuracy("sgd")?, accuracy("sgld")?, accuracy("apd")?);
+    ensure!(sgd > 0.9, "the accuracy of sgd is {sgd}");
+    ensure!(sgld >= sgd - 0.01, "the accuracy of sgld is {sgld}, of sgd {sgd}");
+    ensure!(apd >= sgld - 0.02, "the accuracy of apd is {apd}, of sgld {sgld}");
     Ok(())
 }
 
@@ -159,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     fn results(methods: &[(&str, f64)]) -> Value {
-        let row = |(method, value): &(&str, f64)| json!({"method": method, "metric": "accuracy", "value": value});
+        let row = |(method, value): &(&str, f64)| json!({"task": "classify", "method": method, "metric": "accuracy", "value": value});
         json!({"schema": 1, "rows": methods.iter().map(row).collect::<Vec<_>>()})
     }
 
@@ -171,7 +176,9 @@ mod tests {
     #[test]
     fn a_missing_method_a_guesser_and_another_schema_are_refused() {
         assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96)])).is_err());
-        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96), ("apd", 0.1)])).is_err());
+        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.97), ("apd", 0.94)])).is_err());
+        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.95), ("apd", 0.95)])).is_err());
+        assert!(check_results(&results(&[("sgd", 0.1), ("sgld", 0.1), ("apd", 0.1)])).is_err());
         assert!(check_results(&json!({"schema": 2, "rows": []})).is_err());
     }
 

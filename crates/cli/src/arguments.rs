@@ -1,5 +1,6 @@
 //! The command line as clap reads it; each field says what `--help` shows.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use apd_tasks::{NetName, Profile, TaskName};
@@ -154,7 +155,7 @@ pub(crate) struct Draw {
     pub(crate) generator: PathBuf,
     /// Networks to draw
     #[arg(long)]
-    pub(crate) count: usize,
+    pub(crate) count: NonZeroUsize,
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -175,8 +176,8 @@ pub(crate) struct Predict {
     #[arg(long)]
     pub(crate) net: NetName,
     /// Classes of the classifier
-    #[arg(long, default_value_t = 10)]
-    pub(crate) classes: usize,
+    #[arg(long, default_value = "10")]
+    pub(crate) classes: NonZeroUsize,
     /// n×d float32 inputs (.npy), or images (.idx, .idx.gz) brought to [−1, 1]
     #[arg(long, value_name = "X.npy|IMAGES.idx.gz")]
     pub(crate) inputs: PathBuf,
@@ -188,7 +189,7 @@ pub(crate) struct Predict {
     pub(crate) scores: Vec<String>,
     /// Networks averaged [default: 200, or all of a smaller bank]
     #[arg(long)]
-    pub(crate) count: Option<usize>,
+    pub(crate) count: Option<NonZeroUsize>,
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

@@ -5,6 +5,7 @@ use apd_distill::{Config, Standardization};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint, npy, write_atomic};
 use apd_tasks::{Error, Observer};
+use ndarray::Array2;
 
 use crate::arguments::{Distill, Distiller, Draw, Preparation};
 use crate::progress::{Terminal, stop_on_signals};
@@ -35,7 +36,9 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     stop_on_signals()?;
     let bank = Bank::open(&arguments.bank)?;
     let terminal = Terminal::new();
-    let state = arguments.out.with_extension("ckpt");
+    let mut state = arguments.out.clone().into_os_string();
+    state.push(".ckpt");
+    let state = std::path::PathBuf::from(state);
     let generator = match apd_tasks::distill_bank(&bank, &config, Seed::root(arguments.seed), &state, &terminal) {
         Err(Error::Stopped) => bail!("stopped; the same command goes on from {}", state.display()),
         other => other?,
@@ -55,7 +58,15 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
 /// Draws networks into a count×d float32 array.
 pub(crate) fn draw(arguments: &Draw) -> Result<()> {
     let generator = open(&arguments.generator)?;
-    let networks = generator.draw(Seed::root(arguments.seed), arguments.count);
+    let (count, dim) = (arguments.count.get(), generator.dim());
+    let mut values: Vec<f32> = Vec::new();
+    let room = count.checked_mul(dim).is_some_and(|len| values.try_reserve_exact(len).is_ok());
+    if !room {
+        bail!("{count} networks of {dim} parameters do not fit in memory: draw fewer at a time");
+    }
+    values.resize(count * dim, 0.0);
+    let mut networks = Array2::from_shape_vec((count, dim), values)?;
+    generator.draw_into(Seed::root(arguments.seed), 0, networks.view_mut());
     npy::write_matrix_f32(&arguments.out, networks.view())?;
     println!("{}: {} networks of {} parameters", arguments.out.display(), networks.nrows(), networks.ncols());
     Ok(())

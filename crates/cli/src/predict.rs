@@ -25,7 +25,10 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         .collect::<Result<_, Usage>>()?;
     threads(arguments.threads)?;
     let inputs = inputs(&arguments.inputs)?;
-    let network = arguments.net.network(inputs.ncols(), arguments.classes);
+    if inputs.is_empty() {
+        bail!("{}: no inputs (shape {:?})", arguments.inputs.display(), inputs.shape());
+    }
+    let network = arguments.net.network(inputs.ncols(), arguments.classes.get());
     let (bank, generated);
     let posterior = match (&arguments.bank, &arguments.generator) {
         (Some(path), None) => {
@@ -38,7 +41,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         }
         _ => bail!(Usage("exactly one of --bank and --generator is needed".into())),
     };
-    let count = arguments.count.unwrap_or(NETWORKS);
+    let count = arguments.count.map_or(NETWORKS, std::num::NonZeroUsize::get);
     let predictive = posterior.predict(&network, count, Seed::root(arguments.seed), inputs.view())?;
     npy::write_matrix_f32(&arguments.out, predictive.mean().mapv(|p| p as f32).view())?;
     println!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), network.outputs());

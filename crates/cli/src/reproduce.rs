@@ -1,6 +1,6 @@
 //! `apd reproduce` and `apd sample-posterior`: the command line's options laid over a settings file, then the run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use apd_tasks::{Config, Error};
@@ -42,25 +42,43 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     Ok(())
 }
 
+/// A settings file as a table; a mistake in it is one of usage, told with its path.
+fn settings(path: &Path) -> Result<toml::Table> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(text.parse().map_err(|e| Usage(format!("{}: not TOML: {e}", path.display())))?)
+}
+
+fn validated(table: &toml::Table) -> Result<Config> {
+    Ok(Config::from_toml(&toml::to_string(table)?).map_err(|e| Usage(e.to_string()))?)
+}
+
 /// The settings file (or nothing), with the options of the command line over it.
 fn config(arguments: &Reproduce) -> Result<Config> {
-    let mut text = match &arguments.config {
-        Some(path) => read(path)?,
-        None => String::new(),
+    let mut table = match &arguments.config {
+        Some(path) => settings(path)?,
+        None => toml::Table::new(),
     };
-    let mut table: toml::Table = text.parse().map_err(|e| Usage(format!("the settings file is not TOML: {e}")))?;
-    let mut set = |key: &str, value: toml::Value| table.insert(key.into(), value);
-    if let Some(dataset) = arguments.dataset {
-        set("dataset", dataset.name().into());
+    // These choose the defaults of all other settings, which a file that names them may have pinned.
+    let chosen = [
+        ("dataset", arguments.dataset.map(|dataset| dataset.name())),
+        ("net", arguments.net.map(|net| net.name())),
+        ("profile", arguments.profile.map(|profile| profile.name())),
+    ];
+    for (key, wanted) in chosen {
+        let Some(wanted) = wanted else { continue };
+        match table.get(key).and_then(toml::Value::as_str) {
+            Some(there) if there != wanted => {
+                let message = format!("--{key} {wanted}: the settings file is for {key} {there}");
+                return Err(Usage(message).into());
+            }
+            _ => {
+                table.insert(key.into(), wanted.into());
+            }
+        }
     }
+    let mut set = |key: &str, value: toml::Value| table.insert(key.into(), value);
     if let Some(dir) = &arguments.data_dir {
         set("data-dir", utf8(dir)?.into());
-    }
-    if let Some(net) = arguments.net {
-        set("net", net.name().into());
-    }
-    if let Some(profile) = arguments.profile {
-        set("profile", profile.name().into());
     }
     if let Some(seed) = arguments.seed {
         let seed = i64::try_from(seed).map_err(|_| Usage(format!("--seed {seed}: must be below 2^63")))?;
@@ -83,16 +101,11 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         }
         set("user-ood", sets.into());
     }
-    text = toml::to_string(&table)?;
-    Ok(Config::from_toml(&text).map_err(|e| Usage(e.to_string()))?)
+    validated(&table)
 }
 
 fn utf8(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{}: not a UTF-8 path", path.display()))
-}
-
-fn read(path: &PathBuf) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 /// Sizes the thread pool; the numbers do not depend on it.

@@ -176,6 +176,38 @@ fn an_interrupted_run_resumes_to_the_same_bits() {
     );
 }
 
+/// Starts `apd`, sends it a SIGINT once it has begun to sample or to distil, and returns how it ended.
+#[cfg(unix)]
+fn interrupted(dir: &Path, arguments: &[&str]) -> Output {
+    let child = Command::new(env!("CARGO_BIN_EXE_apd"))
+        .current_dir(dir)
+        .args(arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_says_how_to_go_on() {
+    let dir = folder();
+    fs::write(dir.path().join("long.toml"), "[sgd]\nsteps = 100000000").unwrap();
+    let stopped = interrupted(dir.path(), &["reproduce", "--config", "long.toml", "--out", "a"]);
+    fails(&stopped, 1, &["stopped", "--resume"]);
+
+    let rows = ndarray::Array2::<f32>::from_shape_fn((30, 50), |(i, j)| ((i * 7 + j * 3) % 11) as f32);
+    ndarray_npy::write_npy(dir.path().join("a.npy"), &rows).unwrap();
+    ndarray_npy::write_npy(dir.path().join("b.npy"), &(rows + 1.0)).unwrap();
+    let distill = |bank| ["distill", "--bank", bank, "--out", "g.safetensors", "--iterations", "10000000"];
+    fails(&interrupted(dir.path(), &distill("a.npy")), 1, &["stopped", "g.safetensors.ckpt"]);
+    // What was begun on one bank is not continued on another.
+    fails(&apd(dir.path(), &distill("b.npy")), 1, &["another bank", "g.safetensors.ckpt"]);
+}
+
 #[test]
 fn resuming_with_other_settings_is_refused_with_the_difference() {
     let dir = folder();
@@ -197,6 +229,9 @@ fn mistakes_on_the_command_line_exit_with_2() {
     bad(&["reproduce", "--ood", "blank"], &["NAME=PATH"]);
     bad(&["reproduce", "--dataset", "mnist"], &["--data-dir", "fetch-data"]);
     bad(&["fetch-data", "imagenet"], &["imagenet", "omniglot"]);
+    bad(&["draw", "--generator", "g", "--count", "0", "--out", "n.npy"], &["--count"]);
+    fs::write(dir.path().join("full.toml"), "profile = \"full\"").unwrap();
+    bad(&["reproduce", "--config", "full.toml", "--profile", "quick"], &["--profile quick", "full"]);
     bad(&["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy"], &["--bank"]);
     bad(&["distill", "--bank", "b", "--out", "g", "--distiller", "gan9"], &["gan9", "gan1"]);
     for (text, fact) in [
@@ -210,6 +245,7 @@ fn mistakes_on_the_command_line_exit_with_2() {
     ] {
         fs::write(dir.path().join("bad.toml"), text).unwrap();
         bad(&["reproduce", "--config", "bad.toml"], &[fact]);
+        bad(&["sample-posterior", "--config", "bad.toml", "--out", "bank"], &[fact]);
     }
 }
 
@@ -230,6 +266,7 @@ fn damaged_and_missing_files_exit_with_1_and_say_where() {
     let predict = ["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy"];
     // The generator makes points of another length than the network has parameters.
     bad(&[&predict[..], &["--generator", "g.safetensors"]].concat(), &["7510", "50"]);
+    bad(&["draw", "--generator", "g.safetensors", "--count", "99999999999999999", "--out", "n.npy"], &["memory"]);
     let whole = fs::read(at("g.safetensors")).unwrap();
     fs::write(at("cut.safetensors"), &whole[..whole.len() / 2]).unwrap();
     bad(&["draw", "--generator", "cut.safetensors", "--count", "1", "--out", "n.npy"], &["cut.safetensors"]);

@@ -37,7 +37,7 @@ pub enum InitialOutput {
 /// The generator is z → h → h → h → d, the critic d → h → h → h → 1, both with ReLU; see the presets for usual sizes. As data
 /// it refuses unknown keys, and missing ones are those of [`gan1`](Self::gan1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Length z of the generator's input.
     pub latent: usize,

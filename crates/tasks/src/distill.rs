@@ -22,7 +22,7 @@ use crate::rows::Rows;
 const LOOKS: u64 = 25;
 /// Networks drawn, and bank rows read, for one look.
 const LOOK_NETWORKS: usize = 50;
-const LOOK_ROWS: usize = 500;
+const LOOK_ROWS: usize = 200;
 /// Validation images of one look.
 const LOOK_IMAGES: usize = 2_000;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -117,10 +117,12 @@ fn train(
     mut look: impl FnMut(&Generator, &Progress) -> Result<Point>,
 ) -> Result<(Generator, Vec<Point>)> {
     let rows = BankRows(bank);
+    let fingerprint = fingerprint(bank);
     let (mut trainer, mut points): (_, Vec<Point>) = if checkpoint::exists(path) {
-        let (state, points): (State<'static>, Vec<Point>) = checkpoint::load(path, KIND)?.value;
-        if state.config != *config || state.seed != seed {
-            return Err(Error::Config(format!("{}: a distillation with other settings; remove it", path.display())));
+        let (state, points, of): (State<'static>, Vec<Point>, u64) = checkpoint::load(path, KIND)?.value;
+        if state.config != *config || state.seed != seed || of != fingerprint {
+            let what = "the state of a distillation of another bank, or with other settings; remove it to start anew";
+            return Err(Error::Config(format!("{}: {what}", path.display())));
         }
         (Trainer::resume(rows, state)?, points)
     } else {
@@ -129,6 +131,9 @@ fn train(
     let every = (config.iterations / LOOKS).max(1);
     let mut saved = Instant::now();
     observer.begin(KIND, config.iterations, trainer.iteration());
+    if trainer.iteration() > 0 {
+        observer.note(&format!("going on from iteration {} of {}", trainer.iteration(), path.display()));
+    }
     while trainer.iteration() < config.iterations {
         let progress = trainer.step()?;
         let iteration = progress.iteration;
@@ -149,7 +154,7 @@ fn train(
         }
         let stop = observer.stop_requested();
         if stop || iteration == config.iterations || saved.elapsed() >= CHECKPOINT_EVERY {
-            checkpoint::save(path, KIND, &(trainer.state(), &points))?;
+            checkpoint::save(path, KIND, &(trainer.state(), &points, fingerprint))?;
             saved = Instant::now();
         }
         if stop {
@@ -174,6 +179,18 @@ impl apd_distill::Rows for BankRows<'_> {
     fn row(&self, i: usize) -> &[f32] {
         self.0.row(i)
     }
+}
+
+/// Tells banks apart: FNV-1a over the bits of up to 64 rows.
+fn fingerprint(bank: &Bank) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
+    mix(bank.len() as u64);
+    mix(bank.dim() as u64);
+    for row in (0..bank.len()).step_by((bank.len() / 64).max(1)) {
+        bank.row(row).iter().for_each(|x| mix(u64::from(x.to_bits())));
+    }
+    hash
 }
 
 /// Sum over weights of their variance between drawn networks.

@@ -11,8 +11,8 @@ pub enum Error {
     /// A setting is missing, unknown or out of range.
     #[error("configuration: {0}")]
     Config(String),
-    /// `--resume` found a run of another configuration.
-    #[error("{} holds a run with other settings; to resume it, use the same ones:\n{difference}", path.display())]
+    /// The folder holds a run of another configuration.
+    #[error("{} belongs to a run with other settings; use the same ones, or another folder (--out):\n{difference}", path.display())]
     ConfigChanged {
         /// The configuration that was found.
         path: PathBuf,
@@ -54,6 +54,9 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// Nothing to average.
+    #[error("{0}: there is no network to predict with")]
+    Empty(&'static str),
     /// Two things that should have one length do not.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {

@@ -9,7 +9,7 @@ use apd_nn::{Network, Threads};
 use apd_seed::Seed;
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::folder::Folder;
 
 /// What every stage of a run shares.
@@ -66,6 +66,9 @@ impl Experiment {
         let seed = self.seed.child("ood-images");
         let mut sets = self.config.dataset.ood_sets(data_dir(&self.config), test, seed, count)?;
         for user in &self.config.user_ood {
+            if sets.iter().any(|set| set.name == user.name) {
+                return Err(Error::Config(format!("--ood {}: the name of a set that is there already", user.name)));
+            }
             let images = user_images(&user.path, test.height, test.width)?.named(&user.name);
             sets.push(images.sample(seed.child("user").child(&user.name), count));
         }

@@ -15,10 +15,11 @@ pub struct Folder {
 impl Folder {
     /// Opens the folder for a run of `config`.
     ///
-    /// With `resume`, a folder that holds a run of the same settings is gone on with. Without it, what an earlier run
-    /// left there is removed first.
+    /// With `resume`, a folder that holds a run of the same settings is gone on with. Without it, what an earlier run of the
+    /// same settings left there is removed first.
     ///
-    /// **Errors.** With `resume`, a run with other settings: [`Error::ConfigChanged`], with the difference.
+    /// **Errors.** A run with other settings: [`Error::ConfigChanged`], with the difference. A folder whose `config.toml` is
+    /// not a run's.
     pub fn open(root: &Path, config: &Config, resume: bool) -> Result<Self> {
         let folder = Folder { root: root.to_path_buf() };
         let config_path = folder.config();
@@ -26,45 +27,55 @@ impl Folder {
             let path = path.to_path_buf();
             move |source| Error::Io { path, source }
         };
-        if resume {
-            match fs::read_to_string(&config_path) {
-                Ok(found) if found == config.to_toml() => {}
+        match fs::read_to_string(&config_path) {
+            // Where data lie may change between a run and its resumption; what is in them is checked when they are read.
+            Ok(found) => match Config::from_toml(&found) {
+                Ok(found) if found.identity() == config.identity() => {
+                    if !resume {
+                        folder.clear()?;
+                    }
+                }
                 Ok(found) => {
-                    let difference = difference(&found, &config.to_toml());
+                    let difference = difference(&found.identity(), &config.identity());
                     return Err(Error::ConfigChanged { path: config_path, difference });
                 }
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => return Err(io(&config_path)(e)),
+                Err(_) => return Err(folder.not_ours(&config_path)),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if let Some(theirs) = folder.left_by_a_run().iter().find(|path| path.exists()) {
+                    return Err(folder.not_ours(theirs));
+                }
             }
-        } else {
-            folder.clear()?;
+            Err(e) => return Err(io(&config_path)(e)),
         }
         fs::create_dir_all(folder.checkpoints()).map_err(io(&folder.checkpoints()))?;
         apd_store::write_atomic(&config_path, config.to_toml().as_bytes())?;
         Ok(folder)
     }
 
+    fn left_by_a_run(&self) -> [PathBuf; 7] {
+        let [figures, markdown, html] = ["figures", "report.md", "report.html"].map(|name| self.root.join(name));
+        [self.bank(), self.checkpoints(), self.generator(), self.results(), figures, markdown, html]
+    }
+
     /// Removes what a run leaves, and nothing else that may lie in the folder.
-    ///
-    /// **Errors.** Folders and files of those names in a folder that is not a run's: they are somebody else's.
     fn clear(&self) -> Result<()> {
-        let folders = [self.bank(), self.checkpoints(), self.root.join("figures")];
-        let files = [self.generator(), self.results(), self.root.join("report.md"), self.root.join("report.html")];
-        let theirs = folders.iter().chain(&files).find(|path| path.exists());
-        if let (false, Some(path)) = (self.config().exists(), theirs) {
-            return Err(Error::Config(format!(
-                "--out {}: not a run's folder, but it holds {}; choose another",
-                self.root.display(),
-                path.display()
-            )));
-        }
-        for path in &folders {
-            remove(fs::remove_dir_all(path), path)?;
-        }
-        for path in &files {
-            remove(fs::remove_file(path), path)?;
+        for path in self.left_by_a_run() {
+            let outcome = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match outcome {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::Io { path, source: e }),
+                _ => {}
+            }
         }
         Ok(())
+    }
+
+    fn not_ours(&self, found: &Path) -> Error {
+        Error::Config(format!(
+            "--out {}: not a run's folder, but it holds {}; choose another",
+            self.root.display(),
+            found.display()
+        ))
     }
 
     /// The folder itself.
@@ -94,13 +105,6 @@ impl Folder {
     /// One checkpoint.
     pub fn checkpoint(&self, name: &str) -> PathBuf {
         self.checkpoints().join(format!("{name}.ckpt"))
-    }
-}
-
-fn remove(outcome: std::io::Result<()>, path: &Path) -> Result<()> {
-    match outcome {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::Io { path: path.to_path_buf(), source: e }),
-        _ => Ok(()),
     }
 }
 

@@ -48,7 +48,7 @@ impl Posterior<'_> {
 
     /// The averaged prediction of `count` freshly drawn networks for each input.
     ///
-    /// **Errors**: networks of another length than `network` takes.
+    /// **Errors**: networks of another length than `network` takes; no networks.
     pub fn predict(
         self,
         network: &Network,
@@ -67,6 +67,10 @@ impl Posterior<'_> {
                 expected: network.dim(),
                 found: dim,
             });
+        }
+        let empty = matches!(self, Posterior::Bank(bank) if bank.is_empty());
+        if empty || count == 0 {
+            return Err(Error::Empty(self.name()));
         }
         let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
         let visit = |_, probabilities: ArrayView2<'_, f32>| predictive.add(probabilities);

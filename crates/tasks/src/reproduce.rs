@@ -34,6 +34,11 @@ pub struct Outcome {
 /// **Errors.** Anything in [`crate::Error`]; after [`crate::Error::Stopped`] the folder is ready to be resumed.
 pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observer) -> Result<Outcome> {
     let experiment = Experiment::new(config, out, resume)?;
+    // Read now, so that a missing file is told before hours of sampling, not after.
+    let images = match experiment.config.tasks.contains(&TaskName::Ood) {
+        true => Some(experiment.ood_images()?),
+        false => None,
+    };
     let Experiment { config, folder, seed, split, .. } = &experiment;
     let mut clock = Clock::load(folder.checkpoint("clock"))?;
 
@@ -71,10 +76,10 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
                 write_up::classification(config, &results, &found)
             }
             TaskName::Ood => {
-                let (inside, sets) = experiment.ood_images()?;
-                let found = ood(&experiment, &inside, &sets, &posteriors, observer)?;
+                let (inside, sets) = images.as_ref().expect("read above for this task");
+                let found = ood(&experiment, inside, sets, &posteriors, observer)?;
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::detection_section(config, &results, &found)?
+                write_up::detection_section(config, &results, &found, inside, sets)?
             }
         };
         report = report.section(section);

@@ -42,7 +42,7 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
     let sampler = Sgld::new(Schedule::Constant(step_size), sgld.temperature);
     let length =
         ChainConfig { steps: sgld.steps, burn_in: sgld.burn_in, thinning: sgld.thinning, batch_size: sgld.batch };
-    let writer = match path.exists() {
+    let writer = match path.join("manifest.json").exists() {
         true => BankWriter::resume(path)?,
         false => BankWriter::create(path, header(config, &network.layout()))?,
     };
@@ -94,8 +94,8 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
             outcome
         })
         .collect();
-    observer.end();
     outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+    observer.end();
     Ok(Sampled { summary })
 }
 
@@ -141,10 +141,9 @@ fn walk(
 /// **Errors.** With `resume`, a bank of other settings; without it, a folder that holds a bank already.
 pub fn sample_posterior(config: Config, path: &Path, resume: bool, observer: &dyn Observer) -> Result<BankInfo> {
     let experiment = Experiment::in_memory(config)?;
-    if path.exists() {
+    if path.join("manifest.json").exists() {
         let bank = Bank::open(path)?;
-        let (found, wanted) =
-            (settings(bank.header()), settings(&header(&experiment.config, &experiment.network.layout())));
+        let (found, wanted) = (settings(bank.header()), experiment.config.identity());
         if !resume {
             return Err(Error::Config(format!(
                 "{}: there is a bank already; --resume goes on with it",
@@ -170,7 +169,7 @@ fn state_path(bank: &Path, chain: u32) -> PathBuf {
 fn header(config: &Config, layout: &Layout) -> Header {
     let layout = layout.entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect::<Vec<_>>();
     let dim = layout.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-    let metadata = BTreeMap::from([("config".to_string(), config.to_toml())]);
+    let metadata = BTreeMap::from([("config".to_string(), config.identity())]);
     Header { layout, metadata, ..Header::new(dim) }
 }
 

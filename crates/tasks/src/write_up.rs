@@ -1,5 +1,6 @@
 //! The report's sections: what was run, what was expected, what came out.
 
+use apd_datasets::Images;
 use apd_distill::Generator;
 use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, MethodReliability, ReliabilityBin,
@@ -223,7 +224,13 @@ fn lost(what: &str, unit: &str, sgld: f64, apd: f64) -> String {
 }
 
 /// The detection tables, histograms and ROC curves.
-pub(crate) fn detection_section(config: &Config, results: &Results, found: &OutOfDistribution) -> Result<Section> {
+pub(crate) fn detection_section(
+    config: &Config,
+    results: &Results,
+    found: &OutOfDistribution,
+    inside: &Images,
+    sets: &[Images],
+) -> Result<Section> {
     let evaluation = &config.evaluation;
     let mut methods: Vec<&str> = Vec::new();
     for row in &found.rows {
@@ -233,10 +240,10 @@ pub(crate) fn detection_section(config: &Config, results: &Results, found: &OutO
     }
     let mut section = Section::new("Out-of-distribution detection")
         .setting(&format!(
-            "In: {} test images of {}, unscaled. Out (the positive class): {0} images of each set{}. {} networks per \
-             prediction, {} draws.",
-            evaluation.ood_count,
+            "In: {} test images of {}, unscaled. Out (the positive class): {}{}. {} networks per prediction, {} draws.",
+            inside.len(),
             config.dataset,
+            sets.iter().map(|set| format!("{} {}", set.len(), set.name)).collect::<Vec<_>>().join(", "),
             if evaluation.ood_scales == [1.0] { "" } else { ", their intensities multiplied by the scale" },
             evaluation.networks,
             evaluation.draws

@@ -20,7 +20,7 @@ fn presets_are_valid_and_as_published() {
 #[test]
 fn missing_keys_are_defaults_and_unknown_ones_errors() {
     let read = |text: &str| serde_json::from_str::<Config>(text);
-    let text = r#"{"hidden": 7, "standardization": "center", "initial_output": "moments", "engine": "general"}"#;
+    let text = r#"{"hidden": 7, "standardization": "center", "initial-output": "moments", "engine": "general"}"#;
     let expected = Config {
         hidden: 7,
         standardization: Standardization::Center,

@@ -42,6 +42,7 @@ fn every_mistake_is_named() {
         ("[distill]\nhidden = 0", "hidden"),
         ("[sgld]\nsteps = 10\nburn-in = 5\nthinning = 6", "keep no sample"),
         ("dataset = \"mnist\"", "fetch-data"),
+        ("tasks = [\"ood\", \"ood\"]", "named twice"),
         ("x", "TOML"),
     ] {
         let error = Config::from_toml(text).unwrap_err().to_string();

@@ -25,15 +25,17 @@ fn resuming_keeps_and_starting_clears_what_a_run_left() {
 }
 
 #[test]
-fn resuming_with_other_settings_names_them_and_touches_nothing() {
+fn a_run_with_other_settings_is_named_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::open(dir.path(), &config(), false).unwrap();
     fs::write(folder.checkpoint("sgd"), "state").unwrap();
     let mut other = config();
     other.sgld.lr = 0.5;
-    let error = Folder::open(dir.path(), &other, true).unwrap_err();
-    let Error::ConfigChanged { difference, .. } = &error else { panic!("{error}") };
-    assert_eq!(difference, "  there: [sgld] lr = 0.02\n  here:  [sgld] lr = 0.5");
+    for resume in [true, false] {
+        let error = Folder::open(dir.path(), &other, resume).unwrap_err();
+        let Error::ConfigChanged { difference, .. } = &error else { panic!("{error}") };
+        assert_eq!(difference, "  there: [sgld] lr = 0.02\n  here:  [sgld] lr = 0.5");
+    }
     assert!(folder.checkpoint("sgd").exists());
     assert_eq!(fs::read_to_string(folder.config()).unwrap(), config().to_toml());
 }
@@ -46,4 +48,21 @@ fn a_folder_that_is_not_a_runs_is_left_alone() {
     let error = Folder::open(dir.path(), &config(), false).unwrap_err().to_string();
     assert!(error.contains("not a run's folder"), "{error}");
     assert!(dir.path().join("bank/savings.txt").exists());
+
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("config.toml"), "title = \"my site\"").unwrap();
+    for resume in [true, false] {
+        let error = Folder::open(other.path(), &config(), resume).unwrap_err().to_string();
+        assert!(error.contains("not a run's folder"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(other.path().join("config.toml")).unwrap(), "title = \"my site\"");
+}
+
+#[test]
+fn data_may_move_between_a_run_and_its_resumption() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config { data_dir: Some("here".into()), ..config() };
+    Folder::open(dir.path(), &config, false).unwrap();
+    config.data_dir = Some("there".into());
+    Folder::open(dir.path(), &config, true).unwrap();
 }
