@@ -30,8 +30,7 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
 
 /// Samples a posterior into a bank.
 pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
-    let config =
-        Config::from_toml(&read(&arguments.config)?).with_context(|| arguments.config.display().to_string())?;
+    let config = validated(&settings(&arguments.config)?)?;
     threads(arguments.threads)?;
     stop_on_signals()?;
     let info = match apd_tasks::sample_posterior(config, &arguments.out, arguments.resume, &Terminal::new()) {
