@@ -18,19 +18,9 @@ impl<'a> Rows<'a> {
 
     /// Adds a value that is about the whole task; returns the row for further columns.
     pub(crate) fn push(&mut self, method: &str, metric: &str, (value, sd): (f64, Option<f64>), n: usize) -> &mut Row {
-        self.rows.push(Row {
-            task: self.task.into(),
-            dataset: self.config.dataset.to_string(),
-            net: self.config.net.to_string(),
-            method: method.into(),
-            metric: metric.into(),
-            score: None,
-            ood: None,
-            scale: None,
-            value,
-            sd,
-            n: Some(n as u64),
-        });
+        let (dataset, net) = (self.config.dataset.name(), self.config.net.name());
+        let row = Row::new(self.task, dataset, net, method, metric, value);
+        self.rows.push(Row { sd, n: Some(n as u64), ..row });
         self.rows.last_mut().expect("just pushed")
     }
 
