@@ -122,6 +122,8 @@ pub struct ChainState {
     pub position: Vec<f32>,
     /// The sampler's buffers.
     pub buffers: Buffers,
+    /// What the gradient estimator remembers.
+    pub estimator: Buffers,
 }
 
 /// One Markov chain: made step by step, resumable to the bit, allocation-free per step.
@@ -198,6 +200,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         }
         let mut chain = Self::new(state.chain, potential, sampler, config, seed, state.position)?;
         chain.sampler.restore(&state.buffers)?;
+        chain.potential.restore(&state.estimator)?;
         chain.step = state.step;
         chain.last_sample = state.last_sample;
         Ok(chain)
@@ -211,6 +214,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
             last_sample: self.last_sample,
             position: self.position.clone(),
             buffers: self.sampler.save(),
+            estimator: self.potential.save(),
         }
     }
 
@@ -307,7 +311,11 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         // Until both are known to be good: a chain that failed must not go on from half of them.
         self.value = None;
         let minibatch = minibatch(&mut self.minibatches, self.step, self.potential.terms());
+        self.potential.refresh(self.step, &self.position);
         let value = self.potential.gradient(&self.position, minibatch, &mut self.gradient);
+        if let Some(diagonal) = self.sampler.curvature() {
+            self.potential.curvature(&self.position, minibatch, diagonal);
+        }
         if !value.is_finite() {
             return Err(self.diverged(NotFinite::Potential(value)));
         }

@@ -63,24 +63,22 @@ mod error;
 mod kernel;
 #[cfg(test)]
 mod law;
-mod momentum;
 mod parallel;
 mod potential;
 mod sampler;
 mod schedule;
-mod sgld;
 mod summary;
 #[cfg(test)]
 mod testing;
 
 pub use chain::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink};
 pub use error::{ChainError, NotFinite, RunError};
-pub use momentum::Momentum;
 pub use parallel::run_chains;
-pub use potential::{Minibatch, Potential};
+pub use potential::{FromFn, Minibatch, Potential};
+pub use sampler::momentum::Momentum;
+pub use sampler::sgld::{Sgld, from_mean_loss};
 pub use sampler::{Buffers, Sampler};
 pub use schedule::Schedule;
-pub use sgld::{Sgld, from_mean_loss};
 pub use summary::Summary;
 
 #[cfg(doctest)]

@@ -1,5 +1,7 @@
 //! What a sampler knows of a posterior.
 
+use crate::{Buffers, ChainError};
+
 /// The data terms that one gradient estimate uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Minibatch<'a> {
@@ -49,8 +51,9 @@ pub trait Potential: Send {
 
     /// Writes an unbiased estimate of ∇U(`position`) to `gradient`, and returns that of U(`position`).
     ///
-    /// Additive constants of U may be left out. The result must be a pure function of `position` and `minibatch`: a chain may ask
-    /// for the same gradient again when it is resumed. Non-finite results are allowed; the chain reports them as a divergence.
+    /// Additive constants of U may be left out. The result must be a pure function of `position`, `minibatch` and what
+    /// [`refresh`](Self::refresh) remembered: a chain may ask for the same gradient again when it is resumed. Non-finite results
+    /// are allowed; the chain reports them as a divergence.
     ///
     /// **Shapes**: `position` and `gradient` have length d.
     fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64;
@@ -58,6 +61,43 @@ pub trait Potential: Send {
     /// Precision τ of a prior N(0, I/τ), if the prior is one; only for the [`Summary`](crate::Summary).
     fn prior_precision(&self) -> Option<f64> {
         None
+    }
+
+    /// Writes the diagonal of ∇²Û(`position`); only samplers with a curvature term ask for it.
+    ///
+    /// By default central differences of the gradient: 2d gradients, and a relative error of about 10⁻³ in single precision, so
+    /// for small d only. Potentials that know better override it.
+    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
+        let (mut moved, mut gradient) = (position.to_vec(), vec![0.0; position.len()]);
+        for i in 0..position.len() {
+            // The cube root of the precision balances rounding against the third derivative.
+            let step = 5e-3 * position[i].abs().max(1.0);
+            let (above, below) = (position[i] + step, position[i] - step);
+            moved[i] = above;
+            self.gradient(&moved, minibatch, &mut gradient);
+            let slope = gradient[i];
+            moved[i] = below;
+            self.gradient(&moved, minibatch, &mut gradient);
+            moved[i] = position[i];
+            diagonal[i] = (slope - gradient[i]) / (above - below);
+        }
+    }
+
+    /// Called once before the gradient of update `step` (from 0): a gradient estimator with a memory looks at the position here.
+    ///
+    /// It must do nothing when it is called twice with equal arguments.
+    fn refresh(&mut self, _step: u64, _position: &[f32]) {}
+
+    /// A copy of what [`refresh`](Self::refresh) remembered.
+    fn save(&self) -> Buffers {
+        Buffers::default()
+    }
+
+    /// Takes back what [`save`](Self::save) gave.
+    ///
+    /// **Errors**: [`ChainError::Buffer`] for a missing buffer, or one of the wrong length.
+    fn restore(&mut self, _buffers: &Buffers) -> Result<(), ChainError> {
+        Ok(())
     }
 }
 
@@ -76,6 +116,62 @@ impl<P: Potential + ?Sized> Potential for Box<P> {
 
     fn prior_precision(&self) -> Option<f64> {
         (**self).prior_precision()
+    }
+
+    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
+        (**self).curvature(position, minibatch, diagonal);
+    }
+
+    fn refresh(&mut self, step: u64, position: &[f32]) {
+        (**self).refresh(step, position);
+    }
+
+    fn save(&self) -> Buffers {
+        (**self).save()
+    }
+
+    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
+        (**self).restore(buffers)
+    }
+}
+
+/// A potential from a closure: `gradient(position, minibatch, gradient) -> U`, as [`Potential::gradient`].
+///
+/// ```
+/// use apd_sgmcmc::{FromFn, Potential};
+///
+/// // A standard normal in ten dimensions; no data, so that a minibatch is everything.
+/// let normal = FromFn::new(10, 1, |x: &[f32], _, gradient: &mut [f32]| {
+///     gradient.copy_from_slice(x);
+///     x.iter().map(|&x| 0.5 * f64::from(x).powi(2)).sum()
+/// });
+/// assert_eq!(normal.dim(), 10);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct FromFn<F> {
+    dim: usize,
+    terms: usize,
+    gradient: F,
+}
+
+impl<F: FnMut(&[f32], Minibatch<'_>, &mut [f32]) -> f64 + Send> FromFn<F> {
+    /// The potential that `gradient` computes, of `dim` coordinates and a sum over `terms` data terms.
+    pub fn new(dim: usize, terms: usize, gradient: F) -> Self {
+        Self { dim, terms, gradient }
+    }
+}
+
+impl<F: FnMut(&[f32], Minibatch<'_>, &mut [f32]) -> f64 + Send> Potential for FromFn<F> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn terms(&self) -> usize {
+        self.terms
+    }
+
+    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        (self.gradient)(position, minibatch, gradient)
     }
 }
 

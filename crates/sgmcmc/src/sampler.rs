@@ -1,4 +1,8 @@
-//! The interface of a sampler, and its saved state.
+//! The interface of a sampler, and its saved state; one file per sampler.
+//!
+//! All share one step size ε and one temperature T. The samplers with momentum share a friction α, the part of the momentum that
+//! an update loses: at α = 1 each is SGLD (BAOAB: its overdamped limit, with the same drift and a smoother noise), and at T = 0
+//! gradient descent with heavy-ball momentum 1 − α. Momenta are in the units of θ, per update.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +10,9 @@ use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
 use crate::{ChainError, Schedule};
+
+pub(crate) mod momentum;
+pub(crate) mod sgld;
 
 /// A transition rule: one gradient in, one update of the position.
 ///
@@ -37,6 +44,13 @@ pub trait Sampler: Send {
     /// **Shapes**: `position` and `gradient` have the length given to `prepare`.
     fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool;
 
+    /// Where the diagonal of ∇²Û at the position is wanted before each update, if it is; see [`Potential::curvature`].
+    ///
+    /// [`Potential::curvature`]: crate::Potential::curvature
+    fn curvature(&mut self) -> Option<&mut [f32]> {
+        None
+    }
+
     /// A copy of the buffers that the next update depends on.
     fn save(&self) -> Buffers {
         Buffers::default()
@@ -50,7 +64,58 @@ pub trait Sampler: Send {
     }
 }
 
-/// A sampler's buffers by name, as a checkpoint holds them.
+impl<S: Sampler + ?Sized> Sampler for Box<S> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn schedule(&self) -> &Schedule {
+        (**self).schedule()
+    }
+
+    fn temperature(&self) -> f64 {
+        (**self).temperature()
+    }
+
+    fn validate(&self) -> Result<(), ChainError> {
+        (**self).validate()
+    }
+
+    fn prepare(&mut self, dim: usize) {
+        (**self).prepare(dim);
+    }
+
+    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
+        (**self).step(step, position, gradient, noise)
+    }
+
+    fn curvature(&mut self) -> Option<&mut [f32]> {
+        (**self).curvature()
+    }
+
+    fn save(&self) -> Buffers {
+        (**self).save()
+    }
+
+    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
+        (**self).restore(buffers)
+    }
+}
+
+/// **Errors** unless `value` lies between `least` and `most`, both included, and is a number.
+pub(crate) fn within(
+    field: &'static str,
+    value: f64,
+    (least, most): (f64, f64),
+    expected: &'static str,
+) -> Result<(), ChainError> {
+    if (least..=most).contains(&value) && value.is_finite() {
+        return Ok(());
+    }
+    Err(ChainError::Setting { field, value: value.to_string(), expected })
+}
+
+/// A sampler's or a gradient estimator's buffers by name, as a checkpoint holds them.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Buffers(BTreeMap<String, Vec<f32>>);

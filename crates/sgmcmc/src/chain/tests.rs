@@ -391,7 +391,14 @@ fn a_restart_forgets_the_velocity_but_not_the_step() {
 
     let mut buffers = crate::Buffers::default();
     buffers.insert("velocity", &[0.0]);
-    let state = ChainState { chain: 0, step: 20, last_sample: Some(20), position: vec![1.5], buffers };
+    let state = ChainState {
+        chain: 0,
+        step: 20,
+        last_sample: Some(20),
+        position: vec![1.5],
+        buffers,
+        estimator: Buffers::default(),
+    };
     let mut fresh = Chain::resume(model(), heavy(), config(40, 0, 1), Seed::root(41), state).unwrap();
     assert_eq!(samples(&mut moved), samples(&mut fresh));
 }

@@ -3,6 +3,7 @@
 use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
+use super::within;
 use crate::{ChainError, Sampler, Schedule, kernel};
 
 /// Stochastic gradient Langevin dynamics: θ ← θ − (ε_t/2)·∇Û(θ) + N(0, T·ε_t·I).
@@ -48,11 +49,7 @@ impl Sampler for Sgld {
 
     fn validate(&self) -> Result<(), ChainError> {
         self.step_size.validate()?;
-        if self.temperature.is_finite() && self.temperature >= 0.0 {
-            return Ok(());
-        }
-        let expected = "a finite number, at least 0";
-        Err(ChainError::Setting { field: "temperature", value: self.temperature.to_string(), expected })
+        within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")
     }
 
     fn prepare(&mut self, _dim: usize) {}
