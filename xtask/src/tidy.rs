@@ -29,15 +29,18 @@ const ARROWS: &[(&str, May)] = &[
     ("apd-store", May::Use(&[])),
     ("apd-uncertainty", May::Use(&[])),
     ("apd-report", May::Use(&[])),
+    ("apd-diagnostics", May::Use(&["apd-seed"])),
     ("apd-nn", May::Use(&["apd-tensor", "apd-seed"])),
     ("apd-sgmcmc", May::Use(&["apd-seed"])),
     ("apd-datasets", May::Use(&["apd-seed"])),
     ("apd-bnn", May::Use(&["apd-nn", "apd-tensor", "apd-sgmcmc", "apd-seed"])),
     ("apd-distill", May::Use(&["apd-nn", "apd-tensor", "apd-seed"])),
+    ("apd-verify", May::Use(&["apd-bnn", "apd-nn", "apd-diagnostics", "apd-sgmcmc", "apd-seed"])),
     (
         "apd-tasks",
         May::Use(&[
             "apd-bnn",
+            "apd-diagnostics",
             "apd-nn",
             "apd-tensor",
             "apd-sgmcmc",

@@ -397,7 +397,7 @@ fn a_restart_forgets_the_velocity_but_not_the_step() {
         last_sample: Some(20),
         position: vec![1.5],
         buffers,
-        estimator: Buffers::default(),
+        estimator: crate::Buffers::default(),
     };
     let mut fresh = Chain::resume(model(), heavy(), config(40, 0, 1), Seed::root(41), state).unwrap();
     assert_eq!(samples(&mut moved), samples(&mut fresh));
