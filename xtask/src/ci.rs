@@ -28,7 +28,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -39,6 +39,7 @@ const STEPS: [Step; 8] = [
     },
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
+    Step { name: "samplers", run: samplers },
     Step { name: "pipeline", run: pipeline },
 ];
 
@@ -116,6 +117,13 @@ fn deny(root: &Path) -> Result<Option<String>> {
         return Ok(Some("cargo-deny is not installed (cargo install cargo-deny --locked)".to_owned()));
     }
     cargo(root, &["deny", "--workspace", "check"])
+}
+
+/// All of the samplers' suite; its quick half is among the tests.
+fn samplers(root: &Path) -> Result<Option<String>> {
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
+    command.current_dir(root).arg("verify-samplers");
+    finish(command)
 }
 
 /// The whole way on the embedded digits, quickly, and a look at what came out.

@@ -28,6 +28,9 @@ enum Command {
     /// Fetch a dataset and check its SHA-256 (`fetch-data --help` lists its options)
     #[command(disable_help_flag = true)]
     FetchData(PassedOn),
+    /// Test every sampler against the laws it must obey (`verify-samplers --help` lists its options)
+    #[command(disable_help_flag = true)]
+    VerifySamplers(PassedOn),
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse_from(protect(std::env::args_os())).command {
         Command::Reproduce(passed) => experiment::run("reproduce", &passed.arguments),
         Command::FetchData(passed) => experiment::run("fetch-data", &passed.arguments),
+        Command::VerifySamplers(passed) => experiment::run("verify-samplers", &passed.arguments),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
         Command::Ci(options) => ci::run(&options).map(verdict),
@@ -57,15 +61,18 @@ fn main() -> ExitCode {
     })
 }
 
+/// The commands that `apd` carries out.
+const PASSED_ON: [&str; 3] = ["reproduce", "fetch-data", "verify-samplers"];
+
 fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Puts a `--` behind `reproduce` and `fetch-data`, so that none of what follows is read here: not `--help`, not a `--`
+/// Puts a `--` behind the commands of `apd`, so that none of what follows is read here: not `--help`, not a `--`
 /// of the user's own.
 fn protect(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.collect();
-    if arguments.get(1).is_some_and(|command| command == "reproduce" || command == "fetch-data") {
+    if arguments.get(1).is_some_and(|command| PASSED_ON.iter().any(|name| command == name)) {
         arguments.insert(2, "--".into());
     }
     arguments
@@ -89,7 +96,9 @@ mod tests {
     fn passed(arguments: &[&str]) -> Vec<OsString> {
         let line = ["xtask"].iter().chain(arguments).map(OsString::from);
         match Arguments::try_parse_from(protect(line)).unwrap_or_else(|error| panic!("{error}")).command {
-            Command::Reproduce(passed) | Command::FetchData(passed) => passed.arguments,
+            Command::Reproduce(passed) | Command::FetchData(passed) | Command::VerifySamplers(passed) => {
+                passed.arguments
+            }
             _ => panic!("another command"),
         }
     }
@@ -99,7 +108,7 @@ mod tests {
         for arguments in
             [&["--help"][..], &["-h", "x"], &["--", "--x"], &["a", "--", "b"], &["mnist", "--data-dir", "d"], &[]]
         {
-            for command in ["reproduce", "fetch-data"] {
+            for command in PASSED_ON {
                 let line: Vec<&str> = std::iter::once(command).chain(arguments.iter().copied()).collect();
                 assert_eq!(passed(&line), arguments.iter().map(OsString::from).collect::<Vec<_>>());
             }

@@ -35,7 +35,7 @@ const ARROWS: &[(&str, May)] = &[
     ("apd-datasets", May::Use(&["apd-seed"])),
     ("apd-bnn", May::Use(&["apd-nn", "apd-tensor", "apd-sgmcmc", "apd-seed"])),
     ("apd-distill", May::Use(&["apd-nn", "apd-tensor", "apd-seed"])),
-    ("apd-verify", May::Use(&["apd-bnn", "apd-nn", "apd-diagnostics", "apd-sgmcmc", "apd-seed"])),
+    ("apd-verify", May::Use(&["apd-sgmcmc", "apd-seed"])),
     (
         "apd-tasks",
         May::Use(&[
@@ -56,6 +56,7 @@ const ARROWS: &[(&str, May)] = &[
         "apd-cli",
         May::Use(&[
             "apd-tasks",
+            "apd-verify",
             "apd-report",
             "apd-store",
             "apd-distill",

@@ -32,6 +32,21 @@ pub(crate) enum Command {
     /// Look into a bank, or copy it into one file
     #[command(subcommand)]
     Bank(Bank),
+    /// Test every sampler against laws that it must obey, and every usual bug against the tests
+    VerifySamplers(VerifySamplers),
+}
+
+#[derive(Args)]
+pub(crate) struct VerifySamplers {
+    /// The quick half only, which `cargo test` runs as well
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Families and samplers whose names contain one of these, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Args)]

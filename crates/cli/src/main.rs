@@ -7,6 +7,7 @@
 //! apd reproduce                                        # embedded digits, every task
 //! apd distill --bank ROWS.npy --out GEN.safetensors    # a bank sampled elsewhere
 //! apd draw --generator GEN.safetensors --count 200 --out NETWORKS.npy
+//! apd verify-samplers --quick                          # are the samplers right?
 //! apd predict --generator GEN.safetensors --net fc1 --inputs X.npy --out P.npy --scores entropy,bald
 //! ```
 
@@ -18,6 +19,7 @@ mod predict;
 mod progress;
 mod reproduce;
 mod usage;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Draw(arguments) => generator::draw(arguments),
         Command::Predict(arguments) => predict::predict(arguments),
         Command::Bank(command) => bank::bank(command),
+        Command::VerifySamplers(arguments) => verify::verify(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
