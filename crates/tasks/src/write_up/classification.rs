@@ -1,0 +1,79 @@
+//! Classification and calibration.
+
+use apd_report::{
+    Cell, Column, Figure, MethodReliability, ReliabilityBin, ReliabilityDiagram, Results, Section, Table,
+};
+
+use crate::classify::{Classification, ECE_BINS};
+use crate::config::Config;
+
+/// The classification table and reliability diagram.
+pub(crate) fn classification(config: &Config, results: &Results, found: &Classification) -> Section {
+    let evaluation = &config.evaluation;
+    let metrics = ["accuracy", "nll", "ece", "brier", "agreement", "tv"];
+    let mut columns = vec![Column::text("method")];
+    columns.extend(metrics.map(Column::metric));
+    let mut table = Table::new("Averaged predictions on the test set, mean ± sd over draws.", columns);
+    let select = results.select().task("classify");
+    for (method, _) in &found.reliability {
+        let mut row = vec![Cell::text(method)];
+        row.extend(metrics.map(|metric| Cell::from(select.clone().method(method).metric(metric).row())));
+        table.push(row);
+    }
+    let table = table.note(
+        "Agreement (same class) and TV (total variation) compare the averaged prediction with that of a draw from the \
+         bank; the sgld row compares two draws from the bank, which is the best any distiller can do.",
+    );
+    let methods = found
+        .reliability
+        .iter()
+        .map(|(method, bins)| MethodReliability {
+            method: method.clone(),
+            bins: bins
+                .iter()
+                .map(|bin| ReliabilityBin {
+                    confidence: bin.confidence,
+                    accuracy: bin.accuracy,
+                    count: bin.count as u64,
+                })
+                .collect(),
+        })
+        .collect();
+    let value = |method: &str, metric: &str| select.clone().method(method).metric(metric).value().unwrap_or(f64::NAN);
+    Section::new("Classification")
+        .setting(&format!(
+            "{} on {}: each prediction averages {} networks; {} independent draws. sgd is one network, the best on the \
+             validation set.",
+            config.net, config.dataset, evaluation.networks, evaluation.draws
+        ))
+        .text(&format!(
+            "Expected: sgld is no less accurate than sgd and better calibrated; apd, drawn from the generator alone, \
+             equals sgld in every column. Found: accuracy {:.2} % for sgd, {:.2} % for sgld, {:.2} % for apd; NLL {:.4}, \
+             {:.4} and {:.4} nats. {}",
+            100.0 * value("sgd", "accuracy"),
+            100.0 * value("sgld", "accuracy"),
+            100.0 * value("apd", "accuracy"),
+            value("sgd", "nll"),
+            value("sgld", "nll"),
+            value("apd", "nll"),
+            lost("NLL", "nats", value("sgld", "nll"), value("apd", "nll"))
+        ))
+        .table(table)
+        .figure(Figure::new(
+            "reliability",
+            &format!("Reliability: accuracy against confidence in {ECE_BINS} bins; the diagonal is perfect calibration."),
+            ReliabilityDiagram { methods },
+        ))
+}
+
+/// Whether distillation lost anything, in words.
+fn lost(what: &str, unit: &str, sgld: f64, apd: f64) -> String {
+    let difference = apd - sgld;
+    let relative = difference / sgld.abs().max(1e-12);
+    match relative {
+        r if !r.is_finite() => String::new(),
+        r if r > 0.05 => format!("Distillation lost {difference:.4} {unit} of {what} ({:.0} % more).", 100.0 * r),
+        r if r < -0.05 => format!("Distillation lowered {what} by {:.4} {unit}.", -difference),
+        _ => format!("Distillation kept the {what} (within 5 %)."),
+    }
+}

@@ -1,0 +1,115 @@
+//! The distiller as it learns, and what it costs.
+
+use apd_distill::Generator;
+use apd_report::{
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Section, Series, Table, WeightImages,
+};
+use apd_seed::Seed;
+use apd_store::Bank;
+
+use crate::config::Config;
+use crate::distill::{History, Point};
+
+/// Networks shown and hidden units of each, in the figure of first-layer weights.
+const SHOWN_NETWORKS: usize = 2;
+const SHOWN_UNITS: usize = 10;
+
+/// The distiller: losses, accuracy while it learns, spread, and what its weights look like.
+pub(crate) fn distillation(
+    config: &Config,
+    history: &History,
+    bank: &Bank,
+    generator: &Generator,
+    image: (usize, usize),
+    seed: Seed,
+) -> Section {
+    let iterations = |of: fn(&Point) -> f64| -> Vec<(f64, f64)> {
+        history.points.iter().map(|point| (point.iteration as f64, of(point))).collect()
+    };
+    let x = || Axis::new("generator iteration");
+    let curves = Curves {
+        columns: 2,
+        panels: vec![
+            CurvePanel::new(
+                "Wasserstein estimate",
+                x(),
+                Axis::new("critic(bank) − critic(generated)"),
+                vec![Series::new("apd", iterations(|p| p.wasserstein))],
+            ),
+            CurvePanel::new(
+                "Gradient penalty",
+                x(),
+                Axis::new("λ·mean (‖∇‖ − 1)²").log(),
+                vec![Series::new("apd", iterations(|p| p.penalty))],
+            ),
+            CurvePanel::new(
+                "Validation accuracy",
+                x(),
+                Axis::new("accuracy %").percent(),
+                vec![Series::new("apd", iterations(|p| p.accuracy))],
+            )
+            .reference("sgld", history.bank_accuracy),
+            CurvePanel::new(
+                "Spread of the generated networks",
+                x(),
+                Axis::new("total variance / bank's").log(),
+                vec![Series::new("apd", iterations(|p| p.variance_ratio))],
+            )
+            .reference("sgld", 1.0),
+        ],
+    };
+    let mut table = Table::new(
+        "What is kept: the generator beside the bank it was distilled from.",
+        vec![
+            Column::text(""),
+            Column::number("bytes", Format::Bytes),
+            Column::number("in networks", Format::Decimal(1)),
+            Column::number("total variance / bank's", Format::Decimal(2)).best(Best::NearestOne),
+        ],
+    );
+    let one = 4.0 * bank.dim() as f64;
+    let bank_bytes = one * bank.len() as f64;
+    let last = history.points.last();
+    table.push(vec![Cell::text("bank"), Cell::number(bank_bytes), Cell::number(bank_bytes / one), Cell::Missing]);
+    table.push(vec![
+        Cell::text("generator"),
+        Cell::number(generator.bytes() as f64),
+        Cell::number(generator.bytes() as f64 / one),
+        last.map_or(Cell::Missing, |p| Cell::number(p.variance_ratio)),
+    ]);
+    let d = &config.distill;
+    Section::new("Distillation")
+        .setting(&format!(
+            "WGAN-GP with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
+             each, λ = {}; rows are put through `{}` first.",
+            d.latent, d.hidden, d.batch, d.iterations, d.critic_steps, d.penalty, d.standardization
+        ))
+        .text(
+            "Expected: the Wasserstein estimate and the penalty fall, generated networks reach the bank's accuracy, and \
+             their total variance approaches the bank's (1 = equal; above, the generator is over-dispersed; below, it \
+             has lost posterior spread that accuracy alone does not show).",
+        )
+        .table(table)
+        .figure(Figure::new("distillation", "The distiller as it learns.", curves))
+        .figure(first_layer(bank, generator, image, seed))
+}
+
+/// First-layer weights of sampled and generated networks, each hidden unit an image of the input's shape.
+fn first_layer(bank: &Bank, generator: &Generator, (height, width): (usize, usize), seed: Seed) -> Figure {
+    let pixels = height * width;
+    let units = |theta: &[f32]| theta.chunks_exact(pixels).take(SHOWN_UNITS).map(<[f32]>::to_vec).collect();
+    let mut rows = Vec::new();
+    for i in 0..SHOWN_NETWORKS.min(bank.len()) {
+        let row = i * (bank.len() - 1) / (SHOWN_NETWORKS - 1).max(1);
+        rows.push(ImageRow { title: format!("sgld, sample {}", row + 1), images: units(bank.row(row)) });
+    }
+    for (i, theta) in generator.draw(seed.child("shown"), SHOWN_NETWORKS).rows().into_iter().enumerate() {
+        rows.push(ImageRow { title: format!("apd, draw {}", i + 1), images: units(&theta.to_vec()) });
+    }
+    let images = WeightImages { height, width, rows, limit: None, label: "weight".into() };
+    Figure::new(
+        "first-layer",
+        "First-layer weights: each row a network, each image the input weights of one hidden unit.",
+        images,
+    )
+}
