@@ -74,6 +74,8 @@ mod testing;
 pub use chain::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink};
 pub use error::{ChainError, NotFinite, RunError};
 pub use parallel::run_chains;
+pub use potential::control_variate::ControlVariate;
+pub use potential::svrg::Svrg;
 pub use potential::{FromFn, Minibatch, Potential};
 pub use sampler::momentum::Momentum;
 pub use sampler::sgld::{Sgld, from_mean_loss};

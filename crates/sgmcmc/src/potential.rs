@@ -2,6 +2,9 @@
 
 use crate::{Buffers, ChainError};
 
+pub(crate) mod control_variate;
+pub(crate) mod svrg;
+
 /// The data terms that one gradient estimate uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Minibatch<'a> {

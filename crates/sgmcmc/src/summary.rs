@@ -23,7 +23,8 @@ pub struct Summary {
     ///
     /// The noise of a minibatch gradient moves θ by variance (ε/2)²·v per update, beside the T·ε that is injected; v is estimated
     /// from eight independent minibatches at the present position. An upper bound in the long run: minibatches without replacement
-    /// cancel in part over an epoch.
+    /// cancel in part over an epoch. Gradients with a control variate ([`ControlVariate`](crate::ControlVariate),
+    /// [`Svrg`](crate::Svrg)) have no noise at their centre, and more than this figure once the chain has left it.
     pub effective_temperature: f64,
     /// τ of the prior N(0, I/τ), if the prior is one.
     pub prior_precision: Option<f64>,
@@ -52,6 +53,8 @@ impl Summary {
         // Welford's recursion per coordinate; a full batch has no noise to estimate.
         let probes = if batch == terms { 1 } else { PROBES };
         let mut gradient = vec![0.0; dim];
+        // As the next update will: a gradient estimator's noise depends on where it was last refreshed.
+        chain.potential.refresh(chain.progress().step, &chain.position);
         let (mut mean, mut spread, mut norm) = (vec![0.0; dim], 0.0, 0.0);
         for probe in 0..probes {
             // The first minibatch of each epoch: unlike neighbours in one epoch, these are independent.
