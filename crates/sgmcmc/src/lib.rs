@@ -68,6 +68,7 @@ mod potential;
 mod sampler;
 mod schedule;
 mod summary;
+mod swag;
 #[cfg(test)]
 mod testing;
 
@@ -82,6 +83,7 @@ pub use sampler::sgld::{Sgld, from_mean_loss};
 pub use sampler::{Buffers, Sampler};
 pub use schedule::Schedule;
 pub use summary::Summary;
+pub use swag::{Swag, SwagError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
