@@ -49,6 +49,17 @@ impl Trial {
         self.normal(what, (mean - theory) / (variance / n).sqrt());
     }
 
+    /// As [`mean`](Self::mean), for replicates with a bias that is known to be at most `tolerance`.
+    ///
+    /// **Panics** for fewer than 500 replicates.
+    #[track_caller]
+    pub fn mean_within(&mut self, what: impl Display, theory: f64, tolerance: f64, replicates: &[f64]) {
+        let mean = replicates.iter().sum::<f64>() / replicates.len() as f64;
+        // The nearest that is allowed; a mean that is not a number stays one.
+        let nearest = if mean.is_nan() { theory } else { mean.clamp(theory - tolerance, theory + tolerance) };
+        self.mean(format!("{what}, within {tolerance:.5} of {theory:.5}"), nearest, replicates);
+    }
+
     /// Checks that z, standard normal if all is right, is not extreme on either side.
     pub fn normal(&mut self, what: impl Display, z: f64) {
         self.record(what, format!("z = {z:.2}"), erfc(z.abs() / std::f64::consts::SQRT_2));

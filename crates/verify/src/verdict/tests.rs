@@ -23,6 +23,20 @@ fn the_mean_check_has_size_and_power() {
 }
 
 #[test]
+fn a_tolerance_widens_the_check_by_itself() {
+    let z = normals("within", 4096);
+    for (theory, rejected) in [(0.0, false), (0.3, false), (-0.3, false), (0.3 + 8.0 / 64.0, true), (f64::NAN, true)] {
+        let mut trial = Trial::default();
+        if theory.is_nan() {
+            trial.mean_within("not numbers", 0.0, 0.3, &vec![f64::NAN; 500]);
+        } else {
+            trial.mean_within("normals", theory, 0.3, &z);
+        }
+        assert_eq!(trial.rejected(), rejected, "{theory}: {trial:?}");
+    }
+}
+
+#[test]
 fn normal_tails_are_those_of_tables() {
     let p = |z: f64| {
         let mut trial = Trial::default();
