@@ -3,8 +3,40 @@
 use apd_seed::Normals;
 use pulp::{Arch, NullaryFnOnce};
 
+mod preconditioned;
+mod splitting;
+mod underdamped;
+
+pub(crate) use preconditioned::{Correction, Preconditioner, preconditioned};
+pub(crate) use splitting::baoab;
+pub(crate) use underdamped::{squares, underdamped};
+
 /// Coordinates whose noise is drawn at a time: with position and gradient 12 KiB, which stay in L1.
 const BLOCK: usize = 1024;
+
+/// The normals of one update, drawn block by block.
+struct Noise<'a> {
+    /// Zeros do where the normals would be multiplied by 0.
+    wanted: bool,
+    normals: &'a Normals,
+    step: u64,
+    z: [f32; BLOCK],
+}
+
+impl<'a> Noise<'a> {
+    fn new(deviation: f32, normals: &'a Normals, step: u64) -> Self {
+        Self { wanted: deviation != 0.0, normals, step, z: [0.0; BLOCK] }
+    }
+
+    /// z of the `len` coordinates of block `b`.
+    fn block(&mut self, b: usize, len: usize) -> &[f32] {
+        let z = &mut self.z[..len];
+        if self.wanted {
+            self.normals.fill(self.step, b * BLOCK, z);
+        }
+        z
+    }
+}
 
 /// θ ← θ − `drift`·g + `noise`·z with z from row `step`; whether all of θ is finite.
 pub(crate) fn langevin(
@@ -16,13 +48,10 @@ pub(crate) fn langevin(
     gradient: &[f32],
 ) -> bool {
     let arch = Arch::new();
-    let mut z = [0.0; BLOCK];
+    let mut normals = Noise::new(noise, normals, step);
     let mut finite = true;
     for (b, (position, gradient)) in position.chunks_mut(BLOCK).zip(gradient.chunks(BLOCK)).enumerate() {
-        let z = &mut z[..position.len()];
-        if noise != 0.0 {
-            normals.fill(step, b * BLOCK, z);
-        }
+        let z = normals.block(b, position.len());
         finite &= arch.dispatch(Langevin { drift, noise, position, gradient, z });
     }
     finite

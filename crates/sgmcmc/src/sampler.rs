@@ -11,8 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ChainError, Schedule};
 
+pub(crate) mod baoab;
+#[cfg(test)]
+mod contract;
 pub(crate) mod momentum;
+pub(crate) mod psgld;
+pub(crate) mod sghmc;
 pub(crate) mod sgld;
+pub(crate) mod sgnht;
 
 /// A transition rule: one gradient in, one update of the position.
 ///

@@ -1,0 +1,124 @@
+//! What every sampler owes a chain, and the linear map that it is on a quadratic potential.
+
+use apd_seed::Seed;
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
+
+use crate::testing::{Kept, Terms, keep};
+use crate::{Chain, ChainConfig, ChainError, ChainState, Sampler};
+
+pub(super) fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
+}
+
+/// `len` standard normals, others for each `row`.
+pub(super) fn vector(row: u64, len: usize) -> Vec<f32> {
+    let mut values = vec![0.0; len];
+    Seed::root(50).child("vector").normals().fill(row, 0, &mut values);
+    values
+}
+
+/// Interrupted at several steps, through text, with minibatches: the same samples and the same end.
+pub(super) fn resumes_to_the_bit<S: Sampler + Clone>(sampler: &S) {
+    let points = [(0.3, 1.1), (-1.2, 0.4), (2.0, 3.2), (0.7, 1.9), (-0.4, 0.6), (1.5, 2.2), (-2.0, -0.9)];
+    let (model, seed) = (Terms::line(&points, 1.0, 0.5), Seed::root(51));
+    let config = ChainConfig { steps: 60, burn_in: 5, thinning: 2, batch_size: 3 };
+    let text = |chain: &Chain<Terms<2>, S>| serde_json::to_string(&chain.state()).unwrap();
+
+    let start = || Chain::new(2, model.clone(), sampler.clone(), config, seed, vec![0.5, -0.5]).unwrap();
+    let (mut whole, mut expected) = (start(), Vec::<Kept>::new());
+    whole.run(&mut keep(&mut expected)).unwrap();
+    assert!(!expected.is_empty() && whole.position() != [0.5, -0.5]);
+
+    let (mut pieces, mut kept) = (start(), Vec::new());
+    for cut in [0, 1, 2, 17, 30, 59, 60] {
+        pieces.run_until(cut, &mut keep(&mut kept)).unwrap();
+        let state: ChainState = serde_json::from_str(&text(&pieces)).unwrap();
+        pieces = Chain::resume(model.clone(), sampler.clone(), config, seed, state).unwrap();
+    }
+    assert_eq!((kept, text(&pieces)), (expected, text(&whole)));
+}
+
+/// One NaN or infinity, wherever it is, is seen; and finite gradients are not.
+pub(super) fn sees_every_bad_gradient<S: Sampler + Clone>(sampler: &S) {
+    let noise = Seed::root(52).normals();
+    for len in [1, 17, 1023, 1024, 1025, 2500] {
+        for place in [0, len / 2, len - 1] {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let (mut sampler, mut theta, mut gradient) = (sampler.clone(), vector(0, len), vector(1, len));
+                sampler.prepare(len);
+                assert!(sampler.step(0, &mut theta, &gradient, &noise));
+                gradient[place] = bad;
+                assert!(!sampler.step(1, &mut theta, &gradient, &noise), "{bad} at {place} of {len}");
+                assert!(!theta[place].is_finite(), "{bad} at {place} of {len}: {}", theta[place]);
+            }
+        }
+    }
+}
+
+/// Each of the named buffers is needed, with the right length; `prepare` puts them back.
+pub(super) fn guards_its_buffers<S: Sampler + Clone>(sampler: &S, names: &[(&'static str, usize)], dim: usize) {
+    let (mut sampler, noise) = (sampler.clone(), Seed::root(53).normals());
+    sampler.prepare(dim);
+    let fresh = sampler.save();
+    assert!(sampler.step(0, &mut vector(0, dim), &vector(1, dim), &noise));
+    let saved = sampler.save();
+    assert_eq!(saved.0.len(), names.len(), "buffers that the test does not know");
+    for &(name, len) in names {
+        assert_ne!(saved.0[name], fresh.0[name], "{name} does not change: the test sees nothing");
+        for found in [None, Some(len + 1)] {
+            let mut other = saved.clone();
+            other.0.remove(name);
+            if let Some(found) = found {
+                other.insert(name, &vec![1.0; found]);
+            }
+            assert_eq!(sampler.restore(&other), Err(ChainError::Buffer { name, expected: len, found }));
+        }
+    }
+    assert_eq!(sampler.restore(&saved), Ok(()));
+    assert_eq!(sampler.save(), saved);
+    sampler.prepare(dim);
+    assert_eq!(sampler.save(), fresh);
+}
+
+/// The error that `validate` must give.
+pub(super) fn refused<S: Sampler>(sampler: &S) -> &'static str {
+    match sampler.validate() {
+        Err(ChainError::Setting { field, .. }) => field,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The stationary variance of θ under `sampler`, a sampler with momentum, on U = ½λθ² with full batches.
+///
+/// An update is (θ, u) ← M·(θ, u) + n·z. M and n are read off the sampler itself, by one update from each of (0, 0), (1, 0) and
+/// (0, 1) with known z; then Σ ← M·Σ·Mᵀ + n·nᵀ in double precision, 20 000 times.
+pub(super) fn stationary_variance<S: Sampler + Clone>(sampler: &S, lambda: f32) -> f64 {
+    let noise = Seed::root(54).normals();
+    let mut running = sampler.clone();
+    running.prepare(1);
+    running.step(0, &mut [0.0], &[0.0], &noise);
+    let from = |theta: f32, u: f32| -> [f64; 2] {
+        let (mut sampler, mut buffers, mut position) = (running.clone(), running.save(), [theta]);
+        buffers.insert("momentum", &[u]);
+        sampler.restore(&buffers).unwrap();
+        sampler.step(1, &mut position, &[lambda * theta], &noise);
+        [position[0].into(), sampler.save().get("momentum", 1).unwrap()[0].into()]
+    };
+    let mut z = [0.0];
+    noise.fill(1, 0, &mut z);
+    let (still, moved, pushed) = (from(0.0, 0.0), from(1.0, 0.0), from(0.0, 1.0));
+    let m: [[f64; 2]; 2] = std::array::from_fn(|i| [moved[i] - still[i], pushed[i] - still[i]]);
+    let n = still.map(|x| x / f64::from(z[0]));
+
+    let mut sigma = [[0.0; 2]; 2];
+    for _ in 0..20_000 {
+        sigma = std::array::from_fn(|i| {
+            std::array::from_fn(|j| {
+                let moved: f64 = (0..4).map(|k| m[i][k / 2] * sigma[k / 2][k % 2] * m[j][k % 2]).sum();
+                moved + n[i] * n[j]
+            })
+        });
+    }
+    sigma[0][0]
+}

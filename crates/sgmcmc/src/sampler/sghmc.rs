@@ -1,0 +1,129 @@
+//! Stochastic gradient Hamiltonian Monte Carlo.
+
+use apd_seed::Normals;
+use serde::{Deserialize, Serialize};
+
+use super::within;
+use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+
+/// Stochastic gradient Hamiltonian Monte Carlo: Langevin dynamics with momentum.
+///
+/// u ← (1 − α)·u − (ε_t/2)·∇Û(θ) + N(0, (T·ε_t·α − (ε_t/2)²·V)·I), θ ← θ + u
+///
+/// The paper's η, α, β̂ are ε/2, α, and ηV/2. At α = 1 and V = 0 it is [`Sgld`](crate::Sgld), at T = 0 gradient descent with
+/// momentum 1 − α ([`Momentum`](crate::Momentum)). With little friction the momentum carries the chain over some 1/α updates
+/// before it turns, which is faster than a random walk; below α ≈ 2·√(ελ/2), λ the smallest curvature, there is no more to gain.
+///
+/// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat; u in θ per update, 0 at the start; V, the variance over
+/// minibatches of *one coordinate* of ∇Û, in nats²/θ².
+///
+/// **Where it fails**: on a quadratic U with curvature λ the variance is T/(λ(1 − ελ/(4(2 − α)))), and the chain diverges for
+/// ε > 4(2 − α)/λ. The minibatches' noise, of variance v per coordinate, makes the temperature about T + ε(v − V)/(4α): 1/α times
+/// as much as in SGLD. V corrects for it as far as one number for all coordinates can; a V that is too large makes the chain too
+/// cold. Where step sizes change, u is not rescaled.
+///
+/// Where the schedule explores (see [`Schedule::Cyclical`]) no noise is added.
+///
+/// Reference: Chen, Fox & Guestrin, *Stochastic gradient Hamiltonian Monte Carlo*, ICML 2014, eq. 13–15.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sghmc {
+    /// ε_t.
+    pub step_size: Schedule,
+    /// T.
+    pub temperature: f64,
+    /// α in (0, 1].
+    pub friction: f64,
+    /// V, at least 0.
+    #[serde(default)]
+    pub gradient_noise: f64,
+    #[serde(skip)]
+    momentum: Vec<f32>,
+}
+
+impl Sghmc {
+    /// SGHMC with the given step sizes, temperature and friction; V = 0.
+    pub fn new(step_size: Schedule, temperature: f64, friction: f64) -> Self {
+        Self { step_size, temperature, friction, gradient_noise: 0.0, momentum: Vec::new() }
+    }
+
+    /// Injects less noise, by what minibatches of gradient variance V = `gradient_noise` per coordinate add of their own.
+    pub fn with_gradient_noise(self, gradient_noise: f64) -> Self {
+        Self { gradient_noise, ..self }
+    }
+
+    /// T·ε·α, the variance that the friction asks for, and (ε/2)²·V, the part of it that the minibatches bring.
+    fn variances(&self, epsilon: f64) -> (f64, f64) {
+        (self.temperature * epsilon * self.friction, (0.5 * epsilon).powi(2) * self.gradient_noise)
+    }
+}
+
+impl Sampler for Sghmc {
+    fn name(&self) -> &'static str {
+        "SGHMC"
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.step_size
+    }
+
+    fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    fn validate(&self) -> Result<(), ChainError> {
+        self.step_size.validate()?;
+        within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")?;
+        within("friction", self.friction, (f64::MIN_POSITIVE, 1.0), "above 0, at most 1")?;
+        within("gradient noise", self.gradient_noise, (0.0, f64::MAX), "a finite number, at least 0")?;
+        // Every schedule starts with its largest step, and (ε/2)²V/(Tεα) grows with ε.
+        let epsilon = self.step_size.step_size(0);
+        let (wanted, brought) = self.variances(epsilon);
+        if brought <= wanted {
+            return Ok(());
+        }
+        let noise = self.gradient_noise;
+        Err(ChainError::Setting {
+            field: "gradient noise",
+            value: format!("V = {noise:e} with (ε/2)²·V = {brought:e} above T·ε·α = {wanted:e} at ε = {epsilon:e}"),
+            expected: "at most 4·T·α/ε (a smaller step size, or more friction)",
+        })
+    }
+
+    fn prepare(&mut self, dim: usize) {
+        self.momentum.clear();
+        self.momentum.resize(dim, 0.0);
+    }
+
+    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
+        let epsilon = self.step_size.step_size(step);
+        let (wanted, brought) = self.variances(epsilon);
+        let variance = if self.step_size.samples(step) { wanted - brought } else { 0.0 };
+        kernel::underdamped(
+            (1.0 - self.friction) as f32,
+            (0.5 * epsilon) as f32,
+            variance.sqrt() as f32,
+            noise,
+            step,
+            &mut self.momentum,
+            position,
+            gradient,
+            |_| (),
+        )
+    }
+
+    fn save(&self) -> Buffers {
+        let mut buffers = Buffers::default();
+        buffers.insert("momentum", &self.momentum);
+        buffers
+    }
+
+    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
+        let len = self.momentum.len();
+        self.momentum.copy_from_slice(buffers.get("momentum", len)?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

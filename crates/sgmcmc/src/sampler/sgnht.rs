@@ -1,0 +1,132 @@
+//! The stochastic gradient Nosé–Hoover thermostat.
+
+use apd_seed::Normals;
+use serde::{Deserialize, Serialize};
+
+use super::within;
+use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+
+/// The stochastic gradient Nosé–Hoover thermostat: SGHMC whose friction α adapts until the momentum has the right temperature.
+///
+/// u ← (1 − α)·u − (ε_t/2)·∇Û(θ) + N(0, T·ε_t·a·I), θ ← θ + u, α ← α + (mean of u² − T·ε_t/2)
+///
+/// With the paper's step h, momentum p, friction ξ and diffusion A: u = p·h, ε = 2h², α = ξ·h, a = A·h, so that its target
+/// p² = T is u² = T·ε/2. α starts at a, where without minibatch noise it also stays but for fluctuations of standard deviation
+/// √(T·ε/(2d)). Minibatch noise of variance v per coordinate, *unknown* and the same for all coordinates, is balanced by
+/// α ≈ a + ε·v/(4T): this is what [`Sghmc`](crate::Sghmc) needs its V for.
+///
+/// The increments of α add up: after n updates the mean of u² has averaged T·ε/2 + (α_n − a)/n over time, exactly.
+///
+/// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat; u in θ per update, 0 at the start; α and a are parts
+/// of the momentum per update.
+///
+/// **Where it fails**: one thermostat holds the *mean* of u², so that coordinates with more gradient noise than the mean stay too
+/// hot and others too cold. With few coordinates α fluctuates widely, and may be negative for a while. It holds u² rather than
+/// θ: the bias of a large ε remains. It follows at the rate T·ε/(2α) per update. With a decaying schedule its target T·ε_t/2
+/// falls, and so does the needed α; it lags behind once 2α/(T·ε_t) updates are no
+/// longer few beside those in which ε_t changes.
+///
+/// **Where nothing is sampled** (T = 0, or an exploring update of [`Schedule::Cyclical`]) there is no noise to balance, and the
+/// thermostat would feed the momentum through negative friction. It rests: α keeps its value for the next sampling update, and the
+/// friction is a, which is gradient descent with momentum 1 − a ([`Momentum`](crate::Momentum)).
+///
+/// Reference: Ding, Fang, Babbush, Chen, Skeel & Neven, *Bayesian sampling using stochastic gradient thermostats*, NIPS 2014,
+/// eq. 8 and algorithm 2.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sgnht {
+    /// ε_t.
+    pub step_size: Schedule,
+    /// T.
+    pub temperature: f64,
+    /// a in (0, 1].
+    pub diffusion: f64,
+    #[serde(skip)]
+    momentum: Vec<f32>,
+    /// α, in double precision: its increments may be 10⁻⁹ of it.
+    #[serde(skip)]
+    thermostat: f64,
+}
+
+impl Sgnht {
+    /// The thermostat with the given step sizes, temperature and diffusion.
+    pub fn new(step_size: Schedule, temperature: f64, diffusion: f64) -> Self {
+        Self { step_size, temperature, diffusion, momentum: Vec::new(), thermostat: diffusion }
+    }
+}
+
+impl Sampler for Sgnht {
+    fn name(&self) -> &'static str {
+        "SGNHT"
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.step_size
+    }
+
+    fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    fn validate(&self) -> Result<(), ChainError> {
+        self.step_size.validate()?;
+        within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")?;
+        within("diffusion", self.diffusion, (f64::MIN_POSITIVE, 1.0), "above 0, at most 1")
+    }
+
+    fn prepare(&mut self, dim: usize) {
+        self.momentum.clear();
+        self.momentum.resize(dim, 0.0);
+        self.thermostat = self.diffusion;
+    }
+
+    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
+        let epsilon = self.step_size.step_size(step);
+        let samples = self.temperature > 0.0 && self.step_size.samples(step);
+        let friction = if samples { self.thermostat } else { self.diffusion };
+        let variance = if samples { self.temperature * epsilon * self.diffusion } else { 0.0 };
+        let mut squares = 0.0;
+        let finite = kernel::underdamped(
+            (1.0 - friction) as f32,
+            (0.5 * epsilon) as f32,
+            variance.sqrt() as f32,
+            noise,
+            step,
+            &mut self.momentum,
+            position,
+            gradient,
+            |momentum| squares += kernel::squares(momentum),
+        );
+        if samples {
+            self.thermostat += squares / position.len().max(1) as f64 - 0.5 * self.temperature * epsilon;
+        }
+        finite
+    }
+
+    fn save(&self) -> Buffers {
+        let mut buffers = Buffers::default();
+        buffers.insert("momentum", &self.momentum);
+        buffers.insert("thermostat", &split(self.thermostat));
+        buffers
+    }
+
+    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
+        let len = self.momentum.len();
+        self.momentum.copy_from_slice(buffers.get("momentum", len)?);
+        self.thermostat = buffers.get("thermostat", 3)?.iter().rev().map(|&part| f64::from(part)).sum();
+        Ok(())
+    }
+}
+
+/// `x` as a sum of three floats, exactly: of its 53 bits each holds up to 24.
+fn split(x: f64) -> [f32; 3] {
+    let mut rest = x;
+    std::array::from_fn(|_| {
+        let part = rest as f32;
+        rest -= f64::from(part);
+        part
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+use apd_seed::Seed;
+use proptest::prelude::*;
+
+use super::split;
+use crate::sampler::contract::{
+    cases, guards_its_buffers, refused, resumes_to_the_bit, sees_every_bad_gradient, vector,
+};
+use crate::testing::{Quadratic, bits, keep};
+use crate::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, Sgnht};
+
+fn momentum(sampler: &Sgnht, len: usize) -> Vec<f64> {
+    sampler.save().get("momentum", len).unwrap().iter().map(|&u| f64::from(u)).collect()
+}
+
+fn mean_square(momentum: &[f64]) -> f64 {
+    momentum.iter().map(|u| u * u).sum::<f64>() / momentum.len() as f64
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    /// u ← (1 − α)u − (ε/2)g + √(Tεa)·z, θ ← θ + u, α ← α + mean u² − Tε/2, three times.
+    #[test]
+    fn update_is_the_equation(
+        len in 1_usize..3000, epsilon in 1e-6..0.5, temperature in 1e-3..3.0, diffusion in 1e-3..=1.0, step in any::<u64>(),
+    ) {
+        let noise = Seed::root(70).normals();
+        let mut sampler = Sgnht::new(Schedule::Constant(epsilon), temperature, diffusion);
+        sampler.prepare(len);
+        let (mut theta, mut alpha) = (vector(0, len), diffusion);
+        for row in 1..4 {
+            let step = step.wrapping_add(row);
+            let (u, mut expected, gradient) = (momentum(&sampler, len), theta.clone(), vector(row, len));
+            let mut z = vec![0.0; len];
+            noise.fill(step, 0, &mut z);
+            let deviation = (temperature * epsilon * diffusion).sqrt();
+            prop_assert!(sampler.step(step, &mut theta, &gradient, &noise));
+            let after = momentum(&sampler, len);
+            for i in 0..len {
+                let [kick, push] = [0.5 * epsilon * f64::from(gradient[i]), deviation * f64::from(z[i])];
+                let next = (1.0 - alpha) * u[i] - kick + push;
+                // The rounding of three additions, and of 1 − α.
+                let scale = (1.0 + alpha.abs()) * u[i].abs() + kick.abs() + push.abs();
+                prop_assert!((after[i] - next).abs() <= 4e-7 * scale, "u {}", i);
+                expected[i] += after[i] as f32;
+            }
+            prop_assert_eq!(bits(&theta), bits(&expected));
+            let increment = mean_square(&after) - 0.5 * temperature * epsilon;
+            alpha += increment;
+            prop_assert!((sampler.thermostat - alpha).abs() <= 1e-14 * (1.0 + mean_square(&after)), "row {}", row);
+            alpha = sampler.thermostat;
+        }
+    }
+
+    /// The first update, before the thermostat has moved.
+    #[test]
+    fn with_full_friction_it_starts_as_sgld(len in 1_usize..3000, epsilon in 1e-6..0.5, temperature in 0.0..3.0) {
+        let noise = Seed::root(71).normals();
+        let schedule = Schedule::Constant(epsilon);
+        let (mut sgnht, mut sgld) = (Sgnht::new(schedule, temperature, 1.0), Sgld::new(schedule, temperature));
+        sgnht.prepare(len);
+        let (mut x, mut y, gradient) = (vector(0, len), vector(0, len), vector(1, len));
+        prop_assert!(sgnht.step(0, &mut x, &gradient, &noise) && sgld.step(0, &mut y, &gradient, &noise));
+        prop_assert_eq!(bits(&x), bits(&y));
+    }
+
+    #[test]
+    fn without_temperature_it_is_gradient_descent_with_momentum(
+        len in 1_usize..3000, epsilon in 1e-6..0.5, diffusion in 1e-3..=1.0,
+    ) {
+        let noise = Seed::root(72).normals();
+        let schedule = Schedule::Polynomial { a: epsilon, b: 1.0, gamma: 0.4 };
+        let (mut sgnht, mut descent) = (Sgnht::new(schedule, 0.0, diffusion), Momentum::new(schedule, 1.0 - diffusion));
+        sgnht.prepare(len);
+        descent.prepare(len);
+        let (mut x, mut y) = (vector(0, len), vector(0, len));
+        for t in 0..10 {
+            let gradient = vector(t + 1, len);
+            prop_assert!(sgnht.step(t, &mut x, &gradient, &noise) && descent.step(t, &mut y, &gradient, &noise));
+            prop_assert_eq!(bits(&x), bits(&y), "update {}", t);
+        }
+        prop_assert_eq!(sgnht.thermostat, diffusion);
+    }
+
+    /// Whatever the friction is, text gives it back.
+    #[test]
+    fn the_split_is_exact(x in prop_oneof![-4.0..4.0, -1e-9..1e-9, -1e30..1e30]) {
+        let [high, middle, low] = split(x).map(f64::from);
+        prop_assert_eq!(((low + middle) + high).to_bits(), x.to_bits());
+    }
+}
+
+/// Exploring is gradient descent with momentum 1 − a, and the thermostat rests whatever the momentum does.
+#[test]
+fn the_thermostat_rests_while_the_schedule_explores() {
+    let schedule = Schedule::Cyclical { initial: 0.02, length: 10, sampling: 0.3 };
+    let noise = Seed::root(73).normals();
+    let (mut sampler, mut descent) = (Sgnht::new(schedule, 1.0, 0.125), Momentum::new(schedule, 0.875));
+    sampler.prepare(100);
+    descent.prepare(100);
+    let (mut theta, mut other) = (vector(0, 100), vector(0, 100));
+    for t in 0..30 {
+        let (before, gradient) = (sampler.thermostat, theta.clone());
+        if !schedule.samples(t) {
+            // From the same place and momentum.
+            let mut buffers = descent.save();
+            buffers.insert("velocity", sampler.save().get("momentum", 100).unwrap());
+            descent.restore(&buffers).unwrap();
+            other.copy_from_slice(&theta);
+            descent.step(t, &mut other, &gradient, &noise);
+        }
+        sampler.step(t, &mut theta, &gradient, &noise);
+        assert_eq!(sampler.thermostat == before, !schedule.samples(t), "update {t}");
+        assert_eq!(bits(&theta) == bits(&other), !schedule.samples(t), "update {t}");
+    }
+    assert_ne!(sampler.thermostat, 0.125);
+}
+
+/// After n updates of any schedule: α_n − a = Σ (mean u² − Tε_t/2).
+#[test]
+fn the_thermostat_keeps_the_account() {
+    let (temperature, diffusion, dim, steps) = (0.7, 0.1, 3000, 500);
+    let polynomial = Schedule::Polynomial { a: 0.3, b: 2.0, gamma: 0.4 };
+    let cyclical = Schedule::Cyclical { initial: 0.2, length: 50, sampling: 0.5 };
+    for schedule in [Schedule::Constant(0.1), polynomial, cyclical] {
+        let target = Quadratic { precision: [[1.5]], centre: [0.0], blocks: dim };
+        let config = ChainConfig { steps, burn_in: 0, thinning: 1, batch_size: 1 };
+        let sampler = Sgnht::new(schedule, temperature, diffusion);
+        let mut chain = Chain::new(0, target, sampler, config, Seed::root(74), vec![0.0; dim]).unwrap();
+        let mut account = diffusion;
+        for step in 0..steps {
+            chain.step().unwrap();
+            if schedule.samples(step) {
+                let state = chain.state();
+                let u: Vec<f64> = state.buffers.get("momentum", dim).unwrap().iter().map(|&u| f64::from(u)).collect();
+                account += mean_square(&u) - 0.5 * temperature * schedule.step_size(step);
+            }
+        }
+        assert!((chain.sampler.thermostat - account).abs() < 1e-12, "{} and {account}", chain.sampler.thermostat);
+        // The momentum starts at 0, much too cold, and the friction has made up for it.
+        assert!((account - diffusion).abs() < 0.5 * diffusion, "α = {account}");
+    }
+}
+
+/// No coordinates: no mean, and no NaN.
+#[test]
+fn nothing_to_sample_is_no_error() {
+    let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 0 };
+    let config = ChainConfig { steps: 5, burn_in: 0, thinning: 1, batch_size: 1 };
+    let sampler = Sgnht::new(Schedule::Constant(0.1), 1.0, 0.1);
+    let mut chain = Chain::new(0, target, sampler, config, Seed::root(0), Vec::new()).unwrap();
+    chain.run(&mut keep(&mut Vec::new())).unwrap();
+    assert!(chain.sampler.thermostat.is_finite());
+}
+
+#[test]
+fn it_keeps_the_samplers_contract() {
+    let polynomial = Schedule::Polynomial { a: 0.05, b: 1.0, gamma: 0.3 };
+    let cyclical = Schedule::Cyclical { initial: 0.05, length: 13, sampling: 0.6 };
+    for schedule in [polynomial, cyclical] {
+        resumes_to_the_bit(&Sgnht::new(schedule, 1.0, 0.2));
+        sees_every_bad_gradient(&Sgnht::new(schedule, 1.0, 0.2));
+    }
+    guards_its_buffers(&Sgnht::new(polynomial, 1.0, 0.2), &[("momentum", 9), ("thermostat", 3)], 9);
+}
+
+#[test]
+fn bad_settings_are_named() {
+    let new = |temperature, diffusion| Sgnht::new(Schedule::Constant(0.1), temperature, diffusion);
+    for temperature in [-1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(refused(&new(temperature, 0.5)), "temperature");
+    }
+    for diffusion in [0.0, -0.1, 1.1, f64::NAN] {
+        assert_eq!(refused(&new(1.0, diffusion)), "diffusion");
+    }
+    assert_eq!(refused(&Sgnht::new(Schedule::Constant(0.0), 1.0, 0.5)), "constant step size");
+    assert_eq!(new(0.0, 1.0).validate(), Ok(()));
+}
+
+#[test]
+fn settings_survive_text() {
+    let mut sampler = Sgnht::new(Schedule::Constant(0.1), 1.0, 0.25);
+    sampler.prepare(3);
+    let mut read: Sgnht = serde_json::from_str(&serde_json::to_string(&sampler).unwrap()).unwrap();
+    read.prepare(3);
+    assert_eq!(read, sampler);
+}
