@@ -35,6 +35,8 @@ pub struct Config {
     pub distill: apd_distill::Config,
     /// How the posteriors are compared.
     pub evaluation: EvaluationConfig,
+    /// The comparison of the samplers.
+    pub samplers: SamplersConfig,
     /// Out-of-distribution images of the user's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_ood: Vec<UserOod>,
@@ -68,6 +70,8 @@ pub enum TaskName {
     Classify,
     /// Out-of-distribution detection.
     Ood,
+    /// Every sampler beside long runs of NUTS, on a small network.
+    Samplers,
 }
 
 macro_rules! names {
@@ -98,7 +102,17 @@ macro_rules! names {
 }
 names!(NetName: Fc1 = "fc1", Fc2 = "fc2");
 names!(Profile: Quick = "quick", Full = "full");
-names!(TaskName: Classify = "classify", Ood = "ood");
+names!(TaskName: Classify = "classify", Ood = "ood", Samplers = "samplers");
+
+impl TaskName {
+    /// Whether it needs the run's own point estimate, bank and generator.
+    pub fn compares_posteriors(self) -> bool {
+        match self {
+            TaskName::Classify | TaskName::Ood => true,
+            TaskName::Samplers => false,
+        }
+    }
+}
 
 impl NetName {
     /// The network for inputs of this length and this many classes.
@@ -164,6 +178,34 @@ pub struct EvaluationConfig {
     pub ood_scales: Vec<f32>,
 }
 
+/// The comparison of the samplers, on the embedded digits and a network of one hidden layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SamplersConfig {
+    /// Training images N.
+    pub images: usize,
+    /// Width of the hidden layer.
+    pub hidden: usize,
+    /// Precision τ of the prior N(0, 1/τ).
+    pub prior_precision: f64,
+    /// Examples in a minibatch.
+    pub batch: usize,
+    /// Chains of each sampler.
+    pub chains: usize,
+    /// Minibatch gradients of each chain, burn-in included.
+    pub steps: u64,
+    /// Of these, before the first sample.
+    pub burn_in: u64,
+    /// Of these, between two samples.
+    pub thinning: u64,
+    /// Step sizes ε at full-data scale, of SGLD; the others take the step that moves them as far.
+    pub step_sizes: Vec<f64>,
+    /// Draws of NUTS and HMC in which step size and mass are learned.
+    pub reference_warmup: u64,
+    /// Draws of NUTS and HMC after these.
+    pub reference_draws: u64,
+}
+
 /// Out-of-distribution images of the user's own: `NAME=PATH`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,6 +257,19 @@ impl Config {
             sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
             distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
+            samplers: SamplersConfig {
+                images: 300,
+                hidden: 10,
+                prior_precision: 10.0,
+                batch: 30,
+                chains: 4,
+                steps: if profile == Quick { 20_000 } else { 200_000 },
+                burn_in: if profile == Quick { 4_000 } else { 40_000 },
+                thinning: if profile == Quick { 40 } else { 400 },
+                step_sizes: vec![2e-4, 8e-4, 3.2e-3],
+                reference_warmup: 300,
+                reference_draws: if profile == Quick { 300 } else { 2_000 },
+            },
             user_ood: Vec::new(),
         }
     }
@@ -273,6 +328,16 @@ impl Config {
         positive("sgld.batch", self.sgld.batch as f64)?;
         positive("sgld.lr", self.sgld.lr)?;
         positive("sgld.weight-decay", self.sgld.weight_decay)?;
+        positive("samplers.images", self.samplers.images as f64)?;
+        positive("samplers.hidden", self.samplers.hidden as f64)?;
+        positive("samplers.prior-precision", self.samplers.prior_precision)?;
+        positive("samplers.batch", self.samplers.batch as f64)?;
+        positive("samplers.chains", self.samplers.chains as f64)?;
+        positive("samplers.thinning", self.samplers.thinning as f64)?;
+        positive("samplers.reference-draws", self.samplers.reference_draws as f64)?;
+        for &step_size in &self.samplers.step_sizes {
+            positive("samplers.step-sizes", step_size)?;
+        }
         positive("evaluation.networks", self.evaluation.networks as f64)?;
         positive("evaluation.draws", self.evaluation.draws as f64)?;
         positive("evaluation.ood-count", self.evaluation.ood_count as f64)?;

@@ -20,6 +20,7 @@
 
 mod classify;
 mod config;
+mod diagnose;
 mod distill;
 mod error;
 mod experiment;
@@ -30,13 +31,16 @@ mod posterior;
 mod reproduce;
 mod rows;
 mod sample;
+mod samplers;
 mod sgd;
 mod write_up;
 
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
-    Config, EvaluationConfig, NetName, Profile, SgdConfig, SgldConfig, TaskName, UserOod, distiller_defaults,
+    Config, EvaluationConfig, NetName, Profile, SamplersConfig, SgdConfig, SgldConfig, TaskName, UserOod,
+    distiller_defaults,
 };
+pub use diagnose::{Diagnosed, Draws, Group, diagnose};
 pub use distill::{Distilled, History, Point, distill, distill_bank, generator_file};
 pub use error::{Error, Result};
 pub use experiment::Experiment;
@@ -46,4 +50,5 @@ pub use ood::{MethodScores, OutOfDistribution, ood};
 pub use posterior::Posterior;
 pub use reproduce::{Outcome, reproduce};
 pub use sample::{Sampled, sample, sample_posterior};
+pub use samplers::{Compared, Comparison, compare_samplers};
 pub use sgd::train;

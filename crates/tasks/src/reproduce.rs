@@ -8,11 +8,15 @@ use apd_store::{Bank, checkpoint};
 
 use crate::classify::classify;
 use crate::config::{Config, TaskName};
+use crate::diagnose::{Diagnosed, diagnose};
+use crate::distill::Distilled;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::observer::Observer;
 use crate::ood::ood;
 use crate::posterior::Posterior;
+use crate::sample::Sampled;
+use crate::samplers::compare_samplers;
 use crate::{distill, sample, sgd, write_up};
 
 /// What a finished run leaves.
@@ -39,34 +43,25 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
         true => Some(experiment.ood_images()?),
         false => None,
     };
-    let Experiment { config, folder, seed, split, .. } = &experiment;
+    let Experiment { config, folder, .. } = &experiment;
     let mut clock = Clock::load(folder.checkpoint("clock"))?;
-
-    let point = clock.time("sgd", config.sgd.steps, || sgd::train(&experiment, observer))?;
-    let steps = config.sgld.steps * config.sgld.chains as u64;
-    let sampled = clock.time("sgld", steps, || sample::sample(&experiment, &folder.bank(), observer))?;
-    let bank = Bank::open(folder.bank())?;
-    let distilled =
-        clock.time("distill", config.distill.iterations, || distill::distill(&experiment, &bank, observer))?;
-    apd_store::write_atomic(folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
-
     let version = env!("CARGO_PKG_VERSION");
-    let settings = serde_json::to_value(config).expect("a configuration is JSON");
-    let mut results = Results::new(version, settings);
-    let (height, width) = (split.train.images.height, split.train.images.width);
+    let mut results = Results::new(version, serde_json::to_value(config).expect("a configuration is JSON"));
     let mut report = Report::new(
         &format!("Adversarial posterior distillation: {} on {}", config.net, config.dataset),
         "A Bayesian neural network is sampled by SGLD (sgld), its samples are distilled into a generator (apd), and both \
          are compared with a single network trained by SGD (sgd). Wherever apd falls short of sgld, distillation lost \
          something.",
-    )
-    .section(write_up::sampling(config, &sampled.summary, &bank))
-    .section(write_up::distillation(config, &distilled.history, &bank, &distilled.generator, (height, width), *seed));
-    for row in distill::rows(&experiment, &distilled, &bank) {
-        results.insert(row);
-    }
-
-    let posteriors = [Posterior::Point(&point), Posterior::Bank(&bank), Posterior::Generator(&distilled.generator)];
+    );
+    let models = match config.tasks.iter().any(|task| task.compares_posteriors()) {
+        true => {
+            let models = Models::fit(&experiment, &mut clock, observer)?;
+            (results, report) = models.write_up(&experiment, results, report);
+            Some(models)
+        }
+        false => None,
+    };
+    let posteriors = models.as_ref().map(Models::posteriors).unwrap_or_default();
     for task in &config.tasks {
         let started = Instant::now();
         let section = match task {
@@ -81,6 +76,11 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 write_up::detection_section(config, &results, &found, inside, sets)?
             }
+            TaskName::Samplers => {
+                let found = compare_samplers(config, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::samplers(config, &found)
+            }
         };
         report = report.section(section);
         clock.add(task.name(), started.elapsed().as_secs_f64(), None)?;
@@ -90,6 +90,49 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
     }
     let files = apd_report::render(&report, &results, out)?;
     Ok(Outcome { results, report, files })
+}
+
+/// What the tasks compare, and how it came about.
+struct Models {
+    point: Vec<f32>,
+    sampled: Sampled,
+    bank: Bank,
+    diagnosed: Diagnosed,
+    distilled: Distilled,
+}
+
+impl Models {
+    /// Trains, samples and distils, or takes from the folder what an earlier run has done.
+    fn fit(experiment: &Experiment, clock: &mut Clock, observer: &dyn Observer) -> Result<Self> {
+        let Experiment { config, folder, .. } = experiment;
+        let point = clock.time("sgd", config.sgd.steps, || sgd::train(experiment, observer))?;
+        let steps = config.sgld.steps * config.sgld.chains as u64;
+        let sampled = clock.time("sgld", steps, || sample::sample(experiment, &folder.bank(), observer))?;
+        let bank = Bank::open(folder.bank())?;
+        let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(experiment, &bank, observer))?;
+        let distilled =
+            clock.time("distill", config.distill.iterations, || distill::distill(experiment, &bank, observer))?;
+        apd_store::write_atomic(folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
+        Ok(Self { point, sampled, bank, diagnosed, distilled })
+    }
+
+    fn posteriors(&self) -> Vec<Posterior<'_>> {
+        let Self { point, bank, distilled, .. } = self;
+        vec![Posterior::Point(point), Posterior::Bank(bank), Posterior::Generator(&distilled.generator)]
+    }
+
+    fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {
+        let Self { sampled, bank, diagnosed, distilled, .. } = self;
+        let Experiment { config, split, seed, .. } = experiment;
+        diagnosed.rows.iter().for_each(|row| results.insert(row.clone()));
+        distill::rows(experiment, distilled, bank).into_iter().for_each(|row| results.insert(row));
+        let image = (split.train.images.height, split.train.images.width);
+        let report = report
+            .section(write_up::sampling(config, &sampled.summary, bank))
+            .section(write_up::mixing(config, &results, diagnosed))
+            .section(write_up::distillation(config, &distilled.history, bank, &distilled.generator, image, *seed));
+        (results, report)
+    }
 }
 
 /// Seconds spent in each stage, over all the runs that it took.

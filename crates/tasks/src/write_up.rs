@@ -3,9 +3,13 @@
 mod classification;
 mod detection;
 mod distillation;
+mod mixing;
+mod samplers;
 mod sampling;
 
 pub(crate) use classification::classification;
 pub(crate) use detection::detection_section;
 pub(crate) use distillation::distillation;
+pub(crate) use mixing::mixing;
+pub(crate) use samplers::samplers;
 pub(crate) use sampling::sampling;

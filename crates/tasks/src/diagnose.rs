@@ -1,0 +1,168 @@
+//! Are the bank's samples to be believed?
+//!
+//! R̂ and effective sample sizes of U(θ), of single weights, and of *functions*: the probability of the true class of held-out
+//! images. Functions are what predictions are made of; weights may fail to mix merely because hidden units can be permuted.
+
+use apd_bnn::predict;
+use apd_diagnostics::spread::{Spread, predicted_spread};
+use apd_diagnostics::{Diagnosis, DiagnosticError};
+use apd_report::Row;
+use apd_sgmcmc::from_mean_loss;
+use apd_store::Bank;
+
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::posterior::mean_sd;
+use crate::rows::Rows;
+
+/// Weights whose draws are looked at.
+const WEIGHTS: usize = 100;
+/// Held-out images whose true class's probability is looked at.
+const IMAGES: usize = 100;
+
+/// The draws of one scalar, a vector per chain.
+pub type Draws = Vec<Vec<f64>>;
+
+/// Scalars of one kind.
+pub struct Group {
+    /// `potential`, `functions` or `weights`.
+    pub name: &'static str,
+    /// The draws of each.
+    pub draws: Vec<Draws>,
+    /// The diagnosis of each that has one, with its place in `draws`; scalars that never move have none.
+    pub found: Vec<(usize, Diagnosis)>,
+}
+
+/// What the diagnostics say of a bank.
+pub struct Diagnosed {
+    /// A row per kind of scalar and figure.
+    pub rows: Vec<Row>,
+    /// U(θ), functions, weights.
+    pub groups: Vec<Group>,
+    /// How far the weights of the first chain spread, beside the prior's deviation and that of free weights.
+    pub spread: Option<Spread>,
+}
+
+/// Diagnoses the chains of `bank`.
+pub fn diagnose(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Diagnosed> {
+    let Experiment { config, network, split, seed, .. } = experiment;
+    let seed = seed.child("diagnose");
+    let chains = rows_by_chain(bank);
+    let draws = chains.iter().map(Vec::len).min().unwrap_or(0);
+
+    let potential = vec![by_chain(&chains, draws, |row| bank.meta(row).potential)];
+    let chosen = seed.child("weights").stream().permutation(bank.dim());
+    let weights: Vec<usize> = chosen.into_iter().take(WEIGHTS).map(|i| i as usize).collect();
+    let weights = weights.iter().map(|&i| by_chain(&chains, draws, |row| f64::from(bank.row(row)[i]))).collect();
+
+    let held_out = split.validation.take(IMAGES);
+    let mut right = vec![vec![0.0; bank.len()]; held_out.len()];
+    observer.begin("diagnose", bank.len() as u64, 0);
+    predict(network, bank.rows(), held_out.images.pixels.view(), |row, probabilities| {
+        for (image, &label) in held_out.labels.iter().enumerate() {
+            right[image][row] = f64::from(probabilities[[image, label as usize]]);
+        }
+        observer.advance(row as u64 + 1, None);
+    });
+    let functions = right.iter().map(|image| by_chain(&chains, draws, |row| image[row])).collect();
+
+    let groups: Vec<Group> = [("potential", potential), ("functions", functions), ("weights", weights)]
+        .into_iter()
+        .map(|(name, draws)| Group::new(name, draws))
+        .collect();
+    let mut rows = Rows::new(config, "diagnostics");
+    for group in &groups {
+        for (metric, values) in group.figures() {
+            if !values.is_empty() {
+                rows.push("sgld", metric, (summary(metric, &values), mean_sd(&values).1), values.len()).score =
+                    Some(group.name.into());
+            }
+        }
+    }
+    let spread = spread(experiment, bank, &chains)?;
+    observer.end();
+    Ok(Diagnosed { rows: rows.finish(), groups, spread })
+}
+
+impl Group {
+    fn new(name: &'static str, draws: Vec<Draws>) -> Self {
+        let found = draws
+            .iter()
+            .enumerate()
+            .filter_map(|(i, draws)| Some((i, apd_diagnostics::diagnose(draws).ok()?)))
+            .collect();
+        Self { name, draws, found }
+    }
+
+    /// The figures of the table, each with its values over the scalars.
+    pub(crate) fn figures(&self) -> [(&'static str, Vec<f64>); 6] {
+        let of = |f: fn(&Diagnosis) -> f64| self.found.iter().map(|(_, diagnosis)| f(diagnosis)).collect::<Vec<f64>>();
+        [
+            ("rhat_median", of(|d| d.rhat)),
+            ("rhat_worst", of(|d| d.rhat)),
+            ("ess_bulk_median", of(|d| d.ess_bulk)),
+            ("ess_bulk_worst", of(|d| d.ess_bulk)),
+            ("ess_tail_median", of(|d| d.ess_tail)),
+            ("ess_tail_worst", of(|d| d.ess_tail)),
+        ]
+    }
+
+    /// The scalar that mixes worst.
+    pub(crate) fn worst(&self) -> Option<(&Draws, &Diagnosis)> {
+        let (i, diagnosis) = self.found.iter().max_by(|a, b| a.1.rhat.total_cmp(&b.1.rhat))?;
+        Some((&self.draws[*i], diagnosis))
+    }
+}
+
+/// The median, or the worst end: a large R̂, a small effective sample size.
+fn summary(metric: &str, values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    match metric {
+        "rhat_worst" => sorted[n - 1],
+        _ if metric.ends_with("worst") => sorted[0],
+        _ => 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]),
+    }
+}
+
+/// The bank's rows of each chain, in the chain's order.
+fn rows_by_chain(bank: &Bank) -> Vec<Vec<usize>> {
+    let mut chains = std::collections::BTreeMap::<u32, Vec<usize>>::new();
+    for row in 0..bank.len() {
+        chains.entry(bank.meta(row).chain).or_default().push(row);
+    }
+    chains.into_values().collect()
+}
+
+fn by_chain(chains: &[Vec<usize>], draws: usize, value: impl Fn(usize) -> f64) -> Draws {
+    chains.iter().map(|rows| rows.iter().take(draws).map(|&row| value(row)).collect()).collect()
+}
+
+/// The deviation of each weight over the first chain, beside what a weight that no data bind would show.
+fn spread(experiment: &Experiment, bank: &Bank, chains: &[Vec<usize>]) -> Result<Option<Spread>> {
+    let sgld = &experiment.config.sgld;
+    let (epsilon, tau) = from_mean_loss(sgld.lr, sgld.weight_decay, experiment.split.train.len());
+    let Some(rows) = chains.first().filter(|rows| rows.len() > 1 && tau > 0.0 && sgld.temperature > 0.0) else {
+        return Ok(None);
+    };
+    let (mut mean, mut squares) = (vec![0.0; bank.dim()], vec![0.0; bank.dim()]);
+    for (n, &row) in rows.iter().enumerate() {
+        for ((mean, squares), &x) in mean.iter_mut().zip(&mut squares).zip(bank.row(row)) {
+            let before = f64::from(x) - *mean;
+            *mean += before / (n + 1) as f64;
+            *squares += before * (f64::from(x) - *mean);
+        }
+    }
+    let deviations: Vec<f64> = squares.iter().map(|s| (s / (rows.len() - 1) as f64).sqrt()).collect();
+    let free = predicted_spread(sgld.temperature, epsilon, sgld.steps - sgld.burn_in, tau);
+    match Spread::of(&deviations, tau.sqrt().recip(), Some(free)) {
+        Ok(spread) => Ok(Some(spread)),
+        Err(DiagnosticError::Empty { .. }) => Ok(None),
+        Err(error) => Err(crate::Error::Config(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests;
