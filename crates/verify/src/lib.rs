@@ -10,15 +10,22 @@
 //!
 //! **Deliberately without**: printing, networks, data files.
 
+pub mod affine;
+mod fault;
+mod grid;
+mod model;
 mod recipe;
+mod replicates;
 mod suite;
+mod target;
+mod transition;
 mod verdict;
 
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-pub use recipe::Recipe;
+pub use recipe::{Memory, Recipe};
 pub use suite::suite;
 pub use verdict::{ALPHA, CHECKS, LEVEL, Trial, Worst};
 

@@ -1,17 +1,165 @@
 //! Samplers as the suite sees them: built for any step size and temperature.
 
-use apd_sgmcmc::{Sampler, Schedule, Sgld};
+use apd_seed::Normals;
+use apd_sgmcmc::{Baoab, Buffers, ChainError, Psgld, Sampler, Schedule, Sghmc, Sgld, Sgnht};
 
-/// A way to make a sampler for given step sizes and temperature.
+use crate::affine::{self, Affine, Setting};
+
+/// A way to make a sampler for given step sizes and temperature, and what is known of it.
 #[derive(Clone, Copy)]
 pub struct Recipe {
     /// The sampler's name in the table.
     pub name: &'static str,
     /// Makes one.
     pub build: fn(Schedule, f64) -> Box<dyn Sampler>,
+    /// The law of one update where the gradient is affine in the position, if it has one; chains start at 0 without momentum.
+    pub affine: Option<fn(Setting<'_>) -> Affine>,
+    /// What the sampler remembers besides the position, and what that does to a test.
+    pub memory: Memory,
 }
+
+/// What a sampler remembers from one update to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Memory {
+    /// Nothing.
+    None,
+    /// A momentum.
+    Momentum,
+    /// A momentum, and a thermostat that all coordinates share: they are not independent replicates of each other.
+    Thermostat,
+    /// A metric, set by the first gradient: with minibatches each chain has its own.
+    Metric,
+}
+
+/// The friction α of the samplers with momentum, unless their name says another.
+const FRICTION: f64 = 0.3;
+/// The little friction, with which the momentum lasts for twenty updates.
+const LITTLE: f64 = 0.05;
 
 impl Recipe {
     /// Stochastic gradient Langevin dynamics.
-    pub const SGLD: Self = Self { name: "SGLD", build: |schedule, t| Box::new(Sgld::new(schedule, t)) };
+    pub const SGLD: Self = Self {
+        name: "SGLD",
+        build: |schedule, t| Box::new(Sgld::new(schedule, t)),
+        affine: Some(affine::sgld),
+        memory: Memory::None,
+    };
+
+    /// Stochastic gradient Hamiltonian Monte Carlo, α = 0.3.
+    pub const SGHMC: Self = Self {
+        name: "SGHMC",
+        build: |schedule, t| Box::new(Sghmc::new(schedule, t, FRICTION)),
+        affine: Some(|setting| {
+            affine::underdamped(setting, FRICTION, setting.temperature * setting.epsilon * FRICTION)
+        }),
+        memory: Memory::Momentum,
+    };
+
+    /// SGHMC with little friction, α = 0.05.
+    pub const SGHMC_LITTLE_FRICTION: Self = Self {
+        name: "SGHMC, α = 0.05",
+        build: |schedule, t| Box::new(Sghmc::new(schedule, t, LITTLE)),
+        affine: Some(|setting| affine::underdamped(setting, LITTLE, setting.temperature * setting.epsilon * LITTLE)),
+        memory: Memory::Momentum,
+    };
+
+    /// The stochastic gradient Nosé–Hoover thermostat, a = 0.3.
+    ///
+    /// Its law is that of a thermostat which stands still, that is of many coordinates.
+    pub const SGNHT: Self = Self {
+        name: "SGNHT",
+        build: |schedule, t| Box::new(Sgnht::new(schedule, t, FRICTION)),
+        affine: Some(|setting| affine::thermostatted(setting, FRICTION)),
+        memory: Memory::Thermostat,
+    };
+
+    /// Underdamped Langevin dynamics by the BAOAB splitting, α = 0.3.
+    pub const BAOAB: Self = Self {
+        name: "BAOAB",
+        build: |schedule, t| Box::new(Baoab::new(schedule, t, FRICTION)),
+        affine: Some(|setting| affine::baoab(setting, FRICTION)),
+        memory: Memory::Momentum,
+    };
+
+    /// The overdamped limit of BAOAB, α = 1.
+    pub const BAOAB_OVERDAMPED: Self = Self {
+        name: "BAOAB, α = 1",
+        build: |schedule, t| Box::new(Baoab::new(schedule, t, 1.0)),
+        affine: Some(|setting| affine::baoab(setting, 1.0)),
+        memory: Memory::Momentum,
+    };
+
+    /// Preconditioned SGLD whose mean square stays at its first value, with G = 1/(1 + |∇Û₀|).
+    ///
+    /// While the mean square moves there is no exact law.
+    pub const PSGLD_FROZEN: Self = Self {
+        name: "pSGLD, frozen",
+        build: |schedule, t| Box::new(Frozen { sampler: frozen(schedule, t), frozen: false }),
+        affine: Some(|setting| affine::preconditioned(setting, &setting.b.mapv(|b| 1.0 / (1.0 + b.abs())))),
+        memory: Memory::Metric,
+    };
+
+    /// The samplers with an exact law on quadratic potentials.
+    pub const EXACT: [Self; 7] = [
+        Self::SGLD,
+        Self::SGHMC,
+        Self::SGHMC_LITTLE_FRICTION,
+        Self::SGNHT,
+        Self::BAOAB,
+        Self::BAOAB_OVERDAMPED,
+        Self::PSGLD_FROZEN,
+    ];
+}
+
+fn frozen(schedule: Schedule, temperature: f64) -> Psgld {
+    Psgld::new(schedule, temperature, 1).with_damping(1.0).with_decay(1.0_f64.next_down())
+}
+
+/// pSGLD with a decay of 1, which its settings do not allow, but its state does: all of the past has been seen.
+struct Frozen {
+    sampler: Psgld,
+    frozen: bool,
+}
+
+impl Sampler for Frozen {
+    fn name(&self) -> &'static str {
+        "frozen pSGLD"
+    }
+
+    fn schedule(&self) -> &Schedule {
+        self.sampler.schedule()
+    }
+
+    fn temperature(&self) -> f64 {
+        self.sampler.temperature()
+    }
+
+    fn validate(&self) -> Result<(), ChainError> {
+        self.sampler.validate()
+    }
+
+    fn prepare(&mut self, dim: usize) {
+        self.sampler.prepare(dim);
+        self.frozen = false;
+    }
+
+    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
+        let finite = self.sampler.step(step, position, gradient, noise);
+        if !self.frozen {
+            let mut buffers = self.sampler.save();
+            buffers.insert("seen", &[1.0]);
+            self.sampler.restore(&buffers).expect("its own state");
+            self.frozen = true;
+        }
+        finite
+    }
+
+    fn save(&self) -> Buffers {
+        self.sampler.save()
+    }
+
+    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
+        self.frozen = true;
+        self.sampler.restore(buffers)
+    }
 }
