@@ -1,0 +1,280 @@
+//! Chains on the line against the exact law of the discretised chain, at step sizes whose bias is plain to see.
+
+use apd_seed::Seed;
+use apd_sgmcmc::{Chain, ChainConfig, ChainError, Gamma, Psgld, Sampler, Schedule};
+
+use super::super::extrapolation;
+use crate::fault::Fault;
+use crate::grid::{Grid, Kernel};
+use crate::target::density::{Copies, Density, FAR_MODES, LOG_EXPONENTIAL, QUARTIC, TWO_MODES};
+use crate::{Expect, Half, Memory, Recipe, Test, Trial};
+
+const CHAINS: u32 = 512;
+/// Copies in each chain.
+const BLOCKS: usize = 8;
+
+/// The density's slope and curvature on the line.
+fn derivatives(density: &Density, x: f64) -> (f64, f64) {
+    const STEP: f64 = 1e-4;
+    let slope = |x: f64| {
+        let mut g = [0.0];
+        (density.gradient)(&[x], &mut g);
+        g[0]
+    };
+    (slope(x), (slope(x + STEP) - slope(x - STEP)) / (2.0 * STEP))
+}
+
+/// The law of one update at T = 1: mean and standard deviation of the next position. `samples`: whether noise is added.
+type Update = fn(density: &Density, epsilon: f64, x: f64) -> (f64, f64);
+
+fn sgld(density: &Density, epsilon: f64, x: f64) -> (f64, f64) {
+    (x - 0.5 * epsilon * derivatives(density, x).0, epsilon.sqrt())
+}
+
+/// With a decay of 0 the mean square is the square of the newest gradient, and the chain has no memory: G = 1/(1 + |U′|).
+fn psgld(density: &Density, epsilon: f64, x: f64, corrected: bool) -> (f64, f64) {
+    let (slope, curvature) = derivatives(density, x);
+    let g = 1.0 / (1.0 + slope.abs());
+    let gamma = if corrected { -slope.signum() * curvature * g * g } else { 0.0 };
+    (x - 0.5 * epsilon * (g * slope - gamma), (epsilon * g).sqrt())
+}
+
+fn metric(schedule: Schedule, temperature: f64, gamma: Gamma) -> Psgld {
+    Psgld::new(schedule, temperature, 1).with_decay(0.0).with_damping(1.0).with_gamma(gamma)
+}
+
+const PSGLD_CORRECTED: Recipe = Recipe {
+    name: "pSGLD, Γ",
+    build: |schedule, t| Box::new(metric(schedule, t, Gamma::Included)),
+    affine: None,
+    memory: Memory::None,
+};
+
+const PSGLD_UNCORRECTED: Recipe = Recipe {
+    name: "pSGLD, no Γ",
+    build: |schedule, t| Box::new(metric(schedule, t, Gamma::Omitted)),
+    affine: None,
+    memory: Memory::None,
+};
+
+/// A chain without memory on the line, and its law.
+#[derive(Clone, Copy)]
+struct Case {
+    density: Density,
+    recipe: Recipe,
+    schedule: Schedule,
+    /// The law of the recipe's updates.
+    update: Update,
+    burn_in: u64,
+    kept: u64,
+    start: f64,
+    grid: Grid,
+}
+
+impl Case {
+    /// The weighted averages that chains of this case have in expectation.
+    fn law(&self) -> Vec<f64> {
+        let Self { ref density, schedule, update, grid, .. } = *self;
+        let expectations = |law: &[f64]| -> Vec<f64> {
+            density.statistics.iter().map(|statistic| grid.expectation(law, |x| (statistic.of)(&[x]))).collect()
+        };
+        let mut law = grid.at(self.start);
+        // The step sizes repeat after so many updates.
+        let length = match schedule {
+            Schedule::Cyclical { length, .. } => length,
+            Schedule::Constant(epsilon) => {
+                // The burn-in is long enough for the law to have settled.
+                return expectations(&Kernel::new(&grid, |x| update(density, epsilon, x)).stationary(law));
+            }
+            Schedule::Polynomial { .. } => unreachable!("no case has one"),
+        };
+        // Updates without noise are a map of the line; they are made as part of the next that adds some.
+        let mut explored = Vec::new();
+        let mut kernel = |t: u64| {
+            let epsilon = schedule.step_size(t);
+            if !schedule.samples(t) {
+                explored.push(epsilon);
+                return None;
+            }
+            let before = std::mem::take(&mut explored);
+            Some(Kernel::new(&grid, |x| {
+                let x = before.iter().fold(x, |x, &epsilon| update(density, epsilon, x).0);
+                update(density, epsilon, x)
+            }))
+        };
+        let kernels: Vec<Option<Kernel>> = (0..length).map(&mut kernel).collect();
+        let (mut sums, mut weights) = (vec![0.0; density.statistics.len()], 0.0);
+        for t in 0..self.burn_in + self.kept {
+            let Some(kernel) = &kernels[(t % length) as usize] else { continue };
+            law = kernel.after(&law);
+            if t >= self.burn_in {
+                let weight = schedule.weight(t);
+                weights += weight;
+                sums.iter_mut().zip(expectations(&law)).for_each(|(sum, value)| *sum += weight * value);
+            }
+        }
+        sums.iter().map(|sum| sum / weights).collect()
+    }
+
+    /// Runs what `build` makes, and compares it with the law of the recipe.
+    fn trial(&self, build: impl Fn() -> Box<dyn Sampler> + Sync, seed: Seed) -> Trial {
+        let mut trial = Trial::default();
+        let replicates = Copies { density: self.density, blocks: BLOCKS };
+        let statistics = self.density.statistics;
+        let steps = self.burn_in + self.kept;
+        let config = ChainConfig { steps, burn_in: self.burn_in, thinning: 1, batch_size: 1 };
+        let make = |c: u32| Chain::new(c, replicates.clone(), build(), config, seed, vec![self.start as f32; BLOCKS]);
+        let averages: Result<_, ChainError> =
+            extrapolation::averages(0..CHAINS, statistics.len(), make, |position, values| {
+                values.fill(0.0);
+                replicates.each(position, |x| {
+                    for (value, statistic) in values.iter_mut().zip(statistics) {
+                        *value += (statistic.of)(x) / BLOCKS as f64;
+                    }
+                });
+            });
+        let Ok(averages) = averages else {
+            trial.require("no chain diverges", false);
+            return trial;
+        };
+        for (f, (statistic, theory)) in statistics.iter().zip(self.law()).enumerate() {
+            averages.check(&mut trial, f, statistic.name, theory);
+        }
+        trial
+    }
+}
+
+const CONSTANT: Case = Case {
+    density: LOG_EXPONENTIAL,
+    recipe: Recipe::SGLD,
+    schedule: Schedule::Constant(0.3),
+    update: sgld,
+    burn_in: 300,
+    kept: 400,
+    start: 0.0,
+    grid: Grid { least: -60.0, most: 6.0, spacing: 0.1 },
+};
+
+/// Γ jumps at 0, where the gradient changes its sign: halfway between two points.
+const CORRECTED: Case = Case {
+    recipe: PSGLD_CORRECTED,
+    update: |density, epsilon, x| psgld(density, epsilon, x, true),
+    grid: Grid { least: -60.025, most: 6.025, spacing: 0.05 },
+    ..CONSTANT
+};
+
+const UNCORRECTED: Case =
+    Case { recipe: PSGLD_UNCORRECTED, update: |density, epsilon, x| psgld(density, epsilon, x, false), ..CORRECTED };
+
+const NARROW: Grid = Grid { least: -8.025, most: 8.025, spacing: 0.05 };
+
+const CASES: [Case; 7] = [
+    CONSTANT,
+    Case { density: QUARTIC, schedule: Schedule::Constant(0.2), grid: NARROW, ..CONSTANT },
+    Case { density: TWO_MODES, schedule: Schedule::Constant(0.5), grid: NARROW, burn_in: 1000, ..CONSTANT },
+    CORRECTED,
+    UNCORRECTED,
+    Case { density: QUARTIC, grid: NARROW, ..CORRECTED },
+    Case { density: QUARTIC, grid: NARROW, ..UNCORRECTED },
+];
+
+/// Large steps at the start of a cycle cross the barrier now and then; the law says how often.
+const CYCLICAL: Case = Case {
+    density: FAR_MODES,
+    recipe: Recipe::SGLD,
+    schedule: Schedule::Cyclical { initial: 1.3, length: 20, sampling: 0.8 },
+    update: sgld,
+    burn_in: 20,
+    kept: 800,
+    start: -3.0,
+    grid: Grid { least: -12.0, most: 12.0, spacing: 0.05 },
+};
+
+/// Makes the sampler that runs, which may be another than the case's.
+type Build = Box<dyn Fn(Case) -> Box<dyn Sampler> + Send + Sync>;
+
+pub(super) fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    let mut add = |case: Case, fault: &str, half: Half, expect: Expect, build: Build| {
+        let cyclical = matches!(case.schedule, Schedule::Cyclical { .. });
+        let sampler = if cyclical { format!("cyclical {}", case.recipe.name) } else { case.recipe.name.to_owned() };
+        let seed = Seed::root(42).child(case.density.name).child(&sampler);
+        let what = format!("{}, law of the discretised chain{fault}", case.density.name);
+        let run = Box::new(move || case.trial(|| build(case), seed));
+        tests.push(Test { family: "targets", sampler, case: what, half, expect, run });
+    };
+    for case in CASES.into_iter().chain([CYCLICAL]) {
+        let right = |case: Case| (case.recipe.build)(case.schedule, 1.0);
+        add(case, "", Half::Quick, Expect::Accept, Box::new(right));
+        add(Case { kept: 20 * case.kept, ..case }, ", 20 times as long", Half::Full, Expect::Accept, Box::new(right));
+    }
+    for (case, half) in [(CONSTANT, Half::Quick), (CORRECTED, Half::Full), (CYCLICAL, Half::Full)] {
+        for fault in Fault::COMMON {
+            let build = move |case: Case| fault.build(&case.recipe, case.schedule, 1.0);
+            add(case, &format!(": {fault}"), half, Expect::Reject, Box::new(build));
+        }
+    }
+    let mut control = |case: Case, fault: &str, build: fn(Case) -> Box<dyn Sampler>| {
+        add(case, fault, Half::Quick, Expect::Reject, Box::new(build));
+    };
+    control(CORRECTED, ": Γ forgotten", |case| Box::new(metric(case.schedule, 1.0, Gamma::Omitted)));
+    control(UNCORRECTED, ": Γ where there is none", |case| Box::new(metric(case.schedule, 1.0, Gamma::Included)));
+    control(CYCLICAL, ": constant small steps instead of cycles", |case| {
+        (case.recipe.build)(Schedule::Constant(0.05), 1.0)
+    });
+    control(CYCLICAL, ": noise while it explores", |case| {
+        let Schedule::Cyclical { initial, length, .. } = case.schedule else { unreachable!("the case is cyclical") };
+        (case.recipe.build)(Schedule::Cyclical { initial, length, sampling: 1.0 }, 1.0)
+    });
+    tests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn law(update: Update, epsilon: f64, spacing: f64) -> Vec<f64> {
+        let grid = Grid { least: -8.0 - 0.5 * spacing, most: 8.0 + 0.5 * spacing, spacing };
+        Case { density: QUARTIC, schedule: Schedule::Constant(epsilon), update, grid, ..CONSTANT }.law()
+    }
+
+    /// SGLD's bias is of first order, and its law at three step sizes extrapolates to the density.
+    #[test]
+    fn sgld_tends_to_the_density() {
+        let laws = [0.2, 0.1, 0.05].map(|epsilon| law(sgld, epsilon, 0.05));
+        for (f, statistic) in QUARTIC.statistics.iter().enumerate().skip(1) {
+            let [a, b, c] = [0, 1, 2].map(|level| laws[level][f] - statistic.expectation);
+            assert!((b / c - 2.0).abs() < 0.1, "{}: {a} {b} {c}", statistic.name);
+            let limit = a / 3.0 - 2.0 * b + 8.0 / 3.0 * c;
+            assert!(limit.abs() < 2e-4, "{}: {limit}", statistic.name);
+            assert!(c.abs() < 0.05 * 1.0, "{}: {c}", statistic.name);
+        }
+    }
+
+    /// Preconditioned SGLD tends to the density with Γ, and to exp(−U)/G without.
+    #[test]
+    fn gamma_makes_up_for_the_metric() {
+        let mut g = [0.0];
+        let points = || (-8000..8000).map(|i| (f64::from(i) + 0.5) * 1e-3);
+        let mut wide = |f: &dyn Fn(f64) -> f64| {
+            let weight = |x: f64, g: &mut [f64]| {
+                let u = (QUARTIC.gradient)(&[x], g);
+                (-u).exp() * (1.0 + g[0].abs())
+            };
+            let (sum, norm) = points().fold((0.0, 0.0), |(sum, norm), x| {
+                let w = weight(x, &mut g);
+                (sum + w * f(x), norm + w)
+            });
+            sum / norm
+        };
+        for (f, statistic) in QUARTIC.statistics.iter().enumerate().skip(1) {
+            let tends_to = |update: Update| 2.0 * law(update, 0.02, 0.03)[f] - law(update, 0.04, 0.03)[f];
+            let corrected = tends_to(|d, e, x| psgld(d, e, x, true));
+            assert!((corrected / statistic.expectation - 1.0).abs() < 0.02, "{}: {corrected}", statistic.name);
+            let uncorrected = tends_to(|d, e, x| psgld(d, e, x, false));
+            let expected = wide(&|x| (statistic.of)(&[x]));
+            assert!((uncorrected / expected - 1.0).abs() < 0.02, "{}: {uncorrected} {expected}", statistic.name);
+            assert!((expected / statistic.expectation - 1.0).abs() > 0.1);
+        }
+    }
+}

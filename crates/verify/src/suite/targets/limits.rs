@@ -1,0 +1,220 @@
+//! Every sampler on every target, as ε → 0.
+//!
+//! Thousands of replicates are blocks of coordinates, some to a chain: SGNHT's are not independent, its chains are.
+
+use apd_seed::Seed;
+use apd_sgmcmc::{Chain, ChainConfig, ChainError, Minibatch, Potential, Schedule, Sgnht};
+
+use super::super::extrapolation::{self, Averages, LEVELS};
+use crate::fault::Fault;
+use crate::recipe::Memory;
+use crate::target::density::{BANANA, Copies, Density, FUNNEL, LOG_EXPONENTIAL, QUARTIC, TWO_MODES};
+use crate::{Expect, Half, Recipe, Test, Trial};
+
+/// Chains, at each step size.
+const CHAINS: u32 = 512;
+const START: f32 = 0.5;
+
+/// A target and how to sample it.
+#[derive(Clone, Copy)]
+struct Case {
+    density: Density,
+    /// The largest ε.
+    epsilon: f64,
+    /// Σε of the burn-in: SGLD forgets its start in a few units, the others are faster.
+    burn_in: f64,
+    /// Σε of what is kept.
+    kept: f64,
+    /// Copies in each chain.
+    blocks: usize,
+    /// Step sizes in cycles of so much time.
+    cycle: Option<f64>,
+}
+
+const QUICK: Case = Case { density: LOG_EXPONENTIAL, epsilon: 0.2, burn_in: 40.0, kept: 30.0, blocks: 8, cycle: None };
+
+/// The targets. In none of them does a region that matters have a curvature above 8/ε.
+const CASES: [Case; 4] = [
+    QUICK,
+    Case { density: QUARTIC, burn_in: 20.0, ..QUICK },
+    Case { density: BANANA, epsilon: 0.15, ..QUICK },
+    Case { density: FUNNEL, epsilon: 0.15, ..QUICK },
+];
+
+/// The cycles end with ε near 0, and the limit is that of the ε at their start.
+const CYCLICAL: Case =
+    Case { density: TWO_MODES, epsilon: 0.25, burn_in: 25.0, kept: 50.0, cycle: Some(12.5), ..QUICK };
+
+/// The thermostat with a diffusion that belongs to a step h = √(ε/2): a = A·h with A = 0.85, from 0.27 down.
+///
+/// At equilibrium it demands mean u² = T·ε/2, where friction and noise alone make it T·ε·a/(α(2 − α)): α settles at α(1 − α/2) = a, and
+/// the temperature at T·a/α ≈ T·(1 − a/2). At a fixed a this would stay as ε → 0: the limit is that of h → 0.
+const SGNHT: Recipe = Recipe {
+    build: |schedule, t| Box::new(Sgnht::new(schedule, t, 0.6 * schedule.step_size(0).sqrt())),
+    affine: None,
+    ..Recipe::SGNHT
+};
+
+/// The samplers whose law tends to the density. Preconditioned SGLD with a moving mean square does not in general; without
+/// memory it does if it has its Γ, see [`exact`](super::exact).
+const SAMPLERS: [Recipe; 6] =
+    [Recipe::SGLD, Recipe::SGHMC, SGNHT, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED, Recipe::PSGLD_FROZEN];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mistake {
+    None,
+    /// In the sampler.
+    Sampler(Fault),
+    /// Gradients are old by so much time.
+    Lag(f64),
+    /// Step sizes do not change, and are a hundredth.
+    Constant,
+}
+
+/// A potential that returns old gradients.
+struct Lagged<P> {
+    potential: P,
+    /// The last gradients, the oldest at `next`.
+    past: Vec<Vec<f32>>,
+    next: usize,
+    lag: usize,
+}
+
+impl<P: Potential> Potential for Lagged<P> {
+    fn dim(&self) -> usize {
+        self.potential.dim()
+    }
+
+    fn terms(&self) -> usize {
+        self.potential.terms()
+    }
+
+    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        let value = self.potential.gradient(position, minibatch, gradient);
+        if self.past.len() < self.lag {
+            self.past.push(gradient.to_vec());
+        } else if self.lag > 0 {
+            self.past[self.next].swap_with_slice(gradient);
+            self.next = (self.next + 1) % self.lag;
+        }
+        value
+    }
+
+    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
+        self.potential.curvature(position, minibatch, diagonal);
+    }
+}
+
+impl Case {
+    /// The chains' averages with steps `part` as long: ε, or of a thermostat h.
+    fn averages(&self, recipe: &Recipe, mistake: Mistake, part: f64, seed: Seed) -> Result<Averages, ChainError> {
+        let mut epsilon = self.epsilon * if recipe.memory == Memory::Thermostat { part * part } else { part };
+        let steps = |time: f64| (time / (part * self.epsilon)).round() as u64;
+        // The mean ε of a cycle is half of that at its start.
+        let factor = if self.cycle.is_some() { 2 } else { 1 };
+        let (burn_in, kept, length) =
+            (factor * steps(self.burn_in), factor * steps(self.kept), steps(self.cycle.unwrap_or(0.0)));
+        let thinning = (0.5 / (part * self.epsilon)).ceil() as u64;
+        let lag = if let Mistake::Lag(time) = mistake { steps(time) as usize } else { 0 };
+        if mistake == Mistake::Constant {
+            epsilon *= 0.01;
+        }
+        let schedule = match self.cycle {
+            Some(_) if mistake != Mistake::Constant => Schedule::Cyclical { initial: epsilon, length, sampling: 1.0 },
+            _ => Schedule::Constant(epsilon),
+        };
+        let config = ChainConfig { steps: burn_in + kept, burn_in, thinning, batch_size: 1 };
+        let replicates = Copies { density: self.density, blocks: self.blocks };
+        let statistics = self.density.statistics;
+        let make = |c: u32| {
+            let sampler = match mistake {
+                Mistake::Sampler(fault) => fault.build(recipe, schedule, 1.0),
+                _ => (recipe.build)(schedule, 1.0),
+            };
+            let potential = Lagged { potential: replicates.clone(), past: Vec::new(), next: 0, lag };
+            let initial = vec![START; replicates.dim()];
+            Chain::new(c, potential, sampler, config, seed.index((1.0 / part) as u64), initial)
+        };
+        extrapolation::averages(0..CHAINS, statistics.len(), make, |position, values| {
+            values.fill(0.0);
+            replicates.each(position, |x| {
+                for (value, statistic) in values.iter_mut().zip(statistics) {
+                    *value += (statistic.of)(x) / self.blocks as f64;
+                }
+            });
+        })
+    }
+
+    /// Checks all that is known of the density.
+    ///
+    /// The bias at the smallest ε is at most ε standard deviations of the function: the law of SGLD is, to first order, that of
+    /// the density (1 + ερ)·exp(−U) with ρ of the size of U′²/8 and U″/4, so that the bias is ε·Cov(f, ρ), and ρ deviates by less
+    /// than 1 where curvatures are of order 1, as they are here. Momentum makes it less. The thermostat's temperature is lower by a
+    /// part of a/2 to first order, which moves E f by a/2·Cov(f, U), less than a deviations too.
+    fn trial(&self, recipe: &Recipe, mistake: Mistake, seed: Seed) -> Trial {
+        let mut trial = Trial::default();
+        let levels = LEVELS.map(|part| self.averages(recipe, mistake, part, seed));
+        let levels = match levels {
+            [Ok(a), Ok(b), Ok(c)] => [a, b, c],
+            _ => {
+                trial.require("no chain diverges", false);
+                return trial;
+            }
+        };
+        for (f, statistic) in self.density.statistics.iter().enumerate() {
+            let bound = match recipe.memory {
+                Memory::Thermostat => 0.6 * 0.25 * self.epsilon.sqrt(),
+                _ => 0.25 * self.epsilon,
+            };
+            extrapolation::check(
+                &mut trial,
+                f,
+                statistic.name,
+                statistic.expectation,
+                &levels,
+                bound * statistic.deviation,
+            );
+        }
+        trial
+    }
+}
+
+pub(super) fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    let mut add = |case: Case, recipe: Recipe, mistake: Mistake, half: Half| {
+        let what = match mistake {
+            Mistake::None => case.density.name.to_owned(),
+            Mistake::Sampler(fault) => format!("{}: {fault}", case.density.name),
+            Mistake::Lag(time) => format!("{}: gradients old by {time} units of time", case.density.name),
+            Mistake::Constant => format!("{}: constant small steps instead of cycles", case.density.name),
+        };
+        let sampler = if case.cycle.is_some() { format!("cyclical {}", recipe.name) } else { recipe.name.to_owned() };
+        let expect = if mistake == Mistake::None { Expect::Accept } else { Expect::Reject };
+        let seed = Seed::root(41).child(case.density.name).child(recipe.name).index(case.kept.to_bits());
+        let run = Box::new(move || case.trial(&recipe, mistake, seed));
+        tests.push(Test { family: "targets", sampler, case: what, half, expect, run });
+    };
+    for recipe in SAMPLERS {
+        for (i, case) in CASES.into_iter().enumerate() {
+            // One of each in the quick half, and a second for two of the samplers.
+            let quick = i == 0 || i == 2 && [Recipe::SGLD.name, Recipe::SGHMC.name].contains(&recipe.name);
+            add(case, recipe, Mistake::None, if quick { Half::Quick } else { Half::Full });
+            add(Case { kept: 200.0, blocks: 32, ..case }, recipe, Mistake::None, Half::Full);
+        }
+        let control = Case { density: QUARTIC, burn_in: 5.0, kept: 5.0, blocks: 2, ..QUICK };
+        for fault in Fault::of(&recipe) {
+            // One update late is nothing in the limit of small steps; see `Lag`.
+            if fault != Fault::StaleGradient {
+                add(control, recipe, Mistake::Sampler(fault), Half::Quick);
+            }
+        }
+        add(Case { density: TWO_MODES, ..control }, recipe, Mistake::Lag(0.7), Half::Quick);
+    }
+    // A diffusion or a metric that is set by the first step would have to follow the cycle.
+    for recipe in [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB] {
+        add(CYCLICAL, recipe, Mistake::None, if recipe.memory == Memory::None { Half::Quick } else { Half::Full });
+        add(Case { kept: 400.0, blocks: 32, ..CYCLICAL }, recipe, Mistake::None, Half::Full);
+        add(Case { kept: 12.5, burn_in: 12.5, blocks: 2, ..CYCLICAL }, recipe, Mistake::Constant, Half::Quick);
+    }
+    tests
+}
