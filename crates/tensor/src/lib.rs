@@ -20,20 +20,21 @@
 //!   [variable](Tensor::variable), the record of how it was computed. Values are `Send + Sync`; clones share them.
 //! - [`grad`] for plain gradients, [`grad_graph`] for gradients that are recorded themselves. Both walk the graph without
 //!   recursion, and add contributions in an order that follows from its structure.
-//! - [`kernel`]: the matrix product and softmax on plain `ndarray` views, for code that has its gradients by hand.
+//! - [`kernel`]: the matrix product and softmax on plain `ndarray` views, convolution, pooling and normalisation on slices, for code
+//!   that has its gradients by hand.
 //!
 //! Results do not depend on the number of threads: work is cut into pieces by its shape, and pieces are added in index order.
 //!
 //! # Deliberately without
 //!
-//! Devices, layers, optimisers, randomness, in-place updates, strided views of values, batched products, convolutions. Mistaken shapes
-//! are programming errors and panic with the operation and both shapes, at the caller's line.
+//! Devices, layers, optimisers, randomness, in-place updates, strided views of values, batched products. Mistaken shapes are
+//! programming errors and panic with the operation and both shapes, at the caller's line.
 //!
 //! # A new operation
 //!
 //! It is a method that computes a value and lists one rule per input, in tensor operations. If it is linear, its adjoint is an
-//! operation as well (matrix products, `sum_to`/`broadcast_to`, `slice_axis`/`pad_axis`, `gather_rows`/`scatter_add_rows`), and the
-//! two are each other's rule. Its test calls the same finite-difference check as all the others, for both orders.
+//! operation as well (matrix products, `sum_to`/`broadcast_to`, `slice_axis`/`pad_axis`, `gather_rows`/`scatter_add_rows`,
+//! `unfold`/`fold`), and the two are each other's rule. Its test calls the same finite-difference check as all the others, for both orders.
 
 #[cfg(test)]
 mod check;

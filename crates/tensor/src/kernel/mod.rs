@@ -10,12 +10,18 @@
 //! assert_eq!(c, arr2(&[[1.0, 3.0], [3.0, 7.0]]));
 //! ```
 
+mod conv;
 mod exp;
+mod frame;
 mod gemm;
 pub(crate) mod map;
+pub mod norm;
+pub mod pool;
 pub(crate) mod softmax;
 pub(crate) mod sum;
 pub(crate) mod tile;
 
+pub use conv::Convolution;
+pub use frame::Frame;
 pub use gemm::{gemm, gemm_naive, gemm_serial};
 pub use softmax::{log_softmax_rows, softmax_rows};

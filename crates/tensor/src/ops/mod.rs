@@ -1,6 +1,7 @@
 //! The operations: each one's value and gradient rule side by side, the rule written in the same operations.
 
 mod elementwise;
+mod image;
 mod linear;
 mod operators;
 mod reduce;

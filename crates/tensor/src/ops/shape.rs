@@ -1,4 +1,4 @@
-//! Moving elements: reshape, slice and pad, concat, gather and scatter-add.
+//! Moving elements: reshape, permute, slice and pad, concat, gather and scatter-add.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,6 +15,22 @@ impl<T: Scalar> Tensor<T> {
         assert!(len == self.len(), "reshape: {:?} does not have the elements of {shape:?}", self.shape());
         let value = ArrayD::from_shape_vec(IxDyn(shape), self.as_slice().to_vec()).expect("as many elements as places");
         Self::from_op([self], value, || [Box::new(|x, _, g| g.reshape(x[0].shape()))])
+    }
+
+    /// The same elements with axis `axes[i]` as axis i. **Panics** when `axes` does not name each axis once.
+    #[track_caller]
+    pub fn permute(&self, axes: &[usize]) -> Self {
+        let mut inverse = vec![usize::MAX; self.ndim()];
+        axes.iter().enumerate().for_each(|(i, &axis)| {
+            inverse.get_mut(axis).into_iter().for_each(|place| *place = i);
+        });
+        assert!(
+            axes.len() == self.ndim() && !inverse.contains(&usize::MAX),
+            "permute: axes {axes:?} of shape {:?}",
+            self.shape()
+        );
+        let value = self.value().view().permuted_axes(IxDyn(axes)).as_standard_layout().into_owned();
+        Self::from_op([self], value, || [Box::new(move |_, _, g| g.permute(&inverse))])
     }
 
     /// The part of one axis that lies in `range`. **Panics** when the axis or the range does not exist.

@@ -13,6 +13,13 @@ proptest! {
     }
 
     #[test]
+    fn permute(shape in shapes(), salt in 0u64..1000) {
+        let mut axes: Vec<usize> = (0..shape.len()).collect();
+        axes.rotate_left(salt as usize % shape.len().max(1));
+        check(&[array(&shape, salt, -1.0, 1.0)], |x| x[0].permute(&axes));
+    }
+
+    #[test]
     fn slice_and_pad(
         shape in prop::collection::vec(0usize..4, 1..4),
         axis in 0usize..3,
@@ -49,6 +56,8 @@ proptest! {
 fn values_by_hand() {
     let x = Tensor::from_vec(&[2, 2], vec![1.0_f32, 2.0, 3.0, 4.0]);
     assert_eq!(x.slice_axis(1, 1..2).as_slice(), [2.0, 4.0]);
+    assert_eq!(x.permute(&[1, 0]).as_slice(), [1.0, 3.0, 2.0, 4.0]);
+    assert_eq!(Tensor::from_vec(&[1, 2, 3], (0..6).map(|i| i as f32).collect()).permute(&[2, 0, 1]).shape(), [3, 1, 2]);
     assert_eq!(x.pad_axis(0, 1, 0).as_slice(), [0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
     assert_eq!(Tensor::concat(1, &[&x, &x]).as_slice(), [1.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 4.0]);
     assert_eq!(x.gather_rows(&[1, 1, 0]).as_slice(), [3.0, 4.0, 3.0, 4.0, 1.0, 2.0]);
@@ -60,6 +69,12 @@ fn values_by_hand() {
 #[should_panic(expected = "gather_rows: no row 2 in shape [2, 2]")]
 fn index_out_of_range() {
     let _ = Tensor::<f32>::ones(&[2, 2]).gather_rows(&[2]);
+}
+
+#[test]
+#[should_panic(expected = "permute: axes [1, 1] of shape [2, 2]")]
+fn an_axis_named_twice() {
+    let _ = Tensor::<f32>::ones(&[2, 2]).permute(&[1, 1]);
 }
 
 #[test]
