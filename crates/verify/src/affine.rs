@@ -47,14 +47,14 @@ impl Moments {
         self.0.nrows() - 1
     }
 
-    /// Adds `weight` times `other`'s moments.
-    pub(crate) fn add(&mut self, weight: f64, other: &Self) {
-        self.0.scaled_add(weight, &other.0);
+    /// `weight` of the law.
+    pub(crate) fn part(&self, weight: f64) -> Self {
+        Self(weight * &self.0)
     }
 
-    /// Nothing, to add to.
-    pub(crate) fn nothing(states: usize) -> Self {
-        Self(Array2::zeros((states + 1, states + 1)))
+    /// Adds another part of the law.
+    pub(crate) fn add(&mut self, part: &Self) {
+        self.0 += &part.0;
     }
 
     /// How far these are from `settled`: the greatest difference of a mean or a covariance, in units of the deviations of
@@ -103,9 +103,11 @@ impl Affine {
         self.map.nrows() - 1
     }
 
-    /// The moments after the update, given those before.
+    /// The moments after the update, given those before; linear, so that parts of a law may be moved one by one.
     pub fn apply(&self, before: &Moments) -> Moments {
-        Moments(self.map.dot(&before.0).dot(&self.map.t()) + &self.noise)
+        let mut after = self.map.dot(&before.0).dot(&self.map.t());
+        after.scaled_add(before.0[[0, 0]], &self.noise);
+        Moments(after)
     }
 
     /// E sᵢ(t)·sⱼ(t+1) with the moments at time t.
@@ -205,25 +207,26 @@ pub fn baoab(setting: Setting<'_>, friction: f64) -> Affine {
     kick(setting, setting.epsilon, 1.0, 0.0).then(&half).then(&kick(setting, 0.0, keep, variance)).then(&half)
 }
 
-/// SGNHT with so many coordinates that its thermostat stands still: friction α where the mean of E u² is T·ε/2.
+/// SGNHT with so many coordinates that its thermostat stands still: friction α where the mean of E u² is T·ε/(2 − α).
 ///
 /// The noise has the variance T·ε·a. With d coordinates α fluctuates by O(1/√d), which changes the moments by O(1/d).
 ///
 /// **Panics** where no friction between 0 and 2 does it.
 #[track_caller]
 pub fn thermostatted(setting: Setting<'_>, diffusion: f64) -> Affine {
-    let (n, target) = (setting.b.len(), 0.5 * setting.temperature * setting.epsilon);
+    let n = setting.b.len();
     let law = |friction| underdamped(setting, friction, setting.temperature * setting.epsilon * diffusion);
-    let mean_square = |friction| {
+    let excess = |friction: f64| {
         let moments = law(friction).stationary();
-        (n..2 * n).map(|i| moments.product(i, i)).sum::<f64>() / n as f64
+        let mean = (n..2 * n).map(|i| moments.product(i, i)).sum::<f64>() / n as f64;
+        mean - setting.temperature * setting.epsilon / (2.0 - friction)
     };
     // More friction, less momentum; by bisection.
     let (mut low, mut high) = (1e-3 * diffusion, 1.0_f64.max(diffusion));
-    assert!(mean_square(low) > target && mean_square(high) < target, "no friction gives E u² = {target}");
+    assert!(excess(low) > 0.0 && excess(high) < 0.0, "no friction gives E u² = T·ε/(2 − α)");
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if mean_square(middle) > target { low = middle } else { high = middle }
+        if excess(middle) > 0.0 { low = middle } else { high = middle }
     }
     law(low)
 }

@@ -8,21 +8,25 @@ use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
 
 /// The stochastic gradient Nosé–Hoover thermostat: SGHMC whose friction α adapts until the momentum has the right temperature.
 ///
-/// u ← (1 − α)·u − (ε_t/2)·∇Û(θ) + N(0, T·ε_t·a·I), θ ← θ + u, α ← α + (mean of u² − T·ε_t/2)
+/// u ← (1 − α)·u − (ε_t/2)·∇Û(θ) + N(0, T·ε_t·a·I), θ ← θ + u, α ← α + (mean of u² − T·ε_t/(2 − α))
 ///
 /// With the paper's step h, momentum p, friction ξ and diffusion A: u = p·h, ε = 2h², α = ξ·h, a = A·h, so that its target
-/// p² = T is u² = T·ε/2. α starts at a, where without minibatch noise it also stays but for fluctuations of standard deviation
-/// √(T·ε/(2d)). Minibatch noise of variance v per coordinate, *unknown* and the same for all coordinates, is balanced by
-/// α ≈ a + ε·v/(4T): this is what [`Sghmc`](crate::Sghmc) needs its V for.
+/// p² = T is u² = T·ε/2. That is the balance of friction and noise for small steps, α → 0. An update that loses a part α of the
+/// momentum and gains noise of variance T·ε·α balances at u² = T·ε/(2 − α) instead, and this is the target here: with T·ε/2
+/// the thermostat would settle at α(2 − α) = 2a, and the position would be too cold by about a/2 *however small ε is*.
 ///
-/// The increments of α add up: after n updates the mean of u² has averaged T·ε/2 + (α_n − a)/n over time, exactly.
+/// α starts at a, where without minibatch noise it also stays but for fluctuations of standard deviation about √(T·ε/(2d)).
+/// Minibatch noise of variance v per coordinate, *unknown* and the same for all coordinates, is balanced by α ≈ a + ε·v/(4T): this
+/// is what [`Sghmc`](crate::Sghmc) needs its V for.
+///
+/// The increments of α add up: after n updates the mean of u² − T·ε/(2 − α) over time is (α_n − a)/n, exactly.
 ///
 /// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat; u in θ per update, 0 at the start; α and a are parts
 /// of the momentum per update.
 ///
 /// **Where it fails**: one thermostat holds the *mean* of u², so that coordinates with more gradient noise than the mean stay too
 /// hot and others too cold. With few coordinates α fluctuates widely, and may be negative for a while. It holds u² rather than
-/// θ: the bias of a large ε remains. It follows at the rate T·ε/(2α) per update. With a decaying schedule its target T·ε_t/2
+/// θ: the bias of a large ε remains. It follows at the rate T·ε/(2α) per update. With a decaying schedule its target T·ε_t/(2 − α)
 /// falls, and so does the needed α; it lags behind once 2α/(T·ε_t) updates are no
 /// longer few beside those in which ε_t changes.
 ///
@@ -98,7 +102,9 @@ impl Sampler for Sgnht {
             |momentum| squares += kernel::squares(momentum),
         );
         if samples {
-            self.thermostat += squares / position.len().max(1) as f64 - 0.5 * self.temperature * epsilon;
+            // Beyond full friction, which only few coordinates reach by chance, the target must stay where it is, not turn negative.
+            let target = self.temperature * epsilon / (2.0 - self.thermostat.min(1.0));
+            self.thermostat += squares / position.len().max(1) as f64 - target;
         }
         finite
     }

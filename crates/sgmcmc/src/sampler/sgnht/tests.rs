@@ -19,7 +19,7 @@ fn mean_square(momentum: &[f64]) -> f64 {
 proptest! {
     #![proptest_config(cases(64))]
 
-    /// u ← (1 − α)u − (ε/2)g + √(Tεa)·z, θ ← θ + u, α ← α + mean u² − Tε/2, three times.
+    /// u ← (1 − α)u − (ε/2)g + √(Tεa)·z, θ ← θ + u, α ← α + mean u² − Tε/(2 − α), three times.
     #[test]
     fn update_is_the_equation(
         len in 1_usize..3000, epsilon in 1e-6..0.5, temperature in 1e-3..3.0, diffusion in 1e-3..=1.0, step in any::<u64>(),
@@ -45,7 +45,7 @@ proptest! {
                 expected[i] += after[i] as f32;
             }
             prop_assert_eq!(bits(&theta), bits(&expected));
-            let increment = mean_square(&after) - 0.5 * temperature * epsilon;
+            let increment = mean_square(&after) - temperature * epsilon / (2.0 - alpha.min(1.0));
             alpha += increment;
             prop_assert!((sampler.thermostat - alpha).abs() <= 1e-14 * (1.0 + mean_square(&after)), "row {}", row);
             alpha = sampler.thermostat;
@@ -116,7 +116,7 @@ fn the_thermostat_rests_while_the_schedule_explores() {
     assert_ne!(sampler.thermostat, 0.125);
 }
 
-/// After n updates of any schedule: α_n − a = Σ (mean u² − Tε_t/2).
+/// After n updates of any schedule: α_n − a = Σ (mean u² − Tε_t/(2 − α_t)).
 #[test]
 fn the_thermostat_keeps_the_account() {
     let (temperature, diffusion, dim, steps) = (0.7, 0.1, 3000, 500);
@@ -133,12 +133,24 @@ fn the_thermostat_keeps_the_account() {
             if schedule.samples(step) {
                 let state = chain.state();
                 let u: Vec<f64> = state.buffers.get("momentum", dim).unwrap().iter().map(|&u| f64::from(u)).collect();
-                account += mean_square(&u) - 0.5 * temperature * schedule.step_size(step);
+                account += mean_square(&u) - temperature * schedule.step_size(step) / (2.0 - account);
             }
         }
         assert!((chain.sampler.thermostat - account).abs() < 1e-12, "{} and {account}", chain.sampler.thermostat);
         // The momentum starts at 0, much too cold, and the friction has made up for it.
         assert!((account - diffusion).abs() < 0.5 * diffusion, "α = {account}");
+    }
+}
+
+/// With the friction held at α, var θ/var u = (2 − α)/(ελ): where var u is T·ε/2, var θ is T·(1 − α/2)/λ, as the front page says.
+#[test]
+fn the_position_is_colder_than_the_momentum() {
+    for (epsilon, lambda, diffusion) in [(0.1, 1.0, 0.1), (0.5, 2.0, 0.4), (0.01, 3.0, 0.05)] {
+        // A little T, for the first update not to move the thermostat by much; it has no part in the ratio.
+        let sampler = running(&Sgnht::new(Schedule::Constant(epsilon), 1e-3, diffusion));
+        let [[position, _], [_, momentum]] = stationary(&sampler, lambda as f32);
+        let (ratio, expected) = (position / momentum, (2.0 - sampler.thermostat) / (epsilon * lambda));
+        assert!((ratio / expected - 1.0).abs() < 1e-5, "ε = {epsilon}, a = {diffusion}: {ratio}, not {expected}");
     }
 }
 
