@@ -33,12 +33,13 @@ pub struct Diagnosis {
 pub fn diagnose<C: AsRef<[f64]>>(chains: &[C]) -> Result<Diagnosis, DiagnosticError> {
     let chains = Chains::new(chains)?;
     let (halves, draws) = (chains.halves()?, chains.pooled());
+    let scores = rank_normalise(&halves);
     let sd = variance(&draws).sqrt();
     Ok(Diagnosis {
         mean: mean(&draws),
         sd,
-        rhat: rhat_of(&halves),
-        ess_bulk: ess_of(&rank_normalise(&halves)),
+        rhat: rhat_of(&halves, &scores),
+        ess_bulk: ess_of(&scores),
         ess_tail: ess_tail_of(&chains),
         mcse_mean: sd / ess_of(&halves).sqrt(),
     })

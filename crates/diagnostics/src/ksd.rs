@@ -15,7 +15,7 @@ const LANES: usize = 4;
 /// Outcome of [`ksd_test`].
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct KsdTest {
-    /// The U-statistic: an unbiased estimate of the squared discrepancy, negative half of the time under the null hypothesis.
+    /// The U-statistic: an unbiased estimate of the squared discrepancy, often negative if the samples are from p.
     pub statistic: f64,
     /// Share of bootstrap values, the statistic itself counted among them, that are at least as large.
     pub p_value: f64,
@@ -39,7 +39,7 @@ pub struct KsdTest {
 /// **Where it fails**: it hardly sees the weights of modes that are far apart, as all that it knows is local. In hundreds of
 /// dimensions it has little power. Scores must be of the full data: minibatch noise is not averaged out in s(x)·s(x).
 ///
-/// O(n²d) time, O(n) memory besides the input; the same bits on any number of threads.
+/// O(n²d) time, a copy of the input and 64·n numbers per thread; the same bits on any number of threads.
 ///
 /// ```
 /// use apd_diagnostics::ksd;
@@ -181,10 +181,11 @@ impl Stein {
         let n = self.rows();
         (0..n.div_ceil(BLOCK)).into_par_iter().map(move |block| {
             let first = block * BLOCK;
-            let values = Array2::from_shape_fn((BLOCK.min(n - first), n - first), |(i, j)| {
+            // Column by column: the samples of the block stay in the cache while the others pass by once.
+            let columns = Array2::from_shape_fn((n - first, BLOCK.min(n - first)), |(j, i)| {
                 if i < j { self.kernel(first + i, first + j) } else { 0.0 }
             });
-            Block { first, values }
+            Block { first, values: columns.reversed_axes() }
         })
     }
 
@@ -192,22 +193,28 @@ impl Stein {
     fn kernel(&self, i: usize, j: usize) -> f64 {
         let (x, y) = (row(&self.samples, i), row(&self.samples, j));
         let (a, b) = (row(&self.scores, i), row(&self.scores, j));
-        // Lanes of ‖r‖², s(x)·s(y) and (s(x) − s(y))·r.
+        // Lanes of ‖r‖², s(x)·s(y) and (s(x) − s(y))·r; the coordinates that fill no lane come last, in the first of them.
         let mut sums = [[0.0; LANES]; 3];
-        for first in (0..x.len()).step_by(LANES) {
-            let end = (first + LANES).min(x.len());
-            let (x, y, a, b) = (&x[first..end], &y[first..end], &a[first..end], &b[first..end]);
-            for lane in 0..x.len() {
-                let r = x[lane] - y[lane];
-                sums[0][lane] += r * r;
-                sums[1][lane] += a[lane] * b[lane];
-                sums[2][lane] += (a[lane] - b[lane]) * r;
+        let mut add = |lane: usize, x: f64, y: f64, a: f64, b: f64| {
+            let r = x - y;
+            sums[0][lane] += r * r;
+            sums[1][lane] += a * b;
+            sums[2][lane] += (a - b) * r;
+        };
+        let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        for (((x, y), a), b) in x.iter().zip(y).zip(a).zip(b) {
+            for lane in 0..LANES {
+                add(lane, x[lane], y[lane], a[lane], b[lane]);
             }
+        }
+        for (((&x, &y), &a), &b) in x_rest.iter().zip(y_rest).zip(a_rest).zip(b_rest) {
+            add(0, x, y, a, b);
         }
         let [square, scores, mixed] = sums.map(|lanes| lanes.iter().sum::<f64>());
         let q = self.square_scale + square;
         let k = q.sqrt().recip();
-        k * (scores + (mixed + x.len() as f64 - 3.0 * square / q) / q)
+        k * (scores + (mixed + self.samples.ncols() as f64 - 3.0 * square / q) / q)
     }
 }
 

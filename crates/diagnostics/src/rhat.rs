@@ -36,11 +36,13 @@ use crate::rank::rank_normalise;
 /// Reference: Vehtari, Gelman, Simpson, Carpenter & Bürkner, *Rank-normalization, folding, and localization: an improved R̂ for
 /// assessing convergence of MCMC*, Bayesian Analysis 16(2), 2021, eq. 1–4, §4.1 and §4.2.
 pub fn rhat<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
-    Ok(rhat_of(&Chains::new(chains)?.halves()?))
+    let halves = Chains::new(chains)?.halves()?;
+    Ok(rhat_of(&halves, &rank_normalise(&halves)))
 }
 
-pub(crate) fn rhat_of(halves: &Split) -> f64 {
-    let bulk = ratio(&rank_normalise(halves));
+/// R̂ of the halves, of which `scores` are the normal scores.
+pub(crate) fn rhat_of(halves: &Split, scores: &Split) -> f64 {
+    let bulk = ratio(scores);
     let middle = median(&halves.values);
     let folded = Split { values: halves.values.iter().map(|x| (x - middle).abs()).collect(), n: halves.n };
     // Two values of equal weight: their distances from the median say nothing.

@@ -10,7 +10,7 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
     let t = (-2.0 * tail.ln()).sqrt();
     let numerator = 2.515517 + t * (0.802853 + t * 0.010328);
     let mut x = t - numerator / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-    for _ in 0..3 {
+    for _ in 0..2 {
         // f(x) = Q(x) − tail, f'/f'' = −1/x: Halley's step is u/(1 − x·u/2) with Newton's step u = −f/f'.
         let density = (-0.5 * x * x).exp() / (2.0 * PI).sqrt();
         let u = (0.5 * libm::erfc(x / SQRT_2) - tail) / density;

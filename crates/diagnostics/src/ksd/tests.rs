@@ -87,7 +87,7 @@ fn the_discrepancy_falls_for_the_right_density_only() {
 /// Level and power at 5 % with fixed seeds, 200 repetitions of 80 samples of N(0, I) in two dimensions.
 ///
 /// Under the null the number of rejections is Binomial(200, 0.05), were the bootstrap exact; it is over 23 or under 2 with
-/// probability 6·10⁻⁴. A shift of 0.4 deviations in each coordinate (p's mean, by the score) must be seen nearly always.
+/// probability 5·10⁻⁴. A shift of 0.4 deviations in each coordinate (p's mean, by the score) must be seen nearly always.
 #[test]
 fn the_test_keeps_its_level_and_has_power() {
     let seed = Seed::root(3).child("ksd");
@@ -109,6 +109,8 @@ fn the_test_keeps_its_level_and_has_power() {
     assert!(sum.abs() < 4.0 * squares.sqrt(), "{sum}, {}", squares.sqrt());
 }
 
+/// With 400 other seeds, 63 % of these correct samples are rejected by fair signs and 6.5 % by persistent ones. Of 60, 20 or fewer
+/// and 12 or more happen with probability 3·10⁻⁶ and 4·10⁻⁴.
 #[test]
 fn correlated_draws_need_persistent_signs() {
     let seed = Seed::root(4).child("ksd");
@@ -128,7 +130,7 @@ fn correlated_draws_need_persistent_signs() {
         };
         persistent += u32::from(ksd_test(x.view(), scores.view(), 1.0, 199, &mut sticky).unwrap().p_value <= 0.05);
     }
-    assert!(fair > 20 && persistent < 10, "{fair} and {persistent} of 60 correct samples rejected");
+    assert!(fair > 20 && persistent < 12, "{fair} and {persistent} of 60 correct samples rejected");
 }
 
 #[test]
