@@ -1,6 +1,6 @@
 use apd_seed::{Normals, Seed};
 
-use super::{BLOCK, heavy_ball, langevin};
+use super::{BLOCK, heavy_ball, langevin, squares};
 use crate::testing::bits;
 
 /// Around multiples of the block, of the vectors, and of the noise's own groups.
@@ -60,6 +60,17 @@ fn heavy_ball_equals_the_scalar_loop_to_the_bit() {
         }
         assert!(heavy_ball(0.9, 0.01, &mut velocity, &mut position, &gradient));
         assert_eq!((bits(&position), bits(&velocity)), (bits(&x), bits(&v)), "length {len}");
+    }
+}
+
+/// Every element counts, once, and in double precision: 10⁻⁹ beside 1 is lost in single precision.
+#[test]
+fn squares_are_summed_in_double_precision() {
+    for len in LENGTHS {
+        let mut values = vector(0, len);
+        values.iter_mut().step_by(3).for_each(|x| *x *= 3e-5);
+        let expected: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        assert!((squares(&values) - expected).abs() <= 1e-14 * expected, "length {len}");
     }
 }
 

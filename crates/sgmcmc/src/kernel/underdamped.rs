@@ -71,16 +71,12 @@ impl NullaryFnOnce for Squares<'_> {
 
     #[inline(always)]
     fn call(self) -> f64 {
-        // Independent sums, wide enough for any vector unit; one sum would be a chain of additions.
-        let mut sums = [0.0_f64; 16];
-        let (whole, rest) = self.0.as_chunks::<16>();
-        for chunk in whole {
+        // Many independent sums: one would be a chain of additions, and a few are unrolled into scalar code.
+        let mut sums = [0.0_f64; 64];
+        for chunk in self.0.chunks(64) {
             for (sum, &x) in sums.iter_mut().zip(chunk) {
                 *sum += f64::from(x) * f64::from(x);
             }
-        }
-        for (sum, &x) in sums.iter_mut().zip(rest) {
-            *sum += f64::from(x) * f64::from(x);
         }
         sums.iter().sum()
     }

@@ -89,15 +89,20 @@ pub(super) fn refused<S: Sampler>(sampler: &S) -> &'static str {
     }
 }
 
-/// The stationary variance of θ under `sampler`, a sampler with momentum, on U = ½λθ² with full batches.
+/// The sampler after its first update of one coordinate.
+pub(super) fn running<S: Sampler + Clone>(sampler: &S) -> S {
+    let mut sampler = sampler.clone();
+    sampler.prepare(1);
+    sampler.step(0, &mut [0.0], &[0.0], &Seed::root(54).normals());
+    sampler
+}
+
+/// The stationary covariance of (θ, u) under `running`, a sampler with momentum, on U = ½λθ² with full batches.
 ///
 /// An update is (θ, u) ← M·(θ, u) + n·z. M and n are read off the sampler itself, by one update from each of (0, 0), (1, 0) and
 /// (0, 1) with known z; then Σ ← M·Σ·Mᵀ + n·nᵀ in double precision, 20 000 times.
-pub(super) fn stationary_variance<S: Sampler + Clone>(sampler: &S, lambda: f32) -> f64 {
+pub(super) fn stationary<S: Sampler + Clone>(running: &S, lambda: f32) -> [[f64; 2]; 2] {
     let noise = Seed::root(54).normals();
-    let mut running = sampler.clone();
-    running.prepare(1);
-    running.step(0, &mut [0.0], &[0.0], &noise);
     let from = |theta: f32, u: f32| -> [f64; 2] {
         let (mut sampler, mut buffers, mut position) = (running.clone(), running.save(), [theta]);
         buffers.insert("momentum", &[u]);
@@ -120,5 +125,5 @@ pub(super) fn stationary_variance<S: Sampler + Clone>(sampler: &S, lambda: f32) 
             })
         });
     }
-    sigma[0][0]
+    sigma
 }

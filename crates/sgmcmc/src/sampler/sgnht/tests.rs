@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::split;
 use crate::sampler::contract::{
-    cases, guards_its_buffers, refused, resumes_to_the_bit, sees_every_bad_gradient, vector,
+    cases, guards_its_buffers, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
 };
 use crate::testing::{Quadratic, bits, keep};
 use crate::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, Sgnht};
@@ -142,15 +142,16 @@ fn the_thermostat_keeps_the_account() {
     }
 }
 
-/// With the friction held at α, var θ/var u = (2 − α)/(ελ): where var u is T·ε/2, var θ is T·(1 − α/2)/λ, as the front page says.
+/// With the friction held at α, var θ/var u = (2 − α)/(ελ) on a quadratic: the thermostat's target T·ε/(2 − α) for u² makes
+/// var θ = T/λ for every ε, where all curvatures are the same.
 #[test]
-fn the_position_is_colder_than_the_momentum() {
+fn the_target_gives_the_position_its_temperature() {
     for (epsilon, lambda, diffusion) in [(0.1, 1.0, 0.1), (0.5, 2.0, 0.4), (0.01, 3.0, 0.05)] {
         // A little T, for the first update not to move the thermostat by much; it has no part in the ratio.
         let sampler = running(&Sgnht::new(Schedule::Constant(epsilon), 1e-3, diffusion));
         let [[position, _], [_, momentum]] = stationary(&sampler, lambda as f32);
-        let (ratio, expected) = (position / momentum, (2.0 - sampler.thermostat) / (epsilon * lambda));
-        assert!((ratio / expected - 1.0).abs() < 1e-5, "ε = {epsilon}, a = {diffusion}: {ratio}, not {expected}");
+        let found = position / momentum * epsilon * lambda / (2.0 - sampler.thermostat);
+        assert!((found - 1.0).abs() < 1e-5, "ε = {epsilon}, a = {diffusion}: {found}");
     }
 }
 
