@@ -275,7 +275,13 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         self.value = None;
     }
 
-    /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradients.
+    /// Trades positions with `other`; each keeps its step, its noise and its sampler's buffers.
+    pub(crate) fn trade_places(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.position, &mut other.position);
+        (self.value, other.value) = (None, None);
+    }
+
+    /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradient estimates.
     pub fn summary(&mut self) -> Summary {
         Summary::of(self)
     }
