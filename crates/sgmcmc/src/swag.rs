@@ -96,6 +96,11 @@ impl Swag {
         })
     }
 
+    /// Coordinates of a position.
+    pub fn dim(&self) -> usize {
+        self.mean.len()
+    }
+
     /// The same with its covariance multiplied by `scale` = s.
     ///
     /// **Errors**: [`SwagError::Scale`] for one that is negative or not finite.

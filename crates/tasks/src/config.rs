@@ -29,6 +29,8 @@ pub struct Config {
     pub tasks: Vec<TaskName>,
     /// The point estimate (SGD with momentum), the baseline.
     pub sgd: SgdConfig,
+    /// MC-dropout, deep ensemble and SWAG.
+    pub baselines: BaselinesConfig,
     /// The sampler of the posterior.
     pub sgld: SgldConfig,
     /// The distiller.
@@ -140,6 +142,20 @@ pub struct SgdConfig {
     pub momentum: f64,
     /// Validation accuracy is taken every this many steps; the best point is kept.
     pub validate_every: u64,
+}
+
+/// What else people use for uncertainty; each is trained as the point estimate is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BaselinesConfig {
+    /// MC-dropout's probability with which a hidden unit is left out; 0 for no MC-dropout.
+    pub dropout: f32,
+    /// Networks of the deep ensemble; 0 for none.
+    pub ensemble: usize,
+    /// Epochs after the point estimate, from each of which SWAG collects a position; below 2 for no SWAG.
+    pub swag_epochs: u64,
+    /// Deviations that SWAG's covariance keeps: 0, or at least 2.
+    pub swag_rank: usize,
 }
 
 /// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay.
@@ -254,6 +270,7 @@ impl Config {
                 momentum: 0.0,
                 validate_every: 500,
             },
+            baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
             sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
             distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
@@ -352,6 +369,12 @@ impl Config {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(Error::Config(format!("{name} = {value}: must be finite and not negative")));
             }
+        }
+        if !(0.0..1.0).contains(&self.baselines.dropout) {
+            return Err(Error::Config(format!("baselines.dropout = {}: must lie in [0, 1)", self.baselines.dropout)));
+        }
+        if self.baselines.swag_rank == 1 {
+            return Err(Error::Config("baselines.swag-rank = 1: must be 0, or at least 2".into()));
         }
         let names: Vec<&str> = self.tasks.iter().map(|task| task.name()).collect();
         let sets: Vec<&str> = self.user_ood.iter().map(|set| set.name.as_str()).collect();

@@ -54,8 +54,18 @@ impl Experiment {
     /// The posterior of the network's weights under the training images and the prior N(0, 1/`prior_precision`), for one
     /// of `chains` that run at once: with a core for each, a chain keeps to its own.
     pub fn potential(&self, prior_precision: f64, chains: usize) -> Result<NetworkPotential> {
+        self.potential_of(&self.network, prior_precision, chains)
+    }
+
+    /// The same of another network with the same inputs and classes.
+    pub(crate) fn potential_of(
+        &self,
+        network: &Network,
+        prior_precision: f64,
+        chains: usize,
+    ) -> Result<NetworkPotential> {
         let data = self.training.clone();
-        let potential = NetworkPotential::new(&self.network, data, Likelihood::Categorical, prior_precision)?;
+        let potential = NetworkPotential::new(network, data, Likelihood::Categorical, prior_precision)?;
         let threads = if chains < rayon::current_num_threads() { Threads::Rayon } else { Threads::Serial };
         Ok(potential.with_threads(threads))
     }

@@ -18,6 +18,7 @@
 //! A stage's state is what its checkpoint holds, and every random number has an address, so an interrupted run resumes
 //! to the same bits.
 
+mod baselines;
 mod classify;
 mod config;
 mod diagnose;
@@ -35,10 +36,11 @@ mod samplers;
 mod sgd;
 mod write_up;
 
+pub use baselines::Baselines;
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
-    Config, EvaluationConfig, NetName, Profile, SamplersConfig, SgdConfig, SgldConfig, TaskName, UserOod,
-    distiller_defaults,
+    BaselinesConfig, Config, EvaluationConfig, NetName, Profile, SamplersConfig, SgdConfig, SgldConfig, TaskName,
+    UserOod, distiller_defaults,
 };
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
 pub use distill::{Distilled, History, Point, distill, distill_bank, generator_file};

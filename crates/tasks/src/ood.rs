@@ -68,7 +68,7 @@ pub fn ood(
     for &posterior in posteriors {
         // One network has no disagreement to measure.
         let usable: Vec<Score> =
-            Score::ALL.iter().copied().filter(|s| posterior.is_random() || !needs_spread(*s)).collect();
+            Score::ALL.iter().copied().filter(|s| posterior.has_spread() || !needs_spread(*s)).collect();
         let mut found = vec![Vec::new(); usable.len() * scaled.len()];
         for draw in 0..draws(posterior) {
             let seed = seed.child(posterior.name()).index(draw as u64);

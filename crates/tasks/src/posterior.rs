@@ -1,20 +1,27 @@
 //! The methods that are compared: where each one's networks come from, and their averaged predictions.
 
-use apd_bnn::predict;
+use apd_bnn::{predict, predict_dropout};
 use apd_distill::Generator;
 use apd_nn::Network;
 use apd_seed::Seed;
+use apd_sgmcmc::Swag;
 use apd_store::Bank;
 use apd_uncertainty::Predictive;
 use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 
-/// A source of networks: one point, a bank of samples, or a generator.
+/// A source of networks: one point, a bank of samples, a generator, or one of the baselines.
 #[derive(Clone, Copy)]
 pub enum Posterior<'a> {
     /// One network, the point estimate of SGD: it has no spread.
     Point(&'a [f32]),
+    /// One network whose hidden units are left out at random.
+    Dropout(&'a Network, &'a [f32]),
+    /// Independently trained networks.
+    Ensemble(&'a [Vec<f32>]),
+    /// A Gaussian around the end of an optimiser's path.
+    Swag(&'a Swag),
     /// Samples of SGLD.
     Bank(&'a Bank),
     /// The distilled posterior.
@@ -26,6 +33,9 @@ impl Posterior<'_> {
     pub fn name(self) -> &'static str {
         match self {
             Posterior::Point(_) => "sgd",
+            Posterior::Dropout(..) => "mc-dropout",
+            Posterior::Ensemble(_) => "ensemble",
+            Posterior::Swag(_) => "swag",
             Posterior::Bank(_) => "sgld",
             Posterior::Generator(_) => "apd",
         }
@@ -33,14 +43,30 @@ impl Posterior<'_> {
 
     /// Whether a second draw can differ from the first.
     pub fn is_random(self) -> bool {
+        !matches!(self, Posterior::Point(_) | Posterior::Ensemble(_))
+    }
+
+    /// Whether its networks differ, so that their disagreement can be measured.
+    pub fn has_spread(self) -> bool {
         !matches!(self, Posterior::Point(_))
     }
 
     /// Draws `count` networks, a row each: the point itself, rows of the bank without replacement (all of them where
-    /// there are no more), or fresh networks of the generator.
+    /// there are no more), fresh networks of the generator or of SWAG, the ensemble, or the network with the same units left
+    /// out for every input.
     pub fn networks(self, count: usize, seed: Seed) -> Array2<f32> {
         match self {
             Posterior::Point(theta) => ArrayView2::from_shape((1, theta.len()), theta).expect("one row").to_owned(),
+            Posterior::Dropout(network, theta) => stack(count, theta.len(), |i, row| {
+                row.copy_from_slice(theta);
+                thin_out(network, seed.index(i as u64), row);
+            }),
+            Posterior::Ensemble(members) => {
+                stack(members.len(), members[0].len(), |i, row| row.copy_from_slice(&members[i]))
+            }
+            Posterior::Swag(swag) => stack(count, swag.dim(), |i, row| {
+                swag.draw(seed.index(i as u64), row).expect("trained on two positions or more");
+            }),
             Posterior::Bank(bank) => bank.gather(&bank_rows(bank, count, seed)),
             Posterior::Generator(generator) => generator.draw(seed, count),
         }
@@ -57,7 +83,9 @@ impl Posterior<'_> {
         inputs: ArrayView2<'_, f32>,
     ) -> Result<Predictive> {
         let dim = match self {
-            Posterior::Point(theta) => theta.len(),
+            Posterior::Point(theta) | Posterior::Dropout(_, theta) => theta.len(),
+            Posterior::Ensemble(members) => members.first().map_or(network.dim(), Vec::len),
+            Posterior::Swag(swag) => swag.dim(),
             Posterior::Bank(bank) => bank.dim(),
             Posterior::Generator(generator) => generator.dim(),
         };
@@ -68,7 +96,11 @@ impl Posterior<'_> {
                 found: dim,
             });
         }
-        let empty = matches!(self, Posterior::Bank(bank) if bank.is_empty());
+        let empty = match self {
+            Posterior::Bank(bank) => bank.is_empty(),
+            Posterior::Ensemble(members) => members.is_empty(),
+            _ => false,
+        };
         if empty || count == 0 {
             return Err(Error::Empty(self.name()));
         }
@@ -76,16 +108,41 @@ impl Posterior<'_> {
         let visit = |_, probabilities: ArrayView2<'_, f32>| predictive.add(probabilities);
         match self {
             Posterior::Point(theta) => predict(network, [theta], inputs, visit),
+            Posterior::Dropout(network, theta) => predict_dropout(network, theta, count, seed, inputs, visit),
+            Posterior::Ensemble(members) => predict(network, members, inputs, visit),
             Posterior::Bank(bank) => {
                 predict(network, bank_rows(bank, count, seed).into_iter().map(|row| bank.row(row)), inputs, visit);
             }
-            Posterior::Generator(generator) => {
-                let networks = generator.draw(seed, count);
+            Posterior::Generator(_) | Posterior::Swag(_) => {
+                let networks = self.networks(count, seed);
                 let rows = networks.rows().into_iter().map(|row| row.to_slice().expect("rows of a fresh array"));
                 predict(network, rows, inputs, visit);
             }
         }
         Ok(predictive)
+    }
+}
+
+/// `count` rows of `dim`, each filled in.
+fn stack(count: usize, dim: usize, mut fill: impl FnMut(usize, &mut [f32])) -> Array2<f32> {
+    let mut rows = Array2::zeros((count, dim));
+    for (i, mut row) in rows.rows_mut().into_iter().enumerate() {
+        fill(i, row.as_slice_mut().expect("rows of a fresh array"));
+    }
+    rows
+}
+
+/// Leaves hidden units out, for all inputs alike: what they would pass on is multiplied by 0, or by 1/(1 − p).
+fn thin_out(network: &Network, seed: Seed, theta: &mut [f32]) {
+    let Network::Mlp(mlp) = network;
+    let mut stream = seed.stream();
+    for linear in mlp.linears().iter().skip(1) {
+        let keep = 1.0 - f64::from(mlp.dropout);
+        let factors: Vec<f32> =
+            (0..linear.inputs).map(|_| if stream.uniform() < keep { keep.recip() as f32 } else { 0.0 }).collect();
+        for row in theta[linear.weight.clone()].chunks_exact_mut(linear.inputs) {
+            row.iter_mut().zip(&factors).for_each(|(weight, factor)| *weight *= factor);
+        }
     }
 }
 

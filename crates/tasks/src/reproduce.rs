@@ -6,6 +6,7 @@ use std::time::Instant;
 use apd_report::{Report, Results};
 use apd_store::{Bank, checkpoint};
 
+use crate::baselines::Baselines;
 use crate::classify::classify;
 use crate::config::{Config, TaskName};
 use crate::diagnose::{Diagnosed, diagnose};
@@ -95,6 +96,7 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
 /// What the tasks compare, and how it came about.
 struct Models {
     point: Vec<f32>,
+    baselines: Baselines,
     sampled: Sampled,
     bank: Bank,
     diagnosed: Diagnosed,
@@ -106,6 +108,10 @@ impl Models {
     fn fit(experiment: &Experiment, clock: &mut Clock, observer: &dyn Observer) -> Result<Self> {
         let Experiment { config, folder, .. } = experiment;
         let point = clock.time("sgd", config.sgd.steps, || sgd::train(experiment, observer))?;
+        let baselines = &config.baselines;
+        let runs = u64::from(baselines.dropout > 0.0) + baselines.ensemble as u64;
+        let baselines =
+            clock.time("baselines", runs * config.sgd.steps, || Baselines::train(experiment, &point, observer))?;
         let steps = config.sgld.steps * config.sgld.chains as u64;
         let sampled = clock.time("sgld", steps, || sample::sample(experiment, &folder.bank(), observer))?;
         let bank = Bank::open(folder.bank())?;
@@ -113,12 +119,15 @@ impl Models {
         let distilled =
             clock.time("distill", config.distill.iterations, || distill::distill(experiment, &bank, observer))?;
         apd_store::write_atomic(folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
-        Ok(Self { point, sampled, bank, diagnosed, distilled })
+        Ok(Self { point, baselines, sampled, bank, diagnosed, distilled })
     }
 
     fn posteriors(&self) -> Vec<Posterior<'_>> {
-        let Self { point, bank, distilled, .. } = self;
-        vec![Posterior::Point(point), Posterior::Bank(bank), Posterior::Generator(&distilled.generator)]
+        let Self { point, baselines, bank, distilled, .. } = self;
+        let mut posteriors = vec![Posterior::Point(point)];
+        posteriors.extend(baselines.posteriors());
+        posteriors.extend([Posterior::Bank(bank), Posterior::Generator(&distilled.generator)]);
+        posteriors
     }
 
     fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use apd_nn::Network;
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Momentum, from_mean_loss};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};
@@ -21,19 +22,37 @@ struct Best {
     position: Vec<f32>,
 }
 
+/// One training run.
+pub(crate) struct Run<'a> {
+    /// Of its streams, its checkpoint and its progress bar.
+    pub(crate) name: &'a str,
+    /// Trains with this probability of dropout.
+    pub(crate) dropout: Option<f32>,
+    /// Runs that go on at the same time.
+    pub(crate) siblings: usize,
+}
+
 /// Trains the point estimate; goes on from a checkpoint where there is one.
 ///
 /// Among equal validation accuracies the earliest point is kept.
 pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32>> {
+    train_run(experiment, &Run { name: "sgd", dropout: None, siblings: 1 }, observer)
+}
+
+pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn Observer) -> Result<Vec<f32>> {
     let Experiment { config, network, split, folder, seed, .. } = experiment;
-    let (sgd, seed) = (&config.sgd, seed.child(KIND));
+    let (sgd, seed) = (&config.sgd, seed.child(run.name));
     let terms = split.train.len();
     let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
-    let potential = experiment.potential(prior_precision, 1)?;
+    let mut potential = experiment.potential(prior_precision, run.siblings)?;
+    if let Some(p) = run.dropout {
+        potential = experiment.potential_of(&with_dropout(network, p), prior_precision, run.siblings)?;
+        potential = potential.with_dropout(seed.child("dropout"));
+    }
     let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
     // Nothing is sampled: the chain's position is looked at directly.
     let length = ChainConfig { steps: sgd.steps, burn_in: sgd.steps, thinning: 1, batch_size: sgd.batch };
-    let path = folder.checkpoint(KIND);
+    let path = folder.checkpoint(run.name);
     let (mut chain, mut best) = if checkpoint::exists(&path) {
         let (state, best): (ChainState, Option<Best>) = checkpoint::load(&path, KIND)?.value;
         (Chain::resume(potential, sampler, length, seed, state)?, best)
@@ -42,7 +61,7 @@ pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32
         (Chain::new(0, potential, sampler, length, seed, initial)?, None)
     };
     let images = split.validation.images.pixels.view();
-    observer.begin(KIND, sgd.steps, chain.progress().step);
+    observer.begin(run.name, sgd.steps, chain.progress().step);
     let mut saved = Instant::now();
     while chain.progress().step < sgd.steps {
         chain.step()?;
@@ -71,4 +90,12 @@ pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32
     }
     observer.end();
     Ok(best.map_or_else(|| chain.position().to_vec(), |best| best.position))
+}
+
+/// The same network with dropout after its hidden layers.
+pub(crate) fn with_dropout(network: &Network, p: f32) -> Network {
+    let mut network = network.clone();
+    let Network::Mlp(mlp) = &mut network;
+    mlp.dropout = p;
+    network
 }
