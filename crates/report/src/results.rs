@@ -52,6 +52,9 @@ pub struct Row {
     /// Factor on the intensities of the out-of-distribution images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
+    /// What the number is a function of, where a task has a curve: networks drawn, labels acquired, step size, attack strength.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
     /// The number: a mean where `n` > 1. Not-finite values are written as `null` and read back as NaN.
     #[serde(with = "crate::nullable")]
     pub value: f64,
@@ -86,6 +89,7 @@ impl Row {
             score: None,
             ood: None,
             scale: None,
+            at: None,
             value,
             sd: None,
             n: None,
@@ -110,6 +114,12 @@ impl Row {
         self
     }
 
+    /// Gives the point of a curve.
+    pub fn at(mut self, at: f64) -> Self {
+        self.at = Some(at);
+        self
+    }
+
     /// Gives the standard deviation over `n` draws.
     pub fn spread(mut self, sd: f64, n: u64) -> Self {
         self.sd = Some(sd).filter(|sd| sd.is_finite());
@@ -119,7 +129,7 @@ impl Row {
 
     /// Whether `other` measures the same quantity.
     fn same_quantity(&self, other: &Self) -> bool {
-        let key = |r: &Self| (r.score.clone(), r.ood.clone(), r.scale.map(f64::to_bits));
+        let key = |r: &Self| (r.score.clone(), r.ood.clone(), r.scale.map(f64::to_bits), r.at.map(f64::to_bits));
         self.task == other.task
             && self.dataset == other.dataset
             && self.net == other.net
@@ -241,6 +251,11 @@ impl<'a> Select<'a> {
     /// Keeps one factor on the intensities.
     pub fn scale(self, scale: f64) -> Self {
         self.filter(|row| row.scale == Some(scale))
+    }
+
+    /// Keeps one point of a curve.
+    pub fn at(self, at: f64) -> Self {
+        self.filter(|row| row.at == Some(at))
     }
 
     /// The rows left, in the order they were inserted.

@@ -388,7 +388,7 @@ fn rows(found: &Compared, net: &str) -> Vec<Row> {
     let row = |(metric, value): (&str, f64)| {
         let row = Row::new("samplers", Dataset::Digits.name(), net, &found.name, metric, value);
         match found.step_size {
-            Some(epsilon) => row.scale(epsilon),
+            Some(epsilon) => row.at(epsilon),
             None => row,
         }
     };
