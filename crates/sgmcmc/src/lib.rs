@@ -60,6 +60,7 @@
 
 mod chain;
 mod error;
+mod hamiltonian;
 mod kernel;
 #[cfg(test)]
 mod law;
@@ -75,7 +76,10 @@ mod testing;
 
 pub use chain::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink};
 pub use error::{ChainError, NotFinite, RunError};
-pub use parallel::run_chains;
+pub use hamiltonian::{
+    HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Trajectory, Transition,
+};
+pub use parallel::{MarkovChain, run_chains};
 pub use potential::control_variate::ControlVariate;
 pub use potential::svrg::Svrg;
 pub use potential::{FromFn, Minibatch, Potential};

@@ -4,6 +4,20 @@ use rayon::prelude::*;
 
 use crate::{Chain, Outcome, Potential, RunError, Sampler, Sink};
 
+/// A chain that can be run to its end: what [`run_chains`] runs.
+pub trait MarkovChain: Send {
+    /// Runs to the end, giving each kept position to `sink`.
+    ///
+    /// **Errors**: [`RunError::Chain`] for a divergence, [`RunError::Sink`] with the sink's own error.
+    fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>>;
+}
+
+impl<P: Potential, S: Sampler> MarkovChain for Chain<P, S> {
+    fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+        Self::run(self, sink)
+    }
+}
+
 /// Runs every chain to its end in parallel, chain i into `sinks[i]`; results in the order of the chains.
 ///
 /// A chain that fails does not stop the others. Nothing depends on the number of threads: a chain's randomness is its own, and its
@@ -11,8 +25,8 @@ use crate::{Chain, Outcome, Potential, RunError, Sampler, Sink};
 ///
 /// **Panics** if there are not as many sinks as chains.
 #[track_caller]
-pub fn run_chains<P: Potential, S: Sampler, K: Sink>(
-    chains: &mut [Chain<P, S>],
+pub fn run_chains<C: MarkovChain, K: Sink>(
+    chains: &mut [C],
     sinks: &mut [K],
 ) -> Vec<Result<Outcome, RunError<K::Error>>> {
     assert_eq!(chains.len(), sinks.len(), "chains and sinks");

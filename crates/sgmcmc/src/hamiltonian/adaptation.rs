@@ -1,0 +1,183 @@
+//! The warm-up: a step size for the wanted acceptance, a mass for the posterior's scales.
+//!
+//! Both are frozen when the warm-up ends: a chain that adapts for ever need not have the right law.
+
+use serde::{Deserialize, Serialize};
+
+use super::dynamics::{Hamiltonian, Point};
+
+/// The draws, counted from 0, after which the mass is set anew: the ends of windows that double in length.
+///
+/// The first draws find the bulk of the posterior, the last fit the step size to the final mass; between them each window learns
+/// from better draws than the one before. Of 150 draws or more the first 75 and the last 50 are outside the windows of 25, 50, 100,
+/// …; of fewer the first 15 % and the last 10 %; and of less than 20 all, so that the mass is left alone. A window that would leave
+/// less than twice its length takes in the rest.
+///
+/// Reference: Stan Reference Manual, *HMC algorithm parameters*, "Automatic parameter tuning".
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Windows {
+    start: u64,
+    ends: Vec<u64>,
+}
+
+impl Windows {
+    pub(super) fn new(warmup: u64) -> Self {
+        let (start, last) = match warmup {
+            0..20 => return Self { start: warmup, ends: Vec::new() },
+            20..150 => (warmup * 15 / 100, warmup / 10),
+            150.. => (75, 50),
+        };
+        let stop = warmup - last;
+        let (mut ends, mut end, mut length) = (Vec::new(), start, 25);
+        while end < stop {
+            end += length;
+            length *= 2;
+            if end + length > stop {
+                end = stop;
+            }
+            ends.push(end);
+        }
+        Self { start, ends }
+    }
+
+    fn contains(&self, draws: u64) -> bool {
+        draws > self.start && self.ends.last().is_some_and(|&end| draws <= end)
+    }
+}
+
+/// What the warm-up has learned so far.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adaptation {
+    pub(super) averaging: DualAveraging,
+    pub(super) variances: Variances,
+}
+
+impl Adaptation {
+    pub(super) fn new(dim: usize, step_size: f64) -> Self {
+        Self { averaging: DualAveraging::new(step_size), variances: Variances::new(dim) }
+    }
+
+    /// Learns from the position after `draws` draws; tells whether it has set `inverse_mass`.
+    pub(super) fn learn_mass(
+        &mut self,
+        windows: &Windows,
+        draws: u64,
+        position: &[f64],
+        inverse_mass: &mut [f64],
+    ) -> bool {
+        if windows.contains(draws) {
+            self.variances.add(position);
+        }
+        let ends = windows.ends.contains(&draws);
+        if ends {
+            self.variances.take(inverse_mass);
+        }
+        ends
+    }
+}
+
+/// Stochastic approximation of the log step size at which the mean acceptance is δ.
+///
+/// Reference: Hoffman & Gelman, *The No-U-Turn sampler*, JMLR 15, 2014, §3.2, eq. 6 and algorithm 5.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DualAveraging {
+    /// μ, which the iterates are drawn to: large, since a step size that is too large costs less than one that is too small.
+    centre: f64,
+    /// t.
+    count: u64,
+    /// H̄: the average lack of acceptance.
+    lack: f64,
+    /// log ε̄: the average of the iterates, with weights t^−κ.
+    average: f64,
+}
+
+impl DualAveraging {
+    const GAMMA: f64 = 0.05;
+    const T0: f64 = 10.0;
+    const KAPPA: f64 = 0.75;
+
+    pub(super) fn new(step_size: f64) -> Self {
+        Self { centre: (10.0 * step_size).ln(), count: 0, lack: 0.0, average: 0.0 }
+    }
+
+    /// The step size to try next, after one with this acceptance.
+    pub(super) fn update(&mut self, acceptance: f64, target: f64) -> f64 {
+        self.count += 1;
+        let t = self.count as f64;
+        self.lack += (target - acceptance - self.lack) / (t + Self::T0);
+        let iterate = self.centre - t.sqrt() / Self::GAMMA * self.lack;
+        self.average += t.powf(-Self::KAPPA) * (iterate - self.average);
+        iterate.exp()
+    }
+
+    /// The step size to stay at.
+    pub(super) fn average(&self) -> f64 {
+        self.average.exp()
+    }
+}
+
+/// Variances of the coordinates, by Welford's recursion.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Variances {
+    count: u64,
+    pub(super) mean: Vec<f64>,
+    /// Sums of squared deviations.
+    pub(super) squares: Vec<f64>,
+}
+
+impl Variances {
+    fn new(dim: usize) -> Self {
+        Self { count: 0, mean: vec![0.0; dim], squares: vec![0.0; dim] }
+    }
+
+    fn add(&mut self, position: &[f64]) {
+        self.count += 1;
+        for ((mean, squares), &x) in self.mean.iter_mut().zip(&mut self.squares).zip(position) {
+            let deviation = x - *mean;
+            *mean += deviation / self.count as f64;
+            *squares += deviation * (x - *mean);
+        }
+    }
+
+    /// Writes the variances, drawn towards 10⁻³ with the weight of five draws as Stan does, and starts again.
+    fn take(&mut self, variances: &mut [f64]) {
+        let n = self.count as f64;
+        for (variance, squares) in variances.iter_mut().zip(&self.squares) {
+            *variance = n / (n + 5.0) * squares / (n - 1.0).max(1.0) + 5.0 / (n + 5.0) * 1e-3;
+        }
+        *self = Self::new(self.mean.len());
+    }
+}
+
+/// A step size at which one leapfrog from `start` is accepted with a probability near ½, by doubling or halving `step`.
+///
+/// It stops after a hundred doublings: a potential that is flat, or a step too small to move an `f32`, has no such size.
+///
+/// Reference: Hoffman & Gelman, *The No-U-Turn sampler*, JMLR 15, 2014, algorithm 4.
+pub(super) fn reasonable_step<H: Hamiltonian>(
+    hamiltonian: &mut H,
+    start: &Point,
+    moving: &mut Point,
+    mut step: f64,
+) -> f64 {
+    let energy = hamiltonian.energy(start);
+    let mut accepts = |step| {
+        moving.copy_from(start);
+        hamiltonian.leapfrog(moving, step);
+        energy - hamiltonian.energy(moving) > -std::f64::consts::LN_2
+    };
+    let grows = accepts(step);
+    for _ in 0..100 {
+        step *= if grows { 2.0 } else { 0.5 };
+        if accepts(step) != grows {
+            break;
+        }
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests;

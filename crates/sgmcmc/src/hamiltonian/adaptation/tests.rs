@@ -1,0 +1,131 @@
+use apd_seed::Seed;
+
+use super::super::dynamics::{Dynamics, Hamiltonian, Point};
+use super::{Adaptation, DualAveraging, Windows, reasonable_step};
+use crate::testing::Quadratic;
+use crate::{FromFn, Minibatch, Potential};
+
+#[test]
+fn windows_double() {
+    for (warmup, start, ends) in [
+        (0, 0, vec![]),
+        (19, 19, vec![]),
+        (20, 3, vec![18]),
+        (100, 15, vec![40, 90]),
+        (150, 75, vec![100]),
+        (160, 75, vec![110]),
+        (200, 75, vec![100, 150]),
+        (1000, 75, vec![100, 150, 250, 450, 950]),
+    ] {
+        assert_eq!(Windows::new(warmup), Windows { start, ends }, "{warmup}");
+    }
+    for warmup in 20..3000 {
+        let Windows { start, ends } = Windows::new(warmup);
+        let mut lengths = Vec::new();
+        ends.iter().fold(start, |from, &end| {
+            lengths.push(end - from);
+            end
+        });
+        assert!(lengths.iter().all(|&length| length >= 10), "{warmup}: {lengths:?}");
+        assert!(lengths.is_sorted() && *ends.last().unwrap() < warmup, "{warmup}: {lengths:?}");
+    }
+}
+
+#[test]
+fn averaging_finds_the_step_size() {
+    // A falling response with noise: acceptance exp(−ε) ± 0.1, cut off at 1, which takes less than 0.002 away below 0.95.
+    for (delta, first) in [(0.8, 1.0), (0.6, 1e-3), (0.9, 10.0)] {
+        let (mut averaging, mut step) = (DualAveraging::new(first), first);
+        let mut noise = Seed::root(91).stream();
+        for _ in 0..2000 {
+            let acceptance = ((-step).exp() + 0.2 * noise.uniform() - 0.1).clamp(0.0, 1.0);
+            step = averaging.update(acceptance, delta);
+        }
+        let found = (-averaging.average()).exp();
+        assert!((found - delta).abs() < 0.01, "acceptance {found} instead of {delta}");
+    }
+}
+
+/// Two updates by hand.
+#[test]
+fn averaging_is_the_equation() {
+    let mut averaging = DualAveraging::new(0.2);
+    let centre = 2.0_f64.ln();
+    let lack = (0.8 - 0.5) / 11.0;
+    let first = centre - lack / 0.05;
+    assert!((averaging.update(0.5, 0.8).ln() - first).abs() < 1e-14);
+    assert!((averaging.average().ln() - first).abs() < 1e-14, "at t = 1 the average is the iterate");
+    let lack = (1.0 - 1.0 / 12.0) * lack + (0.8 - 0.9) / 12.0;
+    let second = centre - 2.0_f64.sqrt() / 0.05 * lack;
+    assert!((averaging.update(0.9, 0.8).ln() - second).abs() < 1e-14);
+    let weight = 2.0_f64.powf(-0.75);
+    assert!((averaging.average().ln() - (weight * second + (1.0 - weight) * first)).abs() < 1e-14);
+}
+
+#[test]
+fn the_mass_is_the_regularised_variance_of_the_window() {
+    let windows = Windows { start: 2, ends: vec![6, 8] };
+    let (mut adaptation, mut inverse_mass) = (Adaptation::new(2, 1.0), vec![1.0; 2]);
+    // The first two are not in a window.
+    let draws = [[99.0, -9.0], [98.0, 7.0], [1.0, 10.0], [2.0, 10.0], [4.0, 10.0], [5.0, 10.0], [1.0, 0.0], [3.0, 4.0]];
+    for (i, draw) in draws.iter().enumerate() {
+        let done = i as u64 + 1;
+        let set = adaptation.learn_mass(&windows, done, draw, &mut inverse_mass);
+        assert_eq!(set, done == 6 || done == 8);
+        let expected = match done {
+            0..6 => [1.0, 1.0],
+            // Variances 10/3 and 0 of four draws.
+            6..8 => [4.0 / 9.0 * 10.0 / 3.0 + 5.0 / 9.0 * 1e-3, 5.0 / 9.0 * 1e-3],
+            // Variances 2 and 8 of two.
+            _ => [2.0 / 7.0 * 2.0 + 5.0 / 7.0 * 1e-3, 2.0 / 7.0 * 8.0 + 5.0 / 7.0 * 1e-3],
+        };
+        assert!(inverse_mass.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-14), "{done}: {inverse_mass:?}");
+    }
+}
+
+fn search<P: Potential>(potential: P, position: f64, momentum: f64, first: f64) -> f64 {
+    let mut dynamics = Dynamics::new(potential, 1.0);
+    let mut start = Point::new(vec![position]);
+    start.momentum = vec![momentum];
+    dynamics.evaluate(&mut start);
+    reasonable_step(&mut dynamics, &start, &mut start.clone(), first)
+}
+
+/// One leapfrog is accepted with probability ½ between the step that is found and its half (or double).
+#[test]
+fn the_search_brackets_an_acceptance_of_one_half() {
+    for scale in [1e-4, 1.0, 1e4] {
+        for first in [1e-6, 1.0, 1e6] {
+            let target = Quadratic { precision: [[1.0 / (scale * scale)]], centre: [0.0], blocks: 1 };
+            let found = search(target.clone(), scale, 1.0, first);
+            let mut dynamics = Dynamics::new(target, 1.0);
+            let mut rise = |step: f64| {
+                let mut point = Point::new(vec![scale]);
+                point.momentum = vec![1.0];
+                dynamics.evaluate(&mut point);
+                let energy = dynamics.energy(&point);
+                dynamics.leapfrog(&mut point, step);
+                dynamics.energy(&point) - energy
+            };
+            let grows = rise(first) < std::f64::consts::LN_2;
+            let (low, high) = if grows { (0.5 * found, found) } else { (found, 2.0 * found) };
+            assert!(rise(low) < std::f64::consts::LN_2, "scale {scale}, from {first}: {found}");
+            assert!(rise(high) >= std::f64::consts::LN_2, "scale {scale}, from {first}: {found}");
+        }
+    }
+}
+
+/// Where nothing changes U there is nothing to find; the search ends all the same.
+#[test]
+fn the_search_ends() {
+    let flat = FromFn::new(1, 1, |_: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        gradient[0] = 0.0;
+        3.0
+    });
+    assert_eq!(search(flat, 0.0, 1.0, 1.0), 2.0_f64.powi(100));
+    let pit = FromFn::new(1, 1, |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        gradient[0] = 0.0;
+        if x[0] == 0.0 { 0.0 } else { f64::NAN }
+    });
+    assert_eq!(search(pit, 0.0, 1.0, 1.0), 2.0_f64.powi(-100));
+}

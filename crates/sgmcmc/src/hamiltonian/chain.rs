@@ -1,0 +1,353 @@
+//! A chain of Hamiltonian trajectories.
+
+use apd_seed::{Normals, Seed};
+use serde::{Deserialize, Serialize};
+
+use super::adaptation::{Adaptation, DualAveraging, Windows, reasonable_step};
+use super::dynamics::{Dynamics, Point};
+use super::nuts::Nuts;
+use super::{HamiltonianConfig, HamiltonianStatistics, Trajectory, Transition, metropolis};
+use crate::error::NotFinite;
+use crate::sampler::within;
+use crate::{ChainError, MarkovChain, Outcome, Potential, Progress, RunError, Sample, Sink};
+
+/// All that a [`HamiltonianChain`] needs to go on, besides its potential, settings and seed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HamiltonianState {
+    /// The chain.
+    pub chain: u32,
+    /// Draws made, those of the warm-up included.
+    pub step: u64,
+    /// θ, before it is rounded.
+    pub position: Vec<f64>,
+    /// ε.
+    pub step_size: f64,
+    /// The diagonal of M⁻¹.
+    pub inverse_mass: Vec<f64>,
+    /// Gradients computed.
+    pub gradients: u64,
+    /// Sums over the draws after the warm-up.
+    pub statistics: HamiltonianStatistics,
+    adaptation: Adaptation,
+}
+
+/// One Markov chain with the law exp(−U/T) on the full data: Hamiltonian Monte Carlo, or NUTS.
+///
+/// The warm-up learns the step size (dual averaging) and, if wanted, a diagonal mass (the coordinates' variances over growing
+/// windows). Chain c takes the momenta of draw t from row t of `seed/chain[c]/momentum`, its choices from the stream
+/// `seed/chain[c]/choices[t]`: chains of one seed are independent of each other, and nothing depends on threads or interruptions.
+///
+/// The potential is asked for full-batch gradients only, and its [`refresh`](Potential::refresh) is never called.
+///
+/// **Units**: U in nats, full-data scale; M⁻¹ in θ², so that ε is a pure number: in standard deviations once the mass is learned.
+///
+/// **Cost**: one gradient of all N terms per leapfrog step, and 10 to 1000 steps per draw; some 500 bytes per coordinate.
+///
+/// **Where it fails**: modes apart by more than a few nats are not crossed (start several chains, compare them); in funnels no
+/// step size fits everywhere, which shows as divergences and a low [`e_bfmi`](HamiltonianStatistics::e_bfmi); strong correlations
+/// are not removed by a diagonal mass, and make trajectories long; U must be smooth, and in a potential that sums in `f32` |U| must
+/// stay below some 10⁶ nats, or its rounding is a visible part of ΔH.
+///
+/// ```
+/// use apd_seed::Seed;
+/// use apd_sgmcmc::{FromFn, HamiltonianChain, HamiltonianConfig, Sample};
+///
+/// // Independent normals with standard deviations 1 and 0.01.
+/// let target = FromFn::new(2, 1, |x: &[f32], _, gradient: &mut [f32]| {
+///     gradient.copy_from_slice(&[x[0], 1e4 * x[1]]);
+///     0.5 * (f64::from(x[0]).powi(2) + 1e4 * f64::from(x[1]).powi(2))
+/// });
+/// let mut chain = HamiltonianChain::new(0, target, HamiltonianConfig::nuts(300, 1_000), Seed::root(1), vec![1.0, 1.0])?;
+/// let mut squares = [0.0; 2];
+/// chain.run(&mut |sample: Sample<'_>| {
+///     squares = [0, 1].map(|i| squares[i] + f64::from(sample.position[i]).powi(2));
+///     Ok::<(), std::convert::Infallible>(())
+/// })?;
+/// assert!((squares[0] / 1e3 - 1.0).abs() < 0.3 && (squares[1] / 1e3 * 1e4 - 1.0).abs() < 0.3);
+/// assert_eq!(chain.statistics().divergences(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// References: Neal, *MCMC using Hamiltonian dynamics*, in: Handbook of Markov Chain Monte Carlo, 2011; Hoffman & Gelman, *The
+/// No-U-Turn sampler*, JMLR 15, 2014; Betancourt, *A conceptual introduction to Hamiltonian Monte Carlo*, arXiv 1701.02434, 2017.
+#[derive(Debug)]
+pub struct HamiltonianChain<P> {
+    chain: u32,
+    config: HamiltonianConfig,
+    momenta: Normals,
+    searches: Normals,
+    choices: Seed,
+    dynamics: Dynamics<P>,
+    step: u64,
+    current: Point,
+    /// The current position as it is kept.
+    rounded: Vec<f32>,
+    /// Working space.
+    moving: Point,
+    nuts: Nuts,
+    windows: Windows,
+    adaptation: Adaptation,
+    step_size: f64,
+    statistics: HamiltonianStatistics,
+    last_transition: Option<Transition>,
+}
+
+impl<P: Potential> HamiltonianChain<P> {
+    /// Chain number `chain` of `seed`, at `initial`; searches a first step size, at the cost of some ten gradients.
+    ///
+    /// **Errors**: [`ChainError::Setting`] for settings out of range, [`ChainError::Diverged`] if U or its gradient is not finite
+    /// at `initial`.
+    /// **Panics** if `initial` does not have the potential's dimension.
+    #[track_caller]
+    pub fn new(
+        chain: u32,
+        potential: P,
+        config: HamiltonianConfig,
+        seed: Seed,
+        initial: Vec<f32>,
+    ) -> Result<Self, ChainError> {
+        assert_eq!(initial.len(), potential.dim(), "coordinates of the initial position, and of the potential");
+        let position = initial.into_iter().map(f64::from).collect();
+        let mut chain = Self::at(chain, potential, config, seed, 0, position, 1.0)?;
+        chain.search_step_size();
+        Ok(chain)
+    }
+
+    /// The chain that [`state`](Self::state) was taken from: from here on equal to the bit, given equal arguments.
+    ///
+    /// `config.draws` may be larger than before, to extend a finished chain.
+    ///
+    /// **Errors**: [`ChainError::Dimension`] and [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`] for
+    /// settings or saved values out of range, [`ChainError::Diverged`] if U or its gradient is not finite at the saved position.
+    pub fn resume(
+        potential: P,
+        config: HamiltonianConfig,
+        seed: Seed,
+        state: HamiltonianState,
+    ) -> Result<Self, ChainError> {
+        let dim = potential.dim();
+        if state.position.len() != dim {
+            return Err(ChainError::Dimension { expected: dim, found: state.position.len() });
+        }
+        let Adaptation { averaging, variances } = &state.adaptation;
+        for (name, values) in
+            [("inverse mass", &state.inverse_mass), ("mean", &variances.mean), ("squares", &variances.squares)]
+        {
+            if values.len() != dim {
+                return Err(ChainError::Buffer { name, expected: dim, found: Some(values.len()) });
+            }
+        }
+        let positive = (f64::MIN_POSITIVE, f64::MAX);
+        within("the saved step size", state.step_size, positive, "a finite number above 0")?;
+        within("the saved average step size", averaging.average(), positive, "a finite number above 0")?;
+        for &inverse_mass in &state.inverse_mass {
+            within("a saved inverse mass", inverse_mass, positive, "a finite number above 0")?;
+        }
+        state.statistics.validate()?;
+        let mut chain = Self::at(state.chain, potential, config, seed, state.step, state.position, state.step_size)?;
+        chain.dynamics.inverse_mass = state.inverse_mass;
+        chain.dynamics.gradients = state.gradients;
+        chain.statistics = state.statistics;
+        chain.adaptation = state.adaptation;
+        Ok(chain)
+    }
+
+    fn at(
+        chain: u32,
+        potential: P,
+        config: HamiltonianConfig,
+        seed: Seed,
+        step: u64,
+        position: Vec<f64>,
+        step_size: f64,
+    ) -> Result<Self, ChainError> {
+        config.validate()?;
+        let (dim, seed) = (position.len(), seed.child("chain").index(u64::from(chain)));
+        let mut dynamics = Dynamics::new(potential, config.temperature);
+        let mut current = Point::new(position);
+        dynamics.evaluate(&mut current);
+        if let Some(what) = not_finite(&current) {
+            let last_good_sample = (step > config.warmup).then_some(step);
+            return Err(ChainError::Diverged { chain, step, what, last_good_sample, step_size });
+        }
+        Ok(Self {
+            chain,
+            config,
+            momenta: seed.child("momentum").normals(),
+            searches: seed.child("search").normals(),
+            choices: seed.child("choices"),
+            dynamics,
+            step,
+            rounded: round(&current.position).collect(),
+            moving: current.clone(),
+            current,
+            nuts: Nuts::new(dim),
+            windows: Windows::new(if config.adapt_mass { config.warmup } else { 0 }),
+            adaptation: Adaptation::new(dim, step_size),
+            step_size,
+            statistics: HamiltonianStatistics::default(),
+            last_transition: None,
+        })
+    }
+
+    /// A copy of all that changes, for [`resume`](Self::resume).
+    pub fn state(&self) -> HamiltonianState {
+        HamiltonianState {
+            chain: self.chain,
+            step: self.step,
+            position: self.current.position.clone(),
+            step_size: self.step_size,
+            inverse_mass: self.dynamics.inverse_mass.clone(),
+            gradients: self.dynamics.gradients,
+            statistics: self.statistics.clone(),
+            adaptation: self.adaptation.clone(),
+        }
+    }
+
+    /// Makes one draw, and returns it if the warm-up is over. The caller counts the draws.
+    ///
+    /// It cannot fail: a trajectory that diverges is one that is not taken, and is counted.
+    pub fn step(&mut self) -> Option<Sample<'_>> {
+        self.dynamics.refresh_momentum(&mut self.current, &self.momenta, self.step);
+        let (dynamics, step_size) = (&mut self.dynamics, self.step_size);
+        let mut choices = self.choices.index(self.step).stream();
+        let transition = match self.config.trajectory {
+            Trajectory::Hmc { length, jitter, max_steps } => {
+                let leapfrogs = metropolis::leapfrogs(length, jitter, max_steps, step_size, &mut choices);
+                let (current, moving) = (&mut self.current, &mut self.moving);
+                metropolis::transition(dynamics, current, moving, step_size, leapfrogs, &mut choices)
+            }
+            Trajectory::Nuts { max_depth } => {
+                self.nuts.transition(dynamics, &mut self.current, step_size, max_depth, &mut choices)
+            }
+        };
+        self.step += 1;
+        self.last_transition = Some(transition);
+        for (rounded, x) in self.rounded.iter_mut().zip(round(&self.current.position)) {
+            *rounded = x;
+        }
+        if self.step <= self.config.warmup {
+            self.adapt(transition.acceptance);
+            return None;
+        }
+        self.statistics.record(&transition);
+        let (chain, step, position) = (self.chain, self.step, &self.rounded[..]);
+        Some(Sample { chain, step, position, potential: self.current.potential, weight: 1.0 })
+    }
+
+    fn adapt(&mut self, acceptance: f64) {
+        self.step_size = self.adaptation.averaging.update(acceptance, self.config.target_acceptance);
+        let (position, inverse_mass) = (&self.current.position, &mut self.dynamics.inverse_mass);
+        if self.adaptation.learn_mass(&self.windows, self.step, position, inverse_mass) {
+            self.search_step_size();
+        }
+        if self.step == self.config.warmup {
+            self.step_size = self.adaptation.averaging.average();
+        }
+    }
+
+    /// Starts the adaptation of the step size, under the present mass.
+    fn search_step_size(&mut self) {
+        self.dynamics.refresh_momentum(&mut self.current, &self.searches, self.step);
+        self.step_size = reasonable_step(&mut self.dynamics, &self.current, &mut self.moving, self.step_size);
+        self.adaptation.averaging = DualAveraging::new(self.step_size);
+    }
+
+    /// Runs to the end, giving each draw after the warm-up to `sink`.
+    ///
+    /// **Errors**: [`RunError::Sink`] with the sink's own error.
+    pub fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+        self.run_until(u64::MAX, sink)
+    }
+
+    /// As [`run`](Self::run), up to step `until` or the end, whichever comes first.
+    pub fn run_until<K: Sink>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+        while self.step < until.min(self.steps()) {
+            if let Some(sample) = self.step() {
+                let (chain, step) = (sample.chain, sample.step);
+                sink.sample(sample).map_err(|source| RunError::Sink { chain, step, source })?;
+            }
+            if sink.progress(self.progress()).is_break() {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        Ok(Outcome::Finished)
+    }
+
+    fn steps(&self) -> u64 {
+        self.config.warmup.saturating_add(self.config.draws)
+    }
+
+    /// The chain's number.
+    pub fn chain(&self) -> u32 {
+        self.chain
+    }
+
+    /// θ.
+    pub fn position(&self) -> &[f32] {
+        &self.rounded
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &HamiltonianConfig {
+        &self.config
+    }
+
+    /// Where the chain is; warm-up draws are steps too.
+    pub fn progress(&self) -> Progress {
+        Progress { chain: self.chain, step: self.step, steps: self.steps(), potential: self.current.potential }
+    }
+
+    /// ε: that of the next draw, and final once the warm-up is over.
+    pub fn step_size(&self) -> f64 {
+        self.step_size
+    }
+
+    /// The diagonal of M⁻¹: once it is learned, about the variances of exp(−U/T).
+    pub fn inverse_mass(&self) -> &[f64] {
+        &self.dynamics.inverse_mass
+    }
+
+    /// Gradients computed, in the warm-up too.
+    pub fn gradients(&self) -> u64 {
+        self.dynamics.gradients
+    }
+
+    /// Sums over the draws after the warm-up.
+    pub fn statistics(&self) -> &HamiltonianStatistics {
+        &self.statistics
+    }
+
+    /// How the last draw was made, if one was made since the chain was built or resumed.
+    pub fn last_transition(&self) -> Option<&Transition> {
+        self.last_transition.as_ref()
+    }
+
+    /// The potential, for instance to reuse it.
+    pub fn into_potential(self) -> P {
+        self.dynamics.potential
+    }
+}
+
+impl<P: Potential> MarkovChain for HamiltonianChain<P> {
+    fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+        Self::run(self, sink)
+    }
+}
+
+fn round(position: &[f64]) -> impl Iterator<Item = f32> {
+    position.iter().map(|&x| x as f32)
+}
+
+fn not_finite(point: &Point) -> Option<NotFinite> {
+    if !point.potential.is_finite() {
+        return Some(NotFinite::Potential(point.potential));
+    }
+    let finite = |&i: &usize| point.position[i].is_finite() && point.gradient[i].is_finite();
+    let coordinate = (0..point.position.len()).find(|i| !finite(i))?;
+    Some(NotFinite::Position { coordinate })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! What a chain learns, how it resumes, and how it fails.
+
+use apd_seed::Seed;
+
+use super::{HamiltonianChain, HamiltonianState};
+use crate::testing::{Kept, Quadratic, Spy, bits, keep};
+use crate::{
+    ChainError, FromFn, HamiltonianConfig, Minibatch, NotFinite, Outcome, Potential, RunError, Sample, Trajectory,
+    run_chains,
+};
+
+const SCALES: [f64; 3] = [0.1, 1.0, 10.0];
+
+/// Independent normals with standard deviations [`SCALES`], and U times `factor`.
+fn normals(factor: f64) -> impl Potential + Clone {
+    FromFn::new(3, 1, move |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        let mut value = 0.0;
+        for i in 0..3 {
+            let x = f64::from(x[i]);
+            value += factor * 0.5 * (x / SCALES[i]).powi(2);
+            gradient[i] = factor as f32 * (x / SCALES[i].powi(2)) as f32;
+        }
+        value
+    })
+}
+
+fn rules() -> [Trajectory; 2] {
+    [Trajectory::Nuts { max_depth: 8 }, Trajectory::Hmc { length: 1.5, jitter: 0.3, max_steps: 50 }]
+}
+
+fn config(trajectory: Trajectory, warmup: u64, draws: u64) -> HamiltonianConfig {
+    HamiltonianConfig { trajectory, ..HamiltonianConfig::nuts(warmup, draws) }
+}
+
+fn chain(number: u32, config: HamiltonianConfig) -> HamiltonianChain<impl Potential> {
+    HamiltonianChain::new(number, normals(1.0), config, Seed::root(61), vec![0.1, 1.0, 10.0]).unwrap()
+}
+
+fn samples<P: Potential>(chain: &mut HamiltonianChain<P>) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    assert_eq!(chain.run(&mut keep(&mut kept)), Ok(Outcome::Finished));
+    kept
+}
+
+/// Interrupted after every few draws, and through text: the same samples and the same end.
+#[test]
+fn resumed_equals_uninterrupted() {
+    for trajectory in rules() {
+        // Windows end after 40 and 90 draws.
+        let config = config(trajectory, 100, 40);
+        let mut whole = chain(3, config);
+        let expected = (samples(&mut whole), serde_json::to_string(&whole.state()).unwrap());
+        for stride in [1, 10, 39, 103] {
+            let (mut kept, mut text) = (Vec::new(), serde_json::to_string(&chain(3, config).state()).unwrap());
+            for cut in (0..140).step_by(stride).chain([140]) {
+                let state: HamiltonianState = serde_json::from_str(&text).unwrap();
+                let mut piece = HamiltonianChain::resume(normals(1.0), config, Seed::root(61), state).unwrap();
+                assert_eq!(piece.run_until(cut, &mut keep(&mut kept)), Ok(Outcome::Finished));
+                assert_eq!(piece.progress().step, cut);
+                text = serde_json::to_string(&piece.state()).unwrap();
+            }
+            assert_eq!((kept, text), expected, "{trajectory:?}, cut every {stride}");
+        }
+    }
+}
+
+#[test]
+fn samples_say_what_they_are() {
+    let mut chain = chain(5, config(rules()[0], 30, 20));
+    for step in 1..=50 {
+        let sample = chain.step().map(|sample| (Kept::from(sample), sample.position.to_vec()));
+        assert_eq!(chain.progress().step, step);
+        assert_eq!(sample.is_some(), step > 30);
+        let Some((sample, position)) = sample else { continue };
+        let value = normals(1.0).gradient(&position, Minibatch::Full, &mut [0.0; 3]);
+        assert_eq!((sample.chain, sample.step, sample.weight), (5, step, 1.0_f64.to_bits()));
+        assert_eq!((sample.position, sample.potential), (bits(chain.position()), value.to_bits()));
+        assert!(chain.last_transition().unwrap().energy >= value, "the kinetic energy is not negative");
+    }
+    assert_eq!(chain.statistics().draws(), 20);
+    assert_eq!(samples(&mut chain), [], "a finished chain went on");
+}
+
+/// exp(−U/T) knows U and T by their ratio only; powers of two are exact, so that it is equality to the bit.
+#[test]
+fn temperature_divides_the_potential() {
+    for trajectory in rules() {
+        let positions = |factor: f64, temperature: f64| {
+            let config = HamiltonianConfig { temperature, ..config(trajectory, 60, 60) };
+            let start = vec![0.1, 1.0, 10.0];
+            let mut chain = HamiltonianChain::new(0, normals(factor), config, Seed::root(62), start).unwrap();
+            samples(&mut chain).into_iter().map(|sample| sample.position).collect::<Vec<_>>()
+        };
+        assert_eq!(positions(1.0, 4.0), positions(0.25, 1.0));
+        assert_ne!(positions(1.0, 1.0), positions(0.25, 1.0));
+    }
+}
+
+/// In 50 dimensions, of scales from 0.1 to 10: the mass is what the posterior has, and the acceptance near to its target. (After
+/// the last window 50 draws are left for the step size. Its iterates still swing, where the acceptance is a concave function
+/// of it: the acceptance at their average is above their average acceptance.)
+#[test]
+fn the_warm_up_learns_the_scales() {
+    let scale = |i: usize| 10.0_f64.powf(i as f64 / 24.5 - 1.0);
+    for trajectory in rules() {
+        for target_acceptance in [0.65, 0.8, 0.9] {
+            let target = FromFn::new(50, 1, move |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+                let mut value = 0.0;
+                for i in 0..50 {
+                    let x = f64::from(x[i]);
+                    value += 0.5 * (x / scale(i)).powi(2);
+                    gradient[i] = (x / scale(i).powi(2)) as f32;
+                }
+                value
+            });
+            let config = HamiltonianConfig { target_acceptance, ..config(trajectory, 1000, 500) };
+            let mut chain = HamiltonianChain::new(0, target, config, Seed::root(63), vec![0.5; 50]).unwrap();
+            samples(&mut chain);
+            let statistics = chain.statistics();
+            let (acceptance, e_bfmi) = (statistics.mean_acceptance().unwrap(), statistics.e_bfmi().unwrap());
+            let ratios: Vec<f64> = (0..50).map(|i| chain.inverse_mass()[i] / scale(i).powi(2)).collect();
+            let mean = ratios.iter().sum::<f64>() / 50.0;
+            let (least, most) = ratios.iter().fold((f64::MAX, 0.0_f64), |(a, b), &r| (a.min(r), b.max(r)));
+            println!(
+                "{trajectory:?}, δ = {target_acceptance}: acceptance {acceptance:.3}, ε = {:.3}, mass {least:.2} … \
+                 {mean:.3} … {most:.2}, {} leapfrogs, E-BFMI {e_bfmi:.2}",
+                chain.step_size(),
+                statistics.leapfrogs(),
+            );
+            assert!((-0.05..0.15).contains(&(acceptance - target_acceptance)), "{acceptance}, not {target_acceptance}");
+            // The last window has 500 draws. If x² has the effective size 125, a variance is known to 13 %, the mean of fifty to
+            // 1.8 %: four standard errors, α = 6·10⁻⁵ each.
+            assert!(least > 0.5 && most < 1.5 && (mean - 1.0).abs() < 0.072, "mass {least} … {mean} … {most}");
+            assert_eq!(statistics.divergences(), 0);
+            assert!(e_bfmi > 0.5);
+        }
+    }
+}
+
+/// Where nothing but the step size is adapted, and for long, the acceptance is what was asked for.
+#[test]
+fn the_acceptance_reaches_its_target() {
+    for trajectory in rules() {
+        for target_acceptance in [0.65, 0.8, 0.9] {
+            let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 50 };
+            let config = HamiltonianConfig { target_acceptance, adapt_mass: false, ..config(trajectory, 3000, 2000) };
+            let mut chain = HamiltonianChain::new(0, target, config, Seed::root(67), vec![0.5; 50]).unwrap();
+            samples(&mut chain);
+            let found = chain.statistics().mean_acceptance().unwrap();
+            println!("{trajectory:?}: acceptance {found:.3} for {target_acceptance}, ε = {:.3}", chain.step_size());
+            assert!((found - target_acceptance).abs() < 0.05, "{found} instead of {target_acceptance}");
+        }
+    }
+}
+
+#[test]
+fn without_adapted_mass_it_is_one() {
+    let config = HamiltonianConfig { adapt_mass: false, ..config(rules()[0], 200, 1) };
+    let mut chain = chain(0, config);
+    samples(&mut chain);
+    assert_eq!(chain.inverse_mass(), [1.0; 3]);
+    assert!(chain.step_size() < 0.2, "the smallest scale is 0.1");
+}
+
+/// Neal's funnel, x ~ N(0, e^v) with v ~ N(0, 9): no step size fits its neck, and the statistics say so.
+#[test]
+fn a_funnel_is_noticed() {
+    let funnel = FromFn::new(10, 1, |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        let v = f64::from(x[0]);
+        let squares: f64 = x[1..].iter().map(|&x| f64::from(x).powi(2)).sum();
+        gradient[0] = (v / 9.0 + 4.5 - 0.5 * squares * (-v).exp()) as f32;
+        for i in 1..10 {
+            gradient[i] = (f64::from(x[i]) * (-v).exp()) as f32;
+        }
+        v * v / 18.0 + 4.5 * v + 0.5 * squares * (-v).exp()
+    });
+    let config = HamiltonianConfig::nuts(500, 1000);
+    let mut chain = HamiltonianChain::new(0, funnel, config, Seed::root(64), vec![0.5; 10]).unwrap();
+    samples(&mut chain);
+    let (divergences, e_bfmi) = (chain.statistics().divergences(), chain.statistics().e_bfmi().unwrap());
+    println!("funnel: {divergences} divergences, E-BFMI {e_bfmi:.3}");
+    assert!(e_bfmi < 0.3);
+}
+
+/// A step size that is far too large: every trajectory diverges, none is taken, and the chain goes on.
+#[test]
+fn divergences_are_counted_and_not_taken() {
+    for trajectory in rules() {
+        let config = config(trajectory, 0, 50);
+        let mut state = chain(0, config).state();
+        state.step_size = 1e3;
+        let potential = normals(1.0);
+        let mut wild = HamiltonianChain::resume(potential, config, Seed::root(61), state).unwrap();
+        let kept = samples(&mut wild);
+        assert!(kept.iter().all(|sample| sample.position == bits(&[0.1, 1.0, 10.0])));
+        assert_eq!((wild.statistics().divergences(), wild.statistics().mean_acceptance()), (50, Some(0.0)));
+    }
+}
+
+#[test]
+fn gradients_are_counted() {
+    let mut chain = chain(0, config(rules()[0], 0, 30));
+    let before = chain.gradients();
+    assert!((2..40).contains(&before), "the search took {before}");
+    samples(&mut chain);
+    assert_eq!(chain.gradients(), before + chain.statistics().leapfrogs());
+    assert_eq!(chain.statistics().depths().iter().sum::<u64>(), 30);
+}
+
+#[test]
+fn only_full_batches_are_asked_for() {
+    let config = config(rules()[1], 10, 10);
+    let mut chain = HamiltonianChain::new(0, Spy::default(), config, Seed::root(65), vec![0.1; 3]).unwrap();
+    samples(&mut chain);
+    assert_eq!(chain.gradients(), chain.dynamics.potential.asked.len() as u64);
+    assert!(chain.into_potential().asked.iter().all(Option::is_none));
+}
+
+#[test]
+fn a_bad_start_is_an_error() {
+    let new = |spy: Spy, start: [f32; 3]| {
+        let config = config(rules()[0], 0, 10);
+        HamiltonianChain::new(4, spy, config, Seed::root(66), start.to_vec()).map(|_| ()).unwrap_err()
+    };
+    let value = Spy { value: Some((0, f64::INFINITY)), ..Spy::default() };
+    let ChainError::Diverged { chain: 4, step: 0, what, last_good_sample: None, .. } = new(value, [0.0; 3]) else {
+        panic!("not a divergence")
+    };
+    assert_eq!(what, NotFinite::Potential(f64::INFINITY));
+    let gradient = || Spy { gradient: Some((0, f32::NAN)), ..Spy::default() };
+    for (spy, start) in [(gradient(), [0.0; 3]), (Spy::default(), [0.0, f32::INFINITY, 0.0])] {
+        let ChainError::Diverged { what, .. } = new(spy, start) else { panic!("not a divergence") };
+        assert_eq!(what, NotFinite::Position { coordinate: 1 });
+    }
+}
+
+#[test]
+fn bad_settings_and_states_are_refused() {
+    let config = config(rules()[0], 30, 10);
+    let mut good = chain(0, config);
+    good.run_until(25, &mut keep(&mut Vec::new())).unwrap();
+    let refused = |change: fn(&mut HamiltonianState), message: &str| {
+        let mut state = good.state();
+        change(&mut state);
+        let potential = normals(1.0);
+        let error = HamiltonianChain::resume(potential, config, Seed::root(61), state).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    };
+    refused(|state| state.position.push(0.0), "the saved chain has 4 coordinates, the potential 3");
+    refused(|state| state.inverse_mass.truncate(2), "\"inverse mass\" has 2 values; expected 3");
+    refused(|state| state.inverse_mass[1] = -1.0, "inverse mass is -1");
+    refused(|state| state.adaptation.variances.mean.clear(), "\"mean\" has 0 values");
+    refused(|state| state.adaptation.variances.squares.push(0.0), "\"squares\" has 4 values");
+    refused(|state| state.step_size = f64::NAN, "the saved step size is NaN");
+    refused(|state| state.position[2] = f64::NAN, "diverged at step 25");
+    let none = HamiltonianConfig { target_acceptance: 0.0, ..config };
+    let error = HamiltonianChain::resume(normals(1.0), none, Seed::root(61), good.state()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, ChainError::Setting { field: "target acceptance", .. }));
+    let text = serde_json::to_string(&good.state()).unwrap();
+    assert!(serde_json::from_str::<HamiltonianState>(&text.replace("inverse_mass", "mass")).is_err());
+}
+
+#[test]
+#[should_panic(expected = "coordinates of the initial position")]
+fn initial_positions_have_the_potentials_dimension() {
+    let _ = HamiltonianChain::new(0, normals(1.0), config(rules()[0], 0, 1), Seed::root(0), vec![0.0; 2]);
+}
+
+#[test]
+fn threads_do_not_matter_and_chains_differ() {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut chains: Vec<_> = (0..5).map(|c| chain(c, config(rules()[0], 30, 20))).collect();
+        let mut kept = vec![Vec::new(); 5];
+        let mut sinks: Vec<_> = kept.iter_mut().map(keep).collect();
+        let results = pool.install(|| run_chains(&mut chains, &mut sinks));
+        drop(sinks);
+        assert!(results.iter().all(|result| *result == Ok(Outcome::Finished)));
+        kept
+    };
+    let one = run(1);
+    assert_eq!(run(3), one);
+    for c in 1..5 {
+        assert_eq!(one[c].len(), 20);
+        assert_ne!(one[c][0].position, one[c - 1][0].position);
+    }
+}
+
+#[test]
+fn a_sinks_error_ends_the_run_and_names_the_sample() {
+    let mut full = |sample: Sample<'_>| if sample.step < 14 { Ok(()) } else { Err("disk full") };
+    let error = chain(2, config(rules()[0], 10, 10)).run(&mut full).unwrap_err();
+    assert_eq!(error, RunError::Sink { chain: 2, step: 14, source: "disk full" });
+}
+
+/// Nothing to sample is not an error.
+#[test]
+fn empty_problems_run() {
+    for trajectory in rules() {
+        let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 0 };
+        let config = config(trajectory, 5, 5);
+        let mut chain = HamiltonianChain::new(0, target, config, Seed::root(0), Vec::new()).unwrap();
+        assert_eq!(samples(&mut chain).len(), 5);
+    }
+}

@@ -1,0 +1,122 @@
+//! The energy, and the leapfrog that nearly keeps it.
+
+use apd_seed::Normals;
+
+use crate::{Minibatch, Potential};
+
+/// A point of phase space, and U with its gradient there.
+#[derive(Clone, Debug)]
+pub(super) struct Point {
+    /// θ.
+    pub(super) position: Vec<f64>,
+    /// p.
+    pub(super) momentum: Vec<f64>,
+    /// ∇U(θ).
+    pub(super) gradient: Vec<f32>,
+    /// U(θ).
+    pub(super) potential: f64,
+}
+
+impl Point {
+    pub(super) fn new(position: Vec<f64>) -> Self {
+        let dim = position.len();
+        Self { position, momentum: vec![0.0; dim], gradient: vec![0.0; dim], potential: f64::NAN }
+    }
+
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.position.copy_from_slice(&other.position);
+        self.momentum.copy_from_slice(&other.momentum);
+        self.gradient.copy_from_slice(&other.gradient);
+        self.potential = other.potential;
+    }
+
+    /// Takes the other's place without its momentum; what was here is left there.
+    pub(super) fn swap_place(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.position, &mut other.position);
+        std::mem::swap(&mut self.gradient, &mut other.gradient);
+        std::mem::swap(&mut self.potential, &mut other.potential);
+    }
+}
+
+/// What a trajectory must know of the system that it is a trajectory of.
+pub(super) trait Hamiltonian {
+    /// Moves the point by the time `step`, backwards if it is negative.
+    fn leapfrog(&mut self, point: &mut Point, step: f64);
+
+    /// H of the point, in nats; +∞ if it is not a finite number, so that no such point is ever drawn.
+    fn energy(&self, point: &Point) -> f64;
+
+    /// The diagonal of M⁻¹.
+    fn inverse_mass(&self) -> &[f64];
+}
+
+/// H(θ, p) = U(round θ)/T + ½·Σ pᵢ²/mᵢ for a potential on `f32` vectors.
+#[derive(Debug)]
+pub(super) struct Dynamics<P> {
+    pub(super) potential: P,
+    pub(super) temperature: f64,
+    pub(super) inverse_mass: Vec<f64>,
+    /// Gradients computed so far.
+    pub(super) gradients: u64,
+    rounded: Vec<f32>,
+}
+
+impl<P: Potential> Dynamics<P> {
+    pub(super) fn new(potential: P, temperature: f64) -> Self {
+        let dim = potential.dim();
+        Self { potential, temperature, inverse_mass: vec![1.0; dim], gradients: 0, rounded: vec![0.0; dim] }
+    }
+
+    /// Computes U and ∇U at the point.
+    pub(super) fn evaluate(&mut self, point: &mut Point) {
+        for (rounded, &x) in self.rounded.iter_mut().zip(&point.position) {
+            *rounded = x as f32;
+        }
+        point.potential = self.potential.gradient(&self.rounded, Minibatch::Full, &mut point.gradient);
+        self.gradients += 1;
+    }
+
+    /// p ~ N(0, M), from row `row` of the normals.
+    pub(super) fn refresh_momentum(&self, point: &mut Point, normals: &Normals, row: u64) {
+        normals.fill_f64(row, 0, &mut point.momentum);
+        for (p, inverse_mass) in point.momentum.iter_mut().zip(&self.inverse_mass) {
+            *p /= inverse_mass.sqrt();
+        }
+    }
+
+    fn kick(&self, point: &mut Point, step: f64) {
+        let scale = step / self.temperature;
+        for (p, &g) in point.momentum.iter_mut().zip(&point.gradient) {
+            *p -= scale * f64::from(g);
+        }
+    }
+}
+
+impl<P: Potential> Hamiltonian for Dynamics<P> {
+    /// p ← p − (ε/2)·∇U(θ)/T, θ ← θ + ε·M⁻¹p, p ← p − (ε/2)·∇U(θ)/T.
+    ///
+    /// Its error per trajectory is O(ε²); it is stable while ε is below twice the smallest standard deviation (in units of M).
+    ///
+    /// Reference: Neal, *MCMC using Hamiltonian dynamics*, in: Handbook of Markov Chain Monte Carlo, 2011, eqs 5.18–5.20.
+    fn leapfrog(&mut self, point: &mut Point, step: f64) {
+        self.kick(point, 0.5 * step);
+        for ((x, p), inverse_mass) in point.position.iter_mut().zip(&point.momentum).zip(&self.inverse_mass) {
+            *x += step * inverse_mass * p;
+        }
+        self.evaluate(point);
+        self.kick(point, 0.5 * step);
+    }
+
+    fn energy(&self, point: &Point) -> f64 {
+        let twice_kinetic: f64 = point.momentum.iter().zip(&self.inverse_mass).map(|(p, w)| w * p * p).sum();
+        let energy = point.potential / self.temperature + 0.5 * twice_kinetic;
+        if energy.is_finite() { energy } else { f64::INFINITY }
+    }
+
+    fn inverse_mass(&self) -> &[f64] {
+        &self.inverse_mass
+    }
+}
+
+#[cfg(test)]
+mod tests;

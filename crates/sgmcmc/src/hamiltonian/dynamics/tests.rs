@@ -1,0 +1,138 @@
+use apd_seed::Seed;
+
+use super::{Dynamics, Hamiltonian, Point};
+use crate::testing::Quadratic;
+use crate::{FromFn, Minibatch, Potential};
+
+/// U = Σ (x⁴/4 + x²/2 + cᵢxᵢxᵢ₊₁): smooth, coupled, not quadratic.
+fn quartic() -> impl Potential {
+    FromFn::new(3, 1, |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        let x: [f64; 3] = std::array::from_fn(|i| f64::from(x[i]));
+        let mut value = 0.0;
+        for i in 0..3 {
+            let (next, before) = (x[(i + 1) % 3], x[(i + 2) % 3]);
+            value += 0.25 * x[i].powi(4) + 0.5 * x[i] * x[i] + 0.3 * x[i] * next;
+            gradient[i] = (x[i].powi(3) + x[i] + 0.3 * (next + before)) as f32;
+        }
+        value
+    })
+}
+
+fn start<P: Potential>(dynamics: &mut Dynamics<P>) -> Point {
+    let mut point = Point::new(vec![0.7, -1.1, 0.4]);
+    point.momentum = vec![0.5, 0.9, -1.3];
+    dynamics.evaluate(&mut point);
+    point
+}
+
+/// One step on U = ½·4x² with T = 2 and m = ½ by hand, in numbers that are exact in binary.
+#[test]
+fn one_step_is_the_equation() {
+    let target = Quadratic { precision: [[4.0]], centre: [0.0], blocks: 1 };
+    let mut dynamics = Dynamics::new(target, 2.0);
+    dynamics.inverse_mass = vec![2.0];
+    let mut point = Point::new(vec![1.0]);
+    point.momentum = vec![3.0];
+    dynamics.evaluate(&mut point);
+    // U = 2, kinetic ½·2·9.
+    assert_eq!((point.potential, dynamics.energy(&point)), (2.0, 10.0));
+    dynamics.leapfrog(&mut point, 0.5);
+    // p = 3 − ¼·4/2 = 2.5; x = 1 + ½·2·2.5 = 3.5; p = 2.5 − ¼·14/2 = 0.75.
+    assert_eq!((point.position[0], point.momentum[0], point.gradient[0]), (3.5, 0.75, 14.0));
+    assert_eq!((point.potential, dynamics.energy(&point)), (24.5, 12.25 + 0.5625));
+    assert_eq!(dynamics.gradients, 2);
+}
+
+/// Back along the way it came. The force is a function of the rounded position, so the way back meets the same forces up to
+/// positions that round differently: 2⁻²⁴ relative, over 200 steps.
+#[test]
+fn the_leapfrog_is_reversible() {
+    let mut dynamics = Dynamics::new(quartic(), 1.5);
+    dynamics.inverse_mass = vec![0.5, 1.0, 2.0];
+    let (from, mut point) = (start(&mut dynamics), start(&mut dynamics));
+    for _ in 0..200 {
+        dynamics.leapfrog(&mut point, 0.1);
+    }
+    let far = point.position.iter().zip(&from.position).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(far > 0.1, "it has not moved");
+    for _ in 0..200 {
+        dynamics.leapfrog(&mut point, -0.1);
+    }
+    let pairs = point.position.iter().zip(&from.position).chain(point.momentum.iter().zip(&from.momentum));
+    let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(error < 1e-4, "off by {error:e}");
+}
+
+/// |ΔH| after a fixed time falls as ε²: the slope of log |ΔH| against log ε, fitted.
+#[test]
+fn the_energy_error_is_of_second_order() {
+    let mut dynamics = Dynamics::new(quartic(), 1.5);
+    let mut points = Vec::new();
+    for steps in [16, 24, 32, 48, 64, 96] {
+        let (mut point, mut greatest) = (start(&mut dynamics), 0.0_f64);
+        let energy = dynamics.energy(&point);
+        for _ in 0..steps {
+            dynamics.leapfrog(&mut point, 3.0 / f64::from(steps));
+            greatest = greatest.max((dynamics.energy(&point) - energy).abs());
+        }
+        points.push(((3.0 / f64::from(steps)).ln(), greatest.ln()));
+    }
+    let n = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
+    let slope = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>()
+        / points.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>();
+    println!("slope {slope:.3}");
+    assert!((slope - 2.0).abs() < 0.1, "the error is of order {slope}");
+}
+
+/// The map (x, p) → (x', p') keeps areas: its Jacobian's determinant is 1, by central differences.
+#[test]
+fn the_leapfrog_keeps_volumes() {
+    let target = FromFn::new(1, 1, |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        gradient[0] = x[0].powi(3) + x[0];
+        f64::from(0.25 * x[0].powi(4) + 0.5 * x[0].powi(2))
+    });
+    let mut dynamics = Dynamics::new(target, 1.0);
+    let mut to = |x: f64, p: f64| {
+        let mut point = Point::new(vec![x]);
+        point.momentum = vec![p];
+        dynamics.evaluate(&mut point);
+        for _ in 0..5 {
+            dynamics.leapfrog(&mut point, 0.3);
+        }
+        (point.position[0], point.momentum[0])
+    };
+    let h = 1e-2;
+    let (a, b, c, d) = (to(0.4 + h, 0.8), to(0.4 - h, 0.8), to(0.4, 0.8 + h), to(0.4, 0.8 - h));
+    let determinant = ((a.0 - b.0) * (c.1 - d.1) - (c.0 - d.0) * (a.1 - b.1)) / (4.0 * h * h);
+    assert!((determinant - 1.0).abs() < 1e-3, "{determinant}");
+}
+
+#[test]
+fn momenta_have_the_mass_as_variance() {
+    let dim = 20_000;
+    let mut dynamics = Dynamics::new(Quadratic { precision: [[1.0]], centre: [0.0], blocks: dim }, 1.0);
+    dynamics.inverse_mass = vec![4.0; dim];
+    let mut point = Point::new(vec![0.0; dim]);
+    let normals = Seed::root(74).normals();
+    dynamics.refresh_momentum(&mut point, &normals, 3);
+    let variance = point.momentum.iter().map(|p| p * p).sum::<f64>() / dim as f64;
+    // Five standard errors of a variance: α = 6·10⁻⁷.
+    assert!((variance / 0.25 - 1.0).abs() < 5.0 * (2.0 / dim as f64).sqrt(), "{variance}");
+    let mut row = vec![0.0; dim];
+    normals.fill_f64(3, 0, &mut row);
+    assert!(point.momentum.iter().zip(&row).all(|(p, z)| *p == z / 2.0));
+}
+
+#[test]
+fn what_is_not_a_number_has_infinite_energy() {
+    let mut dynamics = Dynamics::new(quartic(), 1.0);
+    let mut point = start(&mut dynamics);
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        point.potential = bad;
+        assert_eq!(dynamics.energy(&point), f64::INFINITY);
+    }
+    let mut point = start(&mut dynamics);
+    point.momentum[1] = f64::NAN;
+    assert_eq!(dynamics.energy(&point), f64::INFINITY);
+}

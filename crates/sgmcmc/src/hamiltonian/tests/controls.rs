@@ -1,0 +1,124 @@
+//! Faulty samplers, that the checks of correct ones must reject.
+
+use apd_seed::Seed;
+
+use super::super::dynamics::{Dynamics, Hamiltonian, Point};
+use super::super::nuts::Nuts;
+use super::super::{Trajectory, metropolis};
+use super::targets::{Target, log_exponential};
+use super::{DRAWS, Rule, accept, refuse, rules};
+use crate::Potential;
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Fault {
+    None,
+    /// Every point has the same energy: no Metropolis correction, and uniform instead of multinomial weights.
+    FlatEnergy,
+    /// The kinetic energy belongs to another mass than the momenta.
+    WrongMass,
+    /// The energy leaves the kinetic part out.
+    NoKineticEnergy,
+    /// The energy forgets the temperature.
+    NoTemperature,
+    /// The leapfrog's last half step is missing: it is no longer reversible.
+    HalfKick,
+    /// One momentum for ever, and for all chains.
+    StaleMomentum,
+}
+
+struct Faulty {
+    dynamics: Dynamics<Target>,
+    fault: Fault,
+}
+
+impl Hamiltonian for Faulty {
+    fn leapfrog(&mut self, point: &mut Point, step: f64) {
+        self.dynamics.leapfrog(point, step);
+        if self.fault == Fault::HalfKick {
+            for (p, g) in point.momentum.iter_mut().zip(&point.gradient) {
+                *p += 0.5 * step / self.dynamics.temperature * f64::from(*g);
+            }
+        }
+    }
+
+    fn energy(&self, point: &Point) -> f64 {
+        match self.fault {
+            Fault::FlatEnergy => 0.0,
+            Fault::NoKineticEnergy => point.potential / self.dynamics.temperature,
+            Fault::NoTemperature => {
+                self.dynamics.energy(point) + point.potential * (1.0 - 1.0 / self.dynamics.temperature)
+            }
+            _ => self.dynamics.energy(point),
+        }
+    }
+
+    fn inverse_mass(&self) -> &[f64] {
+        self.dynamics.inverse_mass()
+    }
+}
+
+/// As [`super::averages`], with a fault.
+fn averages(target: &Target, rule: &Rule, fault: Fault, chain: u32, seed: Seed) -> Vec<f64> {
+    let momenta = seed.child("momentum");
+    let (momenta, row) = match fault {
+        Fault::StaleMomentum => (momenta, 0),
+        _ => (momenta.index(chain.into()), 1),
+    };
+    let (momenta, seed) = (momenta.normals(), seed.index(chain.into()));
+    let mut hamiltonian = Faulty { dynamics: Dynamics::new(target.clone(), rule.temperature), fault };
+    hamiltonian.dynamics.inverse_mass.clone_from(&rule.inverse_mass);
+    let start: Vec<f64> = target.draw(seed.child("start")).into_iter().map(f64::from).collect();
+    let (mut current, mut nuts) = (Point::new(start), Nuts::new(target.dim()));
+    hamiltonian.dynamics.evaluate(&mut current);
+    let mut moving = current.clone();
+    let (step, mut choices) = (rule.step_size, seed.child("choices").stream());
+    target.averages((0..DRAWS).map(|draw| {
+        hamiltonian.dynamics.refresh_momentum(&mut current, &momenta, row * draw);
+        if fault == Fault::WrongMass {
+            current.momentum.iter_mut().for_each(|p| *p *= 1.1);
+        }
+        match rule.trajectory {
+            Trajectory::Hmc { length, jitter, max_steps } => {
+                let leapfrogs = metropolis::leapfrogs(length, jitter, max_steps, step, &mut choices);
+                metropolis::transition(&mut hamiltonian, &mut current, &mut moving, step, leapfrogs, &mut choices);
+            }
+            Trajectory::Nuts { max_depth } => {
+                nuts.transition(&mut hamiltonian, &mut current, step, max_depth, &mut choices);
+            }
+        }
+        current.position.iter().map(|&x| x as f32).collect()
+    }))
+}
+
+#[test]
+fn every_fault_is_seen_under_both_rules() {
+    let seed = Seed::root(72);
+    let target = Target::gaussian(&[1.0, 2.0], 0.6, 2.5);
+    for trajectory in rules() {
+        let mut rule = Rule::new(trajectory, 1.1, &target);
+        rule.temperature = 2.5;
+        accept(&format!("no fault, {trajectory:?}"), &target, |c| averages(&target, &rule, Fault::None, c, seed));
+        for fault in [
+            Fault::FlatEnergy,
+            Fault::WrongMass,
+            Fault::NoKineticEnergy,
+            Fault::NoTemperature,
+            Fault::HalfKick,
+            Fault::StaleMomentum,
+        ] {
+            refuse(&format!("{fault:?}, {trajectory:?}"), &target, |c| averages(&target, &rule, fault, c, seed));
+        }
+    }
+}
+
+/// Beyond Gaussians too, where a check of moments alone might be passed by symmetry.
+#[test]
+fn uncorrected_trajectories_miss_a_skewed_law() {
+    let (seed, target) = (Seed::root(73), log_exponential());
+    for trajectory in rules() {
+        let rule = Rule::new(trajectory, 0.9, &target);
+        accept(&format!("no fault, {trajectory:?}"), &target, |c| averages(&target, &rule, Fault::None, c, seed));
+        let name = format!("flat energy, {trajectory:?}");
+        refuse(&name, &target, |c| averages(&target, &rule, Fault::FlatEnergy, c, seed));
+    }
+}
