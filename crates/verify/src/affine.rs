@@ -61,15 +61,16 @@ impl Moments {
     /// `settled`.
     pub(crate) fn distance(&self, settled: &Self) -> f64 {
         let deviation = |i: usize| settled.covariance(i, i).max(0.0).sqrt().max(f64::MIN_POSITIVE);
-        let mut distance = 0.0_f64;
+        let mut differences = Vec::new();
         for i in 0..self.states() {
-            distance = distance.max((self.mean(i) - settled.mean(i)).abs() / deviation(i));
+            differences.push((self.mean(i) - settled.mean(i)).abs() / deviation(i));
             for j in 0..=i {
                 let difference = (self.covariance(i, j) - settled.covariance(i, j)).abs();
-                distance = distance.max(difference / (deviation(i) * deviation(j)));
+                differences.push(difference / (deviation(i) * deviation(j)));
             }
         }
-        distance
+        // Moments that overflowed are at no distance from each other, but not settled either.
+        if differences.iter().any(|d| d.is_nan()) { f64::NAN } else { differences.into_iter().fold(0.0, f64::max) }
     }
 }
 
@@ -168,6 +169,8 @@ pub struct Setting<'a> {
     pub temperature: f64,
     /// Whether the update adds noise; without, it explores.
     pub samples: bool,
+    /// Whether it is the first: BAOAB then has no half kick of an update before to catch up on.
+    pub first: bool,
     /// H, symmetric.
     pub h: &'a Array2<f64>,
     /// b.
@@ -204,14 +207,15 @@ pub fn underdamped(setting: Setting<'_>, friction: f64, variance: f64) -> Affine
 pub fn baoab(setting: Setting<'_>, friction: f64) -> Affine {
     let (keep, half) = (1.0 - friction, drift(setting.b.len(), 0.5));
     let variance = setting.temperature * setting.epsilon * (1.0 - keep * keep);
-    kick(setting, setting.epsilon, 1.0, 0.0).then(&half).then(&kick(setting, 0.0, keep, variance)).then(&half)
+    let step = if setting.first { 0.5 * setting.epsilon } else { setting.epsilon };
+    kick(setting, step, 1.0, 0.0).then(&half).then(&kick(setting, 0.0, keep, variance)).then(&half)
 }
 
 /// SGNHT with so many coordinates that its thermostat stands still: friction α where the mean of E u² is T·ε/(2 − α).
 ///
 /// The noise has the variance T·ε·a. With d coordinates α fluctuates by O(1/√d), which changes the moments by O(1/d).
 ///
-/// **Panics** where no friction between 0 and 2 does it.
+/// **Panics** where no friction up to 1 does it.
 #[track_caller]
 pub fn thermostatted(setting: Setting<'_>, diffusion: f64) -> Affine {
     let n = setting.b.len();

@@ -11,9 +11,11 @@
 //! **Deliberately without**: printing, networks, data files.
 
 pub mod affine;
+mod epoch;
 mod fault;
 mod grid;
 mod model;
+mod phases;
 mod recipe;
 mod replicates;
 mod suite;

@@ -112,8 +112,7 @@ impl Trial {
 
     /// Whether a check was rejected.
     pub fn rejected(&self) -> bool {
-        // Written so that a NaN is rejected.
-        self.worst.as_ref().is_some_and(|worst| !(worst.p > LEVEL))
+        self.worst.as_ref().is_some_and(|worst| worst.p.is_nan() || worst.p <= LEVEL)
     }
 
     fn record(&mut self, what: impl Display, statistic: String, p: f64) {

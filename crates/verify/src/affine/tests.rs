@@ -24,7 +24,7 @@ fn close(a: f64, b: f64) {
 fn sgld_has_its_closed_form() {
     for (lambda, temperature) in [(0.5, 1.0), (3.0, 0.5), (12.0, 2.0)] {
         let (h, b) = line(lambda);
-        let law = sgld(Setting { epsilon: 0.3, temperature, samples: true, h: &h, b: &b });
+        let law = sgld(Setting { epsilon: 0.3, temperature, samples: true, first: false, h: &h, b: &b });
         let moments = law.stationary();
         close(moments.mean(0), 0.7);
         let variance = temperature / (lambda * (1.0 - 0.3 * lambda / 4.0));
@@ -39,7 +39,7 @@ fn momentum_has_its_closed_forms() {
     for (lambda, friction) in [(0.5, 1.0), (3.0, 0.3), (9.0, 0.05)] {
         let (epsilon, temperature) = (0.3, 0.8);
         let (h, b) = line(lambda);
-        let setting = Setting { epsilon, temperature, samples: true, h: &h, b: &b };
+        let setting = Setting { epsilon, temperature, samples: true, first: false, h: &h, b: &b };
         let sghmc = underdamped(setting, friction, temperature * epsilon * friction).stationary();
         close(sghmc.covariance(0, 0), temperature / (lambda * (1.0 - epsilon * lambda / (4.0 * (2.0 - friction)))));
         close(sghmc.mean(0), 0.7);
@@ -53,7 +53,7 @@ fn momentum_has_its_closed_forms() {
 #[test]
 fn full_friction_is_sgld_and_a_metric_rescales() {
     let (h, b) = plane();
-    let setting = Setting { epsilon: 0.3, temperature: 1.3, samples: true, h: &h, b: &b };
+    let setting = Setting { epsilon: 0.3, temperature: 1.3, samples: true, first: false, h: &h, b: &b };
     let (plain, full) = (sgld(setting).stationary(), underdamped(setting, 1.0, 1.3 * 0.3).stationary());
     for i in 0..2 {
         for j in 0..2 {
@@ -77,7 +77,7 @@ fn full_friction_is_sgld_and_a_metric_rescales() {
 #[test]
 fn doubling_is_iterating() {
     let (h, b) = plane();
-    let law = baoab(Setting { epsilon: 0.3, temperature: 1.0, samples: true, h: &h, b: &b }, 0.2);
+    let law = baoab(Setting { epsilon: 0.3, temperature: 1.0, samples: true, first: false, h: &h, b: &b }, 0.2);
     let settled = law.stationary();
     assert!(law.apply(&settled).distance(&settled) < 1e-10);
     let mut moments = Moments::at_rest(4);
@@ -95,7 +95,7 @@ fn doubling_is_iterating() {
 #[test]
 fn exploring_adds_no_noise() {
     let (h, b) = plane();
-    let setting = Setting { epsilon: 0.3, temperature: 1.0, samples: false, h: &h, b: &b };
+    let setting = Setting { epsilon: 0.3, temperature: 1.0, samples: false, first: false, h: &h, b: &b };
     for law in [sgld(setting), underdamped(setting, 0.3, 0.1), baoab(setting, 0.3)] {
         let mut moments = Moments::at(&[2.0, -1.0], law.states());
         for _ in 0..400 {
@@ -112,7 +112,7 @@ fn exploring_adds_no_noise() {
 fn thermostat_holds_the_temperature() {
     let (h, b) = plane();
     let variance = |epsilon: f64, temperature: f64, diffusion: f64| {
-        let setting = Setting { epsilon, temperature, samples: true, h: &h, b: &b };
+        let setting = Setting { epsilon, temperature, samples: true, first: false, h: &h, b: &b };
         thermostatted(setting, diffusion).stationary().covariance(0, 0)
     };
     let exact = h[[1, 1]] / (h[[0, 0]] * h[[1, 1]] - h[[0, 1]] * h[[1, 0]]);
@@ -126,5 +126,5 @@ fn thermostat_holds_the_temperature() {
 #[should_panic(expected = "unstable")]
 fn unstable_updates_have_no_law() {
     let (h, b) = line(14.0);
-    sgld(Setting { epsilon: 0.3, temperature: 1.0, samples: true, h: &h, b: &b }).stationary();
+    sgld(Setting { epsilon: 0.3, temperature: 1.0, samples: true, first: false, h: &h, b: &b }).stationary();
 }

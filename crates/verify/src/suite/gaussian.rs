@@ -140,8 +140,14 @@ fn law(
     let (pairs, blocks) = if pooled { (256, together / target.block()) } else { (1, 4096) };
     let target = target.replicated(blocks);
     let (epsilon, h, b) = (case.epsilon, &target.precision, &target.shift());
-    let law =
-        recipe.affine.expect("a sampler with an affine law")(Setting { epsilon, temperature, samples: true, h, b });
+    let law = recipe.affine.expect("a sampler with an affine law")(Setting {
+        epsilon,
+        temperature,
+        samples: true,
+        first: false,
+        h,
+        b,
+    });
     let chains: Vec<u32> = (0..pairs).flat_map(|k| pair.map(|c| 2 * k + c)).collect();
     let experiment = Experiment {
         sampler: &|| build(Schedule::Constant(epsilon), temperature),

@@ -64,7 +64,7 @@ fn counts_and_their_tails() {
 #[test]
 fn kolmogorov_smirnov_has_size_and_power() {
     let mut stream = Seed::root(2).stream();
-    let uniforms: Vec<f64> = (0..5000).map(|_| f64::from(stream.uniform())).collect();
+    let uniforms: Vec<f64> = (0..5000).map(|_| stream.uniform()).collect();
     let mut trial = Trial::default();
     trial.kolmogorov_smirnov("uniforms", &uniforms);
     assert!(!trial.rejected(), "{trial:?}");
