@@ -50,6 +50,14 @@ pub trait Sampler: Send {
     /// **Shapes**: `position` and `gradient` have the length given to `prepare`.
     fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool;
 
+    /// Temperature that gradient noise of variance `variance` per coordinate, independent from update to update, adds to a posterior
+    /// of slow directions; `None` where it is not one number.
+    ///
+    /// By default that of SGLD, ε·v/4: the noise moves θ by variance (ε/2)²·v per update, beside the T·ε that is injected.
+    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+        Some(0.25 * step_size * variance)
+    }
+
     /// Where the diagonal of ∇²Û at the position is wanted before each update, if it is; see [`Potential::curvature`].
     ///
     /// [`Potential::curvature`]: crate::Potential::curvature
@@ -93,6 +101,10 @@ impl<S: Sampler + ?Sized> Sampler for Box<S> {
 
     fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
         (**self).step(step, position, gradient, noise)
+    }
+
+    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+        (**self).heating(step_size, variance)
     }
 
     fn curvature(&mut self) -> Option<&mut [f32]> {

@@ -19,13 +19,12 @@ pub struct Summary {
     pub step_size: f64,
     /// T of the injected noise.
     pub temperature: f64,
-    /// T + ε·v/4, where v is the variance of a coordinate of ∇Û over minibatches, averaged over the coordinates.
+    /// T and what the minibatches' noise adds to it ([`Sampler::heating`]; for SGLD ε·v/4), where v is the variance of a coordinate
+    /// of ∇Û over minibatches, averaged over the coordinates; `None` where it is not one number.
     ///
-    /// The noise of a minibatch gradient moves θ by variance (ε/2)²·v per update, beside the T·ε that is injected; v is estimated
-    /// from eight independent minibatches at the present position. An upper bound in the long run: minibatches without replacement
-    /// cancel in part over an epoch. Gradients with a control variate ([`ControlVariate`](crate::ControlVariate),
-    /// [`Svrg`](crate::Svrg)) have no noise at their centre, and more than this figure once the chain has left it.
-    pub effective_temperature: f64,
+    /// v is estimated from eight independent minibatches at the present position. An upper bound in the long run: minibatches
+    /// without replacement cancel in part over an epoch.
+    pub effective_temperature: Option<f64>,
     /// τ of the prior N(0, I/τ), if the prior is one.
     pub prior_precision: Option<f64>,
     /// 2/(ε·τ): updates in which a direction that the data leave free forgets its start by a factor e.
@@ -78,7 +77,7 @@ impl Summary {
             sampler: chain.sampler.name(),
             step_size,
             temperature,
-            effective_temperature: temperature + 0.25 * step_size * variance,
+            effective_temperature: chain.sampler.heating(step_size, variance).map(|heat| temperature + heat),
             prior_precision,
             relaxation: prior_precision.filter(|&tau| tau > 0.0).map(|tau| 2.0 / (step_size * tau)),
             noise_to_drift: if temperature > 0.0 { noise / drift } else { 0.0 },
@@ -95,8 +94,11 @@ impl fmt::Display for Summary {
         let Self { sampler, dim, terms, batch, steps, .. } = self;
         writeln!(f, "{sampler}: d = {dim}, N = {terms}, B = {batch}, {steps} steps (nats, full-data scale)")?;
         writeln!(f, "  step size ε = {:.3e}", self.step_size)?;
-        let (injected, effective) = (self.temperature, self.effective_temperature);
-        writeln!(f, "  temperature T = {injected} injected, {effective:.4} with the minibatches' noise at the start")?;
+        write!(f, "  temperature T = {} injected", self.temperature)?;
+        match self.effective_temperature {
+            Some(effective) => writeln!(f, ", {effective:.4} with the minibatches' noise at the start")?,
+            None => writeln!(f, "; the minibatches' noise adds to it")?,
+        }
         match (self.prior_precision, self.relaxation) {
             (Some(tau), Some(relaxation)) => {
                 writeln!(f, "  prior precision τ = {tau}")?;

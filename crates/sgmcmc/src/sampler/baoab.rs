@@ -68,6 +68,11 @@ impl Sampler for Baoab {
         self.temperature
     }
 
+    /// ε·v·(2 − α)/(4α).
+    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+        Some(0.25 * step_size * variance * (2.0 - self.friction) / self.friction)
+    }
+
     fn validate(&self) -> Result<(), ChainError> {
         self.step_size.validate()?;
         within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")?;

@@ -54,6 +54,11 @@ impl Sampler for Momentum {
         0.0
     }
 
+    /// ε·v/(4(1 − μ)).
+    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+        Some(0.25 * step_size * variance / (1.0 - self.momentum))
+    }
+
     fn validate(&self) -> Result<(), ChainError> {
         self.step_size.validate()?;
         if (0.0..1.0).contains(&self.momentum) {

@@ -122,6 +122,11 @@ impl Sampler for Psgld {
         self.temperature
     }
 
+    /// Every coordinate has its own.
+    fn heating(&self, _step_size: f64, _variance: f64) -> Option<f64> {
+        None
+    }
+
     fn validate(&self) -> Result<(), ChainError> {
         self.step_size.validate()?;
         within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")?;

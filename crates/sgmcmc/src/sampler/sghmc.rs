@@ -71,6 +71,11 @@ impl Sampler for Sghmc {
         self.temperature
     }
 
+    /// ε·(v − V)/(4α).
+    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+        Some(0.25 * step_size * (variance - self.gradient_noise) / self.friction)
+    }
+
     fn validate(&self) -> Result<(), ChainError> {
         self.step_size.validate()?;
         within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")?;

@@ -72,6 +72,11 @@ impl Sampler for Sgnht {
         self.temperature
     }
 
+    /// None: the thermostat takes it out.
+    fn heating(&self, _step_size: f64, _variance: f64) -> Option<f64> {
+        Some(0.0)
+    }
+
     fn validate(&self) -> Result<(), ChainError> {
         self.step_size.validate()?;
         within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")?;

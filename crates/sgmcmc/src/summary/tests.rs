@@ -1,7 +1,9 @@
 use apd_seed::{Minibatches, Seed};
 
 use crate::testing::{Quadratic, Terms, keep};
-use crate::{Chain, ChainConfig, Minibatch, Momentum, Potential, Schedule, Sgld, Summary};
+use crate::{
+    Baoab, Chain, ChainConfig, Minibatch, Momentum, Potential, Psgld, Sampler, Schedule, Sghmc, Sgld, Sgnht, Summary,
+};
 
 const CONFIG: ChainConfig = ChainConfig { steps: 5_000, burn_in: 0, thinning: 1, batch_size: 2 };
 
@@ -19,7 +21,7 @@ fn figures_of_a_full_batch() {
     // √(Tεd) = 0.1 against (ε/2)·20 = 0.1.
     assert!((summary.noise_to_drift - 1.0).abs() < 1e-12);
     assert_eq!(summary.relaxation, Some(100.0)); // 2/(0.01·2)
-    assert_eq!((summary.temperature, summary.effective_temperature), (1.0, 1.0));
+    assert_eq!((summary.temperature, summary.effective_temperature), (1.0, Some(1.0)));
     assert_eq!((summary.dim, summary.terms, summary.batch, summary.steps), (1, 5, 5, 5_000));
     assert_eq!(
         summary.to_string(),
@@ -60,7 +62,7 @@ fn effective_temperature_counts_the_minibatches_noise() {
     let mean = gradients.iter().sum::<f64>() / 8.0;
     let variance = gradients.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / 7.0;
     assert!(variance > 1.0, "the minibatches hardly differ");
-    assert!((summary.effective_temperature - (1.0 + 0.01 * variance / 4.0)).abs() < 1e-9);
+    assert!((summary.effective_temperature.unwrap() - (1.0 + 0.01 * variance / 4.0)).abs() < 1e-9);
     let ratio = 0.1 / (0.005 * gradients[0].abs());
     assert!((summary.noise_to_drift / ratio - 1.0).abs() < 1e-9, "the drift is that of the first minibatch");
 }
@@ -73,7 +75,7 @@ fn effective_temperature_is_unbiased() {
     let estimates: Vec<f64> = (0..count)
         .map(|c| {
             let mut chain = Chain::new(c, model(), sampler, CONFIG, Seed::root(63), vec![0.5]).unwrap();
-            (chain.summary().effective_temperature - 1.0) * 4.0 / 0.01
+            (chain.summary().effective_temperature.unwrap() - 1.0) * 4.0 / 0.01
         })
         .collect();
     let mean = estimates.iter().sum::<f64>() / f64::from(count);
@@ -107,7 +109,7 @@ fn an_optimiser_has_no_noise() {
     let config = ChainConfig { batch_size: 5, ..CONFIG };
     let mut chain = Chain::new(0, model(), sampler, config, Seed::root(65), vec![0.0]).unwrap();
     let summary = chain.summary();
-    assert_eq!((summary.temperature, summary.effective_temperature, summary.noise_to_drift), (0.0, 0.0, 0.0));
+    assert_eq!((summary.temperature, summary.effective_temperature, summary.noise_to_drift), (0.0, Some(0.0), 0.0));
     assert!(summary.to_string().starts_with("SGD: d = 1"), "{summary}");
     // Nor where nothing drives it: 0, not 0/0.
     let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 2 };
@@ -123,4 +125,18 @@ fn a_flat_prior_never_relaxes() {
     let summary: Summary = chain.summary();
     assert_eq!((summary.prior_precision, summary.relaxation), (Some(0.0), None));
     assert!(summary.to_string().contains("τ = 0 (flat: free directions never relax)"), "{summary}");
+}
+
+/// The samplers with momentum amplify a minibatch's noise as they do its gradient; one takes out what it is told of, one all.
+#[test]
+fn heating_is_the_samplers_own() {
+    let (schedule, epsilon, variance) = (Schedule::Constant(0.01), 0.01, 8.0);
+    let heat = |sampler: &dyn Sampler| sampler.heating(epsilon, variance);
+    let sgld = heat(&Sgld::new(schedule, 1.0)).unwrap();
+    assert!((sgld - 0.02).abs() < 1e-15);
+    assert!((heat(&Sghmc::new(schedule, 1.0, 0.1)).unwrap() / sgld - 10.0).abs() < 1e-12);
+    assert!(heat(&Sghmc::new(schedule, 1.0, 0.1).with_gradient_noise(8.0)).unwrap().abs() < 1e-15);
+    assert_eq!(heat(&Baoab::new(schedule, 1.0, 1.0)), Some(sgld));
+    assert_eq!(heat(&Sgnht::new(schedule, 1.0, 0.1)), Some(0.0));
+    assert_eq!(heat(&Psgld::new(schedule, 1.0, 10)), None);
 }
