@@ -1,19 +1,58 @@
-//! Stochastic-gradient MCMC on R^d: samplers, schedules, chains.
+//! Markov chain Monte Carlo on R^d: stochastic-gradient samplers with minibatches, HMC and NUTS without.
 //!
-//! The crate sees a posterior only through [`Potential`]: position in, (minibatch) gradient out. It draws
+//! A posterior is a [`Potential`]: position in, (minibatch) gradient out; a closure will do. Every sampler takes any of them:
+//! ```
+//! use apd_sgmcmc::*;
 //!
-//! θ ← θ − (ε/2)·∇Û(θ) + N(0, T·ε·I)
+//! let config = ChainConfig { steps: 60_000, burn_in: 1_000, thinning: 10, batch_size: 1 };
+//! let (schedule, seed) = (Schedule::Constant(0.1), apd_seed::Seed::root(1));
+//! // U(x) = x²/2 in each of 50 coordinates; no data, so that a minibatch is everything.
+//! let normal = || FromFn::new(50, 1, |x: &[f32], _, gradient: &mut [f32]| {
+//!     gradient.copy_from_slice(x);
+//!     x.iter().map(|&x| 0.5 * f64::from(x).powi(2)).sum()
+//! });
+//! let samplers: [Box<dyn Sampler>; 5] = [
+//!     Box::new(Sgld::new(schedule, 1.0)),
+//!     Box::new(Psgld::new(schedule, 1.0, 1).with_decay(0.999).with_damping(0.1)),
+//!     Box::new(Sghmc::new(schedule, 1.0, 0.3)),
+//!     Box::new(Sgnht::new(schedule, 1.0, 0.3)),
+//!     Box::new(Baoab::new(schedule, 1.0, 0.3)),
+//! ];
+//! for sampler in samplers {
+//!     let name = sampler.name();
+//!     let mut squares = 0.0;
+//!     Chain::new(0, normal(), sampler, config, seed, vec![0.0; 50])?.run(&mut |sample: Sample<'_>| {
+//!         squares += sample.position.iter().map(|x| f64::from(x * x)).sum::<f64>() / (50.0 * 5_900.0);
+//!         Ok::<(), ChainError>(())
+//!     })?;
+//!     assert!((squares - 1.0).abs() < 0.05, "{name}: variance {squares}");
+//! }
+//! let mut nuts = HamiltonianChain::new(0, normal(), HamiltonianConfig::nuts(500, 1_000), seed, vec![0.0; 50])?;
+//! nuts.run(&mut |_: Sample<'_>| Ok::<(), ChainError>(()))?;
+//! assert_eq!(nuts.statistics().divergences(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! and its relatives, thousands of steps a second, and is meant to be *believed*: step size, temperature, prior precision and
-//! data scale are explicit and printed ([`Summary`]), runs are reproducible to the bit on any number of threads, a resumed run
-//! equals an uninterrupted one, and the tests compare the chains' moments with the exact law of the discretised process.
+//! | | |
+//! |---|---|
+//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Momentum`] is their limit without noise |
+//! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
+//! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
+//! | several temperatures | [`ReplicaExchange`] |
+//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact |
+//! | an approximation | [`Swag`], a Gaussian fitted to an optimiser's path |
+//!
+//! All are meant to be *believed*: step size, temperature, prior precision and data scale are explicit and printed ([`Summary`]), runs
+//! are reproducible to the bit on any number of threads, a resumed run equals an uninterrupted one, and `apd-verify` compares the
+//! chains with the exact law of the discretised process.
 //!
 //! # One scale, stated once
 //! U(θ) = −Σₙ log p(yₙ|xₙ, θ) − log p(θ): nats, **full-data scale** (a sum over all N terms, not a mean). Minibatch estimates are
-//! multiplied by N/B. Step size ε is in the units of θ² per nat. A learning rate for a *mean* loss maps to ε = lr/N, see
-//! [`from_mean_loss`]. Temperature T = 1 is the Bayesian posterior.
+//! multiplied by N/B. Step size ε is in the units of θ² per nat, and that of SGLD, θ ← θ − (ε/2)·∇Û(θ) + N(0, T·ε·I), for all: with
+//! friction α = 1 the samplers with momentum are SGLD, and with friction α they forget at α·ε as fast as SGLD at ε. A learning
+//! rate for a *mean* loss maps to ε = lr/N, see [`from_mean_loss`]. Temperature T = 1 is the Bayesian posterior.
 //!
-//! # Example
+//! # With data and minibatches
 //! The posterior of the mean of data with unit variance under the prior N(0, 1/τ) is N(Σx/(N+τ), 1/(N+τ)).
 //! ```
 //! use apd_seed::Seed;

@@ -23,7 +23,7 @@ pub struct Summary {
     /// of ∇Û over minibatches, averaged over the coordinates; `None` where it is not one number.
     ///
     /// v is estimated from eight independent minibatches at the present position. An upper bound in the long run: minibatches
-    /// without replacement cancel in part over an epoch.
+    /// without replacement cancel in part over an epoch. Estimators with a centre have no noise while the chain is there.
     pub effective_temperature: Option<f64>,
     /// τ of the prior N(0, I/τ), if the prior is one.
     pub prior_precision: Option<f64>,
