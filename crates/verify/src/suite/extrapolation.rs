@@ -24,34 +24,46 @@ pub(super) struct Averages {
     means: Vec<Vec<f64>>,
 }
 
-/// Runs independent chains, and averages what `observe` makes of each sample, with the samples' weights.
+/// Runs independent chains in parallel, each by `run`, which calls its argument with every sample; and averages what `observe` makes of
+/// them, with the samples' weights.
 ///
-/// **Errors**: the first chain that diverges.
-pub(super) fn averages<P: Potential, S: Sampler>(
+/// **Errors**: that of the first chain that failed.
+pub(super) fn averages(
     chains: Range<u32>,
     functions: usize,
-    make: impl Fn(u32) -> Result<Chain<P, S>, ChainError> + Sync,
+    run: impl Fn(u32, &mut (dyn FnMut(Sample<'_>) + Send)) -> Result<(), ChainError> + Sync,
     observe: impl Fn(&[f32], &mut [f64]) + Sync,
 ) -> Result<Averages, ChainError> {
     let average = |c: u32| {
-        let mut chain = make(c)?;
         let (mut sums, mut values, mut weight) = (vec![0.0; functions], vec![0.0; functions], 0.0);
-        let sink = &mut |sample: Sample<'_>| {
+        run(c, &mut |sample| {
             observe(sample.position, &mut values);
             weight += sample.weight;
             sums.iter_mut().zip(&values).for_each(|(sum, value)| *sum += sample.weight * value);
-            Ok::<(), Infallible>(())
-        };
-        match chain.run(sink) {
-            Err(RunError::Chain(error)) => return Err(error),
-            Err(RunError::Sink { source, .. }) => match source {},
-            Ok(_) => {}
-        }
+        })?;
         sums.iter_mut().for_each(|sum| *sum /= weight);
         Ok(sums)
     };
     let averages: Vec<Vec<f64>> = chains.into_par_iter().map(average).collect::<Result<_, _>>()?;
     Ok(Averages { means: (0..functions).map(|f| averages.iter().map(|chain| chain[f]).collect()).collect() })
+}
+
+/// Runs a chain to its end.
+///
+/// **Errors**: its divergence.
+pub(super) fn run(
+    mut chain: Chain<impl Potential, impl Sampler>,
+    visit: &mut (dyn FnMut(Sample<'_>) + Send),
+) -> Result<(), ChainError> {
+    let ended = chain.run(&mut |sample: Sample<'_>| {
+        visit(sample);
+        Ok::<(), Infallible>(())
+    });
+    match ended {
+        Ok(_) => Ok(()),
+        Err(RunError::Chain(error)) => Err(error),
+        Err(RunError::Sink { source, .. }) => match source {},
+    }
 }
 
 impl Averages {

@@ -1,4 +1,4 @@
-//! Densities that are not Gaussian, in one and two dimensions, with expectations in closed form.
+//! Densities in one and two dimensions, most of them not Gaussian, with expectations in closed form.
 
 use apd_sgmcmc::{Minibatch, Potential};
 
@@ -76,9 +76,44 @@ pub(crate) const BANANA: Density = Density {
     statistics: &[
         statistic("x", |x| x[0], 0.0, 1.0),
         statistic("y", |x| x[1], 0.0, 1.2247),
-        statistic("x²", |x| x[0].powi(2), 1.0, 1.4142),
+        statistic("x²", |x| x[0].powi(2), 1.0, std::f64::consts::SQRT_2),
         statistic("y²", |x| x[1].powi(2), 1.5, 2.7386),
         statistic("x²y", |x| x[0].powi(2) * x[1], 1.0, 4.6368),
+    ],
+};
+
+/// Independent normals with standard deviations 1 and 0.01.
+pub(crate) const SCALES: Density = Density {
+    name: "badly scaled Gaussian",
+    dim: 2,
+    gradient: |x, g| {
+        (g[0], g[1]) = (x[0], 1e4 * x[1]);
+        0.5 * (x[0] * g[0] + x[1] * g[1])
+    },
+    statistics: &[
+        statistic("x", |x| x[0], 0.0, 1.0),
+        statistic("y", |x| x[1], 0.0, 0.01),
+        statistic("x²", |x| x[0].powi(2), 1.0, std::f64::consts::SQRT_2),
+        statistic("y²", |x| x[1].powi(2), 1e-4, 1.4142e-4),
+        statistic("xy", |x| x[0] * x[1], 0.0, 0.01),
+    ],
+};
+
+/// Two standard normals with correlation 0.95.
+pub(crate) const CORRELATED: Density = Density {
+    name: "correlated Gaussian",
+    dim: 2,
+    gradient: |x, g| {
+        let factor = 1.0 / (1.0 - 0.95 * 0.95);
+        (g[0], g[1]) = (factor * (x[0] - 0.95 * x[1]), factor * (x[1] - 0.95 * x[0]));
+        0.5 * (x[0] * g[0] + x[1] * g[1])
+    },
+    statistics: &[
+        statistic("x", |x| x[0], 0.0, 1.0),
+        statistic("y", |x| x[1], 0.0, 1.0),
+        statistic("x²", |x| x[0].powi(2), 1.0, std::f64::consts::SQRT_2),
+        statistic("y²", |x| x[1].powi(2), 1.0, std::f64::consts::SQRT_2),
+        statistic("xy", |x| x[0] * x[1], 0.95, 1.3793),
     ],
 };
 
@@ -104,7 +139,7 @@ pub(crate) const DEEP_FUNNEL: Density = Density {
     gradient: |x, g| funnel(x, g, 1.0),
     statistics: &[
         statistic("v", |x| x[0], 0.0, 1.0),
-        statistic("v²", |x| x[0].powi(2), 1.0, 1.4142),
+        statistic("v²", |x| x[0].powi(2), 1.0, std::f64::consts::SQRT_2),
         statistic("x", |x| x[1], 0.0, 1.284),
         statistic("x² ≤ 1", |x| f64::from(u8::from(x[1].powi(2) <= 1.0)), 0.675_113_616_623_205_9, 0.46833),
     ],
@@ -170,13 +205,23 @@ pub(crate) struct Copies {
 
 impl Copies {
     /// Calls `visit` with each block of a position, in double precision.
-    pub(crate) fn each(&self, position: &[f32], mut visit: impl FnMut(&[f64])) {
+    fn each(&self, position: &[f32], mut visit: impl FnMut(&[f64])) {
         let mut x = [0.0; 2];
         let x = &mut x[..self.density.dim];
         for block in position.chunks_exact(self.density.dim) {
             x.iter_mut().zip(block).for_each(|(x, &block)| *x = f64::from(block));
             visit(x);
         }
+    }
+
+    /// Averages the density's statistics over the blocks of a position.
+    pub(crate) fn average(&self, position: &[f32], values: &mut [f64]) {
+        values.fill(0.0);
+        self.each(position, |x| {
+            for (value, statistic) in values.iter_mut().zip(self.density.statistics) {
+                *value += (statistic.of)(x) / self.blocks as f64;
+            }
+        });
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{Expect, Half, Test, Trial};
 const NODE: Seed = Seed::root(35).child("minibatches");
 
 /// A stream: uniform numbers and integers, neighbours independent.
-fn uniform(next: fn(&mut Stream) -> f64) -> Trial {
+fn uniform(next: Next) -> Trial {
     let mut trial = Trial::default();
     let mut stream = NODE.child("uniform").stream();
     let u: Vec<f64> = (0..1 << 19).map(|_| next(&mut stream)).collect();
@@ -150,7 +150,10 @@ fn chains() -> Trial {
     trial
 }
 
-const UNIFORM: [(&str, fn(&mut Stream) -> f64); 3] = [
+/// The next number of a stream.
+type Next = fn(&mut Stream) -> f64;
+
+const UNIFORM: [(&str, Next); 3] = [
     ("squeezed by 1 %", |stream| 0.99 * stream.uniform()),
     ("only 256 values", |stream| (stream.uniform() * 256.0).floor() / 256.0),
     ("every number twice", |stream| {

@@ -8,6 +8,11 @@ use crate::{Expect, Half, Test, Trial};
 /// Writes elements `offset`, … of row `step` of a node's normals.
 type Fill = fn(node: Seed, step: u64, offset: usize, out: &mut [f64]);
 
+/// A generator, by what is wrong with it.
+type Faulty = (&'static str, Fill);
+/// What is checked of a generator.
+type Aspect = fn(Fill, Half) -> Trial;
+
 /// Numbers in a row.
 const ROW: usize = 4096;
 
@@ -128,7 +133,7 @@ fn addresses(fill: Fill, _: Half) -> Trial {
 }
 
 /// Faults, and the aspect that must see each.
-const MARGINAL: [(&str, Fill); 4] = [
+const MARGINAL: [Faulty; 4] = [
     ("uniform with variance 1", |node, step, offset, out| {
         single(node, step, offset, out);
         out.iter_mut().for_each(|z| *z = 12_f64.sqrt() * (cumulative(*z) - 0.5));
@@ -150,7 +155,7 @@ const MARGINAL: [(&str, Fill); 4] = [
     }),
 ];
 
-const INDEPENDENCE: [(&str, Fill); 6] = [
+const INDEPENDENCE: [Faulty; 6] = [
     ("the same row at every step", |node, _, offset, out| single(node, 0, offset, out)),
     ("the first 1024 again and again", |node, step, offset, out| {
         let mut block = [0.0; 1024];
@@ -180,15 +185,14 @@ const INDEPENDENCE: [(&str, Fill); 6] = [
     }),
 ];
 
-const ADDRESSES: [(&str, Fill); 3] = [
+const ADDRESSES: [Faulty; 3] = [
     ("the offset ignored", |node, step, _, out| single(node, step, 0, out)),
     ("the offset rounded to whole tiles", |node, step, offset, out| single(node, step, offset & !63, out)),
     ("the step ignored", |node, _, offset, out| single(node, 0, offset, out)),
 ];
 
 pub(super) fn tests() -> Vec<Test> {
-    type Aspect = fn(Fill, Half) -> Trial;
-    let aspects: [(&str, Aspect, &[(&str, Fill)]); 3] = [
+    let aspects: [(&str, Aspect, &[Faulty]); 3] = [
         ("moments, law and tails of a number", marginal, &MARGINAL),
         ("independence of two numbers", independence, &INDEPENDENCE),
         ("any range is a part of the row", addresses, &ADDRESSES),

@@ -3,9 +3,10 @@
 //! Thousands of replicates are blocks of coordinates, some to a chain: SGNHT's are not independent, its chains are.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, ChainError, Minibatch, Potential, Schedule, Sgnht};
+use apd_sgmcmc::{Chain, ChainConfig, ChainError, Potential, Sample, Schedule};
 
 use super::super::extrapolation::{self, Averages, LEVELS};
+use super::super::lagged::Lagged;
 use crate::fault::Fault;
 use crate::recipe::Memory;
 use crate::target::density::{BANANA, Copies, Density, FUNNEL, LOG_EXPONENTIAL, QUARTIC, TWO_MODES};
@@ -45,20 +46,10 @@ const CASES: [Case; 4] = [
 const CYCLICAL: Case =
     Case { density: TWO_MODES, epsilon: 0.25, burn_in: 25.0, kept: 50.0, cycle: Some(12.5), ..QUICK };
 
-/// The thermostat with a diffusion that belongs to a step h = √(ε/2): a = A·h with A = 0.85, from 0.27 down.
-///
-/// At equilibrium it demands mean u² = T·ε/2, where friction and noise alone make it T·ε·a/(α(2 − α)): α settles at α(1 − α/2) = a, and
-/// the temperature at T·a/α ≈ T·(1 − a/2). At a fixed a this would stay as ε → 0: the limit is that of h → 0.
-const SGNHT: Recipe = Recipe {
-    build: |schedule, t| Box::new(Sgnht::new(schedule, t, 0.6 * schedule.step_size(0).sqrt())),
-    affine: None,
-    ..Recipe::SGNHT
-};
-
 /// The samplers whose law tends to the density. Preconditioned SGLD with a moving mean square does not in general; without
 /// memory it does if it has its Γ, see [`exact`](super::exact).
 const SAMPLERS: [Recipe; 6] =
-    [Recipe::SGLD, Recipe::SGHMC, SGNHT, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED, Recipe::PSGLD_FROZEN];
+    [Recipe::SGLD, Recipe::SGHMC, Recipe::SGNHT, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED, Recipe::PSGLD_FROZEN];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mistake {
@@ -71,50 +62,16 @@ enum Mistake {
     Constant,
 }
 
-/// A potential that returns old gradients.
-struct Lagged<P> {
-    potential: P,
-    /// The last gradients, the oldest at `next`.
-    past: Vec<Vec<f32>>,
-    next: usize,
-    lag: usize,
-}
-
-impl<P: Potential> Potential for Lagged<P> {
-    fn dim(&self) -> usize {
-        self.potential.dim()
-    }
-
-    fn terms(&self) -> usize {
-        self.potential.terms()
-    }
-
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        let value = self.potential.gradient(position, minibatch, gradient);
-        if self.past.len() < self.lag {
-            self.past.push(gradient.to_vec());
-        } else if self.lag > 0 {
-            self.past[self.next].swap_with_slice(gradient);
-            self.next = (self.next + 1) % self.lag;
-        }
-        value
-    }
-
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
-        self.potential.curvature(position, minibatch, diagonal);
-    }
-}
-
 impl Case {
-    /// The chains' averages with steps `part` as long: ε, or of a thermostat h.
+    /// The chains' averages with step sizes `part` of ε.
     fn averages(&self, recipe: &Recipe, mistake: Mistake, part: f64, seed: Seed) -> Result<Averages, ChainError> {
-        let mut epsilon = self.epsilon * if recipe.memory == Memory::Thermostat { part * part } else { part };
-        let steps = |time: f64| (time / (part * self.epsilon)).round() as u64;
+        let mut epsilon = part * self.epsilon;
+        let steps = |time: f64| (time / epsilon).round() as u64;
         // The mean ε of a cycle is half of that at its start.
         let factor = if self.cycle.is_some() { 2 } else { 1 };
         let (burn_in, kept, length) =
             (factor * steps(self.burn_in), factor * steps(self.kept), steps(self.cycle.unwrap_or(0.0)));
-        let thinning = (0.5 / (part * self.epsilon)).ceil() as u64;
+        let thinning = (0.5 / epsilon).ceil() as u64;
         let lag = if let Mistake::Lag(time) = mistake { steps(time) as usize } else { 0 };
         if mistake == Mistake::Constant {
             epsilon *= 0.01;
@@ -124,33 +81,25 @@ impl Case {
             _ => Schedule::Constant(epsilon),
         };
         let config = ChainConfig { steps: burn_in + kept, burn_in, thinning, batch_size: 1 };
-        let replicates = Copies { density: self.density, blocks: self.blocks };
-        let statistics = self.density.statistics;
-        let make = |c: u32| {
+        let copies = Copies { density: self.density, blocks: self.blocks };
+        let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
             let sampler = match mistake {
                 Mistake::Sampler(fault) => fault.build(recipe, schedule, 1.0),
                 _ => (recipe.build)(schedule, 1.0),
             };
-            let potential = Lagged { potential: replicates.clone(), past: Vec::new(), next: 0, lag };
-            let initial = vec![START; replicates.dim()];
-            Chain::new(c, potential, sampler, config, seed.index((1.0 / part) as u64), initial)
+            let initial = vec![START; copies.dim()];
+            let (potential, seed) = (Lagged::new(copies.clone(), lag), seed.index((1.0 / part) as u64));
+            extrapolation::run(Chain::new(c, potential, sampler, config, seed, initial)?, visit)
         };
-        extrapolation::averages(0..CHAINS, statistics.len(), make, |position, values| {
-            values.fill(0.0);
-            replicates.each(position, |x| {
-                for (value, statistic) in values.iter_mut().zip(statistics) {
-                    *value += (statistic.of)(x) / self.blocks as f64;
-                }
-            });
-        })
+        let observe = |position: &[f32], values: &mut [f64]| copies.average(position, values);
+        extrapolation::averages(0..CHAINS, self.density.statistics.len(), run, observe)
     }
 
     /// Checks all that is known of the density.
     ///
     /// The bias at the smallest ε is at most ε standard deviations of the function: the law of SGLD is, to first order, that of
     /// the density (1 + ερ)·exp(−U) with ρ of the size of U′²/8 and U″/4, so that the bias is ε·Cov(f, ρ), and ρ deviates by less
-    /// than 1 where curvatures are of order 1, as they are here. Momentum makes it less. The thermostat's temperature is lower by a
-    /// part of a/2 to first order, which moves E f by a/2·Cov(f, U), less than a deviations too.
+    /// than 1 where curvatures are of order 1, as they are here. Momentum makes it less.
     fn trial(&self, recipe: &Recipe, mistake: Mistake, seed: Seed) -> Trial {
         let mut trial = Trial::default();
         let levels = LEVELS.map(|part| self.averages(recipe, mistake, part, seed));
@@ -162,10 +111,7 @@ impl Case {
             }
         };
         for (f, statistic) in self.density.statistics.iter().enumerate() {
-            let bound = match recipe.memory {
-                Memory::Thermostat => 0.6 * 0.25 * self.epsilon.sqrt(),
-                _ => 0.25 * self.epsilon,
-            };
+            let bound = 0.25 * self.epsilon;
             extrapolation::check(
                 &mut trial,
                 f,
@@ -210,7 +156,7 @@ pub(super) fn tests() -> Vec<Test> {
         }
         add(Case { density: TWO_MODES, ..control }, recipe, Mistake::Lag(0.7), Half::Quick);
     }
-    // A diffusion or a metric that is set by the first step would have to follow the cycle.
+    // A thermostat or a metric would have to follow the cycle.
     for recipe in [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB] {
         add(CYCLICAL, recipe, Mistake::None, if recipe.memory == Memory::None { Half::Quick } else { Half::Full });
         add(Case { kept: 400.0, blocks: 32, ..CYCLICAL }, recipe, Mistake::None, Half::Full);

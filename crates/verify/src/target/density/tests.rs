@@ -2,7 +2,8 @@ use apd_sgmcmc::{Minibatch, Potential};
 
 use super::*;
 
-const ALL: [Density; 8] = [LOG_EXPONENTIAL, QUARTIC, BANANA, FUNNEL, DEEP_FUNNEL, NEALS_FUNNEL, TWO_MODES, FAR_MODES];
+const ALL: [Density; 10] =
+    [LOG_EXPONENTIAL, QUARTIC, SCALES, CORRELATED, BANANA, FUNNEL, DEEP_FUNNEL, NEALS_FUNNEL, TWO_MODES, FAR_MODES];
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
@@ -11,7 +12,7 @@ fn gradients_are_those_of_finite_differences() {
             let mut x = [(f64::from(place) * 0.7).sin() * 1.5, (f64::from(place) * 1.3).cos() * 2.0];
             let x = &mut x[..density.dim];
             let (mut gradient, mut unused) = ([0.0; 2], [0.0; 2]);
-            (density.gradient)(x, &mut gradient);
+            let value = (density.gradient)(x, &mut gradient);
             for i in 0..density.dim {
                 let centre = x[i];
                 x[i] = centre + 1e-5;
@@ -20,12 +21,10 @@ fn gradients_are_those_of_finite_differences() {
                 let below = (density.gradient)(x, &mut unused);
                 x[i] = centre;
                 let slope = (above - below) / 2e-5;
-                assert!(
-                    (slope - gradient[i]).abs() < 1e-8 * (1.0 + slope.abs()),
-                    "{}: {slope} {}",
-                    density.name,
-                    gradient[i]
-                );
+                // Differences round as U does.
+                let tolerance = 1e-8 * (1.0 + slope.abs() + value.abs());
+                let error = (slope - gradient[i]).abs();
+                assert!(error < tolerance, "{}: {slope} {}", density.name, gradient[i]);
             }
         }
     }
@@ -52,9 +51,10 @@ fn expectations_are_those_of_quadrature() {
                     // Off zero by half a step, where the indicators jump.
                     let points = (-40_000..8_000).map(|i| ([(f64::from(i) + 0.5) * 1e-3, 0.0], 1.0));
                     quadrature(&density, f, points)
-                } else if density.name == "banana" {
-                    let axis = |i: i32| f64::from(i) * 0.1;
-                    let points = (-90..=90).flat_map(|i| (-100..=500).map(move |j| ([axis(i), axis(j)], 1.0)));
+                } else if !density.name.contains("funnel") {
+                    let unit = if density.name == "badly scaled Gaussian" { 0.001 } else { 0.1 };
+                    let points = (-90..=90)
+                        .flat_map(|i| (-100..=500).map(move |j| ([f64::from(i) * 0.1, f64::from(j) * unit], 1.0)));
                     quadrature(&density, f, points)
                 } else {
                     // x in units of its deviation given v, which is the volume's factor too.
@@ -68,7 +68,8 @@ fn expectations_are_those_of_quadrature() {
                 }
             };
             let (name, mean) = (format!("{}, {}", density.name, statistic.name), expectation(&statistic.of));
-            let tolerance = if statistic.name.contains('≤') { 1e-5 } else { 1e-9 };
+            // A jump costs the rule its precision.
+            let tolerance = if statistic.name.contains('≤') { 2e-4 } else { 1e-9 };
             assert!((mean - statistic.expectation).abs() < tolerance, "{name}: {mean}");
             let deviation = expectation(&|x| ((statistic.of)(x) - mean).powi(2)).sqrt();
             assert!((deviation / statistic.deviation - 1.0).abs() < 2e-4, "{name}: {deviation}");

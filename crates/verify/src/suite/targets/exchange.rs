@@ -1,0 +1,135 @@
+//! Replica exchange between modes that no chain alone goes between.
+//!
+//! Swaps leave the product of the replicas' laws as it is; what the steps do to each law is of order ε, so that the weights of the modes
+//! come out in the limit of small steps.
+
+use std::convert::Infallible;
+
+use apd_seed::Seed;
+use apd_sgmcmc::{
+    ChainConfig, ChainError, Exchange, Minibatch, Potential, ReplicaExchange, RunError, Sample, Schedule,
+};
+
+use super::super::extrapolation::{self, Averages, LEVELS};
+use crate::target::density::{Copies, FAR_MODES};
+use crate::{Expect, Half, Recipe, Test, Trial};
+
+const CHAINS: u32 = 512;
+/// 12.5 nats of barrier are 1.4 at the highest temperature.
+const TEMPERATURES: [f64; 3] = [1.0, 3.0, 9.0];
+/// The largest ε: a tenth of where chains of the modes' curvature become unstable.
+const EPSILON: f64 = 0.14;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mistake {
+    None,
+    /// Replicas never trade.
+    Alone,
+    /// The energies that swaps go by are multiplied by this.
+    Energy(f64),
+}
+
+/// A potential whose U is not what its gradient says.
+struct Scaled {
+    copies: Copies,
+    factor: f64,
+}
+
+impl Potential for Scaled {
+    fn dim(&self) -> usize {
+        self.copies.dim()
+    }
+
+    fn terms(&self) -> usize {
+        self.copies.terms()
+    }
+
+    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        self.factor * self.copies.gradient(position, minibatch, gradient)
+    }
+}
+
+/// A sampler on the ladder.
+#[derive(Clone, Copy)]
+struct Case {
+    recipe: Recipe,
+    mistake: Mistake,
+    /// Σε of the burn-in, and of what is kept.
+    burn_in: f64,
+    kept: f64,
+}
+
+impl Case {
+    fn averages(&self, part: f64, seed: Seed) -> Result<Averages, ChainError> {
+        let epsilon = part * EPSILON;
+        let steps = |time: f64| (time / epsilon).round() as u64;
+        let (burn_in, kept) = (steps(self.burn_in), steps(self.kept));
+        let config = ChainConfig { steps: burn_in + kept, burn_in, thinning: steps(0.5), batch_size: 1 };
+        let copies = Copies { density: FAR_MODES, blocks: 1 };
+        let every = if self.mistake == Mistake::Alone { u64::MAX } else { steps(0.5) };
+        let factor = if let Mistake::Energy(factor) = self.mistake { factor } else { 1.0 };
+        let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
+            let replica = |t| {
+                let sampler = (self.recipe.build)(Schedule::Constant(epsilon), t);
+                (Scaled { copies: copies.clone(), factor }, sampler)
+            };
+            let ladder = TEMPERATURES.map(replica).into();
+            let (exchange, seed) = (Exchange { every, probes: 2 }, seed.index((1.0 / part) as u64));
+            // From the mode that weighs less.
+            let mut replicas = ReplicaExchange::new(c, ladder, exchange, config, seed, vec![-3.0])?;
+            let ended = replicas.run(&mut |sample: Sample<'_>| {
+                visit(sample);
+                Ok::<(), Infallible>(())
+            });
+            match ended.map_err(|error| error.source) {
+                Ok(_) => Ok(()),
+                Err(RunError::Chain(error)) => Err(error),
+                Err(RunError::Sink { source, .. }) => match source {},
+            }
+        };
+        let observe = |position: &[f32], values: &mut [f64]| copies.average(position, values);
+        extrapolation::averages(0..CHAINS, FAR_MODES.statistics.len(), run, observe)
+    }
+
+    fn trial(&self, seed: Seed) -> Trial {
+        let mut trial = Trial::default();
+        let levels = match LEVELS.map(|part| self.averages(part, seed)) {
+            [Ok(a), Ok(b), Ok(c)] => [a, b, c],
+            _ => {
+                trial.require("no chain diverges", false);
+                return trial;
+            }
+        };
+        for (f, statistic) in FAR_MODES.statistics.iter().enumerate() {
+            // As for the other densities: ε deviations of the function, at the smallest ε.
+            let bound = 0.25 * EPSILON * statistic.deviation;
+            extrapolation::check(&mut trial, f, statistic.name, statistic.expectation, &levels, bound);
+        }
+        trial
+    }
+}
+
+pub(super) fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    let mut add = |case: Case, half: Half| {
+        let (expect, text) = match case.mistake {
+            Mistake::None => (Expect::Accept, String::new()),
+            Mistake::Alone => (Expect::Reject, ": replicas never trade".into()),
+            Mistake::Energy(factor) => (Expect::Reject, format!(": energies times {factor}")),
+        };
+        let seed = Seed::root(46).child(case.recipe.name).index(case.kept.to_bits());
+        let run = Box::new(move || case.trial(seed));
+        let (sampler, case) = (format!("replica exchange {}", case.recipe.name), format!("{}{text}", FAR_MODES.name));
+        tests.push(Test { family: "targets", sampler, case, half, expect, run });
+    };
+    for recipe in [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB] {
+        let case = Case { recipe, mistake: Mistake::None, burn_in: 100.0, kept: 60.0 };
+        let half = if recipe.name == Recipe::SGLD.name { Half::Quick } else { Half::Full };
+        add(case, half);
+        add(Case { kept: 600.0, ..case }, Half::Full);
+        for mistake in [Mistake::Alone, Mistake::Energy(0.5), Mistake::Energy(0.0), Mistake::Energy(-1.0)] {
+            add(Case { mistake, burn_in: 30.0, kept: 20.0, ..case }, half);
+        }
+    }
+    tests
+}
