@@ -37,6 +37,8 @@ pub struct Config {
     pub distill: apd_distill::Config,
     /// How the posteriors are compared.
     pub evaluation: EvaluationConfig,
+    /// Quality against the number of networks.
+    pub curves: CurvesConfig,
     /// The comparison of the samplers.
     pub samplers: SamplersConfig,
     /// Out-of-distribution images of the user's own.
@@ -72,6 +74,8 @@ pub enum TaskName {
     Classify,
     /// Out-of-distribution detection.
     Ood,
+    /// Quality against the number of networks, and their cost.
+    Curves,
     /// Every sampler beside long runs of NUTS, on a small network.
     Samplers,
 }
@@ -104,13 +108,18 @@ macro_rules! names {
 }
 names!(NetName: Fc1 = "fc1", Fc2 = "fc2");
 names!(Profile: Quick = "quick", Full = "full");
-names!(TaskName: Classify = "classify", Ood = "ood", Samplers = "samplers");
+names!(TaskName: Classify = "classify", Ood = "ood", Curves = "curves", Samplers = "samplers");
 
 impl TaskName {
+    /// Whether it looks at out-of-distribution images.
+    pub fn reads_ood_images(self) -> bool {
+        matches!(self, TaskName::Ood | TaskName::Curves)
+    }
+
     /// Whether it needs the run's own point estimate, bank and generator.
     pub fn compares_posteriors(self) -> bool {
         match self {
-            TaskName::Classify | TaskName::Ood => true,
+            TaskName::Classify | TaskName::Ood | TaskName::Curves => true,
             TaskName::Samplers => false,
         }
     }
@@ -194,6 +203,16 @@ pub struct EvaluationConfig {
     pub ood_scales: Vec<f32>,
 }
 
+/// Quality against the number of networks that are averaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CurvesConfig {
+    /// Numbers of networks, from few to many.
+    pub networks: Vec<usize>,
+    /// Independent draws of each.
+    pub draws: usize,
+}
+
 /// The comparison of the samplers, on the embedded digits and a network of one hidden layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -274,6 +293,10 @@ impl Config {
             sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
             distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
+            curves: CurvesConfig {
+                networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+                draws: if profile == Quick && dataset != Digits { 1 } else { 3 },
+            },
             samplers: SamplersConfig {
                 images: 300,
                 hidden: 10,
@@ -345,6 +368,10 @@ impl Config {
         positive("sgld.batch", self.sgld.batch as f64)?;
         positive("sgld.lr", self.sgld.lr)?;
         positive("sgld.weight-decay", self.sgld.weight_decay)?;
+        positive("curves.draws", self.curves.draws as f64)?;
+        for &networks in &self.curves.networks {
+            positive("curves.networks", networks as f64)?;
+        }
         positive("samplers.images", self.samplers.images as f64)?;
         positive("samplers.hidden", self.samplers.hidden as f64)?;
         positive("samplers.prior-precision", self.samplers.prior_precision)?;

@@ -21,6 +21,7 @@
 mod baselines;
 mod classify;
 mod config;
+mod curves;
 mod diagnose;
 mod distill;
 mod error;
@@ -39,9 +40,10 @@ mod write_up;
 pub use baselines::Baselines;
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
-    BaselinesConfig, Config, EvaluationConfig, NetName, Profile, SamplersConfig, SgdConfig, SgldConfig, TaskName,
-    UserOod, distiller_defaults,
+    BaselinesConfig, Config, CurvesConfig, EvaluationConfig, NetName, Profile, SamplersConfig, SgdConfig, SgldConfig,
+    TaskName, UserOod, distiller_defaults,
 };
+pub use curves::curves;
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
 pub use distill::{Distilled, History, Point, distill, distill_bank, generator_file};
 pub use error::{Error, Result};

@@ -51,6 +51,32 @@ impl Posterior<'_> {
         !matches!(self, Posterior::Point(_))
     }
 
+    /// Whether it is the posterior itself, stored or distilled, rather than a baseline.
+    pub fn holds_samples(self) -> bool {
+        matches!(self, Posterior::Bank(_) | Posterior::Generator(_))
+    }
+
+    /// Networks that there are to draw, if they are limited.
+    pub fn available(self) -> Option<usize> {
+        match self {
+            Posterior::Point(_) => Some(1),
+            Posterior::Ensemble(members) => Some(members.len()),
+            Posterior::Bank(bank) => Some(bank.len()),
+            Posterior::Dropout(..) | Posterior::Swag(_) | Posterior::Generator(_) => None,
+        }
+    }
+
+    /// Bytes of everything that networks are drawn from.
+    pub fn bytes(self) -> usize {
+        match self {
+            Posterior::Point(theta) | Posterior::Dropout(_, theta) => 4 * theta.len(),
+            Posterior::Ensemble(members) => members.iter().map(|member| 4 * member.len()).sum(),
+            Posterior::Swag(swag) => swag.bytes(),
+            Posterior::Bank(bank) => 4 * bank.len() * bank.dim(),
+            Posterior::Generator(generator) => generator.bytes(),
+        }
+    }
+
     /// Draws `count` networks, a row each: the point itself, rows of the bank without replacement (all of them where
     /// there are no more), fresh networks of the generator or of SWAG, the ensemble, or the network with the same units left
     /// out for every input.
@@ -134,7 +160,7 @@ fn stack(count: usize, dim: usize, mut fill: impl FnMut(usize, &mut [f32])) -> A
 
 /// Leaves hidden units out, for all inputs alike: what they would pass on is multiplied by 0, or by 1/(1 − p).
 fn thin_out(network: &Network, seed: Seed, theta: &mut [f32]) {
-    let Network::Mlp(mlp) = network;
+    let Network::Mlp(mlp) = network else { return }; // convolutional networks have no dropout
     let mut stream = seed.stream();
     for linear in mlp.linears().iter().skip(1) {
         let keep = 1.0 - f64::from(mlp.dropout);

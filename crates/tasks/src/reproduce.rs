@@ -9,6 +9,7 @@ use apd_store::{Bank, checkpoint};
 use crate::baselines::Baselines;
 use crate::classify::classify;
 use crate::config::{Config, TaskName};
+use crate::curves::curves;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distilled;
 use crate::error::Result;
@@ -40,7 +41,7 @@ pub struct Outcome {
 pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observer) -> Result<Outcome> {
     let experiment = Experiment::new(config, out, resume)?;
     // Read now, so that a missing file is told before hours of sampling, not after.
-    let images = match experiment.config.tasks.contains(&TaskName::Ood) {
+    let images = match experiment.config.tasks.iter().any(|task| task.reads_ood_images()) {
         true => Some(experiment.ood_images()?),
         false => None,
     };
@@ -76,6 +77,12 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
                 let found = ood(&experiment, inside, sets, &posteriors, observer)?;
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 write_up::detection_section(config, &results, &found, inside, sets)?
+            }
+            TaskName::Curves => {
+                let (inside, sets) = images.as_ref().expect("read above for this task");
+                let rows = curves(&experiment, inside, sets, &posteriors, observer)?;
+                rows.into_iter().for_each(|row| results.insert(row));
+                write_up::curves(config, &results, experiment.network.dim())
             }
             TaskName::Samplers => {
                 let found = compare_samplers(config, observer)?;

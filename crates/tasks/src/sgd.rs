@@ -95,7 +95,8 @@ pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn O
 /// The same network with dropout after its hidden layers.
 pub(crate) fn with_dropout(network: &Network, p: f32) -> Network {
     let mut network = network.clone();
-    let Network::Mlp(mlp) = &mut network;
-    mlp.dropout = p;
+    if let Network::Mlp(mlp) = &mut network {
+        mlp.dropout = p;
+    }
     network
 }

@@ -1,0 +1,93 @@
+//! How many networks does an answer need, and what do they cost to keep?
+
+use apd_datasets::Images;
+use apd_report::Row;
+use apd_uncertainty::{Score, detection};
+use ndarray::{ArrayView2, Axis, concatenate};
+
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::observer::Observer;
+use crate::posterior::{Posterior, mean_sd};
+use crate::rows::Rows;
+
+/// Scores whose detection is followed.
+const SCORES: [Score; 2] = [Score::Entropy, Score::Bald];
+
+/// Accuracy, NLL (nats) and the AUROC of each out-of-distribution set against the number of networks that are averaged, for the
+/// bank and the generator; mean and deviation over independent draws. The point of the curve, `at`, is the number of networks.
+///
+/// BALD needs two networks or more.
+pub fn curves(
+    experiment: &Experiment,
+    inside: &Images,
+    sets: &[Images],
+    posteriors: &[Posterior<'_>],
+    observer: &dyn Observer,
+) -> Result<Vec<Row>> {
+    let Experiment { config, network, split, .. } = experiment;
+    let (settings, seed) = (&config.curves, experiment.seed.child("curves"));
+    let mut views: Vec<ArrayView2<'_, f32>> = vec![split.test.images.pixels.view(), inside.pixels.view()];
+    views.extend(sets.iter().map(|set| set.pixels.view()));
+    let inputs = concatenate(Axis(0), &views).map_err(|_| Error::Mismatch {
+        what: "pixels of an out-of-distribution image".into(),
+        expected: inside.pixels.ncols(),
+        found: sets.iter().map(|set| set.pixels.ncols()).find(|&n| n != inside.pixels.ncols()).unwrap_or(0),
+    })?;
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain(views.iter().scan(0, |start, view| {
+            *start += view.nrows();
+            Some(*start)
+        }))
+        .collect();
+
+    let random: Vec<Posterior<'_>> = posteriors.iter().copied().filter(|posterior| posterior.holds_samples()).collect();
+    let total = random.len() * settings.networks.len() * settings.draws;
+    observer.begin("curves", total as u64, 0);
+    let mut rows = Rows::new(config, "curves");
+    let mut done = 0;
+    for &posterior in &random {
+        for &count in &settings.networks {
+            if posterior.available().is_some_and(|available| count > available) {
+                done += settings.draws as u64;
+                continue;
+            }
+            let (mut accuracy, mut nll) = (Vec::new(), Vec::new());
+            let mut auroc = vec![Vec::new(); SCORES.len() * sets.len()];
+            for draw in 0..settings.draws {
+                let seed = seed.child(posterior.name()).index(count as u64).index(draw as u64);
+                let predictive = posterior.predict(network, count, seed, inputs.view())?;
+                let mean = predictive.mean();
+                let test = mean.slice_axis(Axis(0), (0..starts[1]).into());
+                accuracy.push(apd_uncertainty::accuracy(test.view(), &split.test.labels)?);
+                nll.push(apd_uncertainty::nll(test.view(), &split.test.labels)?);
+                for (s, &score) in SCORES.iter().enumerate().filter(|(_, score)| count > 1 || **score == Score::Entropy)
+                {
+                    let values = predictive.score(score);
+                    for set in 0..sets.len() {
+                        let (within, without) =
+                            (&values[starts[1]..starts[2]], &values[starts[set + 2]..starts[set + 3]]);
+                        auroc[s * sets.len() + set].push(detection(within, without)?.auroc);
+                    }
+                }
+                done += 1;
+                observer.advance(done, Some(format!("{} × {count}", posterior.name())));
+                if observer.stop_requested() {
+                    return Err(Error::Stopped);
+                }
+            }
+            for (metric, values) in [("accuracy", accuracy), ("nll", nll)] {
+                rows.push(posterior.name(), metric, mean_sd(&values), values.len()).at = Some(count as f64);
+            }
+            for (i, values) in auroc.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
+                let row = rows.push(posterior.name(), "auroc", mean_sd(values), values.len());
+                row.score = Some(SCORES[i / sets.len()].to_string());
+                row.ood = Some(sets[i % sets.len()].name.clone());
+                row.at = Some(count as f64);
+            }
+        }
+        rows.push(posterior.name(), "bytes", (posterior.bytes() as f64, None), 1);
+    }
+    observer.end();
+    Ok(rows.finish())
+}
