@@ -5,6 +5,8 @@
 //!   what a sampler of `apd-sgmcmc` asks for. Everything that could be wrong with user data is told when it is built.
 //! * [`predict`] and its relatives evaluate many networks on many inputs at the rate of one large matrix product, in
 //!   memory that does not grow with the number of networks, and hand over one network's rows at a time.
+//! * [`input_gradient()`] differentiates the loss of an averaged prediction with respect to the inputs, and [`Attack`] climbs it:
+//!   FGSM and PGD on one network or on many.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -38,10 +40,14 @@
 //!
 //! **Deliberately without**: samplers (`apd-sgmcmc`), scores and metrics of predictions (`apd-uncertainty`), files.
 
+mod attack;
 mod data;
+mod input_gradient;
 mod potential;
 mod predict;
 
+pub use attack::Attack;
 pub use data::{Data, Likelihood, ModelError, Targets};
+pub use input_gradient::input_gradient;
 pub use potential::NetworkPotential;
 pub use predict::{predict, predict_dropout, predict_outputs};
