@@ -6,7 +6,45 @@
 //! that correct samplers with *random* seeds would be rejected anywhere in the suite. And because a test that cannot fail proves
 //! nothing, every family of tests comes with **negative controls**: the usual bugs, which it must reject.
 //!
-//! [`suite`] lists the tests, [`run`] runs them.
+//! [`suite`] lists the tests of the samplers of `apd-sgmcmc`, [`tests_for`] those for a sampler of yours, [`run`] runs them.
+//!
+//! # A sampler of your own
+//! Langevin dynamics by hand, and the same with a bug: noise that is √2 times too large.
+//! ```
+//! use apd_seed::Normals;
+//! use apd_sgmcmc::{ChainError, Sampler, Schedule};
+//! use apd_verify::{Expect, Half, Outcome, Recipe, run, tests_for};
+//!
+//! struct Langevin(Schedule, f64);
+//!
+//! impl Sampler for Langevin {
+//!     fn name(&self) -> &'static str { "Langevin" }
+//!     fn schedule(&self) -> &Schedule { &self.0 }
+//!     fn temperature(&self) -> f64 { self.1 }
+//!     fn validate(&self) -> Result<(), ChainError> { self.0.validate() }
+//!     fn prepare(&mut self, _dim: usize) {}
+//!     fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
+//!         let epsilon = self.0.step_size(step) as f32;
+//!         let mut z = vec![0.0; position.len()];
+//!         noise.fill(step, 0, &mut z);
+//!         for i in 0..z.len() {
+//!             position[i] += (self.1 as f32 * epsilon).sqrt() * z[i] - 0.5 * epsilon * gradient[i];
+//!         }
+//!         position.iter().all(|x| x.is_finite())
+//!     }
+//! }
+//!
+//! let outcomes = |recipe: Recipe| -> Vec<Outcome> {
+//!     let mut tests = tests_for(recipe);
+//!     // Here without the bugs that the tests themselves would try on it, and the slower half.
+//!     tests.retain(|test| test.half == Half::Quick && test.expect == Expect::Accept);
+//!     run(&tests, |_| {})
+//! };
+//! let right = outcomes(Recipe::new("mine", |schedule, t| Box::new(Langevin(schedule, t))));
+//! assert!(right.iter().all(Outcome::passed), "{right:#?}");
+//! let wrong = outcomes(Recipe::new("mine, noise × √2", |schedule, t| Box::new(Langevin(schedule, 2.0 * t))));
+//! assert!(wrong.iter().all(|outcome| !outcome.passed()), "{wrong:#?}");
+//! ```
 //!
 //! **Deliberately without**: printing, networks, data files.
 
@@ -15,6 +53,7 @@ mod epoch;
 mod fault;
 mod grid;
 mod model;
+mod overdamped;
 mod phases;
 mod recipe;
 mod replicates;
@@ -28,7 +67,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 pub use recipe::{Memory, Recipe};
-pub use suite::suite;
+pub use suite::{suite, tests_for};
 pub use verdict::{ALPHA, CHECKS, LEVEL, Trial, Worst};
 
 /// How much of the suite runs.

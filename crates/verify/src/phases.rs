@@ -8,16 +8,27 @@ use apd_sgmcmc::{Chain, ChainConfig, Potential, RunError, Sample, Sampler, Sink,
 use crate::Trial;
 use crate::epoch::Epoch;
 
-/// Epochs over which each chain averages.
-const EPOCHS: u64 = 30;
+/// How many chains run, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Independent chains.
+    pub(crate) chains: u32,
+    /// Epochs before any is kept.
+    pub(crate) burn_in: u64,
+    /// Epochs over which each chain averages.
+    pub(crate) epochs: u64,
+    /// Data in each minibatch.
+    pub(crate) batch: usize,
+}
 
 /// Averages over the epochs of one chain.
 #[derive(Clone)]
 pub(crate) struct Averages {
     /// E xᵢ, by phase and coordinate.
-    pub(crate) first: Vec<Vec<f64>>,
+    first: Vec<Vec<f64>>,
     /// E xᵢxⱼ, by phase, i and j.
-    pub(crate) second: Vec<Vec<Vec<f64>>>,
+    second: Vec<Vec<Vec<f64>>>,
+    epochs: u64,
 }
 
 impl Sink for Averages {
@@ -25,32 +36,33 @@ impl Sink for Averages {
 
     fn sample(&mut self, sample: Sample<'_>) -> Result<(), Infallible> {
         let phase = (sample.step % self.first.len() as u64) as usize;
+        let part = 1.0 / self.epochs as f64;
         for (i, &x) in sample.position.iter().enumerate() {
-            self.first[phase][i] += f64::from(x) / EPOCHS as f64;
+            self.first[phase][i] += part * f64::from(x);
             for (j, &y) in sample.position.iter().enumerate() {
-                self.second[phase][i][j] += f64::from(x) * f64::from(y) / EPOCHS as f64;
+                self.second[phase][i][j] += part * f64::from(x) * f64::from(y);
             }
         }
         Ok(())
     }
 }
 
-/// Runs chains on copies of `potential`, in minibatches of `batch`; each starts at 0.
+/// Runs chains on copies of `potential`; each starts at 0.
 ///
 /// **Errors** with the words of a chain that failed.
 pub(crate) fn observe<P: Potential + Clone>(
     potential: &P,
-    batch: usize,
     sampler: &dyn Fn() -> Box<dyn Sampler>,
-    chains: u32,
-    burn_in: u64,
+    plan: Plan,
     seed: Seed,
 ) -> Result<Vec<Averages>, String> {
+    let Plan { chains, burn_in, epochs, batch } = plan;
     let (p, m) = (potential.dim(), (potential.terms() / batch) as u64);
-    let config = ChainConfig { steps: (burn_in + EPOCHS) * m, burn_in: burn_in * m, thinning: 1, batch_size: batch };
+    let config = ChainConfig { steps: (burn_in + epochs) * m, burn_in: burn_in * m, thinning: 1, batch_size: batch };
     let chain = |c| Chain::new(c, potential.clone(), sampler(), config, seed, vec![0.0; p]);
     let mut chains = (0..chains).map(chain).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
-    let nothing = Averages { first: vec![vec![0.0; p]; m as usize], second: vec![vec![vec![0.0; p]; p]; m as usize] };
+    let m = m as usize;
+    let nothing = Averages { first: vec![vec![0.0; p]; m], second: vec![vec![vec![0.0; p]; p]; m], epochs };
     let mut sinks = vec![nothing; chains.len()];
     for result in run_chains(&mut chains, &mut sinks) {
         result.map_err(|error: RunError<Infallible>| error.to_string())?;

@@ -8,11 +8,13 @@ mod joint;
 mod lagged;
 mod minibatch;
 mod noise;
+mod order;
 mod regression;
+mod scaling;
 mod schedules;
 mod targets;
 
-use crate::{Half, Test};
+use crate::{Half, Recipe, Test};
 
 /// The tests of `half`, family by family.
 pub fn suite(half: Half) -> Vec<Test> {
@@ -26,6 +28,21 @@ pub fn suite(half: Half) -> Vec<Test> {
     tests.extend(regression::tests());
     tests.extend(targets::tests());
     tests.extend(schedules::tests());
+    tests.extend(scaling::tests());
+    tests.extend(order::tests());
     tests.retain(|test| test.half <= half);
+    tests
+}
+
+/// The tests that any sampler can take, one of yours too, with their negative controls: those that know nothing of it, and
+/// where its [`affine`](Recipe::affine) law is given, those that compare with it.
+///
+/// The step ε of the tests is in the units of [`Sgld`](apd_sgmcmc::Sgld)'s: where yours is another, `build` must convert it.
+pub fn tests_for(recipe: Recipe) -> Vec<Test> {
+    let mut tests = joint::tests_of(recipe);
+    tests.extend(calibration::tests_of(recipe));
+    if recipe.affine.is_some() {
+        tests.extend(gaussian::tests_of(recipe));
+    }
     tests
 }

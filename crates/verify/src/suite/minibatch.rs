@@ -11,7 +11,7 @@ use ndarray::Array1;
 use crate::affine::{self, Affine, Setting};
 use crate::epoch::{self, Epoch};
 use crate::fault::Fault;
-use crate::phases;
+use crate::phases::{self, Averages, Plan};
 use crate::recipe::Memory;
 use crate::target::conjugate::Conjugate;
 use crate::{Expect, Half, Recipe, Test, Trial};
@@ -35,7 +35,7 @@ impl Case {
 }
 
 const DATA: [f64; 9] = [0.3, 2.9, -1.2, 1.8, 4.4, 0.1, -0.7, 2.2, 1.1];
-const POINTS: [(f64, f64); 7] =
+pub(super) const POINTS: [(f64, f64); 7] =
     [(-1.0, -0.4), (-0.6, 0.9), (-0.1, 0.2), (0.4, 1.6), (0.9, 1.1), (1.3, 2.9), (2.0, 2.4)];
 
 /// Seven numbers in minibatches of two: one is left out of every epoch. ε(N + τ) = 0.8.
@@ -77,10 +77,10 @@ const fn making_room<const QUARTERS: u32>(name: &'static str) -> Recipe {
 }
 
 /// The samplers with a law here.
-const RECIPES: [Recipe; 4] = [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED];
+pub(super) const RECIPES: [Recipe; 4] = [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED];
 
 /// Independent chains: where they must agree, and where they must not.
-pub(super) const MANY: u32 = 2000;
+const MANY: u32 = 2000;
 const FEW: u32 = 1000;
 
 pub(super) fn tests() -> Vec<Test> {
@@ -215,7 +215,7 @@ fn update(recipe: &Recipe, case: Case, temperature: f64) -> impl Fn(&[usize]) ->
 }
 
 /// Runs what `build` makes on `model`, and compares it with `theory`.
-pub(super) fn compare(
+fn compare(
     case: Case,
     model: Conjugate,
     build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>,
@@ -223,19 +223,33 @@ pub(super) fn compare(
     theory: &Epoch,
     chains: u32,
 ) -> Trial {
-    let sampler = || build(Schedule::Constant(case.epsilon), temperature);
-    let seed = Seed::root(2).child("minibatch").child(case.name).index(temperature.to_bits());
-    let observed = match case.centre {
-        None => phases::observe(&model, case.batch, &sampler, chains, theory.settling, seed),
-        Some(centre) => {
-            let centred = ControlVariate::new(model, centre.to_vec());
-            phases::observe(&centred, case.batch, &sampler, chains, theory.settling, seed)
-        }
-    };
     let mut trial = Trial::default();
-    match observed {
+    match observe(
+        case,
+        model,
+        build,
+        temperature,
+        Plan { chains, burn_in: theory.settling, epochs: 30, batch: case.batch },
+    ) {
         Ok(chains) => phases::check(&mut trial, &chains, theory),
         Err(error) => trial.require(error, false),
     }
     trial
+}
+
+/// Runs what `build` makes on `model`, which is the case's but for a fault.
+pub(super) fn observe(
+    case: Case,
+    model: Conjugate,
+    build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>,
+    temperature: f64,
+    plan: Plan,
+) -> Result<Vec<Averages>, String> {
+    let sampler = || build(Schedule::Constant(case.epsilon), temperature);
+    let seed = Seed::root(2).child("minibatch").child(case.name).index(temperature.to_bits());
+    let seed = seed.index(case.epsilon.to_bits());
+    match case.centre {
+        None => phases::observe(&model, &sampler, plan, seed),
+        Some(centre) => phases::observe(&ControlVariate::new(model, centre.to_vec()), &sampler, plan, seed),
+    }
 }
