@@ -37,7 +37,7 @@ const QUICK: Case = Case { density: LOG_EXPONENTIAL, epsilon: 0.2, burn_in: 40.0
 /// The targets. In none of them does a region that matters have a curvature above 8/ε.
 const CASES: [Case; 4] = [
     QUICK,
-    Case { density: QUARTIC, burn_in: 20.0, ..QUICK },
+    Case { density: QUARTIC, epsilon: 0.15, burn_in: 20.0, ..QUICK },
     Case { density: BANANA, epsilon: 0.15, ..QUICK },
     Case { density: FUNNEL, epsilon: 0.15, ..QUICK },
 ];

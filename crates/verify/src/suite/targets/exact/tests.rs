@@ -5,17 +5,25 @@ fn law(update: Update, epsilon: f64, spacing: f64) -> Vec<f64> {
     Case { density: QUARTIC, schedule: Schedule::Constant(epsilon), update, grid, ..CONSTANT }.law()
 }
 
-/// SGLD's bias is of first order, and its law at three step sizes extrapolates to the density.
+/// SGLD's bias is of first order, and what is left of it in the limit from three step sizes, those of [`limits`](super::super::limits),
+/// is below the Monte Carlo errors there: 3·10⁻³ of a deviation, in the full half.
 #[test]
 fn sgld_tends_to_the_density() {
-    let laws = [0.2, 0.1, 0.05].map(|epsilon| law(sgld, epsilon, 0.05));
-    for (f, statistic) in QUARTIC.statistics.iter().enumerate().skip(1) {
-        let [a, b, c] = [0, 1, 2].map(|level| laws[level][f] - statistic.expectation);
-        assert!((b / c - 2.0).abs() < 0.1, "{}: {a} {b} {c}", statistic.name);
-        let limit = a / 3.0 - 2.0 * b + 8.0 / 3.0 * c;
-        // (ελ/4)³/8 for λ ≈ 2.4 is 2·10⁻⁴; the chains see a hundredth.
-        assert!(limit.abs() < 5e-4, "{}: {limit}", statistic.name);
-        assert!(c.abs() < 0.05, "{}: {c}", statistic.name);
+    for (density, epsilon, grid) in [
+        (QUARTIC, 0.15, Grid { spacing: 0.05, ..NARROW }),
+        (LOG_EXPONENTIAL, 0.2, Grid { least: -40.0, most: 6.0, spacing: 0.1 }),
+    ] {
+        let laws = [1.0, 0.5, 0.25]
+            .map(|part| Case { density, schedule: Schedule::Constant(part * epsilon), grid, ..CONSTANT }.law());
+        for (f, statistic) in density.statistics.iter().enumerate().filter(|(_, s)| s.expectation != 0.0) {
+            let [a, b, c] = [0, 1, 2].map(|level| (laws[level][f] - statistic.expectation) / statistic.deviation);
+            // 2, and what second order adds.
+            assert!((b / c - 2.0).abs() < 0.2, "{}, {}: {a} {b} {c}", density.name, statistic.name);
+            let limit = a / 3.0 - 2.0 * b + 8.0 / 3.0 * c;
+            assert!(limit.abs() < 1e-3, "{}, {}: {limit}", density.name, statistic.name);
+            // The bound on the bias that the samplers are held to.
+            assert!(c.abs() < 0.25 * epsilon, "{}, {}: {c}", density.name, statistic.name);
+        }
     }
 }
 
