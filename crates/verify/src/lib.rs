@@ -36,14 +36,14 @@
 //!
 //! let outcomes = |recipe: Recipe| -> Vec<Outcome> {
 //!     let mut tests = tests_for(recipe);
-//!     // Here without the bugs that the tests themselves would try on it, and the slower half.
-//!     tests.retain(|test| test.half == Half::Quick && test.expect == Expect::Accept);
+//!     // All of them take a minute, and try the usual bugs on the sampler too. Here is one second of it.
+//!     tests.retain(|test| test.family == "calibration" && test.half == Half::Quick && test.expect == Expect::Accept);
 //!     run(&tests, |_| {})
 //! };
 //! let right = outcomes(Recipe::new("mine", |schedule, t| Box::new(Langevin(schedule, t))));
-//! assert!(right.iter().all(Outcome::passed), "{right:#?}");
+//! assert!(!right.is_empty() && right.iter().all(Outcome::passed), "{right:#?}");
 //! let wrong = outcomes(Recipe::new("mine, noise × √2", |schedule, t| Box::new(Langevin(schedule, 2.0 * t))));
-//! assert!(wrong.iter().all(|outcome| !outcome.passed()), "{wrong:#?}");
+//! assert!(!wrong.is_empty() && !wrong.iter().any(Outcome::passed), "{wrong:#?}");
 //! ```
 //!
 //! **Deliberately without**: printing, networks, data files.

@@ -37,6 +37,13 @@ const FRICTION: f64 = 0.3;
 const LITTLE: f64 = 0.05;
 
 impl Recipe {
+    /// A sampler of which nothing is known.
+    ///
+    /// One that remembers something, or whose update is affine, should say so: `Recipe { affine: Some(law), ..Recipe::new(…) }`.
+    pub const fn new(name: &'static str, build: fn(Schedule, f64) -> Box<dyn Sampler>) -> Self {
+        Self { name, build, affine: None, memory: Memory::None }
+    }
+
     /// Stochastic gradient Langevin dynamics.
     pub const SGLD: Self = Self {
         name: "SGLD",
