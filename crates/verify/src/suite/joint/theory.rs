@@ -4,6 +4,8 @@
 //! c of a control variate, θ₀ from which the data y = Xθ₀ + e/√β were drawn, and their noise e. All have mean 0, so that E wwᵀ is
 //! the law. The minibatches' randomness enters by the mean over all divisions of the data.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array1, Array2, s};
 
 use crate::affine::{Affine, Moments, Setting};
@@ -128,11 +130,13 @@ impl Simulator<'_> {
     fn rounds(&self) -> Vec<Linear> {
         let (_, _, size) = self.sizes();
         let (terms, batch) = (self.model.terms(), self.batch.min(self.model.terms()));
+        // Many divisions, few different updates.
+        let mut steps = BTreeMap::new();
         let round = |division: Vec<Vec<usize>>| {
             let mut round = Linear { map: Array2::eye(size), noise: Array2::zeros((size, size)) };
             for k in 0..self.updates {
                 let minibatch = if batch == terms { &division[0] } else { &division[k as usize] };
-                let step = self.step(k, minibatch);
+                let step = steps.entry((k, minibatch.clone())).or_insert_with(|| self.step(k, minibatch));
                 round.map = step.map.dot(&round.map);
                 round.noise = step.map.dot(&round.noise).dot(&step.map.t()) + &step.noise;
             }
