@@ -11,6 +11,8 @@ use crate::{Data, Likelihood, ModelError, Targets};
 
 /// Rows of one pass over the full data: memory stays bounded whatever N.
 const BLOCK: usize = 512;
+/// As [`BLOCK`], for convolutional networks, whose images take a thousand times the memory of their logits.
+const IMAGES: usize = 128;
 
 /// U(θ) = −Σₙ log p(yₙ|xₙ, θ) + (τ/2)·‖θ‖², the potential of a Bayesian neural network with prior N(0, 1/τ) on each weight.
 ///
@@ -20,6 +22,11 @@ const BLOCK: usize = 512;
 ///
 /// **Units**: nats at full-data scale. Terms that do not depend on θ are left out: (d/2)·ln(2π/τ) of the prior, and
 /// (NK/2)·ln(2π/precision) of a Gaussian likelihood.
+///
+/// **Batch normalisation** divides by the statistics of the minibatch: log p(yₙ|xₙ, θ) then depends on the other examples too, U is no
+/// sum over the data, and minibatches estimate it with a bias. The value and gradient "on the full data" are then those of
+/// the data cut into minibatches of 128. The prior is on the normalisation's weights and biases as well; its buffers are no part of the
+/// position, see [`Network::calibrate`].
 ///
 /// The gradient is allocation-free after the first call, runs on the calling thread (chains have a thread each) unless
 /// [`with_threads`](Self::with_threads) says otherwise, and its bits do not depend on the number of threads.
@@ -33,6 +40,8 @@ pub struct NetworkPotential {
     prior_precision: f64,
     backprop: Backprop,
     dropout: Option<Seed>,
+    /// Rows of one pass over the full data.
+    block: usize,
     /// The minibatch's rows, gathered.
     inputs: Vec<f32>,
     labels: Vec<u32>,
@@ -60,6 +69,10 @@ impl NetworkPotential {
             prior_precision,
             backprop: Backprop::new(network, Threads::Serial),
             dropout: None,
+            block: match network {
+                Network::Mlp(_) => BLOCK,
+                Network::Cnn(_) => IMAGES,
+            },
             inputs: Vec::new(),
             labels: Vec::new(),
             values: Vec::new(),
@@ -88,7 +101,7 @@ impl NetworkPotential {
     }
 
     /// (Û, ∇Û) in double precision by automatic differentiation of the definition: slow, general, and what the fused
-    /// gradient is tested against. Dropout is left out.
+    /// gradient is tested against. Dropout is left out; batch normalisation sees all rows of the full data at once.
     ///
     /// **Panics** as [`gradient`](Potential::gradient).
     #[track_caller]
@@ -138,13 +151,13 @@ impl Potential for NetworkPotential {
         let n = self.data.len();
         let prior = prior(self.prior_precision, position, gradient);
         let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
-        let Self { backprop, data, likelihood, .. } = self;
+        let Self { backprop, data, likelihood, block, .. } = self;
         let columns = data.inputs.ncols();
         match minibatch {
             Minibatch::Full => {
                 let mut misfit = 0.0;
-                for start in (0..n).step_by(BLOCK) {
-                    let rows = start..(start + BLOCK).min(n);
+                for start in (0..n).step_by(*block) {
+                    let rows = start..(start + *block).min(n);
                     let x = data.inputs.slice_axis(Axis(0), rows.clone().into());
                     let targets = match &data.targets {
                         Targets::Classes(labels) => Rows::Labels(&labels[rows]),

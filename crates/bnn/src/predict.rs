@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use apd_nn::{Network, Scratch};
+use apd_nn::{Mlp, Network, Scratch};
 use apd_seed::Seed;
 use apd_tensor::kernel;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
 /// Input rows of one task.
@@ -21,16 +21,17 @@ const ELEMENTS: usize = 1 << 22;
 
 /// Class probabilities of many networks: `visit(s, p)` is called with p = softmax(f(inputs, θ_s)), for s = 0, 1, … in order.
 ///
-/// The first layers of a few networks at a time are stacked and multiplied with the inputs as one product; blocks of rows
-/// run in parallel. The bits depend neither on the number of threads nor on how fast `visit` is.
+/// Of perceptrons, the first layers of a few at a time are stacked and multiplied with the inputs as one product. Convolutional
+/// networks are evaluated one after the other. Blocks of inputs run in parallel. The bits depend neither on the number of threads
+/// nor on how fast `visit` is.
 ///
 /// Memory: besides the inputs, a few MiB per thread and about 32 MiB, or one network and its prediction where that is more;
 /// it does not grow with the number of networks.
 ///
-/// **Shapes**: `thetas` yields S rows of d elements (rows of an array, of a memory-mapped file, or vectors made on the way),
-/// inputs: N × inputs, p: N × outputs.
+/// **Shapes**: `thetas` yields S rows (of an array, of a memory-mapped file, or vectors made on the way), each θ followed by its
+/// buffers, if the network has any: [`Network::row_len`] elements; inputs: N × inputs, p: N × outputs.
 ///
-/// **Panics** if a θ or the inputs have another length than the network's.
+/// **Panics** if a row or the inputs have another length than the network's.
 #[track_caller]
 pub fn predict(
     network: &Network,
@@ -38,7 +39,7 @@ pub fn predict(
     inputs: ArrayView2<'_, f32>,
     visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
-    stacked(network, thetas, inputs, true, visit);
+    each_network(network, thetas, inputs, true, visit);
 }
 
 /// As [`predict`], for the outputs themselves: means of a regression, or logits.
@@ -49,15 +50,15 @@ pub fn predict_outputs(
     inputs: ArrayView2<'_, f32>,
     visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
-    stacked(network, thetas, inputs, false, visit);
+    each_network(network, thetas, inputs, false, visit);
 }
 
 /// Class probabilities of `passes` stochastic passes of one network with its dropout (MC-dropout): `visit(s, p)` in order.
 ///
 /// Pass s takes its masks from the stream of `seed.index(s)`, row by row, so it is the [`Network::forward`] with that
-/// stream. Memory as [`predict`], and N × the first hidden width.
+/// stream. Memory as [`predict`], and N × the first hidden width. Without dropout, as in convolutional networks, all passes are the same.
 ///
-/// **Panics** if θ or the inputs have another length than the network's.
+/// **Panics** if θ (with its buffers, if there are any) or the inputs have another length than the network's.
 ///
 /// Reference: Gal & Ghahramani, *Dropout as a Bayesian Approximation*, ICML 2016, equation (6).
 #[track_caller]
@@ -69,8 +70,11 @@ pub fn predict_dropout(
     inputs: ArrayView2<'_, f32>,
     mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
-    let Network::Mlp(mlp) = network;
     check(network, theta, &inputs);
+    let Network::Mlp(mlp) = network else {
+        let p = evaluate(network, theta, inputs, true);
+        return (0..passes).for_each(|s| visit(s, p.view()));
+    };
     let (hidden, outputs, n) = (mlp.widths[1], network.outputs(), inputs.nrows());
 
     // All passes share the first layer's product.
@@ -100,26 +104,51 @@ pub fn predict_dropout(
     }
 }
 
-fn stacked(
+fn each_network(
     network: &Network,
     thetas: impl IntoIterator<Item: AsRef<[f32]>>,
     inputs: ArrayView2<'_, f32>,
     softmax: bool,
     mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
-    let Network::Mlp(mlp) = network;
-    let (columns, hidden, outputs, n) = (mlp.widths[0], mlp.widths[1], network.outputs(), inputs.nrows());
+    let thetas = thetas.into_iter().inspect(|theta| check(network, theta.as_ref(), &inputs));
+    match network {
+        Network::Mlp(mlp) => stacked(mlp, thetas, inputs, softmax, visit),
+        Network::Cnn(_) => {
+            thetas
+                .enumerate()
+                .for_each(|(s, theta)| visit(s, evaluate(network, theta.as_ref(), inputs, softmax).view()));
+        }
+    }
+}
+
+/// One network's predictions.
+fn evaluate(network: &Network, row: &[f32], inputs: ArrayView2<'_, f32>, softmax: bool) -> Array2<f32> {
+    let mut outputs = network.evaluate(row, inputs);
+    if softmax {
+        kernel::softmax_rows(outputs.view_mut());
+    }
+    outputs
+}
+
+fn stacked(
+    mlp: &Mlp,
+    mut thetas: impl Iterator<Item: AsRef<[f32]>>,
+    inputs: ArrayView2<'_, f32>,
+    softmax: bool,
+    mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
+) {
+    let (columns, hidden, outputs, n) =
+        (mlp.widths[0], mlp.widths[1], mlp.widths[mlp.widths.len() - 1], inputs.nrows());
     let group = (COLUMNS / hidden).max(1);
     let wave = wave(group, outputs * n, columns * hidden);
     let pool = Pool::default();
     let (mut predictions, mut weights) = (Vec::new(), Vec::new());
-    let mut thetas = thetas.into_iter();
     for start in (0..).step_by(wave) {
         let thetas: Vec<_> = thetas.by_ref().take(wave).collect();
         if thetas.is_empty() {
             break;
         }
-        thetas.iter().for_each(|theta| check(network, theta.as_ref(), &inputs));
         let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
         weights.clear();
         thetas.iter().for_each(|theta| weights.extend_from_slice(&theta[..hidden * columns]));
@@ -194,7 +223,7 @@ fn for_each(
 
 #[track_caller]
 fn check(network: &Network, theta: &[f32], inputs: &ArrayView2<'_, f32>) {
-    assert_eq!(theta.len(), network.dim(), "elements of θ");
+    assert_eq!(theta.len(), network.row_len(), "elements of θ and its buffers");
     assert_eq!(inputs.ncols(), network.inputs(), "elements of an input row");
 }
 

@@ -4,6 +4,8 @@ use apd_tensor::{Scalar, Tensor};
 use pulp::{Arch, NullaryFnOnce};
 use serde::{Deserialize, Serialize};
 
+use crate::NetworkError;
+
 /// The function after each hidden layer, elementwise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -17,6 +19,14 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Whether the slope, if there is one, is a slope.
+    pub(crate) fn check(self) -> Result<(), NetworkError> {
+        match self {
+            Self::LeakyRelu(slope) if !(0.0..=1.0).contains(&slope) => Err(NetworkError::Slope(slope)),
+            _ => Ok(()),
+        }
+    }
+
     /// The differentiable form.
     pub fn forward<T: Scalar>(self, z: &Tensor<T>) -> Tensor<T> {
         match self {
@@ -57,6 +67,15 @@ impl Activation {
             }
             Self::Tanh => dispatch(Zip { output, delta, map: |a: T, d: T| d * (T::one() - a * a) }),
         }
+    }
+}
+
+/// rows ← rows + bias, through the activation if there is one.
+#[track_caller]
+pub(crate) fn finish<T: Scalar>(activation: Option<Activation>, rows: &mut [T], stride: usize, bias: &[T]) {
+    match activation {
+        Some(activation) => activation.apply(rows, stride, bias),
+        None => add_bias(rows, stride, bias),
     }
 }
 

@@ -1,15 +1,16 @@
 //! Value and gradient of a loss in one hand-fused pass.
 
+mod cnn;
+mod mlp;
+
 use apd_seed::Stream;
-use apd_tensor::{Scalar, kernel};
+use apd_tensor::Scalar;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::activation::add_bias;
-use crate::dropout::Dropout;
-use crate::evaluate::{matrix, matrix_mut};
-use crate::{Mlp, Network};
+use crate::Network;
+use crate::evaluate::matrix_mut;
 
-/// Where matrix products run.
+/// Where the work is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threads {
     /// On the calling thread: for chains that have a thread each.
@@ -17,6 +18,16 @@ pub enum Threads {
     Serial,
     /// On rayon's threads too.
     Rayon,
+}
+
+impl Threads {
+    /// Fewest pieces that rayon may give to one thread: all of them, if it is to stay on the calling one.
+    fn min_len(self) -> usize {
+        match self {
+            Self::Serial => usize::MAX,
+            Self::Rayon => 1,
+        }
+    }
 }
 
 /// What to do with the gradient: gradient ← beta·gradient + scale·∂loss/∂θ.
@@ -46,40 +57,26 @@ impl Accumulate {
 /// The gradient is that of [`Network::forward`], to rounding. Its bits do not depend on the number of threads.
 #[derive(Clone, Debug)]
 pub struct Backprop<T: Scalar = f32> {
-    mlp: Mlp,
-    threads: Threads,
-    layers: Vec<Layer<T>>,
-    /// ∂loss/∂ of the current layer's output, and of its input.
-    delta: Vec<T>,
-    delta_input: Vec<T>,
-}
-
-/// What the reverse pass needs of one layer.
-#[derive(Clone, Debug)]
-struct Layer<T> {
+    dim: usize,
     inputs: usize,
     outputs: usize,
-    /// Where weight and bias begin in θ.
-    offset: usize,
-    /// After activation and dropout; of the last layer, the logits.
-    output: Vec<T>,
-    /// With dropout: mask ∘ activation′, by which the reverse pass multiplies.
-    slope: Vec<T>,
+    pass: Pass<T>,
+}
+
+#[derive(Clone, Debug)]
+enum Pass<T: Scalar> {
+    Mlp(mlp::Pass<T>),
+    Cnn(cnn::Pass<T>),
 }
 
 impl<T: Scalar> Backprop<T> {
     /// For this network; the buffers are made by the first pass.
     pub fn new(network: &Network, threads: Threads) -> Self {
-        let Network::Mlp(mlp) = network;
-        let layer = |linear: crate::Linear| Layer {
-            inputs: linear.inputs,
-            outputs: linear.outputs,
-            offset: linear.weight.start,
-            output: Vec::new(),
-            slope: Vec::new(),
+        let pass = match network {
+            Network::Mlp(mlp) => Pass::Mlp(mlp::Pass::new(mlp, threads)),
+            Network::Cnn(cnn) => Pass::Cnn(cnn::Pass::new(cnn, threads)),
         };
-        let layers = mlp.linears().into_iter().map(layer).collect();
-        Self { mlp: mlp.clone(), threads, layers, delta: Vec::new(), delta_input: Vec::new() }
+        Self { dim: network.dim(), inputs: network.inputs(), outputs: network.outputs(), pass }
     }
 
     /// The gradient of any loss of the logits; returns what `loss` returns.
@@ -100,20 +97,29 @@ impl<T: Scalar> Backprop<T> {
         accumulate: Accumulate,
         gradient: &mut [T],
     ) -> f64 {
-        let dim = self.layers.last().map_or(0, |layer| layer.offset + layer.outputs * (layer.inputs + 1));
+        let dim = self.dim;
         assert!(
             theta.len() == dim && gradient.len() == dim,
             "θ has {}, its gradient {} of {dim} elements",
             theta.len(),
             gradient.len()
         );
-        assert_eq!(x.ncols(), self.layers[0].inputs, "elements of an input row");
-
-        self.forward(theta, x, dropout);
-        let rows = x.nrows();
-        let logits = self.layers.last_mut().expect("a network has a layer");
-        let loss = loss(matrix_mut(&mut logits.output, rows, logits.outputs));
-        self.reverse(theta, x, accumulate, gradient);
+        assert_eq!(x.ncols(), self.inputs, "elements of an input row");
+        let logits = match &mut self.pass {
+            Pass::Mlp(pass) => {
+                pass.forward(theta, x, dropout);
+                pass.logits()
+            }
+            Pass::Cnn(pass) => {
+                pass.forward(theta, x);
+                pass.logits()
+            }
+        };
+        let loss = loss(matrix_mut(logits, x.nrows(), self.outputs));
+        match &mut self.pass {
+            Pass::Mlp(pass) => pass.reverse(theta, x, accumulate, gradient),
+            Pass::Cnn(pass) => pass.reverse(theta, x.nrows(), accumulate, gradient),
+        }
         loss
     }
 
@@ -135,82 +141,30 @@ impl<T: Scalar> Backprop<T> {
         assert_eq!(labels.len(), x.nrows(), "labels, one for each row");
         self.run(theta, x, dropout, |logits| cross_entropy(logits, labels), accumulate, gradient)
     }
-
-    fn forward(&mut self, theta: &[T], x: ArrayView2<'_, T>, dropout: Option<&mut Stream>) {
-        let rows = x.nrows();
-        let mut dropout = Dropout::new(&self.mlp, dropout);
-        for l in 0..self.layers.len() {
-            let (before, rest) = self.layers.split_at_mut(l);
-            let Layer { inputs, outputs, offset, output, slope } = &mut rest[0];
-            let (weight, bias) = theta[*offset..][..*outputs * (*inputs + 1)].split_at(*outputs * *inputs);
-            output.resize(rows * *outputs, T::zero());
-            let input = before.last().map_or(x, |layer| matrix(&layer.output, rows, layer.outputs));
-            let weight = matrix(weight, *outputs, *inputs);
-            product(self.threads, input, weight.t(), T::zero(), matrix_mut(output, rows, *outputs));
-            if l + 1 == self.mlp.widths.len() - 1 {
-                add_bias(output, *outputs, bias);
-                continue;
-            }
-            self.mlp.activation.apply(output, *outputs, bias);
-            slope.clear();
-            if let Some(dropout) = &mut dropout {
-                self.delta.resize(output.len(), T::zero());
-                dropout.fill(l, &mut self.delta);
-                slope.extend_from_slice(&self.delta);
-                self.mlp.activation.backward(output, slope);
-                output.iter_mut().zip(&self.delta).for_each(|(a, &m)| *a *= m);
-            }
-        }
-        if let Some(dropout) = dropout {
-            dropout.finish(rows);
-        }
-    }
-
-    /// From ∂loss/∂logits, which the last layer's output holds.
-    fn reverse(&mut self, theta: &[T], x: ArrayView2<'_, T>, accumulate: Accumulate, gradient: &mut [T]) {
-        let rows = x.nrows();
-        let (scale, beta) = (T::from_f64(accumulate.scale), T::from_f64(accumulate.beta));
-        let logits = &self.layers[self.layers.len() - 1].output;
-        self.delta.clear();
-        // Scaled once here, where there is least of it: everything further down is linear in it.
-        self.delta.extend(logits.iter().map(|&d| scale * d));
-        for l in (0..self.layers.len()).rev() {
-            let Layer { inputs, outputs, offset, .. } = self.layers[l];
-            let gradient = &mut gradient[offset..][..outputs * (inputs + 1)];
-            let (d_weight, d_bias) = gradient.split_at_mut(outputs * inputs);
-            let delta = matrix(&self.delta, rows, outputs);
-            let input = if l == 0 { x } else { matrix(&self.layers[l - 1].output, rows, inputs) };
-            product(self.threads, delta.t(), input, beta, matrix_mut(d_weight, outputs, inputs));
-            if accumulate.beta == 0.0 {
-                d_bias.fill(T::zero());
-            } else {
-                d_bias.iter_mut().for_each(|d| *d *= beta);
-            }
-            for row in self.delta.chunks_exact(outputs) {
-                d_bias.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
-            }
-            if l == 0 {
-                break;
-            }
-            self.delta_input.resize(rows * inputs, T::zero());
-            let weight = matrix(&theta[offset..][..outputs * inputs], outputs, inputs);
-            product(self.threads, delta, weight, T::zero(), matrix_mut(&mut self.delta_input, rows, inputs));
-            let below = &self.layers[l - 1];
-            if below.slope.is_empty() {
-                self.mlp.activation.backward(&below.output, &mut self.delta_input);
-            } else {
-                self.delta_input.iter_mut().zip(&below.slope).for_each(|(d, &s)| *d *= s);
-            }
-            std::mem::swap(&mut self.delta, &mut self.delta_input);
-        }
-    }
 }
 
-/// c ← a·b + beta·c.
-fn product<T: Scalar>(threads: Threads, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: ArrayViewMut2<'_, T>) {
-    match threads {
-        Threads::Serial => kernel::gemm_serial(T::one(), a, b, beta, c),
-        Threads::Rayon => kernel::gemm(T::one(), a, b, beta, c),
+impl Network {
+    /// The buffers of θ: what batch normalisation divides by when the network is evaluated.
+    ///
+    /// Mean and biased variance of each normalised channel over these inputs, layer by layer, each layer's input being normalised
+    /// by those before: the statistics of [`forward`](Network::forward) on all of them at once. So they are a function of
+    /// θ and the inputs, and nothing that training would have to remember. A few hundred inputs will do; every one
+    /// takes the memory of the two largest images inside the network.
+    ///
+    /// **Shapes**: θ: d, x: N × inputs ↦ [`buffers`](Network::buffers).
+    ///
+    /// **Panics** if the shapes do not fit, or there are buffers but no inputs.
+    #[track_caller]
+    pub fn calibrate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>) -> Vec<T> {
+        assert_eq!(theta.len(), self.dim(), "elements of θ");
+        assert_eq!(x.ncols(), self.inputs(), "elements of an input row");
+        match self {
+            Self::Mlp(_) => Vec::new(),
+            Self::Cnn(cnn) => {
+                assert!(self.buffers() == 0 || x.nrows() > 0, "statistics of no inputs");
+                cnn::Pass::new(cnn, Threads::Rayon).statistics(theta, x)
+            }
+        }
     }
 }
 

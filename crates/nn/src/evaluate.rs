@@ -38,15 +38,23 @@ impl Network {
     ///
     /// Blocks of rows are evaluated in parallel; the result does not depend on the number of threads.
     ///
-    /// **Shapes**: θ: d, x: N × inputs ↦ N × outputs.
+    /// **Shapes**: row: θ and its [buffers](Network#rows-θ-and-buffers), [`row_len`](Network::row_len); x: N × inputs ↦ N × outputs.
     ///
     /// **Panics** if the shapes do not fit.
     #[track_caller]
-    pub fn evaluate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
-        assert_eq!(theta.len(), self.dim(), "elements of θ");
+    pub fn evaluate<T: Scalar>(&self, row: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
+        assert_eq!(row.len(), self.row_len(), "elements of θ and its buffers");
         assert_eq!(x.ncols(), self.inputs(), "elements of an input row");
-        let Self::Mlp(mlp) = self;
-        let (hidden, outputs) = (mlp.widths[1], self.outputs());
+        match self {
+            Self::Mlp(mlp) => mlp.evaluate(row, x),
+            Self::Cnn(cnn) => cnn.evaluate(row, x),
+        }
+    }
+}
+
+impl Mlp {
+    fn evaluate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
+        let (hidden, outputs) = (self.widths[1], self.widths[self.widths.len() - 1]);
         let mut logits = Array2::zeros((x.nrows(), outputs));
         let out = logits.as_slice_mut().expect("a new array is in row-major order");
         out.par_chunks_mut(BLOCK * outputs).enumerate().for_each_init(
@@ -55,15 +63,13 @@ impl Network {
                 let rows = logits.len() / outputs;
                 let x = x.slice_axis(Axis(0), (block * BLOCK..block * BLOCK + rows).into());
                 first.resize(rows * hidden, T::zero());
-                mlp.first(theta, x, matrix_mut(first, rows, hidden));
-                mlp.finish(theta, first, hidden, None, logits, scratch);
+                self.first(theta, x, matrix_mut(first, rows, hidden));
+                self.finish(theta, first, hidden, None, logits, scratch);
             },
         );
         logits
     }
-}
 
-impl Mlp {
     /// out ← x·W₁ᵀ, the first layer's product without its bias, on the calling thread.
     ///
     /// **Shapes**: θ: d, x: N × inputs, out: N × widths\[1\].

@@ -50,10 +50,9 @@ pub struct InputPass<'a, T: Scalar = f32> {
 impl<T: Scalar> InputBackprop<T> {
     /// For this network; the buffers are made by the first pass.
     pub fn new(network: &Network) -> Self {
-        #[allow(unreachable_patterns)] // while perceptrons are all there is
         let engine = match network {
             Network::Mlp(mlp) => Engine::Fused(Fused::new(mlp)),
-            _ => Engine::Recorded(Recorded { record: None, logits: Vec::new() }),
+            Network::Cnn(_) => Engine::Recorded(Recorded { record: None, logits: Vec::new() }),
         };
         Self { network: network.clone(), engine }
     }

@@ -1,7 +1,7 @@
 //! Neural networks as pure functions of one flat parameter vector.
 //!
 //! Samplers and weight-space generators treat a network as a point θ ∈ R^d. Here a network is data that says *which* function
-//! of θ and x is meant: [`Network`] (today a multilayer perceptron, [`Mlp`]) owns no weights. Its [`Layout`] names the parts of
+//! of θ and x is meant: [`Network`] (a multilayer perceptron, [`Mlp`], or a convolutional network, [`Cnn`]) owns no weights. Its [`Layout`] names the parts of
 //! θ in PyTorch's order (layer by layer: weight out × in in row-major order, then bias) and is the only bridge between the two views.
 //!
 //! There are three ways to run a network, which agree with each other and are tested to:
@@ -41,22 +41,26 @@
 //! ```
 //!
 //! **Deliberately without**: modules that own their weights, priors and likelihoods (`apd-bnn`), data loading, learning-rate
-//! schedules, normalisation layers that couple the examples of a batch.
+//! schedules, running averages (a batch normalisation's are a function of θ and fixed inputs, [`Network::calibrate`]).
 
 mod activation;
 mod backprop;
+mod cnn;
 mod dropout;
 mod evaluate;
 mod initialization;
 mod input_gradient;
 mod layout;
+mod mlp;
 mod network;
 pub mod optim;
 
 pub use activation::Activation;
 pub use backprop::{Accumulate, Backprop, Threads};
+pub use cnn::{Cnn, CnnLayer, Padding};
 pub use evaluate::Scratch;
 pub use initialization::Initialization;
 pub use input_gradient::{InputBackprop, InputPass};
 pub use layout::{Entry, Layout};
-pub use network::{Linear, Mlp, Network, NetworkError};
+pub use mlp::{Linear, Mlp};
+pub use network::{LayerFault, Network, NetworkError};

@@ -1,47 +1,32 @@
 //! What function of (θ, x) is meant.
 
 use std::fmt;
-use std::ops::Range;
 
 use apd_seed::{Seed, Stream};
 use apd_tensor::{Scalar, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::dropout::Dropout;
-use crate::{Activation, Initialization, Layout};
+use crate::{Activation, Cnn, Initialization, Layout, Mlp};
 
 /// A network architecture: a function of a flat θ and of inputs x, without weights of its own.
+///
+/// # Rows: θ and buffers
+///
+/// Networks with batch normalisation need, beside θ, the means and variances that their layers divide by when they are
+/// evaluated. These *buffers* are no parameters: a sampler does not move them. They are a function of θ and of a fixed set of inputs,
+/// [`calibrate`](Self::calibrate). A *row* is θ followed by its buffers ([`row_len`](Self::row_len) numbers): what a bank
+/// stores and [`evaluate`](Self::evaluate) reads. All other networks have no buffers, and a row is θ.
+///
+/// In training ([`forward`](Self::forward), [`Backprop`](crate::Backprop)) such a network divides by the statistics of the rows at hand.
+/// Its loss on a batch is then **not a sum over examples**: an average over minibatches is not the loss on all data, and
+/// its gradient is an estimate with a bias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
     /// A multilayer perceptron.
     Mlp(Mlp),
-}
-
-/// A multilayer perceptron: z_l = a_{l−1}·W_lᵀ + b_l, a_l = dropout(activation(z_l)), and plain logits z_L at the end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mlp {
-    /// Inputs, hidden widths, outputs: `[784, 100, 10]`.
-    pub widths: Vec<usize>,
-    /// After each hidden layer.
-    pub activation: Activation,
-    /// Probability with which a hidden activation is set to 0 when dropout is asked for; the others are divided by
-    /// 1 − p (inverted dropout), so that nothing is scaled without it. In [0, 1).
-    pub dropout: f32,
-}
-
-/// One linear layer's place in θ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Linear {
-    /// Columns of the weight.
-    pub inputs: usize,
-    /// Rows of the weight, and length of the bias.
-    pub outputs: usize,
-    /// The weight, outputs × inputs in row-major order.
-    pub weight: Range<usize>,
-    /// The bias.
-    pub bias: Range<usize>,
+    /// A convolutional network.
+    Cnn(Cnn),
 }
 
 /// Why an architecture is not one.
@@ -63,6 +48,44 @@ pub enum NetworkError {
     Dropout(f32),
     /// A leaky ReLU's slope outside [0, 1].
     Slope(f32),
+    /// Images without pixels or channels.
+    EmptyImage,
+    /// A convolutional network without a convolution or a linear layer.
+    NoWeights,
+    /// A layer of a convolutional network that cannot be.
+    Layer {
+        /// Its position among the layers.
+        index: usize,
+        /// What is wrong with it.
+        fault: LayerFault,
+    },
+    /// The last layer leaves more than one pixel: it should be linear, or an average over the image.
+    Pixels {
+        /// Rows that are left.
+        height: usize,
+        /// Pixels of a row that are left.
+        width: usize,
+    },
+}
+
+/// What is wrong with a layer of a convolutional network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerFault {
+    /// No outputs, or a window without pixels.
+    Empty,
+    /// An even kernel cannot keep the size of the image.
+    EvenKernel(usize),
+    /// A window that has no place on what the layers before leave.
+    Window {
+        /// Rows and columns of the window.
+        window: usize,
+        /// Rows that are left.
+        height: usize,
+        /// Pixels of a row that are left.
+        width: usize,
+    },
+    /// A pooling window larger than [`MaxPool::LARGEST`](apd_tensor::kernel::pool::MaxPool::LARGEST).
+    LargePool(usize),
 }
 
 impl fmt::Display for NetworkError {
@@ -75,52 +98,27 @@ impl fmt::Display for NetworkError {
             Self::TooLarge => write!(f, "the network has more parameters than memory can address"),
             Self::Dropout(p) => write!(f, "dropout probability {p} is not in [0, 1)"),
             Self::Slope(slope) => write!(f, "leaky ReLU slope {slope} is not in [0, 1]"),
+            Self::EmptyImage => write!(f, "images need a height, a width and channels"),
+            Self::NoWeights => write!(f, "a convolutional network needs a convolution or a linear layer"),
+            Self::Layer { index, fault } => write!(f, "layer number {index} of the network {fault}"),
+            Self::Pixels { height, width } => {
+                write!(f, "the network ends with {height}×{width} pixels: end it with a linear layer or an average")
+            }
         }
     }
 }
 
 impl std::error::Error for NetworkError {}
 
-impl Mlp {
-    /// The linear layers in order.
-    pub fn linears(&self) -> Vec<Linear> {
-        let mut offset = 0;
-        let layer = |pair: &[usize]| {
-            let (inputs, outputs) = (pair[0], pair[1]);
-            let weight = offset..offset + outputs * inputs;
-            let bias = weight.end..weight.end + outputs;
-            offset = bias.end;
-            Linear { inputs, outputs, weight, bias }
-        };
-        self.widths.windows(2).map(layer).collect()
-    }
-
-    /// Widths of the hidden layers.
-    pub fn hidden(&self) -> &[usize] {
-        &self.widths[1..self.widths.len() - 1]
-    }
-
-    fn check(&self) -> Result<(), NetworkError> {
-        if self.widths.len() < 2 {
-            return Err(NetworkError::NoLayer { widths: self.widths.len() });
-        }
-        if let Some(index) = self.widths.iter().position(|&width| width == 0) {
-            return Err(NetworkError::EmptyLayer { index });
-        }
-        let dim = self
-            .widths
-            .windows(2)
-            .try_fold(0_usize, |sum, pair| sum.checked_add(pair[0].checked_mul(pair[1])?)?.checked_add(pair[1]));
-        // As many f32 must also fit into one allocation.
-        if dim.is_none_or(|dim| dim > isize::MAX as usize / 8) {
-            return Err(NetworkError::TooLarge);
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(NetworkError::Dropout(self.dropout));
-        }
-        match self.activation {
-            Activation::LeakyRelu(slope) if !(0.0..=1.0).contains(&slope) => Err(NetworkError::Slope(slope)),
-            _ => Ok(()),
+impl fmt::Display for LayerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "has no outputs, or a window without pixels"),
+            Self::EvenKernel(kernel) => write!(f, "cannot keep the image's size with an even kernel of {kernel}"),
+            Self::Window { window, height, width } => {
+                write!(f, "has a window of {window} where {height}×{width} pixels are left")
+            }
+            Self::LargePool(size) => write!(f, "pools windows of {size}, which is more than can be indexed"),
         }
     }
 }
@@ -131,45 +129,74 @@ impl Network {
     /// **Panics** if there are fewer than two widths, or one is 0.
     #[track_caller]
     pub fn mlp(widths: &[usize]) -> Self {
-        let network = Self::Mlp(Mlp { widths: widths.to_vec(), activation: Activation::Relu, dropout: 0.0 });
-        if let Err(error) = network.check() {
+        Self::Mlp(Mlp { widths: widths.to_vec(), activation: Activation::Relu, dropout: 0.0 }).checked()
+    }
+
+    /// The small convolutional network, [`Cnn::small`]. **Panics** if the images have no pixels, or fewer than 8×8.
+    #[track_caller]
+    pub fn cnn_small(height: usize, width: usize, channels: usize, classes: usize) -> Self {
+        Self::Cnn(Cnn::small(height, width, channels, [16, 32, 32], classes)).checked()
+    }
+
+    /// The large convolutional network, [`Cnn::large`]. **Panics** if the images have no pixels, or fewer than 12×12.
+    #[track_caller]
+    pub fn cnn_large(height: usize, width: usize, channels: usize, classes: usize, batch_norm: bool) -> Self {
+        Self::Cnn(Cnn::large(height, width, channels, classes, batch_norm)).checked()
+    }
+
+    #[track_caller]
+    fn checked(self) -> Self {
+        if let Err(error) = self.check() {
             panic!("{error}");
         }
-        network
+        self
     }
 
     /// Whether this describes a network at all; everything else here presumes that it does. For descriptions read from outside.
     ///
-    /// **Errors**: no layer, an empty layer, too many parameters, a probability or slope out of range.
+    /// **Errors**: no layer, an empty layer, too many parameters, a probability or slope out of range, a window larger than
+    /// the image that is left.
     pub fn check(&self) -> Result<(), NetworkError> {
         match self {
             Self::Mlp(mlp) => mlp.check(),
+            Self::Cnn(cnn) => cnn.check(),
         }
     }
 
     /// Where each parameter lies in θ.
     pub fn layout(&self) -> Layout {
         match self {
-            Self::Mlp(mlp) => Layout::new(mlp.linears().into_iter().enumerate().flat_map(|(l, linear)| {
-                [
-                    (format!("layers.{l}.weight"), vec![linear.outputs, linear.inputs]),
-                    (format!("layers.{l}.bias"), vec![linear.outputs]),
-                ]
-            })),
+            Self::Mlp(mlp) => mlp.layout(),
+            Self::Cnn(cnn) => cnn.layout(),
         }
     }
 
     /// d, the length of θ.
     pub fn dim(&self) -> usize {
         match self {
-            Self::Mlp(mlp) => mlp.linears().last().map_or(0, |linear| linear.bias.end),
+            Self::Mlp(mlp) => mlp.dim(),
+            Self::Cnn(cnn) => cnn.plan().dim,
         }
+    }
+
+    /// How many buffers follow θ in a [row](Self#rows-θ-and-buffers); 0 without batch normalisation.
+    pub fn buffers(&self) -> usize {
+        match self {
+            Self::Mlp(_) => 0,
+            Self::Cnn(cnn) => cnn.plan().buffers,
+        }
+    }
+
+    /// Length of a [row](Self#rows-θ-and-buffers): [`dim`](Self::dim) + [`buffers`](Self::buffers).
+    pub fn row_len(&self) -> usize {
+        self.dim() + self.buffers()
     }
 
     /// Elements of one input row.
     pub fn inputs(&self) -> usize {
         match self {
             Self::Mlp(mlp) => mlp.widths[0],
+            Self::Cnn(cnn) => cnn.height * cnn.width * cnn.channels,
         }
     }
 
@@ -177,13 +204,15 @@ impl Network {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Mlp(mlp) => mlp.widths[mlp.widths.len() - 1],
+            Self::Cnn(cnn) => cnn.plan().outputs(),
         }
     }
 
-    /// Probability of dropout, where it is asked for.
+    /// Probability of dropout, where it is asked for; convolutional networks have none.
     pub fn dropout(&self) -> f32 {
         match self {
             Self::Mlp(mlp) => mlp.dropout,
+            Self::Cnn(_) => 0.0,
         }
     }
 
@@ -197,19 +226,18 @@ impl Network {
         let mut theta = vec![0.0; self.dim()];
         let mut stream = seed.stream();
         match self {
-            Self::Mlp(mlp) => {
-                for linear in mlp.linears() {
-                    let (weight, bias) = theta[linear.weight.start..linear.bias.end].split_at_mut(linear.weight.len());
-                    initialization.fill(linear.inputs, weight, bias, &mut stream);
-                }
-            }
+            Self::Mlp(mlp) => mlp.initialize(initialization, &mut theta, &mut stream),
+            Self::Cnn(cnn) => cnn.initialize(initialization, &mut theta, &mut stream),
         }
         theta
     }
 
     /// The network in tensor operations, to be differentiated as often as needed.
     ///
-    /// `dropout`: `None` leaves it out; a stream applies the network's, taking one word per row and hidden unit, row by row.
+    /// Batch normalisation divides by the statistics of x.
+    ///
+    /// `dropout`: `None` leaves it out; a stream applies the network's, taking one word per row and hidden unit, row by row
+    /// (none, if the network has no dropout).
     ///
     /// **Shapes**: `params` as the layout's entries, x: N × inputs ↦ N × outputs.
     ///
@@ -217,28 +245,8 @@ impl Network {
     #[track_caller]
     pub fn forward<T: Scalar>(&self, params: &[Tensor<T>], x: &Tensor<T>, dropout: Option<&mut Stream>) -> Tensor<T> {
         match self {
-            Self::Mlp(mlp) => {
-                let layers = mlp.widths.len() - 1;
-                assert_eq!(params.len(), 2 * layers, "number of parameters");
-                let rows = x.shape()[0];
-                let mut dropout = Dropout::new(mlp, dropout);
-                let mut a = x.clone();
-                for l in 0..layers {
-                    a = a.matmul_nt(&params[2 * l]).add(&params[2 * l + 1]);
-                    if l + 1 < layers {
-                        a = mlp.activation.forward(&a);
-                        if let Some(dropout) = &mut dropout {
-                            let mut mask = vec![T::zero(); a.len()];
-                            dropout.fill(l, &mut mask);
-                            a = a.mul(&Tensor::from_vec(a.shape(), mask));
-                        }
-                    }
-                }
-                if let Some(dropout) = dropout {
-                    dropout.finish(rows);
-                }
-                a
-            }
+            Self::Mlp(mlp) => mlp.forward(params, x, dropout),
+            Self::Cnn(cnn) => cnn.forward(params, x),
         }
     }
 }

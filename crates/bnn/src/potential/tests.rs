@@ -19,8 +19,12 @@ fn labels(seed: Seed, n: usize, classes: usize) -> Targets {
 
 /// A network with its start, and random data for both likelihoods.
 fn models(widths: &[usize], n: usize, seed: u64, prior: f64) -> (Vec<f32>, [NetworkPotential; 2]) {
-    let seed = Seed::root(seed);
     let network = Network::Mlp(Mlp { widths: widths.to_vec(), activation: Activation::Tanh, dropout: 0.0 });
+    models_of(network, n, seed, prior)
+}
+
+fn models_of(network: Network, n: usize, seed: u64, prior: f64) -> (Vec<f32>, [NetworkPotential; 2]) {
+    let seed = Seed::root(seed);
     let inputs = Arc::new(normals(seed.child("inputs"), n, network.inputs()));
     let values = Targets::Values(Arc::new(normals(seed.child("values"), n, network.outputs())));
     let build = |targets, likelihood| {
@@ -170,6 +174,26 @@ fn the_full_data_may_span_many_blocks() {
         let expected = model.reference_gradient(&theta, Minibatch::Indices(&picks));
         assert_close(&run(&mut model, &theta, Minibatch::Indices(&picks)), &expected);
     }
+}
+
+#[test]
+fn convolutional_networks_have_autodiffs_gradient() {
+    for network in [Network::cnn_small(8, 8, 1, 4), Network::cnn_large(12, 12, 1, 4, true)] {
+        let (theta, models) = models_of(network, 20, 3, 1.5);
+        for mut model in models {
+            for minibatch in [Minibatch::Full, Minibatch::Indices(&[3, 1, 19, 4, 7, 7, 12, 0])] {
+                let expected = model.reference_gradient(&theta, minibatch);
+                assert_close(&run(&mut model, &theta, minibatch), &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_convolutional_networks_full_data_may_span_many_blocks() {
+    let (theta, [mut model, _]) = models_of(Network::cnn_small(8, 8, 1, 3), 2 * IMAGES + 5, 3, 1.0);
+    let expected = model.reference_gradient(&theta, Minibatch::Full);
+    assert_close(&run(&mut model, &theta, Minibatch::Full), &expected);
 }
 
 #[test]

@@ -58,6 +58,42 @@ proptest! {
     }
 }
 
+/// Rows with and without buffers.
+#[test]
+fn convolutional_networks_are_those_of_one_at_a_time() {
+    for batch_norm in [false, true] {
+        let network = Network::cnn_large(12, 12, 1, 3, batch_norm);
+        let x = inputs(9, 144, 4);
+        let row = |theta: Vec<f32>| [theta.clone(), network.calibrate(&theta, x.view())].concat();
+        let rows: Vec<Vec<f32>> = thetas(&network, 3, 5).into_iter().map(row).collect();
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let (mut p, mut outputs, mut passes) = (Vec::new(), Vec::new(), Vec::new());
+            pool.install(|| {
+                predict(&network, &rows, x.view(), |_, it| p.push(it.to_owned()));
+                predict_outputs(&network, &rows, x.view(), |_, it| outputs.push(it.to_owned()));
+                predict_dropout(&network, &rows[0], 2, Seed::root(1), x.view(), |_, it| passes.push(it.to_owned()));
+            });
+            (p, outputs, passes)
+        };
+        let (p, outputs, passes) = on(1);
+        assert!((p.clone(), outputs.clone(), passes.clone()) == on(2) && outputs[0] != outputs[1]);
+        for (row, (outputs, p)) in rows.iter().zip(outputs.iter().zip(&p)) {
+            let logits = network.evaluate(row, x.view());
+            assert_close(outputs, &logits);
+            assert_close(p, &softmax(logits));
+        }
+        assert_eq!(passes, [p[0].clone(), p[0].clone()]);
+    }
+}
+
+#[test]
+#[should_panic(expected = "elements of θ and its buffers")]
+fn a_row_without_its_buffers_panics() {
+    let network = Network::cnn_large(12, 12, 1, 3, true);
+    predict(&network, thetas(&network, 1, 1), inputs(1, 144, 1).view(), |_, _| {});
+}
+
 /// More rows than a block, more networks than a wave.
 fn large(visit: &mut dyn FnMut(usize, ArrayView2<'_, f32>)) {
     let network = Network::mlp(&[5, 90, 20, 4]);

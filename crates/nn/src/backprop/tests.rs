@@ -4,7 +4,7 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Activation;
+use crate::{Activation, Mlp};
 
 struct Case {
     network: Network,
@@ -99,8 +99,10 @@ proptest! {
 
 impl Network {
     fn dropout_units(&self) -> usize {
-        let Self::Mlp(mlp) = self;
-        mlp.hidden().iter().sum()
+        match self {
+            Self::Mlp(mlp) => mlp.hidden().iter().sum(),
+            Self::Cnn(_) => 0,
+        }
     }
 }
 

@@ -30,17 +30,17 @@ pub fn moments<T: Scalar>(image: &[T], mean: &mut [T], squares: &mut [T]) {
     });
 }
 
-/// out ← (image − mean)·gain + shift.
+/// out ← (image − mean)·gain.
 ///
 /// **Panics** if the lengths do not fit.
 #[track_caller]
-pub fn normalize<T: Scalar>(image: &[T], mean: &[T], gain: &[T], shift: &[T], out: &mut [T]) {
-    check(image.len(), &[mean.len(), gain.len(), shift.len()]);
+pub fn normalize<T: Scalar>(image: &[T], mean: &[T], gain: &[T], out: &mut [T]) {
+    check(image.len(), &[mean.len(), gain.len()]);
     assert_eq!(out.len(), image.len(), "elements of the normalised image");
     each_pixel(mean.len(), image.len(), |pixel| {
-        let constants = mean.iter().zip(gain).zip(shift);
-        for ((out, &x), ((&mean, &gain), &shift)) in out[pixel.clone()].iter_mut().zip(&image[pixel]).zip(constants) {
-            *out = (x - mean) * gain + shift;
+        let constants = mean.iter().zip(gain);
+        for ((out, &x), (&mean, &gain)) in out[pixel.clone()].iter_mut().zip(&image[pixel]).zip(constants) {
+            *out = (x - mean) * gain;
         }
     });
 }

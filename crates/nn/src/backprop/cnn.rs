@@ -1,0 +1,246 @@
+//! Convolutional networks: layer by layer, in pieces of a few images each.
+//!
+//! The pieces depend on the number of images alone, and what they add up is added in their order.
+
+mod norm;
+mod piece;
+
+use apd_tensor::Scalar;
+use apd_tensor::kernel::pool;
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use self::norm::Norm;
+use self::piece::{Piece, Split, add_up, through_activation};
+use super::{Accumulate, Threads};
+use crate::Activation;
+use crate::activation::finish;
+use crate::cnn::{Cnn, Plan, Step, Work};
+
+/// Forward and reverse pass of a convolutional network.
+#[derive(Clone, Debug)]
+pub(super) struct Pass<T: Scalar> {
+    plan: Plan,
+    activation: Activation,
+    threads: Threads,
+    /// The batch as the first layer reads it.
+    input: Vec<T>,
+    layers: Vec<Layer<T>>,
+    pieces: Vec<Piece<T>>,
+    /// The current layer's weight in the order of its products.
+    packed: Vec<T>,
+    /// ∂loss/∂ of the current layer's output, and of its input; without borders.
+    delta: Vec<T>,
+    delta_input: Vec<T>,
+}
+
+/// What the reverse pass needs of one layer.
+#[derive(Clone, Debug)]
+struct Layer<T> {
+    /// Images, with the border that the next layer needs.
+    output: Vec<T>,
+    /// Of a pooling layer: the places that won.
+    winners: Vec<u8>,
+    /// Of a convolution with batch normalisation.
+    norm: Norm<T>,
+}
+
+impl<T: Scalar> Pass<T> {
+    pub(super) fn new(cnn: &Cnn, threads: Threads) -> Self {
+        let plan = cnn.plan();
+        let layer = || Layer { output: Vec::new(), winners: Vec::new(), norm: Norm::new() };
+        Self {
+            activation: cnn.activation,
+            threads,
+            input: Vec::new(),
+            layers: plan.steps.iter().map(|_| layer()).collect(),
+            pieces: (0..Split::PIECES).map(|_| Piece::new()).collect(),
+            packed: Vec::new(),
+            delta: Vec::new(),
+            delta_input: Vec::new(),
+            plan,
+        }
+    }
+
+    /// The logits of the rows that [`forward`](Self::forward) has seen.
+    pub(super) fn logits(&mut self) -> &mut [T] {
+        &mut self.layers.last_mut().expect("a network has a layer").output
+    }
+
+    pub(super) fn forward(&mut self, theta: &[T], x: ArrayView2<'_, T>) {
+        self.load(x);
+        for i in 0..self.layers.len() {
+            self.step(i, theta, x.nrows());
+        }
+    }
+
+    /// Mean and variance of each normalised channel over x.
+    pub(super) fn statistics(mut self, theta: &[T], x: ArrayView2<'_, T>) -> Vec<T> {
+        self.load(x);
+        let mut buffers = Vec::with_capacity(self.plan.buffers);
+        for i in 0..self.layers.len() {
+            self.step(i, theta, x.nrows());
+            // Nothing is going to be differentiated: what the layer before has left can go.
+            buffers.extend(std::mem::replace(&mut self.layers[i].norm, Norm::new()).into_statistics());
+            match i.checked_sub(1) {
+                Some(before) => self.layers[before].output = Vec::new(),
+                None => self.input = Vec::new(),
+            }
+        }
+        buffers
+    }
+
+    fn load(&mut self, x: ArrayView2<'_, T>) {
+        let (plan, len) = (&self.plan, self.plan.steps[0].input.len());
+        self.input.resize(x.nrows() * len, T::zero());
+        let images = self.input.par_chunks_exact_mut(len).enumerate().with_min_len(self.threads.min_len());
+        images.for_each(|(n, image)| {
+            let row = x.row(n);
+            plan.load(row.as_standard_layout().as_slice().expect("standard layout"), image);
+        });
+    }
+
+    fn step(&mut self, i: usize, theta: &[T], rows: usize) {
+        let Self { plan, layers, input, pieces, packed, activation, threads, .. } = self;
+        let (before, rest) = layers.split_at_mut(i);
+        let (input, layer) = (before.last().map_or(&*input, |layer| &layer.output), &mut rest[0]);
+        let Step { work, input: from, output: to } = &plan.steps[i];
+        let split = Split::new(rows, *threads);
+        layer.output.resize(rows * to.len(), T::zero());
+        match work {
+            Work::Conv(conv) => {
+                packed.resize(conv.weight.len(), T::zero());
+                conv.computed.pack(&theta[conv.weight.clone()], packed);
+                let bias = &theta[conv.bias.clone()];
+                let activation = conv.activate.then_some(*activation);
+                if let Some(places) = &conv.norm {
+                    layer.norm.measure(&conv.computed, split, input, packed, bias, pieces);
+                    let (gain, shift) = (&theta[places.weight.clone()], &theta[places.bias.clone()]);
+                    layer.norm.apply(gain, shift, activation, *to, split, &mut layer.output);
+                    return;
+                }
+                (split.of(input, from.len()), split.of_mut(&mut layer.output, to.len()), pieces)
+                    .into_par_iter()
+                    .with_min_len(split.min_len)
+                    .for_each(|(images, out, piece)| {
+                        out.chunks_exact_mut(to.len()).for_each(|image| to.clear_border(image));
+                        conv.computed.correlate(images, packed, &mut piece.product, |n, i, row| {
+                            let out = &mut out[n * to.len()..][to.row(i)];
+                            out.copy_from_slice(row);
+                            finish(activation, out, bias.len(), bias);
+                        });
+                    });
+            }
+            Work::MaxPool(pool) => {
+                layer.winners.resize(rows * to.pixels(), 0);
+                let winners = layer.winners.par_chunks_exact_mut(to.pixels());
+                (input.par_chunks_exact(from.len()), layer.output.par_chunks_exact_mut(to.len()), winners)
+                    .into_par_iter()
+                    .with_min_len(split.min_len)
+                    .for_each(|(image, out, winners)| {
+                        to.clear_border(out);
+                        pool.forward(image, out, winners);
+                    });
+            }
+            Work::Average => {
+                (input.par_chunks_exact(from.len()), layer.output.par_chunks_exact_mut(to.len()))
+                    .into_par_iter()
+                    .with_min_len(split.min_len)
+                    .for_each(|(image, out)| {
+                        to.clear_border(out);
+                        pool::channel_means(*from, image, &mut out[to.row(0)]);
+                    });
+            }
+        }
+    }
+
+    /// From ∂loss/∂logits, which the last layer's output holds.
+    pub(super) fn reverse(&mut self, theta: &[T], rows: usize, accumulate: Accumulate, gradient: &mut [T]) {
+        let (scale, beta) = (T::from_f64(accumulate.scale), T::from_f64(accumulate.beta));
+        if rows == 0 {
+            return gradient.iter_mut().for_each(|g| *g = if beta == T::zero() { beta } else { beta * *g });
+        }
+        let logits = &self.layers[self.layers.len() - 1].output;
+        self.delta.clear();
+        // Scaled once here, where there is least of it: everything further down is linear in it.
+        self.delta.extend(logits.iter().map(|&d| scale * d));
+        for i in (0..self.layers.len()).rev() {
+            self.reverse_step(i, theta, rows, beta, gradient);
+            std::mem::swap(&mut self.delta, &mut self.delta_input);
+        }
+    }
+
+    fn reverse_step(&mut self, i: usize, theta: &[T], rows: usize, beta: T, gradient: &mut [T]) {
+        let Self { plan, layers, input, pieces, packed, delta, delta_input, activation, threads } = self;
+        let (before, rest) = layers.split_at_mut(i);
+        let (input, layer) = (before.last().map_or(&*input, |layer| &layer.output), &mut rest[0]);
+        let Step { work, input: from, output: to } = &plan.steps[i];
+        let split = Split::new(rows, *threads);
+        // Nobody asks for the gradient at the network's input.
+        let inner = i > 0;
+        delta_input.resize(if inner { rows * from.pixels() } else { 0 }, T::zero());
+        match work {
+            Work::Conv(conv) => {
+                let mut activation = conv.activate.then_some(*activation);
+                if let Some(places) = &conv.norm {
+                    // It lies before the activation, which is then done with.
+                    layer.norm.delta_sums(activation.take(), *to, &layer.output, split, delta);
+                    let [gain, shift] = [&places.weight, &places.bias].map(|range| range.clone());
+                    let (d_gain, d_shift) = gradient[gain.start..shift.end].split_at_mut(gain.len());
+                    layer.norm.reverse(&theta[gain], split, beta, d_gain, d_shift, delta);
+                }
+                let outputs = split.of(&layer.output, to.len());
+                (split.of_mut(delta, to.pixels()), outputs, split.of(input, from.len()), &mut *pieces)
+                    .into_par_iter()
+                    .with_min_len(split.min_len)
+                    .for_each(|(delta, output, images, piece)| {
+                        through_activation(activation, *to, output, delta);
+                        piece.weight_gradient(&conv.computed, images, delta);
+                    });
+                let (d_weight, d_bias) = gradient[conv.weight.start..conv.bias.end].split_at_mut(conv.weight.len());
+                let (weight, bias) = add_up(&mut pieces[..split.pieces], split).split_at(d_weight.len());
+                conv.computed.unpack(weight, beta, d_weight);
+                accumulate(bias, beta, d_bias);
+                if inner {
+                    packed.resize(d_weight.len(), T::zero());
+                    conv.computed.pack_adjoint(&theta[conv.weight.clone()], packed);
+                    let (adjoint, row_len) = (conv.computed.adjoint(), from.width * from.channels);
+                    (split.of_mut(delta_input, from.pixels()), pieces)
+                        .into_par_iter()
+                        .with_min_len(split.min_len)
+                        .for_each(|(delta, piece)| {
+                            adjoint.correlate(&piece.deltas, packed, &mut piece.product, |n, i, row| {
+                                delta[n * from.pixels() + i * row_len..][..row_len].copy_from_slice(row);
+                            });
+                        });
+                }
+            }
+            Work::MaxPool(pool) => {
+                let winners = layer.winners.par_chunks_exact(to.pixels());
+                (delta_input.par_chunks_exact_mut(from.pixels()), delta.par_chunks_exact(to.pixels()), winners)
+                    .into_par_iter()
+                    .with_min_len(split.min_len)
+                    .for_each(|(delta_input, delta, winners)| pool.backward(winners, delta, delta_input));
+            }
+            Work::Average => {
+                let share = T::one() / T::from_f64((from.height * from.width) as f64);
+                for (image, delta) in delta_input.chunks_exact_mut(from.pixels()).zip(delta.chunks_exact(from.channels))
+                {
+                    for pixel in image.chunks_exact_mut(from.channels) {
+                        pixel.iter_mut().zip(delta).for_each(|(to, &d)| *to = share * d);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// gradient ← beta·gradient + new. With beta = 0 what was there is ignored.
+fn accumulate<T: Scalar>(new: &[T], beta: T, gradient: &mut [T]) {
+    for (gradient, &new) in gradient.iter_mut().zip(new) {
+        *gradient = if beta == T::zero() { new } else { beta * *gradient + new };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Batch normalisation and its gradient.
+
+use apd_tensor::Scalar;
+use apd_tensor::kernel::{Convolution, Frame, norm};
+use rayon::prelude::*;
+
+use super::accumulate;
+use super::piece::{Piece, Split, through_activation};
+use crate::Activation;
+use crate::activation::finish;
+use crate::cnn::EPSILON;
+
+/// y = weight·(z − mean)/√(variance + ε) + bias, with mean and biased variance of each channel over the batch.
+///
+/// Sums over the batch are made of one part per image, added up in double precision in the order of the images.
+///
+/// Reference: Ioffe & Szegedy, *Batch Normalization*, ICML 2015, algorithm 1 and the gradients in section 3.
+#[derive(Clone, Debug)]
+pub(super) struct Norm<T> {
+    /// What is normalised: images without borders.
+    z: Vec<T>,
+    /// Two numbers per image and channel.
+    parts: Vec<T>,
+    mean: Vec<T>,
+    variance: Vec<T>,
+    /// What z − mean is multiplied by.
+    gain: Vec<T>,
+    /// Multiples of z − mean, and of 1, that the reverse pass adds.
+    slope: Vec<T>,
+    shift: Vec<T>,
+}
+
+impl<T: Scalar> Norm<T> {
+    pub(super) fn new() -> Self {
+        let [z, parts, mean, variance, gain, slope, shift] = [(); 7].map(|()| Vec::new());
+        Self { z, parts, mean, variance, gain, slope, shift }
+    }
+
+    /// Means, then variances.
+    pub(super) fn into_statistics(self) -> Vec<T> {
+        [self.mean, self.variance].concat()
+    }
+
+    /// z ← the convolution of the images; and its statistics.
+    pub(super) fn measure(
+        &mut self,
+        conv: &Convolution,
+        split: Split,
+        images: &[T],
+        packed: &[T],
+        bias: &[T],
+        pieces: &mut [Piece<T>],
+    ) {
+        let ([height, width], channels) = (conv.output_size(), conv.outputs);
+        let pixels = height * width * channels;
+        self.z.resize(split.rows * pixels, T::zero());
+        self.parts.resize(split.rows * 2 * channels, T::zero());
+        let parts = split.of_mut(&mut self.parts, 2 * channels);
+        (split.of(images, conv.input().len()), split.of_mut(&mut self.z, pixels), parts, pieces)
+            .into_par_iter()
+            .with_min_len(split.min_len)
+            .for_each(|(images, z, parts, piece)| {
+                conv.correlate(images, packed, &mut piece.product, |n, i, row| {
+                    let z = &mut z[n * pixels + i * row.len()..][..row.len()];
+                    z.copy_from_slice(row);
+                    finish(None, z, channels, bias);
+                });
+                for (z, parts) in z.chunks_exact(pixels).zip(parts.chunks_exact_mut(2 * channels)) {
+                    let (mean, squares) = parts.split_at_mut(channels);
+                    norm::moments(z, mean, squares);
+                }
+            });
+        // Images are equally large: the mean is that of their means, and the squares about it those about theirs, and theirs about it.
+        let (count, each) = (split.rows.max(1) as f64, (height * width) as f64);
+        self.mean.resize(channels, T::zero());
+        self.variance.resize(channels, T::zero());
+        for c in 0..channels {
+            let parts =
+                |which: usize| self.parts.chunks_exact(2 * channels).map(move |p| p[which * channels + c].as_f64());
+            let mean = parts(0).sum::<f64>() / count;
+            let squares: f64 =
+                parts(0).zip(parts(1)).map(|(m, squares)| squares + each * (m - mean) * (m - mean)).sum();
+            self.mean[c] = T::from_f64(mean);
+            self.variance[c] = T::from_f64(squares / (count * each));
+        }
+    }
+
+    /// output ← activation(weight·(z − mean)/√(variance + ε) + bias), with the border that the next layer needs.
+    pub(super) fn apply(
+        &mut self,
+        weight: &[T],
+        bias: &[T],
+        activation: Option<Activation>,
+        frame: Frame,
+        split: Split,
+        output: &mut [T],
+    ) {
+        let Self { z, mean, variance, gain, .. } = self;
+        gain.clear();
+        gain.extend(weight.iter().zip(&*variance).map(|(&weight, &variance)| weight * inverse(variance)));
+        let row_len = frame.width * frame.channels;
+        (z.par_chunks_exact(frame.pixels()), output.par_chunks_exact_mut(frame.len()))
+            .into_par_iter()
+            .with_min_len(split.min_len)
+            .for_each(|(z, output)| {
+                frame.clear_border(output);
+                for (y, z) in z.chunks_exact(row_len).enumerate() {
+                    let output = &mut output[frame.row(y)];
+                    norm::normalize(z, mean, gain, output);
+                    finish(activation, output, frame.channels, bias);
+                }
+            });
+    }
+
+    /// Takes the gradient through the activation, and sums it.
+    pub(super) fn delta_sums(
+        &mut self,
+        activation: Option<Activation>,
+        frame: Frame,
+        output: &[T],
+        split: Split,
+        delta: &mut [T],
+    ) {
+        let (Self { z, parts, mean, .. }, channels) = (self, frame.channels);
+        let outputs = output.par_chunks_exact(frame.len());
+        let parts = parts.par_chunks_exact_mut(2 * channels);
+        (delta.par_chunks_exact_mut(frame.pixels()), outputs, z.par_chunks_exact(frame.pixels()), parts)
+            .into_par_iter()
+            .with_min_len(split.min_len)
+            .for_each(|(delta, output, z, parts)| {
+                through_activation(activation, frame, output, delta);
+                let (sum, product) = parts.split_at_mut(channels);
+                norm::delta_moments(z, mean, delta, sum, product);
+            });
+    }
+
+    /// From those sums the gradients by weight and bias, and from the gradient at the output that at z.
+    ///
+    /// With S = Σ delta and P = Σ delta·(z − mean) over the n elements of a channel, and s = 1/√(variance + ε):
+    /// ∂/∂bias = S, ∂/∂weight = s·P, ∂/∂z = weight·s·(delta − S/n − (z − mean)·s²·P/n).
+    pub(super) fn reverse(
+        &mut self,
+        weight: &[T],
+        split: Split,
+        beta: T,
+        d_weight: &mut [T],
+        d_bias: &mut [T],
+        delta: &mut [T],
+    ) {
+        let (Self { z, parts, mean, variance, gain, slope, shift }, channels) = (self, weight.len());
+        let n = T::from_f64((z.len() / channels) as f64);
+        slope.resize(channels, T::zero());
+        shift.resize(channels, T::zero());
+        for c in 0..channels {
+            let sum = |which: usize| {
+                let parts = parts.chunks_exact(2 * channels).map(|parts| parts[which * channels + c].as_f64());
+                T::from_f64(parts.sum())
+            };
+            let (sum, product, inverse) = (sum(0), sum(1), inverse(variance[c]));
+            accumulate(&[inverse * product], beta, &mut d_weight[c..=c]);
+            accumulate(&[sum], beta, &mut d_bias[c..=c]);
+            slope[c] = -gain[c] * inverse * inverse * product / n;
+            shift[c] = -gain[c] * sum / n;
+        }
+        let pixels = z.len() / split.rows;
+        (delta.par_chunks_exact_mut(pixels), z.par_chunks_exact(pixels))
+            .into_par_iter()
+            .with_min_len(split.min_len)
+            .for_each(|(delta, z)| norm::normalize_backward(z, mean, [gain, slope, shift], delta));
+    }
+}
+
+/// 1/√(variance + ε).
+fn inverse<T: Scalar>(variance: T) -> T {
+    T::one() / (variance + T::from_f64(EPSILON)).sqrt()
+}

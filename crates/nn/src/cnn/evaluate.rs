@@ -1,0 +1,123 @@
+//! Values alone: batch normalisation folded into the weights, blocks of images that stay in cache.
+
+use apd_tensor::{Scalar, kernel::pool};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+use super::{Cnn, Conv, EPSILON, Plan, Step, Work};
+use crate::Activation;
+use crate::activation::finish;
+
+/// Elements of a block's images between two layers, about: a share of the second-level cache.
+const BLOCK: usize = 1 << 17;
+/// Most images of a block, however small.
+const IMAGES: usize = 256;
+
+/// A layer's weight in the order of its products and its bias, with the normalisation that follows in them.
+struct Folded<T> {
+    packed: Vec<T>,
+    bias: Vec<T>,
+}
+
+impl<T: Scalar> Folded<T> {
+    /// gain·(W·x + b − mean) + shift = (gain·W)·x + (gain·(b − mean) + shift), with gain = weight/√(variance + ε).
+    fn new(conv: &Conv, theta: &[T], buffers: &[T]) -> Self {
+        let mut packed = vec![T::zero(); conv.weight.len()];
+        conv.computed.pack(&theta[conv.weight.clone()], &mut packed);
+        let mut bias = theta[conv.bias.clone()].to_vec();
+        if let Some(norm) = &conv.norm {
+            let (mean, variance) = buffers[norm.buffers.clone()].split_at(bias.len());
+            let weight = &theta[norm.weight.clone()];
+            let gain: Vec<T> =
+                weight.iter().zip(variance).map(|(&w, &v)| w / (v + T::from_f64(EPSILON)).sqrt()).collect();
+            for packed in packed.chunks_exact_mut(gain.len()) {
+                packed.iter_mut().zip(&gain).for_each(|(w, &gain)| *w *= gain);
+            }
+            for (o, (bias, &shift)) in bias.iter_mut().zip(&theta[norm.bias.clone()]).enumerate() {
+                *bias = gain[o] * (*bias - mean[o]) + shift;
+            }
+        }
+        Self { packed, bias }
+    }
+}
+
+/// A block's images before and after a layer, and work space.
+struct Blocks<T> {
+    input: Vec<T>,
+    output: Vec<T>,
+    product: Vec<T>,
+    winners: Vec<u8>,
+}
+
+impl Cnn {
+    /// [`Network::evaluate`](crate::Network::evaluate).
+    pub(crate) fn evaluate<T: Scalar>(&self, row: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
+        let plan = self.plan();
+        let (theta, buffers) = row.split_at(plan.dim);
+        let folded: Vec<Folded<T>> = plan.convs().map(|conv| Folded::new(conv, theta, buffers)).collect();
+        let (outputs, block) = (plan.outputs(), (BLOCK / plan.largest_image()).clamp(1, IMAGES));
+        let mut logits = Array2::zeros((x.nrows(), outputs));
+        let out = logits.as_slice_mut().expect("a new array is in row-major order");
+        out.par_chunks_mut(block * outputs).enumerate().for_each_init(
+            || Blocks { input: Vec::new(), output: Vec::new(), product: Vec::new(), winners: Vec::new() },
+            |work, (number, logits)| {
+                let rows = logits.len() / outputs;
+                load(&plan, x, number * block, rows, &mut work.input);
+                let mut folded = folded.iter();
+                for step in &plan.steps {
+                    work.output.resize(rows * step.output.len(), T::zero());
+                    apply(step, self.activation, &mut folded, work);
+                    std::mem::swap(&mut work.input, &mut work.output);
+                }
+                logits.copy_from_slice(&work.input[..rows * outputs]);
+            },
+        );
+        logits
+    }
+}
+
+/// `rows` input rows from `start` on, as the first layer reads them.
+fn load<T: Scalar>(plan: &Plan, x: ArrayView2<'_, T>, start: usize, rows: usize, images: &mut Vec<T>) {
+    let len = plan.steps[0].input.len();
+    images.resize(rows * len, T::zero());
+    for (image, row) in images.chunks_exact_mut(len).zip(start..start + rows) {
+        let row = x.row(row);
+        plan.load(row.as_standard_layout().as_slice().expect("standard layout"), image);
+    }
+}
+
+fn apply<'a, T: Scalar>(
+    step: &Step,
+    activation: Activation,
+    folded: &mut impl Iterator<Item = &'a Folded<T>>,
+    work: &mut Blocks<T>,
+) {
+    let Blocks { input, output, product, winners } = work;
+    let (input_len, output_len) = (step.input.len(), step.output.len());
+    output.chunks_exact_mut(output_len).for_each(|image| step.output.clear_border(image));
+    match &step.work {
+        Work::Conv(conv) => {
+            let Folded { packed, bias } = folded.next().expect("one for each convolution");
+            let activation = conv.activate.then_some(activation);
+            conv.computed.correlate(input, packed, product, |n, i, row| {
+                let out = &mut output[n * output_len..][step.output.row(i)];
+                out.copy_from_slice(row);
+                finish(activation, out, bias.len(), bias);
+            });
+        }
+        Work::MaxPool(pool) => {
+            winners.resize(step.output.pixels(), 0);
+            for (image, out) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
+                pool.forward(image, out, winners);
+            }
+        }
+        Work::Average => {
+            for (image, out) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
+                pool::channel_means(step.input, image, &mut out[step.output.row(0)]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Convolutional networks against PyTorch: logits, loss, gradients and statistics; pytorch.py made the values.
+
+use std::collections::HashMap;
+
+use apd_nn::{Accumulate, Backprop, Network, Threads};
+use apd_tensor::Tensor;
+use ndarray::Array2;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Goldens {
+    networks: Vec<Golden>,
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    name: String,
+    labels: Vec<u32>,
+    names: Vec<String>,
+    logits: Vec<Vec<f64>>,
+    loss: f64,
+    gradients: HashMap<String, Gradient>,
+    #[serde(default)]
+    means: Vec<Vec<f64>>,
+    #[serde(default)]
+    variances: Vec<Vec<f64>>,
+    evaluated: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Gradient {
+    norm: f64,
+    elements: Vec<f64>,
+}
+
+/// As in pytorch.py: numbers in [−1, 1).
+fn uniform(salt: u64, count: usize) -> Vec<f64> {
+    let number = |i: u64| {
+        let mut z = ((salt << 32 | i) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    };
+    (0..count as u64).map(number).collect()
+}
+
+fn theta(network: &Network) -> Vec<f64> {
+    let entries = network.layout().entries;
+    let fill = |(salt, entry): (u64, &apd_nn::Entry)| {
+        let scale = match &entry.shape[1..] {
+            [] => 0.1,
+            rest => (6.0 / rest.iter().product::<usize>() as f64).sqrt(),
+        };
+        let centre = if entry.shape.len() == 1 && entry.name.ends_with("weight") { 1.0 } else { 0.0 };
+        uniform(salt, entry.len()).into_iter().map(move |x| scale * x + centre)
+    };
+    (1..).zip(&entries).flat_map(fill).collect()
+}
+
+fn cases() -> Vec<(Golden, Network, Vec<f64>, Array2<f64>)> {
+    let goldens: Goldens = serde_json::from_str(include_str!("pytorch.json")).unwrap();
+    let x = Array2::from_shape_vec((4, 784), uniform(1000, 4 * 784)).unwrap();
+    let case = |golden: Golden| {
+        let network = match golden.name.as_str() {
+            "small" => Network::cnn_small(28, 28, 1, 10),
+            "large" => Network::cnn_large(28, 28, 1, 10, false),
+            "large-batch-norm" => Network::cnn_large(28, 28, 1, 10, true),
+            other => panic!("no network {other}"),
+        };
+        let theta = theta(&network);
+        (golden, network, theta, x.clone())
+    };
+    goldens.networks.into_iter().map(case).collect()
+}
+
+/// Both sides compute in double precision and add up in their own order; nine layers amplify that a little.
+fn assert_close<'a>(
+    what: &str,
+    found: impl IntoIterator<Item = &'a f64>,
+    expected: impl IntoIterator<Item = &'a f64>,
+    unit: f64,
+) {
+    let (found, expected): (Vec<_>, Vec<_>) = (found.into_iter().collect(), expected.into_iter().collect());
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (a, b)) in found.into_iter().zip(expected).enumerate() {
+        assert!((a - b).abs() <= 1e-10 * (unit + b.abs()), "{what}, number {i}: {a} is not {b}");
+    }
+}
+
+#[test]
+fn names_and_order_are_pytorchs() {
+    for (golden, network, ..) in cases() {
+        let names: Vec<_> = network.layout().entries.into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, golden.names);
+    }
+}
+
+#[test]
+fn logits_loss_and_gradients_in_training_are_pytorchs() {
+    for (golden, network, theta, x) in cases() {
+        let params = network.layout().tensors(&theta);
+        let logits = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), None);
+        assert_close(&golden.name, logits.as_slice(), golden.logits.iter().flatten(), 1.0);
+        for threads in [Threads::Serial, Threads::Rayon] {
+            let mut gradient = vec![0.0; theta.len()];
+            let mut backprop = Backprop::new(&network, threads);
+            let overwrite = Accumulate::overwrite(1.0);
+            let loss = backprop.cross_entropy(&theta, x.view(), &golden.labels, None, overwrite, &mut gradient);
+            assert_close(&golden.name, &[loss], &[golden.loss], 1.0);
+            for entry in network.layout().entries {
+                let (expected, g) = (&golden.gradients[&entry.name], &gradient[entry.range()]);
+                let what = format!("{} {}", golden.name, entry.name);
+                // Biases before a normalisation have no effect: their gradient is rounding noise, in units of the others.
+                let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+                assert_close(&what, &[norm], &[expected.norm], 1.0);
+                let elements: Vec<f64> = (0..7).map(|i| g[i * (g.len() - 1) / 6]).collect();
+                assert_close(&what, &elements, &expected.elements, 1.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn statistics_and_logits_in_evaluation_are_pytorchs() {
+    for (golden, network, theta, x) in cases() {
+        let channels = [48, 48, 48, 96, 96, 96, 96, 96].iter().take(golden.means.len());
+        let calibrated = network.calibrate(&theta, x.view());
+        let (mut row, mut start) = (theta.clone(), 0);
+        for (layer, &channels) in channels.enumerate() {
+            assert_close("means", &calibrated[start..start + 3], &golden.means[layer], 1.0);
+            let variances = start + channels;
+            assert_close("variances", &calibrated[variances..variances + 3], &golden.variances[layer], 1.0);
+            let numbers = uniform(2000 + layer as u64, 2 * channels);
+            row.extend_from_slice(&numbers[..channels]);
+            row.extend(numbers[channels..].iter().map(|x| 1.0 + 0.5 * x));
+            start += 2 * channels;
+        }
+        let logits = network.evaluate(&row, x.view());
+        assert_close(&golden.name, &logits, golden.evaluated.iter().flatten(), 1.0);
+    }
+}
