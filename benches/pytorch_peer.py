@@ -13,6 +13,7 @@ import numpy
 import torch
 import torch._inductor.config
 import torch.nn.functional as F
+from torch import nn
 
 from peer_protocol import Loop, serve
 
@@ -343,6 +344,58 @@ def prediction(widths, networks):
     }
 
 
+# Gradient steps of the convolutional networks: forward and backward of one batch.
+
+
+def cnn_small():
+    layers, channels = [], 1
+    for outputs in (16, 32, 32):
+        layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        channels = outputs
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(3 * 3 * 32, CLASSES))
+
+
+def cnn_large(batch_norm):
+    layers, channels = [], 1
+    for block in [[(48, 3, 1)] * 3, [(96, 3, 1)] * 3, [(96, 3, 0), (96, 1, 0)]]:
+        if layers:
+            layers.append(nn.MaxPool2d(2))
+        for outputs, kernel, padding in block:
+            layers.append(nn.Conv2d(channels, outputs, kernel, padding=padding))
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(outputs))
+            layers.append(nn.LeakyReLU(0.2))
+            channels = outputs
+    return nn.Sequential(*layers, nn.Conv2d(96, CLASSES, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def cnn_step(network, memory_format, compiled=False):
+    network = network.to(memory_format=memory_format)
+    x = torch.randn(BATCH, 1, 28, 28).to(memory_format=memory_format)
+    y = torch.randint(0, CLASSES, (BATCH,))
+
+    def loss(x, y):
+        return F.cross_entropy(network(x), y, reduction="sum")
+
+    if compiled:
+        loss = torch.compile(loss)
+
+    def step():
+        network.zero_grad(set_to_none=False)
+        loss(x, y).backward()
+
+    return step
+
+
+def cnn(make):
+    return {
+        "eager": lambda: Loop(cnn_step(make(), torch.contiguous_format)),
+        "eager-channels-last": lambda: Loop(cnn_step(make(), torch.channels_last)),
+        "compile": lambda: Loop(cnn_step(make(), torch.contiguous_format, True)),
+        "compile-channels-last": lambda: Loop(cnn_step(make(), torch.channels_last, True)),
+    }
+
+
 def draw(dim, count, compiled=False):
     g = generator(dim)
     sample = torch.compile(forward) if compiled else forward
@@ -363,6 +416,9 @@ WORKS = {
     "wgan-generator-478410": wgan(478_410, 200, 1),
     "predict-fc1-200": prediction(FC1, 200),
     "predict-fc2-100": prediction(FC2, 100),
+    "cnn-small-step": cnn(cnn_small),
+    "cnn-large-step": cnn(lambda: cnn_large(False)),
+    "cnn-large-bn-step": cnn(lambda: cnn_large(True)),
     "draw-fc1-200": {"eager": lambda: draw(79_510, 200), "compile": lambda: draw(79_510, 200, True)},
 }
 

@@ -1,5 +1,6 @@
 //! The list of works.
 
+mod cnn;
 mod kernels;
 mod predict;
 mod sgld;
@@ -49,6 +50,7 @@ pub fn works() -> Vec<Work> {
     all.extend(sgld::works());
     all.extend(wgan::works());
     all.extend(predict::works());
+    all.extend(cnn::works());
     all.extend(kernels::works());
     all
 }
