@@ -101,8 +101,6 @@ mod chain;
 mod error;
 mod hamiltonian;
 mod kernel;
-#[cfg(test)]
-mod law;
 mod parallel;
 mod potential;
 mod replica;

@@ -44,14 +44,12 @@ impl<const P: usize> Potential for Quadratic<P> {
 pub(crate) struct Terms<const P: usize> {
     pub(crate) terms: Vec<(Matrix<P>, Vector<P>)>,
     pub(crate) tau: f64,
-    /// Factors of the data's and the prior's parts: 1 and 1, unless an error is to be imitated.
-    pub(crate) factors: [f64; 2],
 }
 
 impl Terms<1> {
     /// The mean of `data` with variance 1.
     pub(crate) fn mean(data: &[f64], tau: f64) -> Self {
-        Self { terms: data.iter().map(|&x| ([[1.0]], [x])).collect(), tau, factors: [1.0, 1.0] }
+        Self { terms: data.iter().map(|&x| ([[1.0]], [x])).collect(), tau }
     }
 }
 
@@ -59,26 +57,25 @@ impl Terms<2> {
     /// Intercept and slope, with noise of precision `beta`.
     pub(crate) fn line(points: &[(f64, f64)], beta: f64, tau: f64) -> Self {
         let term = |&(x, y): &(f64, f64)| ([[beta, beta * x], [beta * x, beta * x * x]], [beta * y, beta * x * y]);
-        Self { terms: points.iter().map(term).collect(), tau, factors: [1.0, 1.0] }
+        Self { terms: points.iter().map(term).collect(), tau }
     }
 }
 
 impl<const P: usize> Terms<P> {
     /// (H, b) of the estimate ∇Û(θ) = Hθ − b from the given terms.
     pub(crate) fn estimate(&self, scale: f64, terms: impl Iterator<Item = usize>) -> (Matrix<P>, Vector<P>) {
-        let [data, prior] = self.factors;
         let (mut h, mut b) = ([[0.0; P]; P], [0.0; P]);
         for n in terms {
             let (a_n, b_n) = &self.terms[n];
             for i in 0..P {
-                b[i] += data * scale * b_n[i];
+                b[i] += scale * b_n[i];
                 for j in 0..P {
-                    h[i][j] += data * scale * a_n[i][j];
+                    h[i][j] += scale * a_n[i][j];
                 }
             }
         }
         for i in 0..P {
-            h[i][i] += prior * self.tau;
+            h[i][i] += self.tau;
         }
         (h, b)
     }
