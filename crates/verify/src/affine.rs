@@ -60,7 +60,8 @@ impl Moments {
     /// How far these are from `settled`: the greatest difference of a mean or a covariance, in units of the deviations of
     /// `settled`.
     pub(crate) fn distance(&self, settled: &Self) -> f64 {
-        let deviation = |i: usize| settled.covariance(i, i).max(0.0).sqrt().max(f64::MIN_POSITIVE);
+        // Something that does not move, such as a momentum without persistence or noise, must be there to the bit.
+        let deviation = |i: usize| settled.covariance(i, i).max(f64::MIN_POSITIVE).sqrt();
         let mut differences = Vec::new();
         for i in 0..self.states() {
             differences.push((self.mean(i) - settled.mean(i)).abs() / deviation(i));

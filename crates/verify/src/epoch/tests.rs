@@ -74,3 +74,16 @@ fn phases_are_in_order() {
         assert!((moments.product(0, 0) / second - 1.0).abs() < 1e-10);
     }
 }
+
+/// At T = 0 the overdamped BAOAB has a momentum of exactly 0, without a deviation to measure its distance in.
+#[test]
+fn a_momentum_that_does_not_move_is_settled() {
+    let model = Conjugate::mean(&DATA, 2.0);
+    let law = |minibatch: &[usize]| {
+        let (h, b) = model.estimate(3.5, minibatch.iter().copied());
+        affine::baoab(Setting { epsilon: 0.05, temperature: 0.0, samples: true, first: false, h: &h, b: &b }, 1.0)
+    };
+    let epoch = without_replacement(7, 2, law);
+    assert!(epoch.settling < 100, "{}", epoch.settling);
+    assert!(epoch.phases[0].covariance(0, 0) > 0.0 && epoch.phases[0].covariance(1, 1) == 0.0);
+}
