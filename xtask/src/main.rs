@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod experiment;
+mod mutants;
 mod tidy;
 
 use std::ffi::OsString;
@@ -31,6 +32,8 @@ enum Command {
     /// Test every sampler against the laws it must obey (`verify-samplers --help` lists its options)
     #[command(disable_help_flag = true)]
     VerifySamplers(PassedOn),
+    /// Put the usual bugs into the samplers, one at a time, and see which test notices
+    MutateSamplers(mutants::Options),
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Reproduce(passed) => experiment::run("reproduce", &passed.arguments),
         Command::FetchData(passed) => experiment::run("fetch-data", &passed.arguments),
         Command::VerifySamplers(passed) => experiment::run("verify-samplers", &passed.arguments),
+        Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
         Command::Ci(options) => ci::run(&options).map(verdict),

@@ -1,12 +1,15 @@
 //! The quick half of the suite: every sampler passes, every negative control is rejected.
 
-use apd_verify::{CHECKS, Expect, Half, run, suite};
+use apd_verify::{CHECKS, Expect, Half, Outcome, run, suite};
 
 #[test]
 fn quick_half() {
     let outcomes = run(&suite(Half::Quick), |_| {});
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed()).collect();
-    assert!(failed.is_empty(), "{failed:#?}");
+    for Outcome { family, sampler, case, trial, .. } in failed.iter().copied() {
+        println!("failed: {family} · {sampler} · {case}: {:?}", trial.worst);
+    }
+    assert!(failed.is_empty(), "{} of {} tests did not come to what they must", failed.len(), outcomes.len());
     // The level of one check is ALPHA over the number of checks that correct samplers must pass.
     let checks: usize = outcomes.iter().filter(|o| o.expect == Expect::Accept).map(|o| o.trial.checks).sum();
     assert!((1..=CHECKS).contains(&checks), "{checks} checks; the level is for at most {CHECKS}");

@@ -97,7 +97,7 @@ fn verdict(size: Option<f64>, value: &dyn Fn(&str, &str, f64) -> Option<f64>, co
         let worth = counts.iter().find(|&&n| value("sgld", "nll", n as f64).is_some_and(|sgld| sgld <= apd));
         match worth {
             Some(&n) => text.push_str(&format!(
-                "{n} {} of the bank predict the test images as well as it does with as many networks as it likes (NLL {apd:.4}): {}.",
+                "{n} {} of the bank average to predictions of the test images as good as its own of as many networks as it likes (NLL {apd:.4}): {}.",
                 if n == 1 { "network" } else { "networks" },
                 if (n as f64) < size {
                     "where only the average is wanted, keeping that many is the smaller choice"

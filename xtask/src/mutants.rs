@@ -1,0 +1,139 @@
+//! The usual bugs, put into the samplers one at a time: does a test notice?
+//!
+//! Works on a copy, so that nothing here is ever left broken. A mutant whose text is no longer found is an error: the table has to
+//! follow the code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only mutants whose names contain this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Ask only the unit tests of the samplers, not the laws, which take longer
+    #[arg(long)]
+    unit_tests: bool,
+}
+
+/// One bug: in `file`, `from` becomes `to`.
+struct Mutant {
+    name: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: &'static str) -> Mutant {
+    Mutant { name, file, from, to }
+}
+
+const MUTANTS: &[Mutant] = &[
+    mutant("SGLD: noise × √2", "sampler/sgld.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
+    mutant("SGLD: variance for standard deviation", "sampler/sgld.rs", "variance.sqrt() as f32", "variance as f32"),
+    mutant("SGLD: the ½ missing", "sampler/sgld.rs", "(0.5 * epsilon) as f32", "epsilon as f32"),
+    mutant("SGLD: wrong sign", "kernel.rs", "noise * z - drift * g", "noise * z + drift * g"),
+    mutant("SGLD: one row of noise for all steps", "sampler/sgld.rs", "noise, step, position", "noise, 0, position"),
+    mutant("pSGLD: noise × G instead of √G", "kernel/preconditioned.rs", "metric.sqrt()", "metric"),
+    mutant("pSGLD: N dropped", "sampler/psgld.rs", "1.0 / self.per as f64", "1.0"),
+    mutant("SGHMC: noise × √2", "sampler/sghmc.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
+    mutant("SGHMC: the estimate of the noise added", "sampler/sghmc.rs", "wanted - brought", "wanted + brought"),
+    mutant("SGHMC, SGNHT: momentum forgotten", "kernel/underdamped.rs", "keep * *u +", "0.0 * keep * *u +"),
+    mutant("SGHMC, SGNHT: wrong sign", "kernel/underdamped.rs", "noise * z - drift * g", "noise * z + drift * g"),
+    mutant(
+        "SGNHT: the thermostat's sign",
+        "sampler/sgnht.rs",
+        "self.thermostat += squares",
+        "self.thermostat -= squares",
+    ),
+    mutant("SGNHT: noise × √2", "sampler/sgnht.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
+    mutant("SGNHT: the thermostat aims at twice T", "sampler/sgnht.rs", "let target = self", "let target = 2.0 * self"),
+    mutant("BAOAB: noise of SGHMC", "sampler/baoab.rs", "self.friction * (2.0 - self.friction)", "self.friction"),
+    mutant("BAOAB: half kicks", "sampler/baoab.rs", "if self.started { epsilon }", "if self.started { 0.5 * epsilon }"),
+    mutant("BAOAB: variance for standard deviation", "sampler/baoab.rs", "variance.sqrt() as f32", "variance as f32"),
+    mutant(
+        "chain: stale gradient",
+        "chain.rs",
+        "        let value = self.evaluate()?;\n        let weight",
+        "        let value = if self.step % 2 == 1 { self.value.unwrap_or(0.0) } else { self.evaluate()? };\n        let weight",
+    ),
+    mutant("minibatches: N/B dropped", "potential.rs", "terms as f64 / indices.len() as f64", "1.0"),
+    mutant("control variate: the full gradient dropped", "potential/control_variate.rs", "*g += ", "*g += 0.0 * "),
+    mutant("schedules: noise while a cycle explores", "sampler/sgld.rs", "if self.step_size.samples(step)", "if true"),
+];
+
+/// Tries every mutant and prints who caught it; whether all were caught.
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
+    let tree = root.join("target/mutants/tree");
+    copy(&root, &tree)?;
+    let wanted = |mutant: &&Mutant| options.only.as_ref().is_none_or(|text| mutant.name.contains(text.as_str()));
+    let mut survivors = 0;
+    println!("{:<48} {:>6}  caught by", "mutant", "s");
+    for mutant in MUTANTS.iter().filter(wanted) {
+        let start = Instant::now();
+        let path = tree.join("crates/sgmcmc/src").join(mutant.file);
+        let sound = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        let found = sound.matches(mutant.from).count();
+        ensure!(found == 1, "{}: `{}` is {found} times in {}", mutant.name, mutant.from, mutant.file);
+        fs::write(&path, sound.replace(mutant.from, mutant.to))?;
+        let unit = caught(&tree, &["-p", "apd-sgmcmc", "--lib"])?;
+        let laws = if options.unit_tests { None } else { caught(&tree, &["-p", "apd-verify", "--test", "quick"])? };
+        fs::write(&path, sound)?;
+        survivors += usize::from(unit.is_none() && laws.is_none());
+        let said = match (unit, laws) {
+            (None, None) => "NOTHING".to_owned(),
+            (unit, laws) => [unit, laws].into_iter().flatten().collect::<Vec<_>>().join("; "),
+        };
+        println!("{:<48} {:>6.0}  {said}", mutant.name, start.elapsed().as_secs_f64());
+    }
+    println!("{survivors} survivors");
+    Ok(survivors == 0)
+}
+
+/// The first failure of these tests on the copy, if there is one.
+fn caught(tree: &Path, which: &[&str]) -> Result<Option<String>> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(tree)
+        .args(["test", "--quiet", "--locked"])
+        .args(which)
+        .env("CARGO_TARGET_DIR", tree.with_file_name("target"))
+        .env("RUST_BACKTRACE", "0")
+        .output()?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let compiled = text.contains("test result");
+    ensure!(compiled, "the mutant does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
+    let failed = text.lines().filter(|line| line.starts_with("---- ")).count();
+    let first = text.lines().find_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
+    // Of the laws, the rows that failed; each is printed with its family, sampler and case.
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("failed: ")).collect();
+    Ok(Some(match rows.first() {
+        Some(row) => format!("{} laws ({row})", rows.len()),
+        None => format!("{failed} unit tests ({})", first.unwrap_or("?")),
+    }))
+}
+
+/// All that git knows of, as it is now.
+fn copy(root: &Path, tree: &Path) -> Result<()> {
+    let listed =
+        Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().context("git did not start")?;
+    ensure!(listed.status.success(), "git ls-files: {}", listed.status);
+    for name in String::from_utf8(listed.stdout)?.split('\0').filter(|name| !name.is_empty()) {
+        let (from, to): (PathBuf, PathBuf) = (root.join(name), tree.join(name));
+        let bytes = fs::read(&from).with_context(|| format!("{}", from.display()))?;
+        // Unchanged files keep their time, so that cargo compiles only what a mutant touches.
+        if fs::read(&to).is_ok_and(|there| there == bytes) {
+            continue;
+        }
+        fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
+        fs::write(&to, bytes)?;
+    }
+    Ok(())
+}
