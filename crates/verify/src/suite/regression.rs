@@ -250,7 +250,7 @@ pub(super) fn tests() -> Vec<Test> {
     };
     for (i, case) in CASES.into_iter().chain(ESTIMATORS).enumerate() {
         add(case, Mistake::None, Half::Quick);
-        add(Case { kept: 15.0 * case.kept, ..case }, Mistake::None, Half::Full);
+        add(Case { kept: 8.0 * case.kept, ..case }, Mistake::None, Half::Full);
         let control = Case { burn_in: 40.0, kept: 80.0, ..case };
         // All of them on the first two samplers and the first estimator, and some on every one.
         let all = i < 2 || i == CASES.len();
