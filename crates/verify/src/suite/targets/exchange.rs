@@ -126,9 +126,9 @@ pub(super) fn tests() -> Vec<Test> {
         let case = Case { recipe, mistake: Mistake::None, burn_in: 100.0, kept: 60.0 };
         let half = if recipe.name == Recipe::SGLD.name { Half::Quick } else { Half::Full };
         add(case, half);
-        add(Case { kept: 600.0, ..case }, Half::Full);
+        add(Case { kept: 400.0, ..case }, Half::Full);
         for mistake in [Mistake::Alone, Mistake::Energy(0.5), Mistake::Energy(0.0), Mistake::Energy(-1.0)] {
-            add(Case { mistake, burn_in: 30.0, kept: 20.0, ..case }, half);
+            add(Case { mistake, burn_in: 30.0, kept: 60.0, ..case }, half);
         }
     }
     tests
