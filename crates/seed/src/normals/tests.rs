@@ -24,18 +24,18 @@ fn values_are_stable() {
     assert_eq!(double.map(f64::to_bits), GOLDEN_F64);
 }
 
-const GOLDEN: [u32; 4] = [0xbf75_dafa, 0x3e12_061a, 0xbe99_e9fd, 0xbf1b_5b8a];
-const GOLDEN_F64: [u64; 2] = [0xbff8_6dbc_5522_502c, 0x3fe0_84f8_c956_2759];
+const GOLDEN: [u32; 4] = [1_053_788_358, 3_208_145_810, 3_215_283_150, 3_183_701_093];
+const GOLDEN_F64: [u64; 2] = [13_828_311_771_421_137_253, 4_613_141_659_492_514_442];
 
 proptest! {
     #[test]
-    fn a_range_gets_the_values_of_the_whole(step: u64, offset in 0_usize..300, len in 0_usize..300) {
-        let (mut whole, mut part) = (vec![0.0_f32; 600], vec![0.0_f32; len]);
+    fn a_range_gets_the_values_of_the_whole(step: u64, offset in 0_usize..2500, len in 0_usize..2500) {
+        let (mut whole, mut part) = (vec![0.0_f32; 5000], vec![0.0_f32; len]);
         normals(1).fill(step, 0, &mut whole);
         normals(1).fill(step, offset, &mut part);
         prop_assert_eq!(&part, &whole[offset..offset + len]);
 
-        let (mut whole, mut part) = (vec![0.0_f64; 600], vec![0.0_f64; len]);
+        let (mut whole, mut part) = (vec![0.0_f64; 5000], vec![0.0_f64; len]);
         normals(1).fill_f64(step, 0, &mut whole);
         normals(1).fill_f64(step, offset, &mut part);
         prop_assert_eq!(&part, &whole[offset..offset + len]);
@@ -90,8 +90,8 @@ proptest! {
 #[test]
 fn the_extremes_are_finite_and_where_they_should_be() {
     let r = |(a, b): (f32, f32)| a.hypot(b);
-    assert!((f64::from(r(box_muller_f32(0, 12_345))) - (66.0 * 2.0_f64.ln()).sqrt()).abs() < 1e-5);
-    assert_eq!(r(box_muller_f32(u32::MAX, 0)), 0.0);
+    assert!((f64::from(r(box_muller_f32(0, 12_345))) - (64.0 * 2.0_f64.ln()).sqrt()).abs() < 1e-5);
+    assert_eq!(r(box_muller_f32(1 << 31, 0)), 0.0);
     let r = |(a, b): (f64, f64)| a.hypot(b);
     assert!((r(box_muller_f64(0, 12_345)) - (108.0 * 2.0_f64.ln()).sqrt()).abs() < 1e-12);
     assert!(r(box_muller_f64(u64::MAX, 0)) < 2e-8);
@@ -194,7 +194,7 @@ fn far_tails_have_their_mass() {
         let expected = n * two_sided_tail(bound);
         assert!((f64::from(count) - expected).abs() < 5.0 * expected.sqrt(), "beyond {bound}: {count}, not {expected}");
     }
-    assert!((5.4..6.77).contains(&largest), "{largest}");
+    assert!((5.4..6.67).contains(&largest), "{largest}");
 }
 
 /// The correlation of two samples of zero mean and unit variance, in standard errors.
