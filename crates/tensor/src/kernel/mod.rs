@@ -13,15 +13,21 @@
 mod conv;
 mod exp;
 mod frame;
+mod gather;
 mod gemm;
 pub(crate) mod map;
 pub mod norm;
+pub mod panel;
 pub mod pool;
 pub(crate) mod softmax;
 pub(crate) mod sum;
 pub(crate) mod tile;
+mod transpose;
 
 pub use conv::Convolution;
 pub use frame::Frame;
+pub use gather::gather_rows;
 pub use gemm::{gemm, gemm_naive, gemm_serial};
-pub use softmax::{log_softmax_rows, softmax_rows};
+pub use softmax::{log_softmax_rows, softmax_cross_entropy, softmax_rows};
+pub use sum::all as sum;
+pub use transpose::transpose;

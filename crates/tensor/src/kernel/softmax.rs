@@ -48,6 +48,64 @@ pub(crate) fn cross_entropy<T: Scalar>(x: ArrayView2<'_, T>, labels: &[u32]) -> 
     sum::all(&terms)
 }
 
+/// Replaces each row of logits z by softmax(z) − one-hot(label), the gradient of the cross-entropy; returns that, −Σₙ ln softmax(zₙ)\[labelₙ\].
+///
+/// Columns may be contiguous as well as rows: then all examples of a class are treated at once.
+///
+/// **Shapes**: N × classes, N labels. **Units**: nats, summed.
+///
+/// **Panics** if there are not N labels, or one is not below the number of classes.
+#[track_caller]
+pub fn softmax_cross_entropy<T: Scalar>(logits: &mut ArrayViewMut2<'_, T>, labels: &[u32]) -> f64 {
+    let rows = logits.nrows();
+    assert_eq!(labels.len(), rows, "labels, one for each row");
+    let mut loss = 0.0;
+    if logits.strides()[0] != 1 {
+        for (mut row, &label) in logits.rows_mut().into_iter().zip(labels) {
+            loss += by_class(&mut row.view_mut().insert_axis(ndarray::Axis(1)), &[label]);
+        }
+        return loss;
+    }
+    for start in (0..rows).step_by(EXAMPLES) {
+        let examples = start..(start + EXAMPLES).min(rows);
+        let block = logits.slice_mut(ndarray::s![examples.clone(), ..]);
+        loss += by_class(&mut block.reversed_axes(), &labels[examples]);
+    }
+    loss
+}
+
+/// Examples whose maxima and sums are kept at a time.
+const EXAMPLES: usize = 64;
+
+/// [`softmax_cross_entropy`] of at most [`EXAMPLES`] examples: a row for each class.
+#[track_caller]
+fn by_class<T: Scalar>(z: &mut ArrayViewMut2<'_, T>, labels: &[u32]) -> f64 {
+    let (mut max, mut sum, mut at_label) =
+        ([T::neg_infinity(); EXAMPLES], [T::zero(); EXAMPLES], [T::zero(); EXAMPLES]);
+    for row in z.rows() {
+        max.iter_mut().zip(row).for_each(|(max, &z)| *max = if z > *max { z } else { *max });
+    }
+    for (n, &label) in labels.iter().enumerate() {
+        assert!((label as usize) < z.nrows(), "label {label} of {} classes", z.nrows());
+        at_label[n] = z[[label as usize, n]] - max[n];
+    }
+    for mut row in z.rows_mut() {
+        let row = row.as_slice_mut().expect("examples lie side by side");
+        row.iter_mut().zip(&max).for_each(|(z, &max)| *z -= max);
+        T::exp_slice(row);
+        sum.iter_mut().zip(row).for_each(|(sum, &mut z)| *sum += z);
+    }
+    for mut row in z.rows_mut() {
+        row.iter_mut().zip(&sum).for_each(|(z, &sum)| *z /= sum);
+    }
+    let mut loss = 0.0;
+    for (n, &label) in labels.iter().enumerate() {
+        z[[label as usize, n]] -= T::one();
+        loss += (sum[n].ln() - at_label[n]).as_f64();
+    }
+    loss
+}
+
 fn subtract_max<T: Scalar>(piece: &mut [T], width: usize) {
     for row in piece.chunks_exact_mut(width) {
         let max = row.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });

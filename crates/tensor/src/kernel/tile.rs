@@ -8,6 +8,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use super::panel::{self, Product};
 use crate::Scalar;
 
 /// m, k, n, α, A and its strides, B and its strides, β, C and its strides.
@@ -21,6 +22,9 @@ pub trait Tile: Copy + 'static {
 
     /// x ← eˣ, element by element.
     fn exp_slice(x: &mut [Self]);
+
+    /// C ← C + A·B without packing.
+    fn accumulate(product: Product<'_, Self>);
 }
 
 impl Tile for f32 {
@@ -29,6 +33,10 @@ impl Tile for f32 {
     fn exp_slice(x: &mut [Self]) {
         super::exp::exp_f32(x);
     }
+
+    fn accumulate(product: Product<'_, f32>) {
+        panel::run(product);
+    }
 }
 
 impl Tile for f64 {
@@ -36,6 +44,10 @@ impl Tile for f64 {
 
     fn exp_slice(x: &mut [Self]) {
         x.iter_mut().for_each(|x| *x = x.exp());
+    }
+
+    fn accumulate(product: Product<'_, f64>) {
+        panel::run(product);
     }
 }
 

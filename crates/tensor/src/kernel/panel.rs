@@ -1,0 +1,334 @@
+//! C ← C + A·B without packing, for operands that lie well already.
+//!
+//! A general matrix product packs its operands into buffers first, a tenth to a third of the time where one of the lengths is a few
+//! hundred. Here B's rows are contiguous and A is read one number at a time, so that nothing needs packing: a layer applied to a
+//! minibatch is such a product when the minibatch lies feature by feature, and so is the gradient of its weights.
+//!
+//! Every element of C is one chain of fused multiply-adds in the order of the inner index, whatever the shapes are: a row
+//! of the result has the same bits in a product of one row as in one of a thousand.
+
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use pulp::{Arch, MemMask, Simd, WithSimd};
+
+use super::gather::prefetch;
+use crate::Scalar;
+
+/// The left factor A of [`accumulate`]: element (i, p) is `data[i * row + p * inner]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a, T> {
+    data: &'a [T],
+    row: usize,
+    inner: usize,
+}
+
+impl<'a, T> Left<'a, T> {
+    /// Row-major `data` with rows `stride` apart.
+    pub fn rows(data: &'a [T], stride: usize) -> Self {
+        Self { data, row: stride, inner: 1 }
+    }
+
+    /// The transpose of row-major `data` with rows `stride` apart.
+    pub fn transposed(data: &'a [T], stride: usize) -> Self {
+        Self { data, row: 1, inner: stride }
+    }
+
+    /// The part that starts at row `i` and inner index `p`.
+    ///
+    /// **Panics** if there is no such element.
+    #[track_caller]
+    pub fn from(self, i: usize, p: usize) -> Self {
+        Self { data: &self.data[i * self.row + p * self.inner..], ..self }
+    }
+}
+
+impl<T> Left<'_, T> {
+    /// Asks for some rows, which the first panel of columns is about to read: a weight matrix does not stay in the second-level cache from
+    /// step to step.
+    #[inline(always)]
+    fn prefetch(&self, rows: Range<usize>, inner: Range<usize>) {
+        if self.inner == 1 {
+            for i in rows {
+                prefetch(&self.data[i * self.row..][inner.clone()]);
+            }
+        }
+    }
+}
+
+/// C ← C + A·B on the calling thread; nothing is allocated.
+///
+/// Best where the rows of B and C are a few hundred bytes apart or more, and not a multiple of 2 KiB (their cache sets collide).
+///
+/// **Shapes**: `[m, n, k]`: A is m × k, B is k × n with rows `right_row` apart, C is m × n with rows `out_row` apart.
+///
+/// **Panics** if a slice is shorter than its matrix.
+///
+/// ```
+/// use apd_tensor::kernel::panel::{Left, accumulate};
+///
+/// let (a, b, mut c) = ([1.0_f32, 2.0, 3.0, 4.0], [1.0, 0.0, 1.0, 1.0], [0.5; 4]);
+/// accumulate([2, 2, 2], Left::rows(&a, 2), &b, 2, &mut c, 2);
+/// assert_eq!(c, [3.5, 2.5, 7.5, 4.5]);
+/// ```
+#[track_caller]
+pub fn accumulate<T: Scalar>(
+    shape: [usize; 3],
+    left: Left<'_, T>,
+    right: &[T],
+    right_row: usize,
+    out: &mut [T],
+    out_row: usize,
+) {
+    if !shape.contains(&0) {
+        let product = Product { shape, left, right, right_row, out, out_row };
+        assert!(product.fits(), "accumulate: a slice is shorter than its matrix");
+        T::accumulate(product);
+    }
+}
+
+/// Bytes of B that one sweep over the inner index reads again for every few rows: a quarter of the smallest first-level cache, of
+/// which a neighbour on the same core may have half.
+const SWEEP: usize = 8 << 10;
+
+/// Bytes of A that are read again for every panel of columns: likewise of the second-level cache.
+const BLOCK: usize = 48 << 10;
+
+/// A product, checked by its maker.
+pub struct Product<'a, T> {
+    shape: [usize; 3],
+    left: Left<'a, T>,
+    right: &'a [T],
+    right_row: usize,
+    out: &'a mut [T],
+    out_row: usize,
+}
+
+impl<T> Product<'_, T> {
+    /// Whether every element that the kernel touches lies inside its slice; no length is 0.
+    fn fits(&self) -> bool {
+        let ([m, n, k], left) = (self.shape, &self.left);
+        let last = |rows: usize, row: usize, columns: usize, column: usize| (rows - 1) * row + (columns - 1) * column;
+        last(m, left.row, k, left.inner) < left.data.len()
+            && last(k, self.right_row, n, 1) < self.right.len()
+            && last(m, self.out_row, n, 1) < self.out.len()
+    }
+}
+
+/// Vectors of the next panel of columns, when `vectors` whole ones are left (and a partial one, if `tail`), and whether the partial one
+/// rides along. No panel is a single vector unless it is all there is: with one load for each multiplication it would run at half speed.
+const fn panel_width(vectors: usize, tail: bool, registers: usize) -> (usize, bool) {
+    let (usual, most) = if registers >= 32 { (6, 7) } else { (2, 3) };
+    let all = vectors + tail as usize;
+    match all {
+        7 if usual == 6 && !tail => (4, false), // seven whole ones are better as four and three
+        _ if all <= most => (vectors, tail),
+        _ if all == usual + 1 => (usual - 1, false),
+        _ => (usual, false),
+    }
+}
+
+/// Rows of the next block, when `rows` are left, for panels of so many vectors (a partial one included): sums, one row of B and one
+/// element of A fill the registers, or nearly so. (Four rows of three fill all sixteen, and were measured at half the speed.)
+const fn block_height(rows: usize, vectors: usize, registers: usize) -> usize {
+    let most = match (registers >= 32, vectors) {
+        (true, 0..=3) => 8,
+        (true, 4) => 6,
+        (true, 5..=6) => 4,
+        (true, _) => 3,
+        (false, 0..=1) => 8,
+        (false, 2) => 6,
+        (false, _) => 3,
+    };
+    match rows {
+        _ if rows >= most + 2 || rows == most => most,
+        // Not a block and a lone row.
+        _ if rows == most + 1 => rows / 2,
+        7 => 5,
+        _ => rows,
+    }
+}
+
+macro_rules! element {
+    ($float:ident, $vector:ident, $lanes:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $between:ident, $index:ident) => {
+        impl WithSimd for Product<'_, $float> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(mut self, simd: S) {
+                let [m, n, k] = self.shape;
+                let widest = if S::REGISTER_COUNT >= 32 { 6 } else { 2 };
+                let most = SWEEP / (widest * S::$lanes * size_of::<$float>());
+                let sweeps = k.div_ceil(most);
+                let rows = BLOCK / (most.min(k) * size_of::<$float>());
+                let rows = m.div_ceil(m.div_ceil(rows)).next_multiple_of(24);
+                for sweep in 0..sweeps {
+                    let inner = sweep * k / sweeps..(sweep + 1) * k / sweeps;
+                    for top in (0..m).step_by(rows) {
+                        self.block(simd, top..(top + rows).min(m), inner.clone(), n);
+                    }
+                }
+            }
+        }
+
+        impl Product<'_, $float> {
+            /// The share of some inner indices in some rows of C.
+            #[inline(always)]
+            fn block<S: Simd>(&mut self, simd: S, rows: Range<usize>, inner: Range<usize>, n: usize) {
+                let lanes = S::$lanes;
+                let mut j = 0;
+                while j < n {
+                    let left = (n - j) / lanes;
+                    let partial = (n - j) % lanes;
+                    let (vectors, tail) = panel_width(left, partial > 0, S::REGISTER_COUNT);
+                    let tail = if tail { partial } else { 0 };
+                    let wide = vectors + usize::from(tail > 0);
+                    let mut i = rows.start;
+                    while i < rows.end {
+                        let block = block_height(rows.end - i, wide, S::REGISTER_COUNT);
+                        if j == 0 {
+                            self.left.prefetch(i + block..(i + 2 * block).min(self.shape[0]), inner.clone());
+                        }
+                        // SAFETY: `fits` has shown that A up to (m, k), B up to (k, n) and C up to (m, n) lie in their
+                        // slices; rows i.. of the block, the inner indices and columns j..j + vectors·lanes + tail stay
+                        // below m, k and n.
+                        unsafe {
+                            let a = self.left.data.as_ptr().add(i * self.left.row + inner.start * self.left.inner);
+                            let b = self.right.as_ptr().add(inner.start * self.right_row + j);
+                            let c = self.out.as_mut_ptr().add(i * self.out_row + j);
+                            let strides = [self.left.row, self.left.inner, self.right_row, self.out_row];
+                            macro_rules! rows {
+                                ($v:literal, $tail:literal) => {
+                                    match block {
+                                        1 => panel::<S, 1, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        2 => panel::<S, 2, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        3 => panel::<S, 3, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        4 => panel::<S, 4, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        5 => panel::<S, 5, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        6 => panel::<S, 6, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        _ => panel::<S, 8, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                    }
+                                };
+                            }
+                            macro_rules! columns {
+                                ($v:literal) => {
+                                    if tail > 0 { rows!($v, true) } else { rows!($v, false) }
+                                };
+                            }
+                            match vectors {
+                                0 => rows!(0, true),
+                                1 => columns!(1),
+                                2 => columns!(2),
+                                3 => columns!(3),
+                                _ if S::REGISTER_COUNT < 32 => unreachable!("panels are at most 3 wide"),
+                                4 => columns!(4),
+                                5 => columns!(5),
+                                _ => columns!(6),
+                            }
+                        }
+                        i += block;
+                    }
+                    j += vectors * lanes + tail;
+                }
+
+                /// One register tile of `M` rows and `V` vectors (and `tail` further columns if `TAIL`).
+                ///
+                /// # Safety
+                /// `a`, `b`, `c` point at (0, 0) of matrices with at least M × k, k × columns and M × columns elements.
+                #[inline(always)]
+                unsafe fn panel<S: Simd, const M: usize, const V: usize, const TAIL: bool>(
+                    simd: S,
+                    k: usize,
+                    tail: usize,
+                    [a_row, a_inner, b_row, c_row]: [usize; 4],
+                    mut a: *const $float,
+                    mut b: *const $float,
+                    c: *mut $float,
+                ) {
+                    let wide = V + TAIL as usize;
+                    // Tiles that `block_height` never asks for are not compiled.
+                    if block_height(M, wide, S::REGISTER_COUNT) != M {
+                        return;
+                    }
+                    let lanes = S::$lanes;
+                    // SAFETY: the caller's promise; vectors are unaligned reads, the mask keeps the tail inside.
+                    unsafe {
+                        // Made anew: the mask as it comes makes every load a call, for the sake of CPUs without masks.
+                        let mask = MemMask::new(simd.$between(0, tail as $index).mask());
+                        let mut sums = [[simd.$splat(0.0); V]; M];
+                        let mut tails = [simd.$splat(0.0); M];
+                        for i in 0..M {
+                            for v in 0..V {
+                                sums[i][v] = c.add(i * c_row + v * lanes).cast::<S::$vector>().read_unaligned();
+                            }
+                            if TAIL {
+                                tails[i] = simd.$load(mask, c.add(i * c_row + V * lanes));
+                            }
+                        }
+                        for _ in 0..k {
+                            let mut row = [simd.$splat(0.0); V];
+                            for v in 0..V {
+                                row[v] = b.add(v * lanes).cast::<S::$vector>().read_unaligned();
+                            }
+                            let last = if TAIL { simd.$load(mask, b.add(V * lanes)) } else { simd.$splat(0.0) };
+                            for i in 0..M {
+                                let x = simd.$splat(*a.add(i * a_row));
+                                for v in 0..V {
+                                    sums[i][v] = simd.$fma(x, row[v], sums[i][v]);
+                                }
+                                if TAIL {
+                                    tails[i] = simd.$fma(x, last, tails[i]);
+                                }
+                            }
+                            a = a.wrapping_add(a_inner);
+                            b = b.wrapping_add(b_row);
+                        }
+                        for i in 0..M {
+                            for v in 0..V {
+                                c.add(i * c_row + v * lanes).cast::<S::$vector>().write_unaligned(sums[i][v]);
+                            }
+                            if TAIL {
+                                simd.$store(mask, c.add(i * c_row + V * lanes), tails[i]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+}
+
+element!(
+    f32,
+    f32s,
+    F32_LANES,
+    mask_load_ptr_f32s,
+    mask_store_ptr_f32s,
+    splat_f32s,
+    mul_add_f32s,
+    mask_between_m32s,
+    u32
+);
+element!(
+    f64,
+    f64s,
+    F64_LANES,
+    mask_load_ptr_f64s,
+    mask_store_ptr_f64s,
+    splat_f64s,
+    mul_add_f64s,
+    mask_between_m64s,
+    u64
+);
+
+/// Runs a product with the widest vectors that this CPU has.
+pub(super) fn run<T>(product: Product<'_, T>)
+where
+    for<'a> Product<'a, T>: WithSimd<Output = ()>,
+{
+    Arch::new().dispatch(product);
+}
+
+#[cfg(test)]
+mod tests;
