@@ -1,9 +1,11 @@
 //! The posterior as a potential.
 
-use apd_nn::{Accumulate, Backprop, Network, Threads};
+use std::ops::Range;
+
+use apd_nn::{Accumulate, Backprop, Network, Onto, Threads};
 use apd_seed::{Seed, Stream};
 use apd_sgmcmc::{Minibatch, Potential};
-use apd_tensor::{Tensor, grad};
+use apd_tensor::{Tensor, grad, kernel};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use pulp::{Arch, NullaryFnOnce};
 
@@ -149,13 +151,14 @@ impl Potential for NetworkPotential {
             gradient.len()
         );
         let n = self.data.len();
-        let prior = prior(self.prior_precision, position, gradient);
+        let mut prior = Prior { precision: self.prior_precision, theta: position, energy: 0.0 };
         let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
         let Self { backprop, data, likelihood, block, .. } = self;
         let columns = data.inputs.ncols();
         match minibatch {
             Minibatch::Full => {
                 let mut misfit = 0.0;
+                prior.start(0..dim, gradient);
                 for start in (0..n).step_by(*block) {
                     let rows = start..(start + *block).min(n);
                     let x = data.inputs.slice_axis(Axis(0), rows.clone().into());
@@ -165,9 +168,9 @@ impl Potential for NetworkPotential {
                             Rows::Values(values.slice_axis(Axis(0), rows.into()), precision(*likelihood))
                         }
                     };
-                    misfit += fit(backprop, position, x, targets, stream.as_mut(), 1.0, gradient);
+                    misfit += fit(backprop, position, x, targets, stream.as_mut(), Accumulate::add(1.0), gradient);
                 }
-                misfit + prior
+                misfit + prior.energy
             }
             Minibatch::Indices(indices) => {
                 assert!(!indices.is_empty(), "a minibatch needs at least one observation");
@@ -185,7 +188,8 @@ impl Potential for NetworkPotential {
                         Rows::Values(view(&self.values, values.ncols()), precision(*likelihood))
                     }
                 };
-                scale * fit(backprop, position, x, targets, stream.as_mut(), scale, gradient) + prior
+                let onto = OntoPrior { scale, prior: &mut prior };
+                scale * fit(backprop, position, x, targets, stream.as_mut(), onto, gradient) + prior.energy
             }
         }
     }
@@ -201,22 +205,21 @@ enum Rows<'a> {
     Values(ArrayView2<'a, f32>, f64),
 }
 
-/// Adds scale·∇(−Σ log p) to `gradient`; returns −Σ log p, unscaled.
+/// Adds ∇(−Σ log p), times its factor, to what `onto` starts from; returns −Σ log p, unscaled.
 fn fit(
     backprop: &mut Backprop,
     theta: &[f32],
     x: ArrayView2<'_, f32>,
     targets: Rows<'_>,
     dropout: Option<&mut Stream>,
-    scale: f64,
+    onto: impl Onto<f32>,
     gradient: &mut [f32],
 ) -> f64 {
-    let add = Accumulate::add(scale);
     match targets {
-        Rows::Labels(labels) => backprop.cross_entropy(theta, x, labels, dropout, add, gradient),
+        Rows::Labels(labels) => backprop.cross_entropy(theta, x, labels, dropout, onto, gradient),
         Rows::Values(values, precision) => {
             let loss = |outputs: ArrayViewMut2<'_, f32>| squared_error(outputs, values, precision);
-            backprop.run(theta, x, dropout, loss, add, gradient)
+            backprop.run(theta, x, dropout, loss, onto, gradient)
         }
     }
 }
@@ -241,18 +244,44 @@ fn precision(likelihood: Likelihood) -> f64 {
     }
 }
 
-/// gradient ← τ·θ; returns (τ/2)·‖θ‖². In one pass, so that the likelihood's gradient is added to what is in cache.
-fn prior(precision: f64, theta: &[f32], gradient: &mut [f32]) -> f64 {
-    0.5 * precision * Arch::new().dispatch(Prior { tau: precision as f32, theta, gradient })
+/// The prior's share of the gradient, τ·θ, and of the potential so far, (τ/2)·‖θ‖².
+struct Prior<'a> {
+    precision: f64,
+    theta: &'a [f32],
+    energy: f64,
 }
 
-struct Prior<'a> {
+impl Prior<'_> {
+    fn start(&mut self, range: Range<usize>, gradient: &mut [f32]) {
+        let square = Arch::new().dispatch(Scaled { tau: self.precision as f32, theta: &self.theta[range], gradient });
+        self.energy += 0.5 * self.precision * square;
+    }
+}
+
+/// A likelihood's gradient, times its factor, is added to the prior's, which is made part by part while the parts are in cache.
+struct OntoPrior<'a, 'b> {
+    scale: f64,
+    prior: &'a mut Prior<'b>,
+}
+
+impl Onto<f32> for OntoPrior<'_, '_> {
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    fn start(&mut self, range: Range<usize>, gradient: &mut [f32]) {
+        self.prior.start(range, gradient);
+    }
+}
+
+/// gradient ← τ·θ; returns ‖θ‖².
+struct Scaled<'a> {
     tau: f32,
     theta: &'a [f32],
     gradient: &'a mut [f32],
 }
 
-impl NullaryFnOnce for Prior<'_> {
+impl NullaryFnOnce for Scaled<'_> {
     type Output = f64;
 
     #[inline(always)]
@@ -302,12 +331,11 @@ fn fingerprint(position: &[f32], minibatch: Minibatch<'_>) -> u64 {
 
 /// rows\[indices\], one after the other.
 fn gather(rows: &ndarray::Array2<f32>, indices: &[u32], out: &mut Vec<f32>) {
-    out.clear();
-    for &index in indices {
-        let row = rows.row(index as usize);
-        match row.to_slice() {
-            Some(row) => out.extend_from_slice(row),
-            None => out.extend(row),
+    match rows.as_slice() {
+        Some(all) => kernel::gather_rows(all, rows.ncols(), indices, out),
+        None => {
+            out.clear();
+            indices.iter().for_each(|&index| out.extend(rows.row(index as usize)));
         }
     }
 }

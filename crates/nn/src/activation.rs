@@ -43,15 +43,24 @@ impl Activation {
     pub(crate) fn apply<T: Scalar>(self, rows: &mut [T], stride: usize, bias: &[T]) {
         assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
         match self {
-            Self::Relu => {
-                // This way round NaN stays NaN, so that a diverged network shows.
-                dispatch(BiasMap { rows, stride, bias, map: |z: T| if z <= T::zero() { T::zero() } else { z } });
-            }
+            Self::Relu => dispatch(BiasMap { rows, stride, bias, map: relu }),
             Self::LeakyRelu(slope) => {
                 let slope = T::from_f64(f64::from(slope));
-                dispatch(BiasMap { rows, stride, bias, map: |z: T| if z > T::zero() { z } else { slope * z } });
+                dispatch(BiasMap { rows, stride, bias, map: |z| leaky_relu(slope, z) });
             }
             Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: |z: T| z.tanh() }),
+        }
+    }
+
+    /// values ← activation(values).
+    pub(crate) fn map<T: Scalar>(self, values: &mut [T]) {
+        match self {
+            Self::Relu => dispatch(Map { values, map: relu }),
+            Self::LeakyRelu(slope) => {
+                let slope = T::from_f64(f64::from(slope));
+                dispatch(Map { values, map: |z| leaky_relu(slope, z) });
+            }
+            Self::Tanh => dispatch(Map { values, map: |z: T| z.tanh() }),
         }
     }
 
@@ -87,6 +96,31 @@ pub(crate) fn add_bias<T: Scalar>(rows: &mut [T], stride: usize, bias: &[T]) {
 
 fn dispatch(kernel: impl NullaryFnOnce<Output = ()>) {
     Arch::new().dispatch(kernel);
+}
+
+/// This way round NaN stays NaN, so that a diverged network shows.
+#[inline(always)]
+fn relu<T: Scalar>(z: T) -> T {
+    if z <= T::zero() { T::zero() } else { z }
+}
+
+#[inline(always)]
+fn leaky_relu<T: Scalar>(slope: T, z: T) -> T {
+    if z > T::zero() { z } else { slope * z }
+}
+
+struct Map<'a, T, F> {
+    values: &'a mut [T],
+    map: F,
+}
+
+impl<T: Scalar, F: Fn(T) -> T> NullaryFnOnce for Map<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.values.iter_mut().for_each(|z| *z = (self.map)(*z));
+    }
 }
 
 struct BiasMap<'a, T, F> {

@@ -3,8 +3,10 @@
 mod cnn;
 mod mlp;
 
+use std::ops::Range;
+
 use apd_seed::Stream;
-use apd_tensor::Scalar;
+use apd_tensor::{Scalar, kernel};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::Network;
@@ -51,6 +53,35 @@ impl Accumulate {
     }
 }
 
+/// What a new gradient is added to, and how much of it.
+///
+/// [`Accumulate`] does for what the buffer holds already. A prior's gradient, which is a function of θ, is better written when it is
+/// needed: part by part, so that what is added next finds it in the cache.
+pub trait Onto<T> {
+    /// Factor of the new gradient.
+    fn scale(&self) -> f64;
+
+    /// Writes to `gradient`, elements `range` of the whole, what the new one is to be added to.
+    ///
+    /// Called once for each part, on the calling thread, in an order that depends on the network alone.
+    fn start(&mut self, range: Range<usize>, gradient: &mut [T]);
+}
+
+impl<T: Scalar> Onto<T> for Accumulate {
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    fn start(&mut self, _range: Range<usize>, gradient: &mut [T]) {
+        let beta = T::from_f64(self.beta);
+        if self.beta == 0.0 {
+            gradient.fill(beta);
+        } else if self.beta != 1.0 {
+            gradient.iter_mut().for_each(|g| *g *= beta);
+        }
+    }
+}
+
 /// Forward and reverse pass of a network over reused buffers; nothing is allocated once the largest batch has been seen
 /// (but for what the matrix product itself may need).
 ///
@@ -81,7 +112,7 @@ impl<T: Scalar> Backprop<T> {
 
     /// The gradient of any loss of the logits; returns what `loss` returns.
     ///
-    /// `loss` is handed the logits (N × outputs) and replaces them by ∂loss/∂logits. `dropout` as in [`Network::forward`]:
+    /// `loss` is handed the logits (N × outputs, in any order in memory) and replaces them by ∂loss/∂logits. `dropout` as in [`Network::forward`]:
     /// from the same stream the same masks.
     ///
     /// **Shapes**: θ and gradient: d, x: N × inputs.
@@ -94,7 +125,7 @@ impl<T: Scalar> Backprop<T> {
         x: ArrayView2<'_, T>,
         dropout: Option<&mut Stream>,
         loss: impl FnOnce(ArrayViewMut2<'_, T>) -> f64,
-        accumulate: Accumulate,
+        mut onto: impl Onto<T>,
         gradient: &mut [T],
     ) -> f64 {
         let dim = self.dim;
@@ -105,22 +136,24 @@ impl<T: Scalar> Backprop<T> {
             gradient.len()
         );
         assert_eq!(x.ncols(), self.inputs, "elements of an input row");
-        let logits = match &mut self.pass {
+        let rows = x.nrows();
+        match &mut self.pass {
             Pass::Mlp(pass) => {
-                pass.forward(theta, x, dropout);
-                pass.logits()
+                let x = x.as_standard_layout();
+                let x = x.as_slice().expect("in standard layout");
+                pass.forward(theta, x, rows, dropout);
+                let loss = loss(pass.logits(rows));
+                pass.reverse(theta, x, rows, onto, gradient);
+                loss
             }
             Pass::Cnn(pass) => {
                 pass.forward(theta, x);
-                pass.logits()
+                let loss = loss(matrix_mut(pass.logits(), rows, self.outputs));
+                onto.start(0..dim, gradient);
+                pass.reverse(theta, rows, T::from_f64(onto.scale()), gradient);
+                loss
             }
-        };
-        let loss = loss(matrix_mut(logits, x.nrows(), self.outputs));
-        match &mut self.pass {
-            Pass::Mlp(pass) => pass.reverse(theta, x, accumulate, gradient),
-            Pass::Cnn(pass) => pass.reverse(theta, x.nrows(), accumulate, gradient),
         }
-        loss
     }
 
     /// The gradient of the softmax cross-entropy −Σₙ ln softmax(zₙ)\[labelₙ\]; returns it (unscaled).
@@ -135,11 +168,12 @@ impl<T: Scalar> Backprop<T> {
         x: ArrayView2<'_, T>,
         labels: &[u32],
         dropout: Option<&mut Stream>,
-        accumulate: Accumulate,
+        onto: impl Onto<T>,
         gradient: &mut [T],
     ) -> f64 {
         assert_eq!(labels.len(), x.nrows(), "labels, one for each row");
-        self.run(theta, x, dropout, |logits| cross_entropy(logits, labels), accumulate, gradient)
+        let loss = |mut logits: ArrayViewMut2<'_, T>| kernel::softmax_cross_entropy(&mut logits, labels);
+        self.run(theta, x, dropout, loss, onto, gradient)
     }
 }
 
@@ -166,29 +200,6 @@ impl Network {
             }
         }
     }
-}
-
-/// Replaces logits by softmax − one-hot; returns −Σ ln softmax\[label\].
-#[track_caller]
-fn cross_entropy<T: Scalar>(mut logits: ArrayViewMut2<'_, T>, labels: &[u32]) -> f64 {
-    let classes = logits.ncols();
-    let mut loss = 0.0;
-    for (mut row, &label) in logits.rows_mut().into_iter().zip(labels) {
-        assert!((label as usize) < classes, "label {label} of {classes} classes");
-        let row = row.as_slice_mut().expect("logits are row-major");
-        let max = row.iter().fold(T::neg_infinity(), |max, &z| if z > max { z } else { max });
-        let at_label = row[label as usize] - max;
-        let mut sum = T::zero();
-        for z in row.iter_mut() {
-            *z = (*z - max).exp();
-            sum += *z;
-        }
-        loss += (sum.ln() - at_label).as_f64();
-        let inverse = T::one() / sum;
-        row.iter_mut().for_each(|z| *z *= inverse);
-        row[label as usize] -= T::one();
-    }
-    loss
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Convolutional networks.
 
 mod evaluate;
+mod fold;
 mod forward;
 mod plan;
 
@@ -135,6 +136,11 @@ impl Cnn {
 
     pub(crate) fn layout(&self) -> Layout {
         Layout::new(self.plan().convs().flat_map(Conv::entries).collect::<Vec<_>>())
+    }
+
+    /// Of each batch normalisation in order, its mean and its variance, named as in PyTorch.
+    pub(crate) fn buffer_layout(&self) -> Layout {
+        Layout::new(self.plan().convs().flat_map(Conv::buffer_entries).collect::<Vec<_>>())
     }
 
     /// Weights and biases by `initialization`; batch normalisation starts as the identity after dividing: weights 1, biases 0.

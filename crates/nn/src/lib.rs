@@ -56,7 +56,7 @@ mod network;
 pub mod optim;
 
 pub use activation::Activation;
-pub use backprop::{Accumulate, Backprop, Threads};
+pub use backprop::{Accumulate, Backprop, Onto, Threads};
 pub use cnn::{Cnn, CnnLayer, Padding};
 pub use evaluate::Scratch;
 pub use initialization::Initialization;

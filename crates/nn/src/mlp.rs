@@ -85,7 +85,7 @@ impl Mlp {
     }
 
     pub(crate) fn dim(&self) -> usize {
-        self.linears().last().map_or(0, |linear| linear.bias.end)
+        self.widths.windows(2).map(|pair| pair[1] * (pair[0] + 1)).sum()
     }
 
     pub(crate) fn initialize(&self, initialization: Initialization, theta: &mut [f32], stream: &mut Stream) {

@@ -171,6 +171,15 @@ impl Network {
         }
     }
 
+    /// Where each number lies in a [row](Self#rows-θ-and-buffers): the parameters of [`layout`](Self::layout), then the buffers.
+    pub fn row_layout(&self) -> Layout {
+        let buffers = match self {
+            Self::Mlp(_) => Vec::new(),
+            Self::Cnn(cnn) => cnn.buffer_layout().entries,
+        };
+        Layout::new(self.layout().entries.into_iter().chain(buffers).map(|entry| (entry.name, entry.shape)))
+    }
+
     /// d, the length of θ.
     pub fn dim(&self) -> usize {
         match self {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use self::norm::Norm;
 use self::piece::{Piece, Split, add_up, through_activation};
-use super::{Accumulate, Threads};
+use super::Threads;
 use crate::Activation;
 use crate::activation::finish;
 use crate::cnn::{Cnn, Plan, Step, Work};
@@ -155,22 +155,21 @@ impl<T: Scalar> Pass<T> {
     }
 
     /// From ∂loss/∂logits, which the last layer's output holds.
-    pub(super) fn reverse(&mut self, theta: &[T], rows: usize, accumulate: Accumulate, gradient: &mut [T]) {
-        let (scale, beta) = (T::from_f64(accumulate.scale), T::from_f64(accumulate.beta));
+    pub(super) fn reverse(&mut self, theta: &[T], rows: usize, scale: T, gradient: &mut [T]) {
         if rows == 0 {
-            return gradient.iter_mut().for_each(|g| *g = if beta == T::zero() { beta } else { beta * *g });
+            return;
         }
         let logits = &self.layers[self.layers.len() - 1].output;
         self.delta.clear();
         // Scaled once here, where there is least of it: everything further down is linear in it.
         self.delta.extend(logits.iter().map(|&d| scale * d));
         for i in (0..self.layers.len()).rev() {
-            self.reverse_step(i, theta, rows, beta, gradient);
+            self.reverse_step(i, theta, rows, gradient);
             std::mem::swap(&mut self.delta, &mut self.delta_input);
         }
     }
 
-    fn reverse_step(&mut self, i: usize, theta: &[T], rows: usize, beta: T, gradient: &mut [T]) {
+    fn reverse_step(&mut self, i: usize, theta: &[T], rows: usize, gradient: &mut [T]) {
         let Self { plan, layers, input, pieces, packed, delta, delta_input, activation, threads } = self;
         let (before, rest) = layers.split_at_mut(i);
         let (input, layer) = (before.last().map_or(&*input, |layer| &layer.output), &mut rest[0]);
@@ -187,7 +186,7 @@ impl<T: Scalar> Pass<T> {
                     layer.norm.delta_sums(activation.take(), *to, &layer.output, split, delta);
                     let [gain, shift] = [&places.weight, &places.bias].map(|range| range.clone());
                     let (d_gain, d_shift) = gradient[gain.start..shift.end].split_at_mut(gain.len());
-                    layer.norm.reverse(&theta[gain], split, beta, d_gain, d_shift, delta);
+                    layer.norm.reverse(&theta[gain], split, d_gain, d_shift, delta);
                 }
                 let outputs = split.of(&layer.output, to.len());
                 (split.of_mut(delta, to.pixels()), outputs, split.of(input, from.len()), &mut *pieces)
@@ -199,8 +198,8 @@ impl<T: Scalar> Pass<T> {
                     });
                 let (d_weight, d_bias) = gradient[conv.weight.start..conv.bias.end].split_at_mut(conv.weight.len());
                 let (weight, bias) = add_up(&mut pieces[..split.pieces], split).split_at(d_weight.len());
-                conv.computed.unpack(weight, beta, d_weight);
-                accumulate(bias, beta, d_bias);
+                conv.computed.unpack(weight, T::one(), d_weight);
+                add(bias, d_bias);
                 if inner {
                     packed.resize(d_weight.len(), T::zero());
                     conv.computed.pack_adjoint(&theta[conv.weight.clone()], packed);
@@ -235,11 +234,9 @@ impl<T: Scalar> Pass<T> {
     }
 }
 
-/// gradient ← beta·gradient + new. With beta = 0 what was there is ignored.
-fn accumulate<T: Scalar>(new: &[T], beta: T, gradient: &mut [T]) {
-    for (gradient, &new) in gradient.iter_mut().zip(new) {
-        *gradient = if beta == T::zero() { new } else { beta * *gradient + new };
-    }
+/// gradient ← gradient + new.
+fn add<T: Scalar>(new: &[T], gradient: &mut [T]) {
+    gradient.iter_mut().zip(new).for_each(|(gradient, &new)| *gradient += new);
 }
 
 #[cfg(test)]

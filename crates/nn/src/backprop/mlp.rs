@@ -1,14 +1,27 @@
-//! Perceptrons: layer by layer, each one product for the whole batch.
+//! Perceptrons, unit by unit: the numbers of one unit over the minibatch lie side by side.
+//!
+//! So in every product one factor has contiguous rows, the other is a weight matrix, or its transpose, that is read number by
+//! number, and nothing is packed ([`panel`](apd_tensor::kernel::panel)). With the N rows of a minibatch padded to P,
+//!
+//! Zᵀ = W·Xᵀ (outputs × P), ∂W = Δᵀ·X (outputs × inputs), Δᵀ of the layer below = Wᵀ·Δᵀ (inputs × P).
+
+use std::ops::Range;
 
 use apd_seed::Stream;
-use apd_tensor::{Scalar, kernel};
-use ndarray::{ArrayView2, ArrayViewMut2};
+use apd_tensor::Scalar;
+use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::{sum, transpose};
+use ndarray::{ArrayViewMut2, ShapeBuilder};
+use rayon::prelude::*;
 
-use super::{Accumulate, Threads};
-use crate::activation::add_bias;
+use super::{Onto, Threads};
 use crate::dropout::Dropout;
-use crate::evaluate::{matrix, matrix_mut};
 use crate::{Linear, Mlp};
+
+/// Rows of a product that are made at a time: their part of the gradient is written, added to and then left, while it is in cache.
+const ROWS: usize = 96;
+/// Floating-point operations below which one thread does it all: under some 40 µs, waking another one does not pay.
+const PARALLEL: usize = 4_000_000;
 
 /// Forward and reverse pass of a perceptron.
 #[derive(Clone, Debug)]
@@ -16,9 +29,12 @@ pub(super) struct Pass<T: Scalar> {
     mlp: Mlp,
     threads: Threads,
     layers: Vec<Layer<T>>,
-    /// ∂loss/∂ of the current layer's output, and of its input.
+    /// The minibatch, inputs × P.
+    units: Vec<T>,
+    /// ∂loss/∂ of the current layer's output, and of its input: units × P.
     delta: Vec<T>,
     delta_input: Vec<T>,
+    mask: Vec<T>,
 }
 
 /// What the reverse pass needs of one layer.
@@ -28,10 +44,18 @@ struct Layer<T> {
     outputs: usize,
     /// Where weight and bias begin in θ.
     offset: usize,
-    /// After activation and dropout; of the last layer, the logits.
+    /// outputs × P, after activation and dropout; of the last layer, the logits.
     output: Vec<T>,
+    /// The same row by row, N × outputs: what the next layer's ∂W is made of.
+    rows: Vec<T>,
     /// With dropout: mask ∘ activation′, by which the reverse pass multiplies.
     slope: Vec<T>,
+}
+
+/// N padded to whole vectors, and such that rows do not share their cache sets.
+fn padded(rows: usize) -> usize {
+    let padded = rows.next_multiple_of(8);
+    if padded.is_multiple_of(256) { padded + 8 } else { padded }
 }
 
 impl<T: Scalar> Pass<T> {
@@ -41,76 +65,113 @@ impl<T: Scalar> Pass<T> {
             outputs: linear.outputs,
             offset: linear.weight.start,
             output: Vec::new(),
+            rows: Vec::new(),
             slope: Vec::new(),
         };
         let layers = mlp.linears().into_iter().map(layer).collect();
-        Self { mlp: mlp.clone(), threads, layers, delta: Vec::new(), delta_input: Vec::new() }
+        let [units, delta, delta_input, mask] = std::array::from_fn(|_| Vec::new());
+        Self { mlp: mlp.clone(), threads, layers, units, delta, delta_input, mask }
     }
 
-    /// The logits of the rows that [`forward`](Self::forward) has seen.
-    pub(super) fn logits(&mut self) -> &mut [T] {
-        &mut self.layers.last_mut().expect("a network has a layer").output
+    /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.
+    pub(super) fn logits(&mut self, rows: usize) -> ArrayViewMut2<'_, T> {
+        let Layer { outputs, output, .. } = self.layers.last_mut().expect("a network has a layer");
+        let shape = (rows, *outputs).strides((1, padded(rows)));
+        ArrayViewMut2::from_shape(shape, output).expect("the forward pass has made them")
     }
 
-    pub(super) fn forward(&mut self, theta: &[T], x: ArrayView2<'_, T>, dropout: Option<&mut Stream>) {
-        let rows = x.nrows();
+    /// `x` is row-major.
+    pub(super) fn forward(&mut self, theta: &[T], x: &[T], rows: usize, dropout: Option<&mut Stream>) {
+        let columns = self.mlp.widths[0];
+        let stride = padded(rows);
+        self.units.resize(columns * stride, T::zero());
+        transpose([rows, columns], x, columns, &mut self.units, stride);
+        clear_padding(&mut self.units, rows, stride);
         let mut dropout = Dropout::new(&self.mlp, dropout);
         for l in 0..self.layers.len() {
             let (before, rest) = self.layers.split_at_mut(l);
-            let Layer { inputs, outputs, offset, output, slope } = &mut rest[0];
-            let (weight, bias) = theta[*offset..][..*outputs * (*inputs + 1)].split_at(*outputs * *inputs);
-            output.resize(rows * *outputs, T::zero());
-            let input = before.last().map_or(x, |layer| matrix(&layer.output, rows, layer.outputs));
-            let weight = matrix(weight, *outputs, *inputs);
-            product(self.threads, input, weight.t(), T::zero(), matrix_mut(output, rows, *outputs));
+            let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
+            let (inputs, outputs) = (*inputs, *outputs);
+            let (weight, bias) = theta[*offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
+            let units = before.last().map_or(&self.units, |layer| &layer.output);
+            output.resize(outputs * stride, T::zero());
+            let work = 2 * outputs * inputs * stride;
+            in_blocks(self.threads, work, output, stride, |units_of, block| {
+                for (unit, &bias) in block.chunks_exact_mut(stride).zip(&bias[units_of.clone()]) {
+                    unit.fill(bias);
+                }
+                let left = Left::rows(weight, inputs).from(units_of.start, 0);
+                accumulate([units_of.len(), stride, inputs], left, units, stride, block, stride);
+            });
             if l + 1 == self.mlp.widths.len() - 1 {
-                add_bias(output, *outputs, bias);
                 continue;
             }
-            self.mlp.activation.apply(output, *outputs, bias);
+            self.mlp.activation.map(output);
             slope.clear();
             if let Some(dropout) = &mut dropout {
-                self.delta.resize(output.len(), T::zero());
-                dropout.fill(l, &mut self.delta);
-                slope.extend_from_slice(&self.delta);
+                self.mask.resize(rows * outputs, T::zero());
+                dropout.fill(l, &mut self.mask);
+                slope.resize(outputs * stride, T::zero());
+                transpose([rows, outputs], &self.mask, outputs, slope, stride);
+                self.delta.clear();
+                self.delta.extend_from_slice(slope);
                 self.mlp.activation.backward(output, slope);
                 output.iter_mut().zip(&self.delta).for_each(|(a, &m)| *a *= m);
             }
+            by_row.resize(rows * outputs, T::zero());
+            transpose([outputs, rows], output, stride, by_row, outputs);
         }
         if let Some(dropout) = dropout {
             dropout.finish(rows);
         }
     }
 
-    /// From ∂loss/∂logits, which the last layer's output holds.
-    pub(super) fn reverse(&mut self, theta: &[T], x: ArrayView2<'_, T>, accumulate: Accumulate, gradient: &mut [T]) {
-        let rows = x.nrows();
-        let (scale, beta) = (T::from_f64(accumulate.scale), T::from_f64(accumulate.beta));
+    /// From ∂loss/∂logits, which the last layer's output holds, and the same `x`.
+    pub(super) fn reverse(&mut self, theta: &[T], x: &[T], rows: usize, mut onto: impl Onto<T>, gradient: &mut [T]) {
+        let (scale, stride) = (T::from_f64(onto.scale()), padded(rows));
         let logits = &self.layers[self.layers.len() - 1].output;
         self.delta.clear();
         // Scaled once here, where there is least of it: everything further down is linear in it.
         self.delta.extend(logits.iter().map(|&d| scale * d));
         for l in (0..self.layers.len()).rev() {
             let Layer { inputs, outputs, offset, .. } = self.layers[l];
-            let gradient = &mut gradient[offset..][..outputs * (inputs + 1)];
-            let (d_weight, d_bias) = gradient.split_at_mut(outputs * inputs);
-            let delta = matrix(&self.delta, rows, outputs);
-            let input = if l == 0 { x } else { matrix(&self.layers[l - 1].output, rows, inputs) };
-            product(self.threads, delta.t(), input, beta, matrix_mut(d_weight, outputs, inputs));
-            if accumulate.beta == 0.0 {
-                d_bias.fill(T::zero());
+            let (d_weight, d_bias) = gradient[offset..][..outputs * (inputs + 1)].split_at_mut(outputs * inputs);
+            let input = if l == 0 { x } else { &self.layers[l - 1].rows };
+            let delta = &self.delta;
+            let product = |units: Range<usize>, block: &mut [T]| {
+                let left = Left::rows(delta, stride).from(units.start, 0);
+                accumulate([units.len(), inputs, rows], left, input, inputs, block, inputs);
+            };
+            let mut start = |units: Range<usize>, block: &mut [T]| {
+                onto.start(offset + units.start * inputs..offset + units.end * inputs, block);
+            };
+            if self.threads.alone(2 * outputs * inputs * rows) {
+                for (units, block) in blocks(d_weight, inputs) {
+                    start(units.clone(), block);
+                    if rows > 0 {
+                        product(units, block);
+                    }
+                }
             } else {
-                d_bias.iter_mut().for_each(|d| *d *= beta);
+                blocks(d_weight, inputs).for_each(|(units, block)| start(units, block));
+                in_blocks(self.threads, usize::MAX, d_weight, inputs, product);
             }
-            for row in self.delta.chunks_exact(outputs) {
-                d_bias.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
+            let bias = offset + outputs * inputs;
+            onto.start(bias..bias + outputs, d_bias);
+            for (d, unit) in d_bias.iter_mut().zip(self.delta.chunks_exact(stride)) {
+                *d += sum(&unit[..rows]);
             }
             if l == 0 {
                 break;
             }
-            self.delta_input.resize(rows * inputs, T::zero());
-            let weight = matrix(&theta[offset..][..outputs * inputs], outputs, inputs);
-            product(self.threads, delta, weight, T::zero(), matrix_mut(&mut self.delta_input, rows, inputs));
+            self.delta_input.resize(inputs * stride, T::zero());
+            let (weight, delta) = (&theta[offset..][..outputs * inputs], &self.delta);
+            let work = 2 * outputs * inputs * stride;
+            in_blocks(self.threads, work, &mut self.delta_input, stride, |units, block| {
+                block.fill(T::zero());
+                let left = Left::transposed(weight, inputs).from(units.start, 0);
+                accumulate([units.len(), stride, outputs], left, delta, stride, block, stride);
+            });
             let below = &self.layers[l - 1];
             if below.slope.is_empty() {
                 self.mlp.activation.backward(&below.output, &mut self.delta_input);
@@ -122,10 +183,38 @@ impl<T: Scalar> Pass<T> {
     }
 }
 
-/// c ← a·b + beta·c.
-fn product<T: Scalar>(threads: Threads, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: ArrayViewMut2<'_, T>) {
-    match threads {
-        Threads::Serial => kernel::gemm_serial(T::one(), a, b, beta, c),
-        Threads::Rayon => kernel::gemm(T::one(), a, b, beta, c),
+/// Blocks of [`ROWS`] rows of a matrix, and which rows they are.
+fn blocks<T>(matrix: &mut [T], width: usize) -> impl Iterator<Item = (Range<usize>, &mut [T])> {
+    matrix.chunks_mut(ROWS * width).enumerate().map(move |(i, block)| (i * ROWS..i * ROWS + block.len() / width, block))
+}
+
+/// `task(rows, block)` for all rows of a matrix: at once, or in blocks of [`ROWS`] on several threads. Elements must not depend on their block.
+fn in_blocks<T: Scalar>(
+    threads: Threads,
+    work: usize,
+    matrix: &mut [T],
+    width: usize,
+    task: impl Fn(Range<usize>, &mut [T]) + Sync,
+) {
+    if threads.alone(work) {
+        return task(0..matrix.len() / width, matrix);
+    }
+    matrix
+        .par_chunks_mut(ROWS * width)
+        .enumerate()
+        .for_each(|(i, block)| task(i * ROWS..i * ROWS + block.len() / width, block));
+}
+
+impl Threads {
+    /// Whether so many floating-point operations are done on the calling thread.
+    fn alone(self, work: usize) -> bool {
+        self == Self::Serial || work < PARALLEL
+    }
+}
+
+/// Zeros behind the `rows` numbers of each unit: they are multiplied, if not used.
+fn clear_padding<T: Scalar>(units: &mut [T], rows: usize, stride: usize) {
+    if rows < stride {
+        units.chunks_exact_mut(stride).for_each(|unit| unit[rows..].fill(T::zero()));
     }
 }

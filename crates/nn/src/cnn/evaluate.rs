@@ -4,7 +4,8 @@ use apd_tensor::{Scalar, kernel::pool};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::{Cnn, Conv, EPSILON, Plan, Step, Work};
+use super::fold::Affine;
+use super::{Cnn, Conv, Plan, Step, Work};
 use crate::Activation;
 use crate::activation::finish;
 
@@ -20,22 +21,17 @@ struct Folded<T> {
 }
 
 impl<T: Scalar> Folded<T> {
-    /// gain·(W·x + b − mean) + shift = (gain·W)·x + (gain·(b − mean) + shift), with gain = weight/√(variance + ε).
+    /// As [`fold`](crate::Network::fold).
     fn new(conv: &Conv, theta: &[T], buffers: &[T]) -> Self {
         let mut packed = vec![T::zero(); conv.weight.len()];
         conv.computed.pack(&theta[conv.weight.clone()], &mut packed);
         let mut bias = theta[conv.bias.clone()].to_vec();
         if let Some(norm) = &conv.norm {
-            let (mean, variance) = buffers[norm.buffers.clone()].split_at(bias.len());
-            let weight = &theta[norm.weight.clone()];
-            let gain: Vec<T> =
-                weight.iter().zip(variance).map(|(&w, &v)| w / (v + T::from_f64(EPSILON)).sqrt()).collect();
-            for packed in packed.chunks_exact_mut(gain.len()) {
-                packed.iter_mut().zip(&gain).for_each(|(w, &gain)| *w *= gain);
+            let affine = Affine::new(norm, theta, buffers);
+            for packed in packed.chunks_exact_mut(affine.gain.len()) {
+                packed.iter_mut().zip(&affine.gain).for_each(|(w, &gain)| *w *= gain);
             }
-            for (o, (bias, &shift)) in bias.iter_mut().zip(&theta[norm.bias.clone()]).enumerate() {
-                *bias = gain[o] * (*bias - mean[o]) + shift;
-            }
+            affine.fold_bias(&mut bias);
         }
         Self { packed, bias }
     }

@@ -248,6 +248,16 @@ impl Conv {
         }
         entries
     }
+
+    /// Names and shapes of its normalisation's buffers.
+    pub(super) fn buffer_entries(&self) -> Vec<(String, Vec<usize>)> {
+        let shape = || vec![self.described.outputs];
+        let name = |of: &str| format!("layers.{}.{of}", self.module + 1);
+        match self.norm {
+            Some(_) => vec![(name("running_mean"), shape()), (name("running_var"), shape())],
+            None => Vec::new(),
+        }
+    }
 }
 
 /// Whether this layer has a place on this image.

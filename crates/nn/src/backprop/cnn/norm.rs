@@ -4,7 +4,6 @@ use apd_tensor::Scalar;
 use apd_tensor::kernel::{Convolution, Frame, norm};
 use rayon::prelude::*;
 
-use super::accumulate;
 use super::piece::{Piece, Split, through_activation};
 use crate::Activation;
 use crate::activation::finish;
@@ -134,7 +133,7 @@ impl<T: Scalar> Norm<T> {
             });
     }
 
-    /// From those sums the gradients by weight and bias, and from the gradient at the output that at z.
+    /// Adds, from those sums, the gradients by weight and bias to `d_weight` and `d_bias`, and makes from the gradient at the output that at z.
     ///
     /// With S = Σ delta and P = Σ delta·(z − mean) over the n elements of a channel, and s = 1/√(variance + ε):
     /// ∂/∂bias = S, ∂/∂weight = s·P, ∂/∂z = weight·s·(delta − S/n − (z − mean)·s²·P/n).
@@ -142,7 +141,6 @@ impl<T: Scalar> Norm<T> {
         &mut self,
         weight: &[T],
         split: Split,
-        beta: T,
         d_weight: &mut [T],
         d_bias: &mut [T],
         delta: &mut [T],
@@ -157,8 +155,8 @@ impl<T: Scalar> Norm<T> {
                 T::from_f64(parts.sum())
             };
             let (sum, product, inverse) = (sum(0), sum(1), inverse(variance[c]));
-            accumulate(&[inverse * product], beta, &mut d_weight[c..=c]);
-            accumulate(&[sum], beta, &mut d_bias[c..=c]);
+            d_weight[c] += inverse * product;
+            d_bias[c] += sum;
             slope[c] = -gain[c] * inverse * inverse * product / n;
             shift[c] = -gain[c] * sum / n;
         }
