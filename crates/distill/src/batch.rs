@@ -8,12 +8,12 @@ use crate::Rows;
 use crate::kernel::Element;
 use crate::standardize::Affine;
 
-/// The random part of one update: a pure function of (seed, number of the update).
-#[derive(Clone, Debug, PartialEq)]
+/// The random part of one update: a pure function of (seed, number of the update), in buffers that are used again.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Batch {
-    /// Indices of B points, drawn with replacement. Empty in a generator update.
+    /// Indices of B points, drawn with replacement. Only in a critic update.
     pub(crate) rows: Vec<u32>,
-    /// B interpolation weights from U(0, 1). Empty in a generator update.
+    /// B interpolation weights from U(0, 1). Only in a critic update.
     pub(crate) mix: Vec<f32>,
     /// B × z standard normals.
     pub(crate) latent: Vec<f32>,
@@ -21,32 +21,30 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Critic update number `update` (from 0) among `points` points.
-    pub(crate) fn critic(seed: Seed, update: u64, points: u32, size: usize, latent: usize) -> Self {
+    pub(crate) fn critic(&mut self, seed: Seed, update: u64, points: u32, size: usize, latent: usize) {
+        Self::rows(&mut self.rows, seed, update, points, size);
         let mut uniform = seed.child("critic-mix").index(update).stream();
-        Self {
-            rows: Self::rows(seed, update, points, size),
-            mix: (0..size).map(|_| uniform.uniform_f32()).collect(),
-            latent: normals(seed.child("critic-latent"), update, size * latent),
-        }
+        self.mix.clear();
+        self.mix.extend((0..size).map(|_| uniform.uniform_f32()));
+        self.fill_latent(seed.child("critic-latent"), update, size * latent);
     }
 
     /// The points alone of critic update number `update`.
-    pub(crate) fn rows(seed: Seed, update: u64, points: u32, size: usize) -> Vec<u32> {
+    pub(crate) fn rows(rows: &mut Vec<u32>, seed: Seed, update: u64, points: u32, size: usize) {
         let mut stream = seed.child("rows").index(update).stream();
-        (0..size).map(|_| stream.below(points)).collect()
+        rows.clear();
+        rows.extend((0..size).map(|_| stream.below(points)));
     }
 
     /// Generator update number `update` (from 0).
-    pub(crate) fn generator(seed: Seed, update: u64, size: usize, latent: usize) -> Self {
-        let latent = normals(seed.child("generator-latent"), update, size * latent);
-        Self { rows: Vec::new(), mix: Vec::new(), latent }
+    pub(crate) fn generator(&mut self, seed: Seed, update: u64, size: usize, latent: usize) {
+        self.fill_latent(seed.child("generator-latent"), update, size * latent);
     }
-}
 
-fn normals(seed: Seed, step: u64, len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    seed.normals().fill(step, 0, &mut values);
-    values
+    fn fill_latent(&mut self, seed: Seed, update: u64, len: usize) {
+        self.latent.resize(len, 0.0);
+        seed.normals().fill(update, 0, &mut self.latent);
+    }
 }
 
 /// Points as the networks see them: standardised.

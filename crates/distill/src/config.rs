@@ -1,9 +1,11 @@
 //! Settings of a distillation.
 
-use apd_nn::optim::Adam;
+use apd_nn::optim::{Adam, RmsProp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Standardization};
+use crate::loss::Objective;
+use crate::optimizer::Clipped;
+use crate::{Error, Loss, Optimizer, Standardization};
 
 /// How an update is computed; both compute the same numbers, up to rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +34,7 @@ pub enum InitialOutput {
     Moments,
 }
 
-/// Settings of a distillation by WGAN-GP.
+/// Settings of a distillation.
 ///
 /// The generator is z → h → h → h → d, the critic d → h → h → h → 1, both with ReLU; see the presets for usual sizes. As data
 /// it refuses unknown keys, and missing ones are those of [`gan1`](Self::gan1).
@@ -47,12 +49,16 @@ pub struct Config {
     pub batch: usize,
     /// Generator updates in all. The trainer does not stop by itself: its caller counts.
     pub iterations: u64,
+    /// What the networks play for. [`with_loss`](Self::with_loss) sets what was published with one too.
+    pub loss: Loss,
     /// Critic updates per generator update.
     pub critic_steps: usize,
-    /// Weight λ of the gradient penalty.
+    /// Weight λ of the gradient penalty; only for [`Loss::WganGp`].
     pub penalty: f64,
-    /// Step size and decay rates for both networks.
-    pub adam: Adam,
+    /// Bound c on the critic's parameters; only for [`Loss::Wgan`].
+    pub clip: f64,
+    /// Update rule of both networks.
+    pub optimizer: Optimizer,
     /// What is done to the points first.
     pub standardization: Standardization,
     /// The generator's last layer before training.
@@ -80,9 +86,11 @@ impl Config {
             hidden: 100,
             batch: 100,
             iterations: 100_000,
+            loss: Loss::WganGp,
             critic_steps: 5,
             penalty: 10.0,
-            adam: Adam { lr: 1e-4, beta1: 0.5, beta2: 0.9, ..Adam::default() },
+            clip: 0.01,
+            optimizer: Optimizer::Adam(Adam { lr: 1e-4, beta1: 0.5, beta2: 0.9, ..Adam::default() }),
             standardization: Standardization::default(),
             initial_output: InitialOutput::default(),
             initial_spread: 1.0,
@@ -105,12 +113,40 @@ impl Config {
         Self { latent: 100, hidden: 20, batch: 32, ..Self::gan1() }
     }
 
+    /// The same with another loss and what was published with it: λ 10, clipping at 0.01, and
+    ///
+    /// | loss | optimiser | critic updates |
+    /// |---|---|---|
+    /// | WGAN-GP | Adam 10⁻⁴, β 0.5 and 0.9 | 5 |
+    /// | WGAN | RMSProp 5·10⁻⁵ | 5 |
+    /// | DCGAN, LSGAN | Adam 2·10⁻⁴, β 0.5 and 0.999 | 1 |
+    #[must_use]
+    pub fn with_loss(self, loss: Loss) -> Self {
+        let Self { critic_steps, penalty, clip, optimizer, .. } = Self::gan1();
+        let (critic_steps, optimizer) = match loss {
+            Loss::WganGp => (critic_steps, optimizer),
+            Loss::Wgan => (5, Optimizer::RmsProp(RmsProp { lr: 5e-5, ..RmsProp::default() })),
+            Loss::Dcgan | Loss::Lsgan => {
+                (1, Optimizer::Adam(Adam { lr: 2e-4, beta1: 0.5, beta2: 0.999, ..Adam::default() }))
+            }
+        };
+        Self { loss, critic_steps, penalty, clip, optimizer, ..self }
+    }
+
+    pub(crate) fn objective(&self) -> Objective {
+        Objective { loss: self.loss, penalty: (self.loss == Loss::WganGp).then_some(self.penalty) }
+    }
+
+    /// The critic's update rule.
+    pub(crate) fn critic_rule(&self) -> Clipped<Optimizer> {
+        Clipped { rule: self.optimizer, bound: (self.loss == Loss::Wgan).then_some(self.clip) }
+    }
+
     /// **Errors**: names the first setting outside its range.
     pub fn validate(&self) -> Result<(), Error> {
         // Products of two widths stay far below what an index holds.
         const WIDEST: usize = 1 << 16;
         let width = "from 1 to 65536";
-        let Adam { lr, beta1, beta2, eps } = self.adam;
         let checks = [
             ("latent", self.latent.to_string(), (1..=WIDEST).contains(&self.latent), width),
             ("hidden", self.hidden.to_string(), (1..=WIDEST).contains(&self.hidden), width),
@@ -122,20 +158,17 @@ impl Config {
                 self.penalty >= 0.0 && self.penalty.is_finite(),
                 "finite, at least 0",
             ),
+            ("clip", self.clip.to_string(), self.clip > 0.0 && self.clip.is_finite(), "finite, above 0"),
             (
                 "initial_spread",
                 self.initial_spread.to_string(),
                 self.initial_spread > 0.0 && self.initial_spread.is_finite(),
                 "finite, above 0",
             ),
-            ("adam.lr", lr.to_string(), lr > 0.0 && lr.is_finite(), "finite, above 0"),
-            ("adam.beta1", beta1.to_string(), (0.0..1.0).contains(&beta1), "from 0 to below 1"),
-            ("adam.beta2", beta2.to_string(), (0.0..1.0).contains(&beta2), "from 0 to below 1"),
-            ("adam.eps", eps.to_string(), eps > 0.0 && eps.is_finite(), "finite, above 0"),
         ];
         match checks.into_iter().find(|check| !check.2) {
             Some((name, value, _, expected)) => Err(Error::Config { name, value, expected }),
-            None => Ok(()),
+            None => self.optimizer.validate(),
         }
     }
 }

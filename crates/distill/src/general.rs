@@ -1,4 +1,4 @@
-//! WGAN-GP updates by the definition: B × d arrays, reverse mode, and reverse mode through reverse mode.
+//! Updates by the definition: B × d arrays, reverse mode, and reverse mode through reverse mode.
 //!
 //! Slow and hungry, but with nothing to get wrong: the reference for the structured engine.
 
@@ -7,8 +7,9 @@ use apd_tensor::{Tensor, grad, grad_graph};
 use crate::Rows;
 use crate::batch::{Batch, Points, convert};
 use crate::kernel::Element;
-use crate::loss::{self, CriticLoss};
-use crate::model::{Block, Critic, GeneratorNet, Rule, Widths, constants, flatten, matrix, variables};
+use crate::loss::{self, CriticLoss, Objective};
+use crate::model::{Block, Critic, GeneratorNet, Widths, constants, flatten, matrix, variables};
+use crate::optimizer::Rule;
 
 /// One critic update, number `t` from 1. Leaves everything as it was if the loss is not finite.
 pub(crate) fn critic_step<T: Element, R: Rows>(
@@ -17,7 +18,7 @@ pub(crate) fn critic_step<T: Element, R: Rows>(
     generator: &GeneratorNet<T>,
     points: &Points<'_, R>,
     batch: &Batch,
-    penalty: f64,
+    objective: Objective,
     rule: &impl Rule<T>,
     t: u64,
 ) -> CriticLoss {
@@ -33,13 +34,13 @@ pub(crate) fn critic_step<T: Element, R: Rows>(
     let first = matrix(&critic.first.value, &[dim, hidden]).into_variable();
     let head = variables(&critic.head.value, &widths.head());
     let score = |x: &Tensor<T>| loss::head(&x.matmul(&first), &head);
-    let mix = matrix(&convert(&batch.mix), &[size, 1]);
-    let between = real.add(&mix.mul(&fake.sub(&real))).into_variable();
-    let slope = grad_graph(&score(&between).sum(), &[&between]).remove(0);
-    let squared_norms = slope.square().sum_axis(1);
-    let [total, wasserstein, penalty] = loss::critic(&score(&real), &score(&fake), &squared_norms, penalty);
+    let squared_norms = || {
+        let mix = matrix(&convert(&batch.mix), &[size, 1]);
+        let between = real.add(&mix.mul(&fake.sub(&real))).into_variable();
+        grad_graph(&score(&between).sum(), &[&between]).remove(0).square().sum_axis(1)
+    };
+    let (total, losses) = objective.critic(&score(&real), &score(&fake), squared_norms);
 
-    let losses = CriticLoss::of(&total, &wasserstein, &penalty);
     if losses.loss.is_finite() {
         let parameters: Vec<&Tensor<T>> = std::iter::once(&first).chain(&head).collect();
         let gradients = grad(&total, &parameters);
@@ -55,6 +56,7 @@ pub(crate) fn generator_step<T: Element>(
     critic: &Critic<T>,
     generator: &mut GeneratorNet<T>,
     batch: &Batch,
+    objective: Objective,
     rule: &impl Rule<T>,
     t: u64,
 ) -> f64 {
@@ -64,7 +66,8 @@ pub(crate) fn generator_step<T: Element>(
     let bias = matrix(&generator.bias.value, &[dim]).into_variable();
     let fake = generate(widths, batch, &trunk, &weight, &bias);
     let head = constants(&critic.head.value, &widths.head());
-    let total = loss::generator(&loss::head(&fake.matmul(&matrix(&critic.first.value, &[dim, hidden])), &head));
+    let first = matrix(&critic.first.value, &[dim, hidden]);
+    let total = objective.generator(&loss::head(&fake.matmul(&first), &head));
     let value = total.item().as_f64();
     if value.is_finite() {
         let parameters: Vec<&Tensor<T>> = [&weight, &bias].into_iter().chain(&trunk).collect();

@@ -1,7 +1,7 @@
 //! Adversarial posterior distillation: a GAN over points in R^d, made for points as long as a neural network.
 //!
 //! A sampler leaves a bank of thousands of points θ ∈ R^d (the networks of a Bayesian posterior, say). A [`Trainer`] learns to
-//! generate points like them by WGAN-GP; the [`Generator`] then draws new ones, for ever, without the bank. Nothing here knows what
+//! generate points like them by WGAN-GP (or another [`Loss`]); the [`Generator`] then draws new ones, for ever, without the bank. Nothing here knows what
 //! a point means: [`Rows`] are points, however they are stored.
 //!
 //! ```
@@ -35,7 +35,7 @@
 //! step makes one pass over the parameters, with the optimiser inside, and no B × d array exists. A test holds both equal in f64 to
 //! 10⁻¹⁰, losses and trajectories.
 //!
-//! Memory of the structured engine: three times all parameters (values and Adam's moments), that is 24·d·h bytes, and a few
+//! Memory of the structured engine: three times all parameters (values and Adam's moments; twice with RMSProp), that is 24·d·h bytes, and a few
 //! megabytes. Points are read where they lie, a memory map included.
 //!
 //! # Scale
@@ -44,10 +44,11 @@
 //! thousands of iterations to shrink it. [`Config::standardization`] and [`Config::initial_output`] are two remedies; the defaults
 //! are the paper's.
 //!
-//! **Deliberately without**: files of points and progress bars (the caller's), other losses than WGAN-GP, networks and predictions.
+//! **Deliberately without**: files of points and progress bars (the caller's), networks and predictions.
 //! A generator of width h has the size of about h points: distil only what is worth more than keeping h rows of the bank.
 
 mod batch;
+mod buffer;
 mod config;
 mod error;
 mod file;
@@ -57,16 +58,19 @@ mod initial;
 mod kernel;
 mod loss;
 mod model;
+mod optimizer;
 mod rows;
 mod standardize;
 mod structured;
 mod trainer;
 
+pub use buffer::Buffer;
 pub use config::{Config, Engine, InitialOutput};
 pub use error::{Error, FileError};
 pub use file::GeneratorFile;
 pub use generator::Generator;
-pub use loss::CriticLoss;
+pub use loss::{CriticLoss, Loss};
+pub use optimizer::Optimizer;
 pub use rows::Rows;
 pub use standardize::Standardization;
 pub use trainer::{Progress, State, Trainer};

@@ -4,9 +4,10 @@ use apd_seed::Seed;
 use apd_tensor::Tensor;
 use ndarray::{ArrayD, IxDyn};
 
+use crate::Optimizer;
 use crate::kernel::Element;
 
-/// Parameters with their Adam moments, all flat and of one length.
+/// Parameters with their optimiser's moments, all flat and of one length; an optimiser without first moments has none.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Block<T> {
     pub(crate) value: Vec<T>,
@@ -15,16 +16,10 @@ pub(crate) struct Block<T> {
 }
 
 impl<T: Element> Block<T> {
-    pub(crate) fn new(value: Vec<T>) -> Self {
-        let zeros = vec![T::zero(); value.len()];
-        Self { first: zeros.clone(), second: zeros, value }
+    pub(crate) fn new(value: Vec<T>, optimizer: Optimizer) -> Self {
+        let first = if optimizer.has_first_moments() { value.len() } else { 0 };
+        Self { first: vec![T::zero(); first], second: vec![T::zero(); value.len()], value }
     }
-}
-
-/// How parameters follow from gradients.
-pub(crate) trait Rule<T>: Sync {
-    /// Update number `t` (from 1) of some parameters with this gradient and these moments; all slices have one length.
-    fn apply(&self, t: u64, value: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]);
 }
 
 /// Lengths that both networks share.
@@ -40,6 +35,18 @@ impl Widths {
     pub(crate) fn head(self) -> Vec<Vec<usize>> {
         let h = self.hidden;
         vec![vec![h], vec![h, h], vec![h], vec![h, h], vec![h], vec![1, h], vec![1]]
+    }
+
+    /// Lengths of the parts of [`Critic::head`].
+    pub(crate) fn head_lengths(self) -> [usize; 7] {
+        let h = self.hidden;
+        [h, h * h, h, h * h, h, h, 1]
+    }
+
+    /// Lengths of the parts of [`GeneratorNet::trunk`].
+    pub(crate) fn trunk_lengths(self) -> [usize; 6] {
+        let (z, h) = (self.latent, self.hidden);
+        [h * z, h, h * h, h, h * h, h]
     }
 
     /// Shapes in [`GeneratorNet::trunk`]: weight (out × in) and bias of three layers.
@@ -75,18 +82,22 @@ pub(crate) struct GeneratorNet<T> {
 }
 
 impl<T: Element> Critic<T> {
-    pub(crate) fn new(widths: Widths, seed: Seed) -> Self {
-        let first = he_uniform(&[vec![widths.hidden, widths.dim]], seed.child("first"));
-        Self { first: Block::new(first), head: Block::new(he_uniform(&widths.head(), seed.child("head"))) }
+    pub(crate) fn new(widths: Widths, optimizer: Optimizer, seed: Seed) -> Self {
+        let block = |shapes: &[Vec<usize>], seed| Block::new(he_uniform(shapes, seed), optimizer);
+        Self {
+            first: block(&[vec![widths.hidden, widths.dim]], seed.child("first")),
+            head: block(&widths.head(), seed.child("head")),
+        }
     }
 }
 
 impl<T: Element> GeneratorNet<T> {
-    pub(crate) fn new(widths: Widths, seed: Seed) -> Self {
+    pub(crate) fn new(widths: Widths, optimizer: Optimizer, seed: Seed) -> Self {
+        let block = |shapes: &[Vec<usize>], seed| Block::new(he_uniform(shapes, seed), optimizer);
         Self {
-            trunk: Block::new(he_uniform(&widths.trunk(), seed.child("trunk"))),
-            weight: Block::new(he_uniform(&[vec![widths.dim, widths.hidden]], seed.child("output"))),
-            bias: Block::new(vec![T::zero(); widths.dim]),
+            trunk: block(&widths.trunk(), seed.child("trunk")),
+            weight: block(&[vec![widths.dim, widths.hidden]], seed.child("output")),
+            bias: Block::new(vec![T::zero(); widths.dim], optimizer),
         }
     }
 }

@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use apd_nn::optim::Adam;
 use apd_seed::Seed;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Points};
 use crate::config::{Engine, InitialOutput};
 use crate::initial::match_moments;
-use crate::kernel::Element;
-use crate::model::{Block, Critic, GeneratorNet, Rule, Widths, total};
+use crate::model::{Block, Critic, GeneratorNet, Widths};
 use crate::standardize::{Affine, Moments};
 use crate::structured::Structured;
 use crate::{Config, CriticLoss, Error, Generator, Rows, Standardization, general};
@@ -20,24 +18,25 @@ use crate::{Config, CriticLoss, Error, Generator, Rows, Standardization, general
 pub struct Progress {
     /// Iterations done, this one included.
     pub iteration: u64,
-    /// λ·penalty − W in the last critic update.
+    /// The critic's loss in its last update.
     pub critic_loss: f64,
-    /// W = mean D(points) − mean D(generated points): an estimate of the Wasserstein-1 distance, up to a factor, of
-    /// standardised points.
+    /// W = mean D(points) − mean D(generated points): for the Wasserstein losses an estimate of the Wasserstein-1 distance of
+    /// standardised points, up to a factor.
     pub wasserstein: f64,
-    /// mean (‖∇D‖ − 1)², without λ.
+    /// mean (‖∇D‖ − 1)², without λ; 0 where the loss has no penalty.
     pub penalty: f64,
-    /// −mean D(generated points).
+    /// The generator's loss.
     pub generator_loss: f64,
 }
 
-/// WGAN-GP on the rows of a bank: the critic's and the generator's parameters, and the updates on them.
+/// A GAN on the rows of a bank: the critic's and the generator's parameters, and the updates on them.
 ///
-/// λ·mean (√(‖∇D(x̂)‖² + 10⁻¹²) − 1)² − (mean D(x) − mean D(x̃)) is minimised over the critic D, −mean D(x̃) over the generator,
-/// where x are points, x̃ generated ones and x̂ = x + e(x̃ − x) with e ~ U(0, 1) for each pair. The constant in the root makes it
-/// differentiable at 0; both engines have it.
+/// mean ℓ(D(x), real) + mean ℓ(D(x̃), generated) is minimised over the critic D, mean ℓ(D(x̃), real) over the generator, where x are
+/// points, x̃ generated ones and ℓ is that of the [`Loss`](crate::Loss). WGAN-GP adds λ·mean (√(‖∇D(x̂)‖² + 10⁻¹²) − 1)² to the
+/// critic's, where x̂ = x + e(x̃ − x) with e ~ U(0, 1) for each pair; the constant in the root makes it differentiable at 0; both
+/// engines have it.
 ///
-/// Everything random is a pure function of the seed and the number of the update. So the state is the parameters, their Adam
+/// Everything random is a pure function of the seed and the number of the update. So the state is the parameters, their optimiser's
 /// moments, and two counters, and a run continued from a [`State`] has the bits of one that was never interrupted. Results do not
 /// depend on the number of threads.
 ///
@@ -45,7 +44,7 @@ pub struct Progress {
 /// measure before relying on it.
 ///
 /// Reference: Wang et al., *Adversarial distillation of Bayesian neural network posteriors*, ICML 2018; the loss: Gulrajani et al.,
-/// *Improved training of Wasserstein GANs*, NeurIPS 2017, algorithm 1.
+/// *Improved training of Wasserstein GANs*, NeurIPS 2017, algorithm 1; others at [`Loss`](crate::Loss).
 pub struct Trainer<R> {
     rows: R,
     config: Config,
@@ -56,6 +55,9 @@ pub struct Trainer<R> {
     critic_updates: u64,
     generator_updates: u64,
     structured: Structured<f32>,
+    /// Buffers of a step.
+    batch: Batch,
+    next: Vec<u32>,
 }
 
 /// All that a run needs to go on, borrowed from a [`Trainer`] or read from a file.
@@ -77,12 +79,6 @@ pub struct State<'a> {
     blocks: Vec<[Cow<'a, [f32]>; 3]>,
 }
 
-impl<T: Element> Rule<T> for Adam {
-    fn apply(&self, t: u64, value: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
-        Adam::apply(self, t, value, gradient, first, second);
-    }
-}
-
 impl<R: Rows> Trainer<R> {
     /// Fresh networks for these points.
     ///
@@ -94,15 +90,14 @@ impl<R: Rows> Trainer<R> {
         let needed = config.standardization != Standardization::None || config.initial_output == InitialOutput::Moments;
         let moments = if needed { Some(Moments::of(&rows)?) } else { None };
         let affine = Affine::new(config.standardization, moments.as_ref());
-        let critic = Critic::new(widths, seed.child("initial-critic"));
-        let mut generator = GeneratorNet::new(widths, seed.child("initial-generator"));
+        let critic = Critic::new(widths, config.optimizer, seed.child("initial-critic"));
+        let mut generator = GeneratorNet::new(widths, config.optimizer, seed.child("initial-generator"));
         if let (InitialOutput::Moments, Some(moments)) = (config.initial_output, &moments) {
             let latents = seed.child("initial-latent");
             let spread = config.initial_spread as f32;
             match_moments(&mut generator, widths, moments, config.standardization, spread, latents);
         }
-        let structured = Structured::new(widths, config.batch);
-        Ok(Self { rows, config, seed, affine, critic, generator, critic_updates: 0, generator_updates: 0, structured })
+        Ok(Self::of_parts(rows, widths, config, seed, affine, (critic, generator), [0; 2]))
     }
 
     /// Goes on where `state` was taken, on the same points.
@@ -128,14 +123,18 @@ impl<R: Rows> Trainer<R> {
             let (found, expected) = ("another one".to_owned(), config.standardization.to_string());
             return Err(Error::State { what: "the standardisation", found, expected });
         }
-        let lengths = [dim * widths.hidden, total(&widths.head()), total(&widths.trunk()), dim * widths.hidden, dim];
+        let (head, trunk): (usize, usize) = (widths.head_lengths().iter().sum(), widths.trunk_lengths().iter().sum());
+        let lengths = [dim * widths.hidden, head, trunk, dim * widths.hidden, dim];
         if blocks.len() != lengths.len() {
             return wrong("the number of blocks of parameters", blocks.len(), lengths.len());
         }
         let mut owned = Vec::with_capacity(blocks.len());
         for (block, len) in blocks.into_iter().zip(lengths) {
-            if let Some(part) = block.iter().find(|part| part.len() != len) {
-                return wrong("the length of a block of parameters", part.len(), len);
+            let first = if config.optimizer.has_first_moments() { len } else { 0 };
+            for (part, len) in block.iter().zip([len, first, len]) {
+                if part.len() != len {
+                    return wrong("the length of a block of parameters", part.len(), len);
+                }
             }
             let [value, first, second] = block.map(Cow::into_owned);
             owned.push(Block { value, first, second });
@@ -144,9 +143,32 @@ impl<R: Rows> Trainer<R> {
             unreachable!("the number of blocks has been checked");
         };
         let affine = Affine { mean: affine.mean.into_owned().into(), scale: affine.scale.into_owned().into() };
-        let structured = Structured::new(widths, config.batch);
-        let (critic, generator) = (Critic { first, head }, GeneratorNet { trunk, weight, bias });
-        Ok(Self { rows, config, seed, affine, critic, generator, critic_updates, generator_updates, structured })
+        let networks = (Critic { first, head }, GeneratorNet { trunk, weight, bias });
+        Ok(Self::of_parts(rows, widths, config, seed, affine, networks, [critic_updates, generator_updates]))
+    }
+
+    fn of_parts(
+        rows: R,
+        widths: Widths,
+        config: Config,
+        seed: Seed,
+        affine: Affine<'static>,
+        (critic, generator): (Critic<f32>, GeneratorNet<f32>),
+        [critic_updates, generator_updates]: [u64; 2],
+    ) -> Self {
+        Self {
+            structured: Structured::new(widths, config.batch, config.objective()),
+            batch: Batch::default(),
+            next: Vec::new(),
+            rows,
+            config,
+            seed,
+            affine,
+            critic,
+            generator,
+            critic_updates,
+            generator_updates,
+        }
     }
 
     /// The state to [`resume`](Self::resume) from.
@@ -180,23 +202,24 @@ impl<R: Rows> Trainer<R> {
         Ok(Progress { iteration: self.generator_updates, critic_loss: loss, wasserstein, penalty, generator_loss })
     }
 
-    /// One critic update.
+    /// One critic update. With [`Engine::Structured`], after the first ones it allocates nothing.
     ///
     /// **Errors**: a loss that is not finite; the parameters are then left as they were.
     pub fn critic_step(&mut self) -> Result<CriticLoss, Error> {
-        let (number, points) = (self.critic_updates, &Points { rows: &self.rows, affine: &self.affine });
-        let Config { batch: size, latent, penalty, adam, .. } = &self.config;
-        let (count, widths) = (self.rows.len() as u32, widths(&self.rows, &self.config));
-        let batch = Batch::critic(self.seed, number, count, *size, *latent);
-        let loss = match self.config.engine {
+        let (number, count) = (self.critic_updates, self.rows.len() as u32);
+        let (widths, rule) = (widths(&self.rows, &self.config), self.config.critic_rule());
+        let Config { batch: size, latent, engine, .. } = self.config;
+        let Self { rows, affine, seed, critic, generator, batch, next, structured, .. } = self;
+        let points = &Points { rows: &*rows, affine };
+        batch.critic(*seed, number, count, size, latent);
+        let loss = match engine {
             Engine::Structured => {
-                let next = Batch::rows(self.seed, number + 1, count, *size);
-                let (critic, generator) = (&mut self.critic, &self.generator);
-                self.structured.critic_step(critic, generator, points, &batch, &next, *penalty, adam, number)
+                Batch::rows(next, *seed, number + 1, count, size);
+                structured.critic_step(critic, generator, points, batch, next, &rule, number)
             }
             Engine::General => {
-                let (critic, generator) = (&mut self.critic, &self.generator);
-                general::critic_step(widths, critic, generator, points, &batch, *penalty, adam, number + 1)
+                let objective = self.config.objective();
+                general::critic_step(widths, critic, generator, points, batch, objective, &rule, number + 1)
             }
         };
         self.check("critic", loss.loss)?;
@@ -204,22 +227,26 @@ impl<R: Rows> Trainer<R> {
         Ok(loss)
     }
 
-    /// One generator update; returns its loss, −mean D(x̃).
+    /// One generator update; returns its loss, mean ℓ(D(x̃), real). With [`Engine::Structured`], after the first ones it allocates
+    /// nothing.
     ///
     /// **Errors**: a loss that is not finite; the parameters are then left as they were.
     pub fn generator_step(&mut self) -> Result<f64, Error> {
-        let (number, points) = (self.generator_updates, &Points { rows: &self.rows, affine: &self.affine });
-        let Config { batch: size, latent, adam, .. } = &self.config;
-        let widths = widths(&self.rows, &self.config);
-        let batch = Batch::generator(self.seed, number, *size, *latent);
-        let (critic, generator) = (&self.critic, &mut self.generator);
-        let loss = match self.config.engine {
+        let (number, count, critic_number) = (self.generator_updates, self.rows.len() as u32, self.critic_updates);
+        let (widths, rule) = (widths(&self.rows, &self.config), self.config.optimizer);
+        let Config { batch: size, latent, engine, .. } = self.config;
+        let Self { rows, affine, seed, critic, generator, batch, next, structured, .. } = self;
+        let points = &Points { rows: &*rows, affine };
+        batch.generator(*seed, number, size, latent);
+        let loss = match engine {
             Engine::Structured => {
-                let next = Batch::rows(self.seed, self.critic_updates, self.rows.len() as u32, *size);
-                let next = (self.critic_updates, &next[..]);
-                self.structured.generator_step(critic, generator, points, &batch, next, adam, number)
+                Batch::rows(next, *seed, critic_number, count, size);
+                structured.generator_step(critic, generator, points, batch, (critic_number, next), &rule, number)
             }
-            Engine::General => general::generator_step(widths, critic, generator, &batch, adam, number + 1),
+            Engine::General => {
+                let objective = self.config.objective();
+                general::generator_step(widths, critic, generator, batch, objective, &rule, number + 1)
+            }
         };
         self.check("generator", loss)?;
         self.generator_updates += 1;
@@ -255,6 +282,18 @@ impl<R: Rows> Trainer<R> {
     /// The points.
     pub fn rows(&self) -> &R {
         &self.rows
+    }
+
+    /// Lets `change` put other points in the place of some, or add some; the affine map, which comes from the first points, stays.
+    ///
+    /// **Panics** if there are then points of another dimension, none, or too many (2³²).
+    #[track_caller]
+    pub fn change_rows(&mut self, change: impl FnOnce(&mut R)) {
+        let dim = self.rows.dim();
+        change(&mut self.rows);
+        assert!(self.rows.dim() == dim, "points of dimension {dim} became points of dimension {}", self.rows.dim());
+        assert!(self.rows.len() > 0 && u32::try_from(self.rows.len()).is_ok(), "{} points", self.rows.len());
+        self.structured.forget();
     }
 
     fn check(&self, network: &'static str, loss: f64) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use crate::{Standardization, loss};
 pub(crate) fn random(dim: usize, latent: usize, hidden: usize, kind: Standardization) -> Generator {
     let widths = Widths { dim, latent, hidden };
     let seed = Seed::root(11);
-    let mut net = GeneratorNet::new(widths, seed);
+    let mut net = GeneratorNet::new(widths, crate::Config::gan1().optimizer, seed);
     seed.child("bias").normals().fill(0, 0, &mut net.bias.value);
     let mut points = Array2::zeros((6, dim));
     seed.child("points").normals().fill(0, 0, points.as_slice_mut().unwrap());

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
+use super::TILE;
+use super::dense::dot;
 use super::small::{CriticGradient, GeneratorGradient};
-use super::{Products, TILE};
 use crate::kernel::{Element, Left, accumulate};
-use crate::model::Widths;
 
 /// The tiles of `len` coordinates that begin at `start`: their coordinates, and their elements in a block of rows of `hidden`.
 pub(super) fn tiles(start: usize, len: usize, hidden: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
@@ -16,65 +16,97 @@ pub(super) fn tiles(start: usize, len: usize, hidden: usize) -> impl Iterator<It
     })
 }
 
-/// One part's share of A, G, K and w.
-pub(super) struct Partial<'a, T> {
-    widths: Widths,
-    batch: usize,
-    real: &'a mut [T],
-    cross: &'a mut [T],
-    gram: &'a mut [T],
-    shift: &'a mut [T],
+/// How A, K, G and w lie in one buffer, one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Shapes {
+    pub(super) hidden: usize,
+    pub(super) batch: usize,
+    /// Whether the loss needs K; its part is empty otherwise.
+    pub(super) gram: bool,
 }
 
-impl<'a, T: Element> Partial<'a, T> {
-    pub(super) fn len(widths: Widths, batch: usize) -> usize {
-        widths.hidden * (batch + 2 * widths.hidden + 1)
+impl Shapes {
+    pub(super) fn len(self) -> usize {
+        self.critic_part() + self.hidden * (self.hidden + 1)
     }
 
-    /// Zeros in this buffer.
-    pub(super) fn new(buffer: &'a mut [T], widths: Widths, batch: usize) -> Self {
-        buffer.fill(T::zero());
-        let h = widths.hidden;
-        let (real, rest) = buffer.split_at_mut(batch * h);
-        let (cross, rest) = rest.split_at_mut(h * h);
-        let (gram, shift) = rest.split_at_mut(h * h);
-        Self { widths, batch, real, cross, gram, shift }
+    /// Length of A and K, which depend on the critic alone.
+    pub(super) fn critic_part(self) -> usize {
+        self.hidden * self.batch + self.gram_len()
     }
 
-    /// The parts of a sum of such buffers.
-    pub(super) fn split(sum: &[T], widths: Widths, batch: usize) -> Products<T> {
-        let h = widths.hidden;
-        let (real, rest) = sum.split_at(batch * h);
-        let (cross, rest) = rest.split_at(h * h);
-        let (gram, shift) = rest.split_at(h * h);
-        let [real, cross, mut gram, shift] = [real, cross, gram, shift].map(<[T]>::to_vec);
-        for i in 0..h {
+    fn gram_len(self) -> usize {
+        if self.gram { self.hidden * self.hidden } else { 0 }
+    }
+
+    pub(super) fn split<T>(self, buffer: &[T]) -> Products<'_, T> {
+        let (real, rest) = buffer.split_at(self.hidden * self.batch);
+        let (gram, rest) = rest.split_at(self.gram_len());
+        let (cross, shift) = rest.split_at(self.hidden * self.hidden);
+        Products { real, gram, cross, shift }
+    }
+
+    /// Copies K, summed on and above its diagonal only, below it.
+    pub(super) fn mirror_gram<T: Element>(self, buffer: &mut [T]) {
+        let gram = &mut buffer[self.hidden * self.batch..][..self.gram_len()];
+        let h = self.hidden;
+        for i in 0..gram.len() / h {
             for j in 0..i {
                 gram[i * h + j] = gram[j * h + i];
             }
         }
-        Products { real, cross, gram, shift }
+    }
+}
+
+/// A, K, G, w of the module's documentation, row-major.
+pub(super) struct Products<'a, T> {
+    pub(super) real: &'a [T],
+    pub(super) gram: &'a [T],
+    pub(super) cross: &'a [T],
+    pub(super) shift: &'a [T],
+}
+
+/// One part's share of A, K, G and w.
+pub(super) struct Partial<'a, T> {
+    shapes: Shapes,
+    real: &'a mut [T],
+    gram: &'a mut [T],
+    cross: &'a mut [T],
+    shift: &'a mut [T],
+}
+
+impl<'a, T: Element> Partial<'a, T> {
+    /// Zeros in this buffer.
+    pub(super) fn new(buffer: &'a mut [T], shapes: Shapes) -> Self {
+        buffer.fill(T::zero());
+        let (real, rest) = buffer.split_at_mut(shapes.hidden * shapes.batch);
+        let (gram, rest) = rest.split_at_mut(shapes.gram_len());
+        let (cross, shift) = rest.split_at_mut(shapes.hidden * shapes.hidden);
+        Self { shapes, real, gram, cross, shift }
     }
 
     /// A += X·V.
     pub(super) fn add_points(&mut self, points: &[T], value: &[T]) {
-        let h = self.widths.hidden;
+        let h = self.shapes.hidden;
         let t = value.len() / h;
-        accumulate([self.batch, h, t], Left::rows(points, t), value, h, self.real, h);
+        accumulate([self.shapes.batch, h, t], Left::rows(points, t), value, h, self.real, h);
     }
 
     /// G += W_gᵀ·V and w += Vᵀ·b_g.
     pub(super) fn add_cross(&mut self, weight: &[T], bias: &[T], value: &[T]) {
-        let h = self.widths.hidden;
+        let h = self.shapes.hidden;
         let t = bias.len();
         accumulate([h, h, t], Left::transposed(weight, h), value, h, self.cross, h);
         accumulate([1, h, t], Left::rows(bias, t), value, h, self.shift, h);
     }
 
-    /// K += Vᵀ·V, on and above the diagonal: [`split`](Self::split) mirrors it.
+    /// K += Vᵀ·V where it is needed, on and above the diagonal: [`Shapes::mirror_gram`] does the rest.
     pub(super) fn add_gram(&mut self, value: &[T]) {
         const ROWS: usize = 16;
-        let h = self.widths.hidden;
+        if !self.shapes.gram {
+            return;
+        }
+        let h = self.shapes.hidden;
         let t = value.len() / h;
         for i in (0..h).step_by(ROWS) {
             let (rows, left) = (ROWS.min(h - i), Left::transposed(value, h).from(i, 0));
@@ -94,14 +126,15 @@ pub(super) struct Scratch<T> {
 
 impl<T: Element> Scratch<T> {
     /// Runs `f` with buffers from the pool.
-    pub(super) fn with(pool: &Mutex<Vec<Self>>, widths: Widths, batch: usize, f: impl FnOnce(&mut Self)) {
+    pub(super) fn with(pool: &Mutex<Vec<Self>>, shapes: Shapes, f: impl FnOnce(&mut Self)) {
+        let Shapes { hidden, batch, .. } = shapes;
         let pooled = pool.lock().expect("nothing panics while it holds the pool").pop();
         let zeros = |len| vec![T::zero(); len];
         let mut scratch = pooled.unwrap_or_else(|| Self {
-            hidden: widths.hidden,
+            hidden,
             batch,
             points: zeros(batch * TILE),
-            slope: zeros(TILE * widths.hidden),
+            slope: zeros(TILE * hidden),
             bias_slope: zeros(TILE),
         });
         f(&mut scratch);
@@ -128,7 +161,9 @@ impl<T: Element> Scratch<T> {
         }
         accumulate([t, h, size], Left::transposed(&self.points, t), &gradient.real, h, slope, h);
         accumulate([t, h, h], Left::rows(weight, h), &gradient.cross, h, slope, h);
-        accumulate([t, h, h], Left::rows(value, h), &gradient.gram, h, slope, h);
+        if !gradient.gram.is_empty() {
+            accumulate([t, h, h], Left::rows(value, h), &gradient.gram, h, slope, h);
+        }
         slope
     }
 
@@ -144,18 +179,4 @@ impl<T: Element> Scratch<T> {
         }
         (slope, bias_slope)
     }
-}
-
-/// x·y, in eight interleaved sums that the compiler can keep in one register.
-fn dot<T: Element>(x: &[T], y: &[T]) -> T {
-    const LANES: usize = 8;
-    let mut sums = [T::zero(); LANES];
-    let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-    let rest = x_chunks.remainder().iter().zip(y_chunks.remainder()).fold(T::zero(), |sum, (&x, &y)| sum + x * y);
-    for (x, y) in x_chunks.zip(y_chunks) {
-        for lane in 0..LANES {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.into_iter().fold(rest, |sum, x| sum + x)
 }

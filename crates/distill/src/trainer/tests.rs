@@ -4,7 +4,7 @@ use ndarray::{Array2, Axis};
 use rayon::ThreadPoolBuilder;
 
 use super::{State, Trainer};
-use crate::{Config, Engine, Error, Generator, InitialOutput, Standardization};
+use crate::{Config, Engine, Error, Generator, InitialOutput, Loss, Optimizer, Standardization};
 
 fn gaussian(n: usize, dim: usize) -> Array2<f32> {
     let mut points = Array2::zeros((n, dim));
@@ -16,6 +16,10 @@ fn small() -> Config {
     Config { latent: 3, hidden: 6, batch: 5, iterations: 10, critic_steps: 2, ..Config::gan1() }
 }
 
+fn adam(lr: f64) -> Optimizer {
+    Optimizer::Adam(Adam { lr, beta1: 0.5, beta2: 0.9, eps: 1e-8 })
+}
+
 fn owned(state: &State<'_>) -> State<'static> {
     serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
 }
@@ -24,8 +28,10 @@ fn owned(state: &State<'_>) -> State<'static> {
 fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
     let points = gaussian(20, 450);
     for engine in [Engine::Structured, Engine::General] {
-        for standardization in [Standardization::None, Standardization::Standardize] {
-            let config = Config { engine, standardization, ..small() };
+        for (standardization, loss) in
+            [(Standardization::None, Loss::WganGp), (Standardization::Standardize, Loss::Wgan)]
+        {
+            let config = Config { engine, standardization, critic_steps: 2, ..small().with_loss(loss) };
             let mut through = Trainer::new(&points, config, Seed::root(2)).unwrap();
             for _ in 0..2 {
                 through.step().unwrap();
@@ -100,6 +106,8 @@ fn states_of_other_points_are_refused() {
     let mut fewer = state();
     fewer.blocks.pop();
     refused(&points, fewer, "number of blocks");
+    let other = Config { loss: Loss::Wgan, ..trainer.config().clone().with_loss(Loss::Wgan) };
+    refused(&points, State { config: other, ..state() }, "length of a block");
     let wider = Config { hidden: 7, ..trainer.config().clone() };
     refused(&points, State { config: wider, ..state() }, "length of a block");
     let nonsense = Config { batch: 0, ..trainer.config().clone() };
@@ -146,18 +154,20 @@ fn unusable_points_are_refused() {
 #[test]
 fn engines_train_alike_in_f32() {
     let points = gaussian(20, 300);
-    let run = |engine| {
-        let mut trainer = Trainer::new(&points, Config { engine, ..small() }, Seed::root(6)).unwrap();
-        (trainer.step().unwrap(), trainer.step().unwrap())
-    };
-    let ((fast, _), (slow, _)) = (run(Engine::Structured), run(Engine::General));
-    for (fast, slow) in [
-        (fast.critic_loss, slow.critic_loss),
-        (fast.wasserstein, slow.wasserstein),
-        (fast.penalty, slow.penalty),
-        (fast.generator_loss, slow.generator_loss),
-    ] {
-        assert!((fast - slow).abs() < 1e-3 * (1.0 + slow.abs()), "{fast}, not {slow}");
+    for loss in Loss::ALL {
+        let run = |engine| {
+            let config = Config { engine, ..small().with_loss(loss) };
+            Trainer::new(&points, config, Seed::root(6)).unwrap().step().unwrap()
+        };
+        let (fast, slow) = (run(Engine::Structured), run(Engine::General));
+        for (fast, slow) in [
+            (fast.critic_loss, slow.critic_loss),
+            (fast.wasserstein, slow.wasserstein),
+            (fast.penalty, slow.penalty),
+            (fast.generator_loss, slow.generator_loss),
+        ] {
+            assert!((fast - slow).abs() < 1e-3 * (1.0 + slow.abs()), "{loss}: {fast}, not {slow}");
+        }
     }
 }
 
@@ -188,14 +198,7 @@ fn moments_of_a_gaussian_are_learned() {
         }
         row.iter_mut().enumerate().for_each(|(j, x)| *x += j as f32 - 3.0);
     }
-    let config = Config {
-        latent: 8,
-        hidden: 32,
-        batch: 64,
-        iterations: 1500,
-        adam: Adam { lr: 5e-4, ..Config::gan1().adam },
-        ..Config::gan1()
-    };
+    let config = Config { latent: 8, hidden: 32, batch: 64, iterations: 1500, optimizer: adam(5e-4), ..Config::gan1() };
     let (true_mean, true_covariance) = moments(&points);
     let error = |generator: &Generator| {
         let (mean, covariance) = moments(&generator.draw(Seed::root(8), 4000));
@@ -216,14 +219,8 @@ fn both_modes_of_a_mixture_are_found() {
         let centre = if i % 2 == 0 { 2.0 } else { -2.0 };
         row.iter_mut().for_each(|x| *x = centre + 0.3 * *x);
     }
-    let config = Config {
-        latent: 4,
-        hidden: 32,
-        batch: 64,
-        iterations: 800,
-        adam: Adam { lr: 1e-3, ..Config::gan1().adam },
-        ..Config::toy2d()
-    };
+    let config =
+        Config { latent: 4, hidden: 32, batch: 64, iterations: 1500, optimizer: adam(1e-3), ..Config::toy2d() };
     let drawn = trained(&points, config).draw(Seed::root(8), 2000);
     let share = |sign: f32| {
         drawn.rows().into_iter().filter(|row| row.iter().all(|x| (x * sign - 2.0).abs() < 1.2)).count() as f32 / 2000.0
