@@ -172,7 +172,7 @@ fn detection() -> Section {
         .text("Samples of a posterior disagree on what they have not seen, so BALD was expected to be the strongest score on structured sets.")
         .table(table)
         .figure(Figure::new("auroc", "AUROC by entropy, mean ± sd over ten draws.", dots))
-        .figure(Figure::new("histograms", "Scores of test digits and of notMNIST letters, on a square-root scale so that thin tails show.", ScoreHistograms { inside: "MNIST test".into(), outside: "notMNIST".into(), columns: 4, panels: panels.collect() }))
+        .figure(Figure::new("histograms", "Scores of test digits and of notMNIST letters, on a square-root scale so that thin tails show.", ScoreHistograms { inside: "in: MNIST test".into(), outside: "out: notMNIST".into(), columns: 4, panels: panels.collect() }))
         .figure(Figure::new("roc", "ROC curves by entropy.", roc))
 }
 
@@ -181,6 +181,7 @@ fn toy() -> Section {
     let place = |i: usize| -5.0 + 10.0 * (i as f64 + 0.5) / n as f64;
     let map = |title: &str, sharp: f64, bend: f64| HeatMap {
         title: title.into(),
+        note: "200 networks".into(),
         width: n,
         height: n,
         values: (0..n * n)

@@ -96,9 +96,9 @@ pub struct ReliabilityBin {
 /// Panels of one row of the grid share both axes, so put the methods into columns and the scores into rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoreHistograms {
-    /// Legend of the in-distribution inputs, such as `digits test`.
+    /// Legend of the inputs that should look certain, such as `in: digits test`.
     pub inside: String,
-    /// Legend of the out-of-distribution inputs, such as `inverted digits`.
+    /// Legend of those that should not, such as `out: inverted digits`.
     pub outside: String,
     /// Columns of the grid (0 counts as 1).
     pub columns: usize,
@@ -300,6 +300,9 @@ impl Default for Heatmaps {
 pub struct HeatMap {
     /// Title.
     pub title: String,
+    /// Shown small below the title, such as a method's setting; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
     /// Grid points from left to right.
     pub width: usize,
     /// Grid points from bottom to top.

@@ -26,9 +26,9 @@ pub struct Section {
     pub heading: String,
     /// What was run, in words: data, network, method settings, seeds.
     pub setting: String,
-    /// What was expected and what came out.
+    /// What was expected and what came out; shown after the first table.
     pub text: String,
-    /// Shown after the text.
+    /// The first is shown before the text, the others after it.
     pub tables: Vec<Table>,
     /// Shown after the tables.
     pub figures: Vec<Figure>,

@@ -52,6 +52,12 @@ pub struct Row {
     /// Factor on the intensities of the out-of-distribution images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
+    /// Attack that made the images: `pgd-average`, ….
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<String>,
+    /// Method whose networks the attack was made on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// What the number is a function of, where a task has a curve: networks drawn, labels acquired, step size, attack strength.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<f64>,
@@ -89,6 +95,8 @@ impl Row {
             score: None,
             ood: None,
             scale: None,
+            attack: None,
+            source: None,
             at: None,
             value,
             sd: None,
@@ -114,6 +122,12 @@ impl Row {
         self
     }
 
+    /// Names the attack, and the method whose networks it was made on.
+    pub fn attack(mut self, attack: &str, source: &str) -> Self {
+        (self.attack, self.source) = (Some(attack.into()), Some(source.into()));
+        self
+    }
+
     /// Gives the point of a curve.
     pub fn at(mut self, at: f64) -> Self {
         self.at = Some(at);
@@ -129,13 +143,17 @@ impl Row {
 
     /// Whether `other` measures the same quantity.
     fn same_quantity(&self, other: &Self) -> bool {
-        let key = |r: &Self| (r.score.clone(), r.ood.clone(), r.scale.map(f64::to_bits), r.at.map(f64::to_bits));
+        let numbers = |r: &Self| (r.scale.map(f64::to_bits), r.at.map(f64::to_bits));
         self.task == other.task
             && self.dataset == other.dataset
             && self.net == other.net
             && self.method == other.method
             && self.metric == other.metric
-            && key(self) == key(other)
+            && self.score == other.score
+            && self.ood == other.ood
+            && self.attack == other.attack
+            && self.source == other.source
+            && numbers(self) == numbers(other)
     }
 }
 
@@ -251,6 +269,16 @@ impl<'a> Select<'a> {
     /// Keeps one factor on the intensities.
     pub fn scale(self, scale: f64) -> Self {
         self.filter(|row| row.scale == Some(scale))
+    }
+
+    /// Keeps one attack.
+    pub fn attack(self, attack: &str) -> Self {
+        self.filter(|row| row.attack.as_deref() == Some(attack))
+    }
+
+    /// Keeps the attacks made on one method's networks.
+    pub fn source(self, source: &str) -> Self {
+        self.filter(|row| row.source.as_deref() == Some(source))
     }
 
     /// Keeps one point of a curve.

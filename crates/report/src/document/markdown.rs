@@ -13,10 +13,10 @@ pub fn markdown(report: &Report, results: &Results) -> String {
     for section in &report.sections {
         document.heading(2, &section.heading);
         document.prose("**Setting.** ", &section.setting);
+        let (first, others) = section.tables.split_at(section.tables.len().min(1));
+        first.iter().for_each(|table| document.table(table));
         document.prose("", &section.text);
-        for table in &section.tables {
-            document.table(table);
-        }
+        others.iter().for_each(|table| document.table(table));
         for figure in &section.figures {
             document.figures += 1;
             let (alt, id) = (inline(figure.alternative()), &figure.id);

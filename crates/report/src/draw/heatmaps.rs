@@ -1,8 +1,11 @@
-use super::canvas::{AXIS, Canvas, Frame, WIDTH, polyline};
+use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, WIDTH, fit_text, polyline, text_width};
 use super::panel::{self, GAP, MARGIN, TITLE_HEIGHT};
 use super::scale::Scale;
 use super::{nothing, palette, pixels};
 use crate::{Axis, HeatMap, Heatmaps};
+
+/// Height of the line below a map's title.
+const NOTE_HEIGHT: f64 = 15.0;
 
 pub(super) fn draw(canvas: &mut Canvas, data: &Heatmaps) -> f64 {
     let ordered = |(lo, hi): (f64, f64)| lo.is_finite() && hi.is_finite() && hi > lo;
@@ -12,16 +15,20 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Heatmaps) -> f64 {
     let axis = |(lo, hi): (f64, f64)| Scale::fit(&Axis::default().range(lo, hi), [lo, hi].into_iter(), 4);
     let (Some(x), Some(y)) = (axis(data.x_range), axis(data.y_range)) else { return nothing(canvas) };
 
-    let columns = data.maps.len().min(4);
+    // Rows of nearly equal length: five maps are three and two, not four and one.
+    let columns = data.maps.len().div_ceil(data.maps.len().div_ceil(4));
     let places = panel::columns(columns, panel::axis_width(&y, &data.y_label), GAP, 300.0);
     let w = places[0].1;
     let shape = (data.y_range.1 - data.y_range.0) / (data.x_range.1 - data.x_range.0);
     let h = w * shape.clamp(0.4, 1.6);
-    let row_height = TITLE_HEIGHT + h + panel::axis_height(&data.x_label) + 10.0;
+    let note = if data.maps.iter().all(|map| map.note.is_empty()) { 0.0 } else { NOTE_HEIGHT };
+    let head = TITLE_HEIGHT + note;
+    let row_height = head + h + panel::axis_height(&data.x_label) + 10.0;
     for (i, map) in data.maps.iter().enumerate() {
-        let frame =
-            Frame { x: places[i % columns].0, y: MARGIN + TITLE_HEIGHT + (i / columns) as f64 * row_height, w, h };
-        panel::title(canvas, frame, &map.title, "");
+        let frame = Frame { x: places[i % columns].0, y: MARGIN + head + (i / columns) as f64 * row_height, w, h };
+        panel::title(canvas, Frame { y: frame.y - note, ..frame }, &map.title, "");
+        let style = TextStyle { anchor: Anchor::Start, ..panel::NOTE };
+        canvas.text((frame.x, frame.y - 8.0), &fit_text(&map.note, style.size, frame.w), style);
         let values = (map.height.checked_mul(map.width) == Some(map.values.len())).then_some(&map.values);
         let Some(values) = values.filter(|values| values.iter().any(|v| v.is_finite())) else {
             canvas.no_data(frame);
@@ -71,7 +78,6 @@ fn marker(canvas: &mut Canvas, (x, y): (f64, f64), class: u8) {
 }
 
 fn classes(canvas: &mut Canvas, data: &Heatmaps, top: f64) {
-    use super::canvas::{Anchor, TextStyle, text_width};
     let mut left = MARGIN + 10.0;
     for (class, name) in data.classes.iter().enumerate() {
         let width = 14.0 + text_width(name, 12.0);

@@ -21,8 +21,8 @@ pub(super) fn draw(canvas: &mut Canvas, data: &ScoreHistograms) -> f64 {
         }
     }
     let entries = [
-        Entry { mark: Mark::Area(INSIDE), label: format!("in: {}", data.inside) },
-        Entry { mark: Mark::Stripes(distinct), label: format!("out: {}", data.outside) },
+        Entry { mark: Mark::Area(INSIDE), label: data.inside.clone() },
+        Entry { mark: Mark::Stripes(distinct), label: data.outside.clone() },
     ];
     let mut top = MARGIN;
     panel::legend(canvas, MARGIN, top, WIDTH - 2.0 * MARGIN, &entries);

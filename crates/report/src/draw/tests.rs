@@ -15,7 +15,7 @@ fn every_kind(values: &[f64]) -> Vec<FigureKind> {
             .reference("r", values.first().copied().unwrap_or(f64::NAN))
     };
     let bins = values.iter().map(|&v| ReliabilityBin { confidence: v, accuracy: v, count: 3 }).collect();
-    let heat = HeatMap { title: "t".into(), width: values.len(), height: 1, values: values.to_vec() };
+    let heat = HeatMap { title: "t".into(), note: "n".into(), width: values.len(), height: 1, values: values.to_vec() };
     let bars = |mark| Bars {
         y: Axis::new("y"),
         mark,
@@ -149,7 +149,7 @@ fn strange_values_do_no_harm() {
 
 #[test]
 fn sizes_that_disagree_do_no_harm() {
-    let heat = |width, height| HeatMap { title: String::new(), width, height, values: vec![0.5; 6] };
+    let heat = |width, height| HeatMap { width, height, values: vec![0.5; 6], ..HeatMap::default() };
     let maps = vec![heat(2, 3), heat(3, 3), heat(0, 6), heat(usize::MAX, 2)];
     let svg_text = svg(Heatmaps { maps, ..Heatmaps::default() }.into());
     check(&svg_text);
