@@ -57,7 +57,8 @@ pub(crate) struct Reproduce {
     /// Folder of the datasets
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Classifier: fc1 (one hidden layer of 100) or fc2 (two of 400) [default: fc1]
+    /// Classifier: fc1 (one hidden layer of 100), fc2 (two of 400), cnn (three convolutions, images of 8×8 or more) or cnn-large (nine
+    /// with batch normalisation, 12×12 or more) [default: fc1]
     #[arg(long)]
     pub(crate) net: Option<NetName>,
     /// How much work: quick (minutes) or full (the paper's) [default: quick]
@@ -122,7 +123,7 @@ pub(crate) struct Distill {
     /// The generator's file
     #[arg(long, value_name = "GEN.safetensors")]
     pub(crate) out: PathBuf,
-    /// The paper's settings for a kind of network
+    /// The paper's settings for a kind of network (by WGAN-GP), or a loss with its own (in the sizes of gan1)
     #[arg(long, value_enum, default_value = "gan1")]
     pub(crate) distiller: Distiller,
     /// What is done to the rows first [default: as in `reproduce`]
@@ -150,6 +151,14 @@ pub(crate) enum Distiller {
     Toy2d,
     /// Convolutional networks: z 100, h 20, batch 32
     Cnn,
+    /// Wasserstein distance with a gradient penalty: the same as gan1
+    WganGp,
+    /// Wasserstein distance, the critic's parameters clipped
+    Wgan,
+    /// The original game, in its non-saturating form
+    Dcgan,
+    /// Least squares
+    Lsgan,
 }
 
 /// What is done to the rows of a bank before they are distilled.
@@ -187,7 +196,7 @@ pub(crate) struct Predict {
     /// A generator's file
     #[arg(long, value_name = "GEN.safetensors")]
     pub(crate) generator: Option<PathBuf>,
-    /// The classifier whose weights the rows are: fc1 or fc2
+    /// The classifier whose weights the rows are; cnn and cnn-large take inputs for square images
     #[arg(long)]
     pub(crate) net: NetName,
     /// Classes of the classifier

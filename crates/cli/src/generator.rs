@@ -1,7 +1,7 @@
 //! `apd distill` and `apd draw`: from a bank to a generator, and from a generator to networks.
 
 use anyhow::{Context, Result, bail};
-use apd_distill::{Config, Standardization};
+use apd_distill::{Config, Loss, Standardization};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint, npy, write_atomic};
 use apd_tasks::{Error, Observer};
@@ -19,6 +19,10 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
         Distiller::MnistBs32 => Config::mnist_bs32(),
         Distiller::Toy2d => Config::toy2d(),
         Distiller::Cnn => Config::cnn(),
+        Distiller::WganGp => Config::gan1(),
+        Distiller::Wgan => Config::gan1().with_loss(Loss::Wgan),
+        Distiller::Dcgan => Config::gan1().with_loss(Loss::Dcgan),
+        Distiller::Lsgan => Config::gan1().with_loss(Loss::Lsgan),
     };
     let mut config = apd_tasks::distiller_defaults(preset);
     if let Some(standardization) = arguments.standardization {

@@ -28,6 +28,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     if inputs.is_empty() {
         bail!("{}: no inputs (shape {:?})", arguments.inputs.display(), inputs.shape());
     }
+    arguments.net.takes(inputs.ncols()).map_err(|e| Usage(e.to_string()))?;
     let network = arguments.net.network(inputs.ncols(), arguments.classes.get());
     let (bank, generated);
     let posterior = match (&arguments.bank, &arguments.generator) {

@@ -19,6 +19,9 @@ thinning = 10
 iterations = 30
 hidden = 24
 latent = 8
+[online]
+rounds = 2
+iterations = 3
 [evaluation]
 networks = 20
 draws = 2

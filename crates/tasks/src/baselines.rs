@@ -28,7 +28,7 @@ impl Baselines {
     pub fn train(experiment: &Experiment, point: &[f32], observer: &dyn Observer) -> Result<Self> {
         let settings = &experiment.config.baselines;
         let dropout = match settings.dropout {
-            p if p > 0.0 => {
+            p if p > 0.0 && matches!(experiment.network, Network::Mlp(_)) => {
                 let run = Run { name: "mc-dropout", dropout: Some(p), siblings: 1 };
                 Some((with_dropout(&experiment.network, p), train_run(experiment, &run, observer)?))
             }
@@ -121,12 +121,13 @@ fn swag(experiment: &Experiment, point: &[f32], observer: &dyn Observer) -> Resu
             ChainConfig { steps: settings.swag_epochs * epoch, burn_in: 0, thinning: epoch, batch_size: sgd.batch };
         let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
         let potential = experiment.potential(prior_precision, 1)?;
-        let mut chain = Chain::new(0, potential, sampler, length, seed.child("swag"), point.to_vec())?;
+        let theta = point[..experiment.network.dim()].to_vec();
+        let mut chain = Chain::new(0, potential, sampler, length, seed.child("swag"), theta)?;
         let mut positions = Vec::new();
         observer.begin("swag", length.steps, 0);
         while chain.progress().step < length.steps {
             if let Some(sample) = chain.step()? {
-                positions.push(sample.position.to_vec());
+                positions.push(experiment.row(sample.position));
                 observer.advance(sample.step, None);
                 if observer.stop_requested() {
                     return Err(Error::Stopped);

@@ -68,7 +68,9 @@ pub fn classify(
                 distance_rows(&mut rows, "sgld", &means, &rotated(&means))?;
                 bank_means = means;
             }
-            Posterior::Generator(_) if !bank_means.is_empty() => distance_rows(&mut rows, "apd", &means, &bank_means)?,
+            Posterior::Generator(_) | Posterior::Online(_) if !bank_means.is_empty() => {
+                distance_rows(&mut rows, posterior.name(), &means, &bank_means)?;
+            }
             _ => {}
         }
     }

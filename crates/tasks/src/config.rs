@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+mod active;
+mod defaults;
+mod toy2d;
+
+pub use active::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
+pub use toy2d::Toy2dConfig;
+
 /// Every setting that decides a run's numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -35,12 +42,22 @@ pub struct Config {
     pub sgld: SgldConfig,
     /// The distiller.
     pub distill: apd_distill::Config,
+    /// Distillation while sampling.
+    pub online: OnlineConfig,
+    /// The comparison of the distiller's losses.
+    pub gan_losses: GanLossesConfig,
     /// How the posteriors are compared.
     pub evaluation: EvaluationConfig,
     /// Quality against the number of networks.
     pub curves: CurvesConfig,
     /// The comparison of the samplers.
     pub samplers: SamplersConfig,
+    /// Attacks on the inputs, and whether they are noticed.
+    pub adversarial: AdversarialConfig,
+    /// The posterior in the plane.
+    pub toy2d: Toy2dConfig,
+    /// Active learning.
+    pub active: ActiveConfig,
     /// Out-of-distribution images of the user's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_ood: Vec<UserOod>,
@@ -54,6 +71,11 @@ pub enum NetName {
     Fc1,
     /// inputs-400-400-classes.
     Fc2,
+    /// Three 3×3 convolutions with max-pooling, then a linear layer: what two cores carry. Images of 8×8 pixels or more.
+    Cnn,
+    /// Nine convolutions after the ladder network's, with batch normalisation: the paper's, hours on two cores. Images of 12×12 pixels or
+    /// more.
+    CnnLarge,
 }
 
 /// How much work the defaults ask for.
@@ -76,8 +98,16 @@ pub enum TaskName {
     Ood,
     /// Quality against the number of networks, and their cost.
     Curves,
+    /// The distiller's losses on the run's bank.
+    GanLosses,
     /// Every sampler beside long runs of NUTS, on a small network.
     Samplers,
+    /// Inputs made to mislead, and whether the uncertainty tells.
+    Adversarial,
+    /// Two blobs in the plane: predictions as pictures.
+    Toy2d,
+    /// Labels acquired where the posterior is unsure.
+    Active,
 }
 
 macro_rules! names {
@@ -106,9 +136,10 @@ macro_rules! names {
         }
     };
 }
-names!(NetName: Fc1 = "fc1", Fc2 = "fc2");
+names!(NetName: Fc1 = "fc1", Fc2 = "fc2", Cnn = "cnn", CnnLarge = "cnn-large");
 names!(Profile: Quick = "quick", Full = "full");
-names!(TaskName: Classify = "classify", Ood = "ood", Curves = "curves", Samplers = "samplers");
+names!(TaskName: Classify = "classify", Ood = "ood", Curves = "curves", GanLosses = "gan-losses", Samplers = "samplers",
+    Adversarial = "adversarial", Toy2d = "toy2d", Active = "active");
 
 impl TaskName {
     /// Whether it looks at out-of-distribution images.
@@ -119,18 +150,52 @@ impl TaskName {
     /// Whether it needs the run's own point estimate, bank and generator.
     pub fn compares_posteriors(self) -> bool {
         match self {
-            TaskName::Classify | TaskName::Ood | TaskName::Curves => true,
-            TaskName::Samplers => false,
+            TaskName::Classify | TaskName::Ood | TaskName::Curves | TaskName::GanLosses | TaskName::Adversarial => true,
+            TaskName::Samplers | TaskName::Toy2d | TaskName::Active => false,
         }
     }
 }
 
 impl NetName {
-    /// The network for inputs of this length and this many classes.
+    /// The network for inputs of this length and this many classes. Convolutional networks take them for square grey images.
+    ///
+    /// **Panics** where [`takes`](Self::takes) is an error.
+    #[track_caller]
     pub fn network(self, inputs: usize, classes: usize) -> apd_nn::Network {
+        let side = inputs.isqrt();
         match self {
             NetName::Fc1 => apd_nn::Network::mlp(&[inputs, 100, classes]),
             NetName::Fc2 => apd_nn::Network::mlp(&[inputs, 400, 400, classes]),
+            NetName::Cnn => apd_nn::Network::cnn_small(side, side, 1, classes),
+            NetName::CnnLarge => apd_nn::Network::cnn_large(side, side, 1, classes, true),
+        }
+    }
+
+    /// Whether there is such a network for inputs of this length.
+    ///
+    /// **Errors**: for convolutional networks, inputs that are no square, or too small a one.
+    pub fn takes(self, inputs: usize) -> Result<()> {
+        let (side, least) = (inputs.isqrt(), self.smallest_side());
+        match self.is_convolutional() && (side * side != inputs || side < least) {
+            false => Ok(()),
+            true => Err(Error::Config(format!(
+                "net {self} needs square images of at least {least}×{least} pixels, and inputs have {inputs} elements{}",
+                if side * side == inputs { format!(", {side}×{side}") } else { String::new() }
+            ))),
+        }
+    }
+
+    /// Whether it reads its inputs as images.
+    pub fn is_convolutional(self) -> bool {
+        matches!(self, NetName::Cnn | NetName::CnnLarge)
+    }
+
+    /// The smallest image that its poolings leave a pixel of.
+    fn smallest_side(self) -> usize {
+        match self {
+            NetName::Fc1 | NetName::Fc2 => 1,
+            NetName::Cnn => 8,
+            NetName::CnnLarge => 12,
         }
     }
 }
@@ -189,6 +254,38 @@ pub struct SgldConfig {
     pub temperature: f64,
 }
 
+/// Distillation while sampling, by the distiller's settings, with as many SGLD steps as the bank takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OnlineConfig {
+    /// Pieces into which the SGLD steps after burn-in are cut; 0 for no online distillation.
+    pub rounds: u64,
+    /// Generator iterations in each round.
+    pub iterations: u64,
+    /// Samples that the buffer holds.
+    pub buffer: usize,
+    /// Does it once more with infinite chains, which restart from networks of the generator in each round.
+    pub infinite: bool,
+}
+
+/// The comparison of the distiller's losses on the run's bank, each with its published optimiser and critic updates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GanLossesConfig {
+    /// Runs of each loss.
+    pub seeds: usize,
+    /// Generator iterations of each run.
+    pub iterations: u64,
+    /// Looks at the generator during a run.
+    pub looks: u64,
+    /// Width of the networks' hidden layers.
+    pub hidden: usize,
+    /// Points per update.
+    pub batch: usize,
+    /// Networks drawn for a look.
+    pub networks: usize,
+}
+
 /// How the posteriors are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -241,6 +338,28 @@ pub struct SamplersConfig {
     pub reference_draws: u64,
 }
 
+/// FGSM and PGD within an L∞ ball, on one network and on the averaged prediction of each method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AdversarialConfig {
+    /// Test images that are attacked; all of them where there are no more.
+    pub images: usize,
+    /// Networks of one averaged prediction: those that are attacked are those that are asked.
+    pub networks: usize,
+    /// Independent draws of that many networks, each attacked anew.
+    pub draws: usize,
+    /// Radius ε of the ball for the tables, in units of the inputs, which lie in [−1, 1].
+    pub epsilon: f64,
+    /// Steps of PGD.
+    pub steps: usize,
+    /// Length of a step of PGD at `epsilon`; at other radii it is in proportion to them.
+    pub step: f64,
+    /// Whether PGD starts at a random point of the ball, rather than at the image itself.
+    pub random_start: bool,
+    /// Further radii, for the curves.
+    pub epsilons: Vec<f64>,
+}
+
 /// Out-of-distribution images of the user's own: `NAME=PATH`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -252,68 +371,6 @@ pub struct UserOod {
 }
 
 impl Config {
-    /// The defaults for a dataset, a network and a profile.
-    pub fn new(dataset: Dataset, net: NetName, profile: Profile) -> Self {
-        use Dataset::Digits;
-        use Profile::{Full, Quick};
-        // On MNIST, the authors' settings. The digits have fifty times fewer images, and so a posterior that is broader by
-        // far: a stronger prior and a smaller step keep one chain mixing within one mode.
-        let (lr, weight_decay) = match dataset {
-            Digits => (0.02, 0.01),
-            _ => (0.05, 0.001),
-        };
-        // The work is what two cores do in the time that the profile promises.
-        let (sgd_steps, steps, burn_in, thinning, iterations) = match (dataset, profile) {
-            (Digits, Quick) => (10_000, 60_000, 20_000, 20, 1_500),
-            (Digits, Full) => (40_000, 220_000, 20_000, 50, 10_000),
-            (_, Quick) => (20_000, 40_000, 5_000, 20, 300),
-            (_, Full) => (200_000, 200_000, 500, 20, 2_000),
-        };
-        let (draws, ood_count, ood_scales) = match (dataset, profile) {
-            (Digits, _) => (10, 500, vec![1.0]),
-            (_, Quick) => (3, 2_000, vec![1.0]),
-            (_, Full) => (10, 2_000, vec![1.0, 5.0, 10.0, 20.0]),
-        };
-        Config {
-            dataset,
-            data_dir: None,
-            net,
-            profile,
-            seed: 1,
-            tasks: TaskName::ALL.to_vec(),
-            sgd: SgdConfig {
-                steps: sgd_steps,
-                batch: 100,
-                lr: 0.05,
-                weight_decay: 0.001,
-                momentum: 0.0,
-                validate_every: 500,
-            },
-            baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
-            sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
-            distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
-            evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
-            curves: CurvesConfig {
-                networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
-                draws: if profile == Quick && dataset != Digits { 1 } else { 3 },
-            },
-            samplers: SamplersConfig {
-                images: 300,
-                hidden: 10,
-                prior_precision: 10.0,
-                batch: 30,
-                chains: 4,
-                steps: if profile == Quick { 20_000 } else { 200_000 },
-                burn_in: if profile == Quick { 4_000 } else { 40_000 },
-                thinning: if profile == Quick { 40 } else { 400 },
-                step_sizes: vec![2e-4, 8e-4, 3.2e-3],
-                reference_warmup: 300,
-                reference_draws: if profile == Quick { 300 } else { 2_000 },
-            },
-            user_ood: Vec::new(),
-        }
-    }
-
     /// Lays a table of settings, as a person wrote it, over the defaults that its `dataset`, `net` and `profile` choose.
     ///
     /// **Errors.** Not TOML, an unknown key, a value of the wrong type, or one that [`Config::validate`] refuses.
@@ -330,11 +387,18 @@ impl Config {
                 Some(other) => Err(Error::Config(format!("{key}: expected a string, found {other}"))),
             }
         }
-        let defaults = Config::new(
+        let mut defaults = Config::new(
             chosen(&written, "dataset", Dataset::Digits)?,
             chosen(&written, "net", NetName::Fc1)?,
             chosen(&written, "profile", Profile::Quick)?,
         );
+        // A loss comes with what was published with it.
+        if let Some(toml::Value::Table(distill)) = written.get("distill")
+            && let Some(loss) = distill.get("loss")
+        {
+            let loss = loss.clone().try_into().map_err(|e| Error::Config(format!("distill.loss: {e}")))?;
+            defaults.distill = defaults.distill.with_loss(loss);
+        }
         let mut table = toml::Table::try_from(&defaults).expect("a configuration is a table");
         overlay(&mut table, written);
         let config: Config = table.try_into().map_err(|e: toml::de::Error| Error::Config(e.to_string()))?;
@@ -372,6 +436,31 @@ impl Config {
         for &networks in &self.curves.networks {
             positive("curves.networks", networks as f64)?;
         }
+        if self.sgld.samples_per_chain() == 0 {
+            return Err(Error::Config(format!(
+                "sgld: {} steps with burn-in {} and thinning {} keep no sample",
+                self.sgld.steps, self.sgld.burn_in, self.sgld.thinning
+            )));
+        }
+        let online = &self.online;
+        if online.rounds > 0 {
+            positive("online.iterations", online.iterations as f64)?;
+            let samples = self.sgld.samples_per_chain();
+            if online.rounds > samples {
+                return Err(Error::Config(format!("online.rounds = {}: a chain has {samples} samples", online.rounds)));
+            }
+            let staged = online.staged(&self.sgld);
+            if online.buffer < staged {
+                let buffer = online.buffer;
+                return Err(Error::Config(format!("online.buffer = {buffer}: a round has {staged} samples")));
+            }
+        }
+        positive("gan-losses.seeds", self.gan_losses.seeds as f64)?;
+        positive("gan-losses.iterations", self.gan_losses.iterations as f64)?;
+        positive("gan-losses.looks", self.gan_losses.looks as f64)?;
+        positive("gan-losses.hidden", self.gan_losses.hidden as f64)?;
+        positive("gan-losses.batch", self.gan_losses.batch as f64)?;
+        positive("gan-losses.networks", self.gan_losses.networks as f64)?;
         positive("samplers.images", self.samplers.images as f64)?;
         positive("samplers.hidden", self.samplers.hidden as f64)?;
         positive("samplers.prior-precision", self.samplers.prior_precision)?;
@@ -381,6 +470,15 @@ impl Config {
         positive("samplers.reference-draws", self.samplers.reference_draws as f64)?;
         for &step_size in &self.samplers.step_sizes {
             positive("samplers.step-sizes", step_size)?;
+        }
+        positive("adversarial.images", self.adversarial.images as f64)?;
+        positive("adversarial.networks", self.adversarial.networks as f64)?;
+        positive("adversarial.draws", self.adversarial.draws as f64)?;
+        positive("adversarial.steps", self.adversarial.steps as f64)?;
+        positive("adversarial.step", self.adversarial.step)?;
+        positive("adversarial.epsilon", self.adversarial.epsilon)?;
+        for &epsilon in &self.adversarial.epsilons {
+            positive("adversarial.epsilons", epsilon)?;
         }
         positive("evaluation.networks", self.evaluation.networks as f64)?;
         positive("evaluation.draws", self.evaluation.draws as f64)?;
@@ -400,6 +498,12 @@ impl Config {
         if !(0.0..1.0).contains(&self.baselines.dropout) {
             return Err(Error::Config(format!("baselines.dropout = {}: must lie in [0, 1)", self.baselines.dropout)));
         }
+        if self.net.is_convolutional() && self.baselines.dropout > 0.0 {
+            return Err(Error::Config(format!(
+                "baselines.dropout = {}: net {} has no dropout; 0 leaves MC-dropout out",
+                self.baselines.dropout, self.net
+            )));
+        }
         if self.baselines.swag_rank == 1 {
             return Err(Error::Config("baselines.swag-rank = 1: must be 0, or at least 2".into()));
         }
@@ -410,18 +514,14 @@ impl Config {
                 return Err(Error::Config(format!("{setting}: `{twice}` is named twice")));
             }
         }
-        if self.sgld.samples_per_chain() == 0 {
-            return Err(Error::Config(format!(
-                "sgld: {} steps with burn-in {} and thinning {} keep no sample",
-                self.sgld.steps, self.sgld.burn_in, self.sgld.thinning
-            )));
-        }
         if self.dataset != Dataset::Digits && self.data_dir.is_none() {
             return Err(Error::Config(format!(
                 "dataset {} needs data-dir (--data-dir DIR); `cargo xtask fetch-data all --data-dir DIR` fills one",
                 self.dataset
             )));
         }
+        self.toy2d.validate()?;
+        self.active.validate()?;
         self.distill.validate().map_err(|e| Error::Config(format!("distill: {e}")))
     }
 
@@ -449,11 +549,29 @@ impl SgldConfig {
     }
 }
 
-/// Lays `written` over `table`, table by table; whatever is not a table replaces what was there.
+impl OnlineConfig {
+    /// The step of the chains at the end of a round, from 0.
+    pub(crate) fn until(&self, sgld: &SgldConfig, round: u64) -> u64 {
+        let (length, rounds) = (u128::from(sgld.steps - sgld.burn_in), u128::from(self.rounds));
+        sgld.burn_in + (length * u128::from(round + 1) / rounds) as u64
+    }
+
+    /// The most samples that all chains together take in a round.
+    pub(crate) fn staged(&self, sgld: &SgldConfig) -> usize {
+        let steps = (sgld.steps - sgld.burn_in).div_ceil(self.rounds);
+        sgld.chains * steps.div_ceil(sgld.thinning) as usize
+    }
+}
+
+/// Lays `written` over `table`, table by table; whatever is not a table replaces what was there, and so does another optimiser.
 fn overlay(table: &mut toml::Table, written: toml::Table) {
     for (key, value) in written {
         match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => overlay(inner, value),
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value))
+                if key != "optimizer" || inner.keys().eq(value.keys()) =>
+            {
+                overlay(inner, value);
+            }
             (_, value) => {
                 table.insert(key, value);
             }

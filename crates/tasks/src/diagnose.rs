@@ -147,7 +147,9 @@ fn spread(experiment: &Experiment, bank: &Bank, chains: &[Vec<usize>]) -> Result
     let Some(rows) = chains.first().filter(|rows| rows.len() > 1 && tau > 0.0 && sgld.temperature > 0.0) else {
         return Ok(None);
     };
-    let (mut mean, mut squares) = (vec![0.0; bank.dim()], vec![0.0; bank.dim()]);
+    // Weights alone: buffers have no prior.
+    let dim = experiment.network.dim();
+    let (mut mean, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
     for (n, &row) in rows.iter().enumerate() {
         for ((mean, squares), &x) in mean.iter_mut().zip(&mut squares).zip(bank.row(row)) {
             let before = f64::from(x) - *mean;

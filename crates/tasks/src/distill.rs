@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use apd_datasets::Labelled;
 use apd_distill::{Generator, Progress, State, Trainer};
 use apd_nn::Layout;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
 use apd_uncertainty::accuracy;
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -22,7 +24,7 @@ use crate::rows::Rows;
 const LOOKS: u64 = 25;
 /// Networks drawn, and bank rows read, for one look.
 const LOOK_NETWORKS: usize = 50;
-const LOOK_ROWS: usize = 200;
+pub(crate) const LOOK_ROWS: usize = 200;
 /// Validation images of one look.
 const LOOK_IMAGES: usize = 2_000;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -62,28 +64,48 @@ pub struct Distilled {
 
 /// Distils the experiment's bank; goes on from a checkpoint where there is one.
 pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distilled> {
-    let Experiment { config, network, split, folder, seed, .. } = experiment;
-    let validation = split.validation.take(LOOK_IMAGES);
-    let look = |posterior: Posterior<'_>| -> Result<f64> {
-        let predictive =
-            posterior.predict(network, LOOK_NETWORKS, seed.child("look"), validation.images.pixels.view())?;
-        Ok(accuracy(predictive.mean().view(), &validation.labels)?)
-    };
-    let bank_accuracy = look(Posterior::Bank(bank))?;
-    let bank_variance = total_variance(Posterior::Bank(bank), LOOK_ROWS, *seed);
+    let Experiment { config, folder, seed, .. } = experiment;
+    let looks = Looks::new(experiment, bank);
     let path = folder.checkpoint(KIND);
     let (generator, points) =
         train(bank, &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
-            let drawn = Posterior::Generator(generator);
-            Ok(Point {
-                iteration: progress.iteration,
-                wasserstein: progress.wasserstein,
-                penalty: config.distill.penalty * progress.penalty,
-                accuracy: look(drawn)?,
-                variance_ratio: total_variance(drawn, LOOK_ROWS, *seed) / bank_variance,
-            })
+            looks.at(generator, progress)
         })?;
+    let bank_accuracy = looks.accuracy(Posterior::Bank(bank))?;
     Ok(Distilled { generator, history: History { points, bank_accuracy } })
+}
+
+/// Looks at generators while they learn.
+pub(crate) struct Looks<'a> {
+    experiment: &'a Experiment,
+    validation: Labelled,
+    bank_variance: f64,
+}
+
+impl<'a> Looks<'a> {
+    /// Beside this bank.
+    pub(crate) fn new(experiment: &'a Experiment, bank: &Bank) -> Self {
+        let bank_variance = drawn_variance(Posterior::Bank(bank), LOOK_ROWS, experiment.seed);
+        Self { experiment, validation: experiment.split.validation.take(LOOK_IMAGES), bank_variance }
+    }
+
+    pub(crate) fn at(&self, generator: &Generator, progress: &Progress) -> Result<Point> {
+        let drawn = Posterior::Generator(generator);
+        Ok(Point {
+            iteration: progress.iteration,
+            wasserstein: progress.wasserstein,
+            penalty: self.experiment.config.distill.penalty * progress.penalty,
+            accuracy: self.accuracy(drawn)?,
+            variance_ratio: drawn_variance(drawn, LOOK_ROWS, self.experiment.seed) / self.bank_variance,
+        })
+    }
+
+    fn accuracy(&self, posterior: Posterior<'_>) -> Result<f64> {
+        let Experiment { network, seed, .. } = self.experiment;
+        let images = self.validation.images.pixels.view();
+        let predictive = posterior.predict(network, LOOK_NETWORKS, seed.child("look"), images)?;
+        Ok(accuracy(predictive.mean().view(), &self.validation.labels)?)
+    }
 }
 
 /// Distils a bank that belongs to no experiment.
@@ -94,9 +116,9 @@ pub fn distill_bank(
     checkpoint: &Path,
     observer: &dyn Observer,
 ) -> Result<Generator> {
-    let bank_variance = total_variance(Posterior::Bank(bank), LOOK_ROWS, seed);
+    let bank_variance = drawn_variance(Posterior::Bank(bank), LOOK_ROWS, seed);
     let (generator, _) = train(bank, config, seed, checkpoint, observer, |generator, progress| {
-        let variance = total_variance(Posterior::Generator(generator), LOOK_ROWS, seed);
+        let variance = drawn_variance(Posterior::Generator(generator), LOOK_ROWS, seed);
         Ok(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
@@ -194,8 +216,12 @@ fn fingerprint(bank: &Bank) -> u64 {
 }
 
 /// Sum over weights of their variance between drawn networks.
-fn total_variance(posterior: Posterior<'_>, count: usize, seed: Seed) -> f64 {
-    let networks = posterior.networks(count, seed.child("variance"));
+fn drawn_variance(posterior: Posterior<'_>, count: usize, seed: Seed) -> f64 {
+    total_variance(posterior.networks(count, seed.child("variance")).view())
+}
+
+/// Sum over weights of their variance between networks, a row each.
+pub(crate) fn total_variance(networks: ArrayView2<'_, f32>) -> f64 {
     let n = networks.nrows() as f64;
     let mut mean = vec![0.0_f64; networks.ncols()];
     for row in networks.rows() {

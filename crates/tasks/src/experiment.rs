@@ -7,10 +7,14 @@ use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
 use apd_datasets::{Images, Split, user_images};
 use apd_nn::{Network, Threads};
 use apd_seed::Seed;
+use ndarray::Axis;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::folder::Folder;
+
+/// Training images whose statistics are the buffers of a network with batch normalisation. They cost a pass at each kept sample.
+const CALIBRATION: usize = 256;
 
 /// What every stage of a run shares.
 pub struct Experiment {
@@ -43,6 +47,7 @@ impl Experiment {
         config.validate()?;
         let seed = Seed::root(config.seed);
         let split = config.dataset.load(data_dir(&config), seed.child("split"))?;
+        config.net.takes(split.train.images.dim())?;
         let network = config.net.network(split.train.images.dim(), split.train.classes);
         let training = Data {
             inputs: Arc::new(split.train.images.pixels.clone()),
@@ -70,6 +75,14 @@ impl Experiment {
         Ok(potential.with_threads(threads))
     }
 
+    /// θ as banks keep it and predictions read it: with the buffers of batch normalisation behind it, where the network has any. They
+    /// are those of the first training images.
+    pub fn row(&self, theta: &[f32]) -> Vec<f32> {
+        let first =
+            self.split.train.images.pixels.slice_axis(Axis(0), (0..CALIBRATION.min(self.split.train.len())).into());
+        [theta, &self.network.calibrate(theta, first)].concat()
+    }
+
     /// The test images of the detection task, and the sets they are told apart from: the dataset's own, then the user's.
     pub fn ood_images(&self) -> Result<(Images, Vec<Images>)> {
         let (test, count) = (&self.split.test.images, self.config.evaluation.ood_count);
@@ -89,3 +102,6 @@ impl Experiment {
 fn data_dir(config: &Config) -> &Path {
     config.data_dir.as_deref().unwrap_or(Path::new("."))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use apd_store::checkpoint;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -105,6 +109,21 @@ impl Folder {
     /// One checkpoint.
     pub fn checkpoint(&self, name: &str) -> PathBuf {
         self.checkpoints().join(format!("{name}.ckpt"))
+    }
+
+    /// The product of a short stage: what an earlier run left under this name, or what `work` makes, which then stays.
+    pub(crate) fn finished<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let path = self.checkpoint(name);
+        if checkpoint::exists(&path) {
+            return Ok(checkpoint::load(&path, name)?.value);
+        }
+        let product = work()?;
+        checkpoint::save(&path, name, &product)?;
+        Ok(product)
     }
 }
 

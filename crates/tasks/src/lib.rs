@@ -18,6 +18,8 @@
 //! A stage's state is what its checkpoint holds, and every random number has an address, so an interrupted run resumes
 //! to the same bits.
 
+mod active;
+mod adversarial;
 mod baselines;
 mod classify;
 mod config;
@@ -27,7 +29,9 @@ mod distill;
 mod error;
 mod experiment;
 mod folder;
+mod gan_losses;
 mod observer;
+mod online;
 mod ood;
 mod posterior;
 mod reproduce;
@@ -35,13 +39,19 @@ mod rows;
 mod sample;
 mod samplers;
 mod sgd;
+#[cfg(test)]
+mod testing;
+mod toy2d;
 mod write_up;
 
+pub use active::{Active, Curve, Plan, active};
+pub use adversarial::{Adversarial, AttackedScores, Kind, adversarial};
 pub use baselines::Baselines;
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
-    BaselinesConfig, Config, CurvesConfig, EvaluationConfig, NetName, Profile, SamplersConfig, SgdConfig, SgldConfig,
-    TaskName, UserOod, distiller_defaults,
+    Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
+    EvaluationConfig, GanLossesConfig, NetName, OnlineConfig, Profile, SamplersConfig, SgdConfig, SgldConfig, Start,
+    TaskName, Toy2dConfig, UserOod, distiller_defaults,
 };
 pub use curves::curves;
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
@@ -49,10 +59,13 @@ pub use distill::{Distilled, History, Point, distill, distill_bank, generator_fi
 pub use error::{Error, Result};
 pub use experiment::Experiment;
 pub use folder::Folder;
+pub use gan_losses::{Look, Run, Stability, gan_losses};
 pub use observer::{Observer, Silent};
+pub use online::{Chains, Online, distill_online};
 pub use ood::{MethodScores, OutOfDistribution, ood};
 pub use posterior::Posterior;
 pub use reproduce::{Outcome, reproduce};
 pub use sample::{Sampled, sample, sample_posterior};
 pub use samplers::{Compared, Comparison, compare_samplers};
 pub use sgd::train;
+pub use toy2d::{Map, Reference, Toy2d, toy2d};

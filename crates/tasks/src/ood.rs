@@ -66,9 +66,7 @@ pub fn ood(
     observer.begin("ood", posteriors.iter().map(|&p| draws(p) as u64).sum(), 0);
     let mut done = 0;
     for &posterior in posteriors {
-        // One network has no disagreement to measure.
-        let usable: Vec<Score> =
-            Score::ALL.iter().copied().filter(|s| posterior.has_spread() || !needs_spread(*s)).collect();
+        let usable = posterior.scores();
         let mut found = vec![Vec::new(); usable.len() * scaled.len()];
         for draw in 0..draws(posterior) {
             let seed = seed.child(posterior.name()).index(draw as u64);
@@ -113,9 +111,4 @@ pub fn ood(
     }
     observer.end();
     Ok(OutOfDistribution { rows: rows.finish(), scores: figures })
-}
-
-/// Whether a score measures disagreement between networks, which one network does not have.
-fn needs_spread(score: Score) -> bool {
-    matches!(score, Score::Bald | Score::VariationRatio | Score::ModelVariance)
 }

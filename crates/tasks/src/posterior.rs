@@ -6,10 +6,11 @@ use apd_nn::Network;
 use apd_seed::Seed;
 use apd_sgmcmc::Swag;
 use apd_store::Bank;
-use apd_uncertainty::Predictive;
-use ndarray::{Array2, ArrayView2};
+use apd_uncertainty::{Predictive, Score};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
+use crate::online::Online;
 
 /// A source of networks: one point, a bank of samples, a generator, or one of the baselines.
 #[derive(Clone, Copy)]
@@ -26,6 +27,8 @@ pub enum Posterior<'a> {
     Bank(&'a Bank),
     /// The distilled posterior.
     Generator(&'a Generator),
+    /// The posterior distilled while it was sampled.
+    Online(&'a Online),
 }
 
 impl Posterior<'_> {
@@ -38,6 +41,7 @@ impl Posterior<'_> {
             Posterior::Swag(_) => "swag",
             Posterior::Bank(_) => "sgld",
             Posterior::Generator(_) => "apd",
+            Posterior::Online(online) => online.name(),
         }
     }
 
@@ -51,9 +55,15 @@ impl Posterior<'_> {
         !matches!(self, Posterior::Point(_))
     }
 
+    /// The scores that it has: one network has no disagreement to measure.
+    pub fn scores(self) -> Vec<Score> {
+        let needs_spread = |score| matches!(score, Score::Bald | Score::VariationRatio | Score::ModelVariance);
+        Score::ALL.into_iter().filter(|&score| self.has_spread() || !needs_spread(score)).collect()
+    }
+
     /// Whether it is the posterior itself, stored or distilled, rather than a baseline.
     pub fn holds_samples(self) -> bool {
-        matches!(self, Posterior::Bank(_) | Posterior::Generator(_))
+        matches!(self, Posterior::Bank(_) | Posterior::Generator(_) | Posterior::Online(_))
     }
 
     /// Networks that there are to draw, if they are limited.
@@ -62,7 +72,7 @@ impl Posterior<'_> {
             Posterior::Point(_) => Some(1),
             Posterior::Ensemble(members) => Some(members.len()),
             Posterior::Bank(bank) => Some(bank.len()),
-            Posterior::Dropout(..) | Posterior::Swag(_) | Posterior::Generator(_) => None,
+            Posterior::Dropout(..) | Posterior::Swag(_) | Posterior::Generator(_) | Posterior::Online(_) => None,
         }
     }
 
@@ -74,6 +84,7 @@ impl Posterior<'_> {
             Posterior::Swag(swag) => swag.bytes(),
             Posterior::Bank(bank) => 4 * bank.len() * bank.dim(),
             Posterior::Generator(generator) => generator.bytes(),
+            Posterior::Online(online) => online.generator.bytes(),
         }
     }
 
@@ -90,11 +101,10 @@ impl Posterior<'_> {
             Posterior::Ensemble(members) => {
                 stack(members.len(), members[0].len(), |i, row| row.copy_from_slice(&members[i]))
             }
-            Posterior::Swag(swag) => stack(count, swag.dim(), |i, row| {
-                swag.draw(seed.index(i as u64), row).expect("trained on two positions or more");
-            }),
+            Posterior::Swag(swag) => stack(count, swag.dim(), |i, row| draw_swag(swag, seed, i, row)),
             Posterior::Bank(bank) => bank.gather(&bank_rows(bank, count, seed)),
             Posterior::Generator(generator) => generator.draw(seed, count),
+            Posterior::Online(online) => online.generator.draw(seed, count),
         }
     }
 
@@ -110,15 +120,16 @@ impl Posterior<'_> {
     ) -> Result<Predictive> {
         let dim = match self {
             Posterior::Point(theta) | Posterior::Dropout(_, theta) => theta.len(),
-            Posterior::Ensemble(members) => members.first().map_or(network.dim(), Vec::len),
+            Posterior::Ensemble(members) => members.first().map_or(network.row_len(), Vec::len),
             Posterior::Swag(swag) => swag.dim(),
             Posterior::Bank(bank) => bank.dim(),
             Posterior::Generator(generator) => generator.dim(),
+            Posterior::Online(online) => online.generator.dim(),
         };
-        if dim != network.dim() {
+        if dim != network.row_len() {
             return Err(Error::Mismatch {
                 what: format!("parameters of a network of method {}", self.name()),
-                expected: network.dim(),
+                expected: network.row_len(),
                 found: dim,
             });
         }
@@ -139,14 +150,35 @@ impl Posterior<'_> {
             Posterior::Bank(bank) => {
                 predict(network, bank_rows(bank, count, seed).into_iter().map(|row| bank.row(row)), inputs, visit);
             }
-            Posterior::Generator(_) | Posterior::Swag(_) => {
-                let networks = self.networks(count, seed);
-                let rows = networks.rows().into_iter().map(|row| row.to_slice().expect("rows of a fresh array"));
-                predict(network, rows, inputs, visit);
+            Posterior::Swag(swag) => {
+                let networks = (0..count).map(|i| {
+                    let mut theta = vec![0.0; dim];
+                    draw_swag(swag, seed, i, &mut theta);
+                    theta
+                });
+                predict(network, networks, inputs, visit);
+            }
+            Posterior::Generator(generator) | Posterior::Online(Online { generator, .. }) => {
+                let mut visit = visit;
+                let mut wave = Array2::zeros((count.min(WAVE), dim));
+                for first in (0..count).step_by(WAVE) {
+                    let mut wave = wave.slice_axis_mut(Axis(0), (0..WAVE.min(count - first)).into());
+                    generator.draw_into(seed, first as u64, wave.view_mut());
+                    let rows = wave.rows().into_iter().map(|row| row.to_slice().expect("rows of a fresh array"));
+                    predict(network, rows, inputs, &mut visit);
+                }
             }
         }
         Ok(predictive)
     }
+}
+
+/// Networks that a generator draws at a time: memory does not grow with their number.
+const WAVE: usize = 32;
+
+/// SWAG's network number `i`.
+fn draw_swag(swag: &Swag, seed: Seed, i: usize, row: &mut [f32]) {
+    swag.draw(seed.index(i as u64), row).expect("trained on two positions or more");
 }
 
 /// `count` rows of `dim`, each filled in.

@@ -6,6 +6,8 @@ use std::time::Instant;
 use apd_report::{Report, Results};
 use apd_store::{Bank, checkpoint};
 
+use crate::active::active;
+use crate::adversarial::adversarial;
 use crate::baselines::Baselines;
 use crate::classify::classify;
 use crate::config::{Config, TaskName};
@@ -14,12 +16,15 @@ use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distilled;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::gan_losses::gan_losses;
 use crate::observer::Observer;
+use crate::online::{Chains, Online, distill_online};
 use crate::ood::ood;
 use crate::posterior::Posterior;
 use crate::sample::Sampled;
 use crate::samplers::compare_samplers;
-use crate::{distill, sample, sgd, write_up};
+use crate::toy2d::toy2d;
+use crate::{distill, online, sample, sgd, write_up};
 
 /// What a finished run leaves.
 pub struct Outcome {
@@ -64,17 +69,19 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
         false => None,
     };
     let posteriors = models.as_ref().map(Models::posteriors).unwrap_or_default();
+    let with_online: Vec<_> =
+        posteriors.iter().copied().chain(models.iter().flat_map(Models::online_posteriors)).collect();
     for task in &config.tasks {
         let started = Instant::now();
         let section = match task {
             TaskName::Classify => {
-                let found = classify(&experiment, &posteriors, observer)?;
+                let found = classify(&experiment, &with_online, observer)?;
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 write_up::classification(config, &results, &found)
             }
             TaskName::Ood => {
                 let (inside, sets) = images.as_ref().expect("read above for this task");
-                let found = ood(&experiment, inside, sets, &posteriors, observer)?;
+                let found = ood(&experiment, inside, sets, &with_online, observer)?;
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 write_up::detection_section(config, &results, &found, inside, sets)?
             }
@@ -82,12 +89,33 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
                 let (inside, sets) = images.as_ref().expect("read above for this task");
                 let rows = curves(&experiment, inside, sets, &posteriors, observer)?;
                 rows.into_iter().for_each(|row| results.insert(row));
-                write_up::curves(config, &results, experiment.network.dim())
+                write_up::curves(config, &results, experiment.network.row_len())
+            }
+            TaskName::GanLosses => {
+                let bank = &models.as_ref().expect("fitted above for this task").bank;
+                let found = gan_losses(&experiment, bank, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::gan_losses(config, &results, &found)
             }
             TaskName::Samplers => {
                 let found = compare_samplers(config, observer)?;
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 write_up::samplers(config, &found)
+            }
+            TaskName::Adversarial => {
+                let found = adversarial(&experiment, &posteriors, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::adversarial(config, &results, &found)
+            }
+            TaskName::Toy2d => {
+                let found = toy2d(&experiment, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::toy2d(config, &results, &found)
+            }
+            TaskName::Active => {
+                let found = active(&experiment, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                write_up::active(config, &results, &found)
             }
         };
         report = report.section(section);
@@ -108,6 +136,7 @@ struct Models {
     bank: Bank,
     diagnosed: Diagnosed,
     distilled: Distilled,
+    online: Vec<Online>,
 }
 
 impl Models {
@@ -126,7 +155,17 @@ impl Models {
         let distilled =
             clock.time("distill", config.distill.iterations, || distill::distill(experiment, &bank, observer))?;
         apd_store::write_atomic(folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
-        Ok(Self { point, baselines, sampled, bank, diagnosed, distilled })
+        let kinds: &[Chains] = match (config.online.rounds, config.online.infinite) {
+            (0, _) => &[],
+            (_, false) => &[Chains::GoOn],
+            (_, true) => &[Chains::GoOn, Chains::Restart],
+        };
+        let mut online = Vec::new();
+        for &chains in kinds {
+            let found = clock.time(chains.method(), steps, || distill_online(experiment, &bank, chains, observer))?;
+            online.push(found);
+        }
+        Ok(Self { point, baselines, sampled, bank, diagnosed, distilled, online })
     }
 
     fn posteriors(&self) -> Vec<Posterior<'_>> {
@@ -137,16 +176,29 @@ impl Models {
         posteriors
     }
 
+    fn online_posteriors(&self) -> impl Iterator<Item = Posterior<'_>> {
+        self.online.iter().map(Posterior::Online)
+    }
+
     fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {
-        let Self { sampled, bank, diagnosed, distilled, .. } = self;
+        let Self { sampled, bank, diagnosed, distilled, online, .. } = self;
         let Experiment { config, split, seed, .. } = experiment;
         diagnosed.rows.iter().for_each(|row| results.insert(row.clone()));
         distill::rows(experiment, distilled, bank).into_iter().for_each(|row| results.insert(row));
-        let image = (split.train.images.height, split.train.images.width);
-        let report = report
+        online.iter().flat_map(|online| online::rows(experiment, online)).for_each(|row| results.insert(row));
+        let images = &split.train.images;
+        // What one unit of the first layer weighs: the whole image, or a window.
+        let image = match experiment.network.layout().entries[0].shape[..] {
+            [_, _, height, width] => (height, width),
+            _ => (images.height, images.width),
+        };
+        let mut report = report
             .section(write_up::sampling(config, &sampled.summary, bank))
             .section(write_up::mixing(config, &results, diagnosed))
             .section(write_up::distillation(config, &distilled.history, bank, &distilled.generator, image, *seed));
+        if !online.is_empty() {
+            report = report.section(write_up::online(config, &distilled.history, bank, online));
+        }
         (results, report)
     }
 }

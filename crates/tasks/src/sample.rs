@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use apd_bnn::NetworkPotential;
 use apd_nn::Layout;
+use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Schedule, Sgld, from_mean_loss};
 use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
@@ -36,33 +37,25 @@ pub struct Sampled {
 
 /// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
 pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> Result<Sampled> {
-    let Experiment { config, network, split, seed, .. } = experiment;
-    let (sgld, seed) = (&config.sgld, seed.child("sgld"));
-    let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, split.train.len());
-    let sampler = Sgld::new(Schedule::Constant(step_size), sgld.temperature);
-    let length =
-        ChainConfig { steps: sgld.steps, burn_in: sgld.burn_in, thinning: sgld.thinning, batch_size: sgld.batch };
+    let Experiment { config, network, split, .. } = experiment;
+    let sgld = &config.sgld;
+    let recipe = Recipe::new(experiment, sgld.chains);
+    let seed = recipe.seed;
     let writer = match path.join("manifest.json").exists() {
         true => BankWriter::resume(path)?,
-        false => BankWriter::create(path, header(config, &network.layout()))?,
-    };
-    let start = |number: u32| -> Result<SgldChain> {
-        let potential = experiment.potential(prior_precision, sgld.chains)?;
-        let initial = network.initialize(seed.child("initial").index(u64::from(number)));
-        Ok(Chain::new(number, potential, sampler, length, seed, initial)?)
+        false => BankWriter::create(path, header(config, &network.row_layout()))?,
     };
     let mut chains: Vec<(SgldChain, ChainWriter)> = Vec::new();
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
         let chain = if checkpoint::exists(&state) {
-            let state: ChainState = checkpoint::load(&state, KIND)?.value;
-            Chain::resume(experiment.potential(prior_precision, sgld.chains)?, sampler, length, seed, state)?
+            recipe.resume(checkpoint::load(&state, KIND)?.value)?
         } else {
-            start(number)?
+            recipe.start(number)?
         };
         chains.push((chain, writer.chain(number)?));
     }
-    let summary = start(0)?.summary().to_string();
+    let summary = recipe.start(0)?.summary().to_string();
     observer.note(&summary);
 
     let total = sgld.steps * sgld.chains as u64;
@@ -71,7 +64,8 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
     let validation = split.validation.take(LOOK_IMAGES);
     let look = |position: &[f32]| -> Result<String> {
         let images = validation.images.pixels.view();
-        let predictive = Posterior::Point(position).predict(network, 1, seed, images)?;
+        let row = experiment.row(position);
+        let predictive = Posterior::Point(&row).predict(network, 1, seed, images)?;
         let accuracy = accuracy(predictive.mean().view(), &validation.labels)?;
         Ok(format!("validation accuracy of one sample {:.2} %", 100.0 * accuracy))
     };
@@ -88,7 +82,7 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
         .into_par_iter()
         .with_max_len(1)
         .map(|(mut chain, mut writer)| {
-            let outcome = walk(&mut chain, &mut writer, path, observer, &advance);
+            let outcome = walk(experiment, &mut chain, &mut writer, path, observer, &advance);
             // Whatever ended the chain, the rows before it are good.
             writer.finish()?;
             outcome
@@ -99,10 +93,55 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
     Ok(Sampled { summary })
 }
 
-type SgldChain = Chain<NetworkPotential, Sgld>;
+pub(crate) type SgldChain = Chain<NetworkPotential, Sgld>;
+
+/// How the configuration's chains are made.
+pub(crate) struct Recipe<'a> {
+    experiment: &'a Experiment,
+    /// Chains that run at the same time.
+    at_once: usize,
+    sampler: Sgld,
+    length: ChainConfig,
+    prior_precision: f64,
+    seed: Seed,
+}
+
+impl<'a> Recipe<'a> {
+    pub(crate) fn new(experiment: &'a Experiment, at_once: usize) -> Self {
+        let sgld = &experiment.config.sgld;
+        let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, experiment.split.train.len());
+        Self {
+            experiment,
+            at_once,
+            sampler: Sgld::new(Schedule::Constant(step_size), sgld.temperature),
+            length: ChainConfig {
+                steps: sgld.steps,
+                burn_in: sgld.burn_in,
+                thinning: sgld.thinning,
+                batch_size: sgld.batch,
+            },
+            prior_precision,
+            seed: experiment.seed.child("sgld"),
+        }
+    }
+
+    /// A chain at its start.
+    pub(crate) fn start(&self, number: u32) -> Result<SgldChain> {
+        let potential = self.experiment.potential(self.prior_precision, self.at_once)?;
+        let initial = self.experiment.network.initialize(self.seed.child("initial").index(u64::from(number)));
+        Ok(Chain::new(number, potential, self.sampler, self.length, self.seed, initial)?)
+    }
+
+    /// A chain where it was.
+    pub(crate) fn resume(&self, state: ChainState) -> Result<SgldChain> {
+        let potential = self.experiment.potential(self.prior_precision, self.at_once)?;
+        Ok(Chain::resume(potential, self.sampler, self.length, self.seed, state)?)
+    }
+}
 
 /// Takes the chain to its end, its samples into the bank, and its state to disk every so often.
 fn walk(
+    experiment: &Experiment,
     chain: &mut SgldChain,
     writer: &mut ChainWriter,
     bank: &Path,
@@ -118,7 +157,7 @@ fn walk(
             if let Some(sample) = chain.step()? {
                 // A chain that went back to its checkpoint gives the rows after it once more.
                 if writer.last_step().is_none_or(|last| sample.step > last) {
-                    writer.push(sample.step, sample.weight, sample.potential, sample.position)?;
+                    writer.push(sample.step, sample.weight, sample.potential, &experiment.row(sample.position))?;
                 }
             }
         }

@@ -410,7 +410,7 @@ impl Sink for Kept {
 }
 
 /// Runs a chain to its end; its kept positions.
-fn collect(chain: &mut impl MarkovChain) -> Result<Vec<Vec<f32>>> {
+pub(crate) fn collect(chain: &mut impl MarkovChain) -> Result<Vec<Vec<f32>>> {
     let mut kept = Kept::default();
     match chain.run(&mut kept) {
         Ok(_) => Ok(kept.0),
@@ -419,7 +419,7 @@ fn collect(chain: &mut impl MarkovChain) -> Result<Vec<Vec<f32>>> {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let n = values.len();

@@ -32,7 +32,7 @@ pub(crate) struct Run<'a> {
     pub(crate) siblings: usize,
 }
 
-/// Trains the point estimate; goes on from a checkpoint where there is one.
+/// Trains the point estimate; goes on from a checkpoint where there is one. The result is a row, as [`Experiment::row`] makes it.
 ///
 /// Among equal validation accuracies the earliest point is kept.
 pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32>> {
@@ -68,7 +68,8 @@ pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn O
         let step = chain.progress().step;
         let finished = step == sgd.steps;
         if step.is_multiple_of(sgd.validate_every) || finished {
-            let predictive = Posterior::Point(chain.position()).predict(network, 1, seed, images)?;
+            let row = experiment.row(chain.position());
+            let predictive = Posterior::Point(&row).predict(network, 1, seed, images)?;
             let accuracy = apd_uncertainty::accuracy(predictive.mean().view(), &split.validation.labels)?;
             if best.as_ref().is_none_or(|best: &Best| accuracy > best.accuracy) {
                 best = Some(Best { accuracy, position: chain.position().to_vec() });
@@ -89,7 +90,7 @@ pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn O
         }
     }
     observer.end();
-    Ok(best.map_or_else(|| chain.position().to_vec(), |best| best.position))
+    Ok(experiment.row(best.as_ref().map_or(chain.position(), |best| &best.position)))
 }
 
 /// The same network with dropout after its hidden layers.

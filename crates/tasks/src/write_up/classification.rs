@@ -1,9 +1,10 @@
 //! Classification and calibration.
 
 use apd_report::{
-    Cell, Column, Figure, MethodReliability, ReliabilityBin, ReliabilityDiagram, Results, Section, Table,
+    Best, Cell, Column, Figure, MethodReliability, ReliabilityBin, ReliabilityDiagram, Results, Section, Table,
 };
 
+use super::change::{self, Change};
 use crate::classify::{Classification, ECE_BINS};
 use crate::config::Config;
 
@@ -20,10 +21,21 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
         row.extend(metrics.map(|metric| Cell::from(select.clone().method(method).metric(metric).row())));
         table.push(row);
     }
-    let table = table.note(
+    let mut cells = vec![Cell::text("apd − sgld")];
+    let mut clauses = Vec::new();
+    for metric in metrics {
+        let Column { heading, format, best, .. } = Column::metric(metric);
+        let best = best.unwrap_or(Best::Highest);
+        let change = Change::of(&select.clone().metric(metric));
+        cells.push(Change::cell(change, best, format));
+        clauses.extend(change.map(|change| change.words(heading.trim_end_matches(" %"), best, format)));
+    }
+    table.push(cells);
+    let table = table.note(&format!(
         "Agreement (same class) and TV (total variation) compare the averaged prediction with that of a draw from the \
-         bank; the sgld row compares two draws from the bank, which is the best any distiller can do.",
-    );
+         bank; the sgld row compares two draws from the bank, which is the best any distiller can do. {}",
+        change::NOTE
+    ));
     let methods = found
         .reliability
         .iter()
@@ -49,14 +61,17 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
         .text(&format!(
             "Expected: sgld is no less accurate than sgd and better calibrated; apd, drawn from the generator alone, \
              equals sgld in every column. Found: accuracy {:.2} % for sgd, {:.2} % for sgld, {:.2} % for apd; NLL {:.4}, \
-             {:.4} and {:.4} nats. {}",
+             {:.4} and {:.4} nats.{}",
             100.0 * value("sgd", "accuracy"),
             100.0 * value("sgld", "accuracy"),
             100.0 * value("apd", "accuracy"),
             value("sgd", "nll"),
             value("sgld", "nll"),
             value("apd", "nll"),
-            lost("NLL", "nats", value("sgld", "nll"), value("apd", "nll"))
+            match clauses[..] {
+                [] => String::new(),
+                _ => format!("\n\nOf apd, beside sgld: {}.", clauses.join("; ")),
+            }
         ))
         .table(table)
         .figure(Figure::new(
@@ -64,16 +79,4 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
             &format!("Reliability: accuracy against confidence in {ECE_BINS} bins; the diagonal is perfect calibration."),
             ReliabilityDiagram { methods },
         ))
-}
-
-/// Whether distillation lost anything, in words.
-fn lost(what: &str, unit: &str, sgld: f64, apd: f64) -> String {
-    let difference = apd - sgld;
-    let relative = difference / sgld.abs().max(1e-12);
-    match relative {
-        r if !r.is_finite() => String::new(),
-        r if r > 0.05 => format!("Distillation lost {difference:.4} {unit} of {what} ({:.0} % more).", 100.0 * r),
-        r if r < -0.05 => format!("Distillation lowered {what} by {:.4} {unit}.", -difference),
-        _ => format!("Distillation kept the {what} (within 5 %)."),
-    }
 }

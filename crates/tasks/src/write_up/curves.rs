@@ -1,7 +1,10 @@
 //! Quality against the number of networks, and what they cost to keep.
 
-use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Select, Series, Table};
+use apd_report::{
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Select, Series, Table,
+};
 
+use super::change::{self, Change, verdict};
 use crate::config::Config;
 
 /// The curves of the bank and the generator, and the bytes behind each.
@@ -38,6 +41,8 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
         ],
     };
 
+    let (accuracy, nll) = (Column::metric("accuracy").format, Column::metric("nll").format);
+    let mut changes = Vec::new();
     let mut table = Table::new(
         "Averages of so many networks, and the bytes they take where a bank is kept: the generator takes the same for any number.",
         vec![
@@ -46,7 +51,9 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             Column::number("bytes kept", Format::Bytes),
             Column::number("in networks", Format::Decimal(1)),
             Column::metric("accuracy"),
+            Change::column(accuracy),
             Column::metric("nll"),
+            Change::column(nll),
             Column::number("AUROC %, entropy", Format::Percent(1)),
             Column::number("AUROC %, BALD", Format::Percent(1)),
         ],
@@ -62,13 +69,22 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
                 continue;
             }
             let bytes = if method == "sgld" { one * at } else { generator_bytes.unwrap_or(f64::NAN) };
+            // Beside the generator's numbers, what it changed.
+            let change = |metric: &str| match method == "apd" {
+                true => Change::of(&select.clone().at(at).metric(metric)),
+                false => None,
+            };
+            let (of_accuracy, of_nll) = (change("accuracy"), change("nll"));
+            changes.extend(of_nll.map(|change| (format!("{count} networks"), change)));
             table.push(vec![
                 Cell::text(method),
                 Cell::number(at),
                 Cell::number(bytes),
                 Cell::number(bytes / one),
                 Cell::from(of_point.clone().metric("accuracy").row()),
+                Change::cell(of_accuracy, Best::Highest, accuracy),
                 Cell::from(of_point.clone().metric("nll").row()),
+                Change::cell(of_nll, Best::Lowest, nll),
                 optional(detection(method, "entropy", at)),
                 optional(detection(method, "bald", at)),
             ]);
@@ -81,21 +97,25 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             sets.len(),
             settings.draws
         ))
-        .text(&verdict(generator_bytes.map(|bytes| bytes / one), &plain, &settings.networks))
-        .table(table)
+        .text(&format!(
+            "{} {}",
+            worth(generator_bytes.map(|bytes| bytes / one), &plain, &settings.networks),
+            verdict("NLL (nats)", &changes, Best::Lowest, nll)
+        ))
+        .table(table.note(change::NOTE))
         .figure(Figure::new("curves", "Quality of averaged predictions against the number of networks.", figure))
 }
 
 /// How many stored networks the generator is worth, and how many it is as large as.
-fn verdict(size: Option<f64>, value: &dyn Fn(&str, &str, f64) -> Option<f64>, counts: &[usize]) -> String {
+fn worth(size: Option<f64>, value: &dyn Fn(&str, &str, f64) -> Option<f64>, counts: &[usize]) -> String {
     let mut text = String::from(
         "Expected: every quality saturates after some tens of networks, and the generator's curves lie on the bank's. ",
     );
     let largest = counts.iter().rev().find_map(|&n| value("apd", "nll", n as f64));
     if let (Some(size), Some(apd)) = (size, largest) {
         text.push_str(&format!("Found: the generator takes the bytes of {size:.1} networks. "));
-        let worth = counts.iter().find(|&&n| value("sgld", "nll", n as f64).is_some_and(|sgld| sgld <= apd));
-        match worth {
+        let enough = counts.iter().find(|&&n| value("sgld", "nll", n as f64).is_some_and(|sgld| sgld <= apd));
+        match enough {
             Some(&n) => text.push_str(&format!(
                 "{n} {} of the bank average to predictions of the test images as good as its own of as many networks as it likes (NLL {apd:.4}): {}.",
                 if n == 1 { "network" } else { "networks" },

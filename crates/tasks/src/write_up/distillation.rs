@@ -1,6 +1,6 @@
 //! The distiller as it learns, and what it costs.
 
-use apd_distill::Generator;
+use apd_distill::{Generator, Loss};
 use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Section, Series, Table, WeightImages,
 };
@@ -78,26 +78,51 @@ pub(crate) fn distillation(
         last.map_or(Cell::Missing, |p| Cell::number(p.variance_ratio)),
     ]);
     let d = &config.distill;
+    let bound = match d.loss {
+        Loss::WganGp => format!(", λ = {}", d.penalty),
+        Loss::Wgan => format!(", the critic clipped to ±{}", d.clip),
+        Loss::Dcgan | Loss::Lsgan => String::new(),
+    };
     Section::new("Distillation")
         .setting(&format!(
-            "WGAN-GP with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
-             each, λ = {}; rows are put through `{}` first.",
-            d.latent, d.hidden, d.batch, d.iterations, d.critic_steps, d.penalty, d.standardization
+            "Loss `{}` with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
+             each{}; rows are put through `{}` first.",
+            d.loss, d.latent, d.hidden, d.batch, d.iterations, d.critic_steps, bound, d.standardization
         ))
-        .text(
+        .text(&format!(
             "Expected: the Wasserstein estimate and the penalty fall, generated networks reach the bank's accuracy, and \
              their total variance approaches the bank's (1 = equal; above, the generator is over-dispersed; below, it \
-             has lost posterior spread that accuracy alone does not show).",
-        )
+             has lost posterior spread that accuracy alone does not show).{}",
+            found(history)
+        ))
         .table(table)
         .figure(Figure::new("distillation", "The distiller as it learns.", curves))
         .figure(first_layer(bank, generator, image, seed))
 }
 
+/// Where the distiller ended, and whether that is where it should.
+fn found(history: &History) -> String {
+    let Some(last) = history.points.last() else { return String::new() };
+    let spread = match last.variance_ratio {
+        ratio if ratio < 0.8 => {
+            "posterior spread was lost: detection, which lives on it, will show how much that matters"
+        }
+        ratio if ratio > 1.25 => "the generator is over-dispersed: its networks vary more than the bank's",
+        _ => "the spread was kept, in total",
+    };
+    format!(
+        " Found, after {} iterations: validation accuracy {:.2} % against the bank's {:.2} %, total variance {:.2} of the bank's: {spread}.",
+        last.iteration,
+        100.0 * last.accuracy,
+        100.0 * history.bank_accuracy,
+        last.variance_ratio
+    )
+}
+
 /// First-layer weights of sampled and generated networks, each hidden unit an image of the input's shape.
 fn first_layer(bank: &Bank, generator: &Generator, (height, width): (usize, usize), seed: Seed) -> Figure {
     let pixels = height * width;
-    let units = |theta: &[f32]| theta.chunks_exact(pixels).take(SHOWN_UNITS).map(<[f32]>::to_vec).collect();
+    let units = |row: &[f32]| row.chunks_exact(pixels).take(SHOWN_UNITS).map(<[f32]>::to_vec).collect();
     let mut rows = Vec::new();
     for i in 0..SHOWN_NETWORKS.min(bank.len()) {
         let row = i * (bank.len() - 1) / (SHOWN_NETWORKS - 1).max(1);

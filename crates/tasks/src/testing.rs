@@ -1,0 +1,34 @@
+//! What the tests of several stages share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::observer::Observer;
+
+/// Asks to stop once it has been told of so many advances.
+pub(crate) struct StopAfter {
+    advances: u64,
+    seen: AtomicU64,
+}
+
+impl StopAfter {
+    pub(crate) fn new(advances: u64) -> Self {
+        Self { advances, seen: AtomicU64::new(0) }
+    }
+}
+
+impl Observer for StopAfter {
+    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
+    fn advance(&self, _done: u64, _message: Option<String>) {
+        self.seen.fetch_add(1, Ordering::Relaxed);
+    }
+    fn end(&self) {}
+    fn note(&self, _text: &str) {}
+    fn stop_requested(&self) -> bool {
+        self.seen.load(Ordering::Relaxed) >= self.advances
+    }
+}
+
+/// Runs `work` on so many threads.
+pub(crate) fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}

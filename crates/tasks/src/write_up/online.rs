@@ -1,0 +1,98 @@
+//! Distillation while sampling.
+
+use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Section, Series, Table};
+use apd_store::Bank;
+
+use crate::config::Config;
+use crate::distill::{History, Point};
+use crate::online::Online;
+
+/// Offline and online distillation beside each other, at equal SGLD steps.
+pub(crate) fn online(config: &Config, offline: &History, bank: &Bank, online: &[Online]) -> Section {
+    let settings = &config.online;
+    let one = 4.0 * bank.dim() as f64;
+    let mut table = Table::new(
+        "The same SGLD steps, with a bank and without one. Held: bytes of samples while the generator learns.",
+        vec![
+            Column::text("method"),
+            Column::number("samples drawn", Format::Integer),
+            Column::number("held", Format::Bytes),
+            Column::number("iterations", Format::Integer),
+            Column::metric("accuracy"),
+            Column::number("total variance / bank's", Format::Decimal(2)).best(Best::NearestOne),
+        ],
+    );
+    let mut push = |name: &str, drawn: f64, held: f64, points: &[Point]| {
+        let last = |of: fn(&Point) -> f64| points.last().map_or(Cell::Missing, |point| Cell::number(of(point)));
+        let numbers = [Cell::number(drawn), Cell::number(held), last(|point| point.iteration as f64)];
+        let quality = [last(|point| point.accuracy), last(|point| point.variance_ratio)];
+        table.push(std::iter::once(Cell::text(name)).chain(numbers).chain(quality).collect());
+    };
+    push("apd", bank.len() as f64, one * bank.len() as f64, &offline.points);
+    for online in online {
+        push(online.name(), online.drawn as f64, online.buffer_bytes as f64, &online.points);
+    }
+    let table = table
+        .note("Accuracy is that of averaged predictions on validation images; the test set's is under Classification.");
+
+    let line = |name: &str, points: &[Point], of: fn(&Point) -> f64| {
+        Series::new(name, points.iter().map(|point| (point.iteration as f64, of(point))).collect())
+    };
+    let lines = |of: fn(&Point) -> f64| -> Vec<Series> {
+        let offline = line("apd", &offline.points, of);
+        std::iter::once(offline).chain(online.iter().map(|online| line(online.name(), &online.points, of))).collect()
+    };
+    let x = || Axis::new("generator iteration").log();
+    let figure = Curves {
+        columns: 2,
+        panels: vec![
+            CurvePanel::new("Validation accuracy", x(), Axis::new("accuracy %").percent(), lines(|p| p.accuracy))
+                .reference("sgld", offline.bank_accuracy),
+            CurvePanel::new(
+                "Spread of the generated networks",
+                x(),
+                Axis::new("total variance / bank's").log(),
+                lines(|p| p.variance_ratio),
+            )
+            .reference("sgld", 1.0),
+        ],
+    };
+    Section::new("Online distillation")
+        .setting(&format!(
+            "After burn-in, {} chain(s) walk in {} rounds of {} steps, while the generator takes {} iterations in each on a buffer of \
+             the newest {} samples. Infinite chains restart from generated networks in each round.",
+            config.sgld.chains,
+            settings.rounds,
+            (config.sgld.steps - config.sgld.burn_in) / settings.rounds,
+            settings.iterations,
+            settings.buffer
+        ))
+        .text(&format!(
+            "Expected: without a bank the generator is as good as after as many iterations on one. {}",
+            verdict(offline, online)
+        ))
+        .table(table)
+        .figure(Figure::new("online", "Offline and online distillation as they learn.", figure))
+}
+
+/// The ends of the online runs beside the offline one when it had taken as many iterations.
+fn verdict(offline: &History, online: &[Online]) -> String {
+    let mut text = String::new();
+    for online in online {
+        let Some(end) = online.points.last() else { continue };
+        let nearest = offline.points.iter().min_by_key(|point| point.iteration.abs_diff(end.iteration));
+        let Some(beside) = nearest else { continue };
+        text.push_str(&format!(
+            "Found: after {} iterations {} predicts {:.2} % of the validation images with {:.2} of the bank's total variance; \
+             offline it was {:.2} % with {:.2} after {}. ",
+            end.iteration,
+            online.name(),
+            100.0 * end.accuracy,
+            end.variance_ratio,
+            100.0 * beside.accuracy,
+            beside.variance_ratio,
+            beside.iteration
+        ));
+    }
+    text
+}
