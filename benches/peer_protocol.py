@@ -9,30 +9,91 @@ One JSON object per line comes back for every line sent, after a first one that 
     (end of input)              the end
 
 A variant is a callable without arguments that makes a runner; a runner has `run(n)`, which does n units and returns the
-seconds they took. `Loop` makes one from a function that does one unit.
+seconds they took. `Loop` makes one from a function that does one unit, `Chains` one from a `Loop` per core.
 """
 
 import gc
 import json
+import multiprocessing
+import os
 import sys
 import time
 
+# As many as the other side has.
+THREADS = int(os.environ.get("PEER_THREADS") or os.cpu_count())
+
 
 class Loop:
-    """Runs one function again and again in this process."""
+    """Runs one function again and again in this process.
 
-    def __init__(self, unit, warm_up=3):
-        self.unit = unit
-        self.warm_up = warm_up
+    A call does `units_per_call` units; `wait`, if there is one, is handed the last call's result when all are done, for
+    libraries whose calls return before they have finished.
+    """
+
+    def __init__(self, call, warm_up=3, units_per_call=1, wait=None):
+        self.call, self.warm_up, self.units_per_call, self.wait = call, warm_up, units_per_call, wait
 
     def run(self, units):
+        calls = -(-units // self.units_per_call)
+        result = None
         start = time.perf_counter()
-        for _ in range(units):
-            self.unit()
-        return time.perf_counter() - start
+        for _ in range(calls):
+            result = self.call()
+        if self.wait:
+            self.wait(result)
+        return (time.perf_counter() - start) * units / (calls * self.units_per_call)
 
     def close(self):
-        self.unit = None
+        self.call = None
+
+
+def chain(pipe, barrier, make):
+    loop = make()
+    loop.run(loop.warm_up)
+    while (units := pipe.recv()) is not None:
+        barrier.wait()
+        pipe.send(loop.run(units))
+
+
+class Chains:
+    """One chain per core, each in a process of its own with one thread: no synchronisation between them.
+
+    `make` is called in each process, returns a `Loop` and sees to it that it has one thread. Where the system can, each
+    process is bound to its core from its start, before it has imported anything.
+    """
+
+    warm_up = 1
+
+    def __init__(self, make):
+        context = multiprocessing.get_context("spawn")
+        # Kept, or its semaphores would be gone before the processes have opened them.
+        self.barrier = barrier = context.Barrier(THREADS)
+        self.pipes, self.processes = [], []
+        can_bind = hasattr(os, "sched_setaffinity")
+        cores = os.sched_getaffinity(0) if can_bind else ()
+        for core in range(THREADS):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=chain, args=(theirs, barrier, make), daemon=True)
+            if THREADS <= len(cores):
+                os.sched_setaffinity(0, {sorted(cores)[core]})
+            process.start()
+            self.pipes.append(ours)
+            self.processes.append(process)
+        if can_bind:
+            os.sched_setaffinity(0, cores)
+
+    def run(self, units):
+        """`units` chain-steps of the whole machine; the slower chain decides."""
+        each = -(-units // THREADS)
+        for pipe in self.pipes:
+            pipe.send(each)
+        return max(pipe.recv() for pipe in self.pipes) * units / (each * THREADS)
+
+    def close(self):
+        for pipe, process in zip(self.pipes, self.processes):
+            if process.is_alive():
+                pipe.send(None)
+            process.join()
 
 
 def timed(runner, seconds):

@@ -5,9 +5,8 @@ Adam 1e-4 (.5, .9). f32 throughout. Data is random: the time does not depend on 
 """
 
 import math
-import multiprocessing
 import platform
-import time
+from functools import partial
 
 import numpy
 import torch
@@ -15,9 +14,8 @@ import torch._inductor.config
 import torch.nn.functional as F
 from torch import nn
 
-from peer_protocol import Loop, serve
+from peer_protocol import THREADS, Chains, Loop, serve
 
-THREADS = 2
 EXAMPLES, BATCH, CLASSES = 50_000, 100, 10
 STEP_SIZE, PRIOR_PRECISION = 0.05 / EXAMPLES, EXAMPLES * 0.001
 FC1, FC2 = [784, 100, 10], [784, 400, 400, 10]
@@ -123,54 +121,57 @@ def sgld_compiled(widths):
     return lambda: step(parameters, indices())
 
 
-def chain(pipe, barrier, maker, widths):
+def alone(maker, widths):
     torch.set_num_threads(1)
-    unit = maker(widths)
-    while (units := pipe.recv()) is not None:
-        barrier.wait()
-        start = time.perf_counter()
-        for _ in range(units):
-            unit()
-        pipe.send(time.perf_counter() - start)
+    return Loop(maker(widths), 100)
 
 
-class Chains:
-    """One chain per core, each in a process of its own with one thread: no synchronisation between them."""
-
-    def __init__(self, maker, widths, warm_up):
-        self.warm_up = warm_up
-        context = multiprocessing.get_context("spawn")
-        # Kept, or its semaphores would be gone before the processes have opened them.
-        self.barrier = barrier = context.Barrier(THREADS)
-        self.pipes, self.processes = [], []
-        for _ in range(THREADS):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=chain, args=(theirs, barrier, maker, widths), daemon=True)
-            process.start()
-            self.pipes.append(ours)
-            self.processes.append(process)
-
-    def run(self, units):
-        """`units` chain-steps of the whole machine; the slower chain decides."""
-        each = -(-units // THREADS)
-        for pipe in self.pipes:
-            pipe.send(each)
-        return max(pipe.recv() for pipe in self.pipes) * units / (each * THREADS)
-
-    def close(self):
-        for pipe, process in zip(self.pipes, self.processes):
-            if process.is_alive():
-                pipe.send(None)
-            process.join()
-
-
-def sgld(widths):
+def one_chain(widths):
     return {
         "eager": lambda: Loop(sgld_eager(widths), 50),
         "eager-flat": lambda: Loop(sgld_flat(widths), 50),
         "compile": lambda: Loop(sgld_compiled(widths), 50),
-        "eager-flat-2-processes": lambda: Chains(sgld_flat, widths, 100),
-        "compile-2-processes": lambda: Chains(sgld_compiled, widths, 100),
+    }
+
+
+def sgld(widths):
+    return one_chain(widths) | {
+        f"eager-flat-{THREADS}-processes": lambda: Chains(partial(alone, sgld_flat, widths)),
+        f"compile-{THREADS}-processes": lambda: Chains(partial(alone, sgld_compiled, widths)),
+    }
+
+
+# SGD steps, as libraries define them: the mean loss, weight decay, and dropout behind the hidden layers.
+
+
+def sgd_step(widths, dropout=0.0, compiled=False):
+    x, y = dataset()
+    indices = Minibatches()
+    layers = []
+    for fan_in, fan_out in zip(widths, widths[1:]):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout) if dropout else nn.Identity()]
+    network = nn.Sequential(*layers[:-2])
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, weight_decay=0.001)
+
+    def loss(x, y):
+        return F.cross_entropy(network(x), y)
+
+    if compiled:
+        loss = torch.compile(loss)
+
+    def step():
+        batch = indices()
+        optimizer.zero_grad()
+        loss(x[batch], y[batch]).backward()
+        optimizer.step()
+
+    return step
+
+
+def sgd(widths, dropout=0.0):
+    return {
+        "eager": lambda: Loop(sgd_step(widths, dropout), 50),
+        "compile": lambda: Loop(sgd_step(widths, dropout, True), 50),
     }
 
 
@@ -410,6 +411,9 @@ def draw(dim, count, compiled=False):
 WORKS = {
     "sgld-fc1": sgld(FC1),
     "sgld-fc2": sgld(FC2),
+    "sgld-fc1-one-chain": one_chain(FC1),
+    "sgd-fc1": sgd(FC1),
+    "mc-dropout-fc1": sgd(FC1, 0.5),
     "wgan-critic-79510": wgan(79_510, 400, 0),
     "wgan-generator-79510": wgan(79_510, 400, 1),
     "wgan-critic-478410": wgan(478_410, 200, 0),

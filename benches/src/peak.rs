@@ -5,38 +5,64 @@ use std::time::{Duration, Instant};
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::work::{PLAIN, Runner, Work};
+use crate::work::{Runner, Work};
 
-/// Enough independent sums to hide the latency of a fused multiply-add, and few enough for AVX2's sixteen registers.
+/// Independent sums: a fused multiply-add takes four cycles (five on some) and two start in each, so from ten on the units
+/// are never idle, with AVX-512 as with AVX2, whose sixteen registers hold these and the two operands.
 const SUMS: usize = 12;
 const ROUNDS: u64 = 100_000;
-/// Twice this is far above any last-level cache share.
-const READ: usize = 256 << 20;
+/// Far above any last-level cache's share of a thread.
+const FROM_MEMORY: usize = 256 << 20;
 
+/// The caches' rates are those of reading what fits well into the second level's share of a thread, and of what is four times
+/// that level, so that nothing of it is left there when it is read again, and the third level still holds it.
 pub(crate) fn works() -> Vec<Work> {
     let flop = Arch::new().dispatch(Lanes) as f64 * (2 * SUMS as u64 * ROUNDS) as f64;
+    let level2 = level2();
     vec![
-        Work { name: "peak-fma-1-thread", unit: "100 000 rounds", flop, make: || Box::new(multiply_add), ..PLAIN },
         Work {
-            name: "peak-fma",
+            name: "peak-fma-1-thread".into(),
+            unit: "100 000 rounds",
+            flop,
+            make: Box::new(|| Box::new(multiply_add)),
+            ..Work::default()
+        },
+        Work {
+            name: "peak-fma".into(),
             unit: "100 000 rounds on each thread",
             flop: flop * threads() as f64,
-            make: || Box::new(OnEachThread(|_| multiply_add())),
-            ..PLAIN
+            make: Box::new(|| Box::new(OnEachThread(|_| multiply_add()))),
+            ..Work::default()
         },
-        Work {
-            name: "peak-memory-read",
-            unit: "256 MiB read by each thread",
-            bytes: (READ * threads()) as f64,
-            make: || {
-                let data: Vec<Vec<f32>> = (0..threads()).map(|_| vec![1.0; READ / 4]).collect();
-                Box::new(OnEachThread(move |thread: usize| {
-                    black_box(Arch::new().dispatch(Sum(&data[thread])));
-                }))
-            },
-            ..PLAIN
-        },
+        read("peak-l2-read", "read by each thread, a quarter of the second-level cache", level2 / 4, 1024),
+        read("peak-l3-read", "read by each thread, four times the second-level cache", 4 * level2, 64),
+        read("peak-memory-read", "256 MiB read by each thread", FROM_MEMORY, 1),
     ]
+}
+
+/// Every thread reads its own `size` bytes again and again.
+fn read(name: &str, unit: &'static str, size: usize, times: usize) -> Work {
+    Work {
+        name: name.into(),
+        unit,
+        bytes: (size * times * threads()) as f64,
+        make: Box::new(move || {
+            let data: Vec<Vec<f32>> = (0..threads()).map(|_| vec![1.0; size / 4]).collect();
+            Box::new(OnEachThread(move |thread: usize| {
+                for _ in 0..times {
+                    black_box(Arch::new().dispatch(Sum(black_box(&data[thread]))));
+                }
+            }))
+        }),
+        ..Work::default()
+    }
+}
+
+/// Bytes of one core's second-level cache, as the system says, or a small one's.
+fn level2() -> usize {
+    let said = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index2/size");
+    let kib = said.ok().and_then(|text| text.trim().strip_suffix('K')?.parse::<usize>().ok());
+    kib.unwrap_or(512) << 10
 }
 
 fn threads() -> usize {

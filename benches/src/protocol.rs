@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Runner, Work};
+use crate::{Role, Runner, Work};
 
 /// The only variant of every work of ours.
 pub const VARIANT: &str = "apd";
@@ -26,18 +26,29 @@ pub fn serve(works: &[Work], input: impl BufRead, mut output: impl Write) -> Res
 
 fn introduction(works: &[Work]) -> Value {
     let by_name =
-        |of: fn(&Work) -> Value| works.iter().map(|work| (work.name.to_owned(), of(work))).collect::<Map<_, _>>();
+        |of: fn(&Work) -> Value| works.iter().map(|work| (work.name.clone(), of(work))).collect::<Map<_, _>>();
     json!({
         "peer": "apd",
         "versions": { "apd": env!("CARGO_PKG_VERSION") },
         "threads": rayon::current_num_threads(),
-        "order": works.iter().map(|work| work.name).collect::<Vec<_>>(),
+        "order": works.iter().map(|work| &work.name).collect::<Vec<_>>(),
         "works": by_name(|_| json!([VARIANT])),
-        "about": by_name(|it| json!({ "unit": it.unit, "flop": it.flop, "bytes": it.bytes, "items": it.items })),
+        "about": by_name(about),
     })
 }
 
-type Running = BTreeMap<&'static str, Box<dyn Runner>>;
+fn about(work: &Work) -> Value {
+    let Work { unit, flop, bytes, items, held, .. } = work;
+    let role = match work.role {
+        Role::Row => json!("row"),
+        Role::Part => json!("part"),
+        Role::Memory => json!("memory"),
+        Role::Point { curve, at } => json!({ "curve": curve, "at": at }),
+    };
+    json!({ "unit": unit, "flop": flop, "bytes": bytes, "items": items, "held": held, "role": role })
+}
+
+type Running = BTreeMap<String, Box<dyn Runner>>;
 
 fn answer(works: &[Work], running: &mut Running, line: &str) -> std::result::Result<Value, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -47,10 +58,10 @@ fn answer(works: &[Work], running: &mut Running, line: &str) -> std::result::Res
     };
     let work = works.iter().find(|work| work.name == name).ok_or_else(|| format!("unknown work {name}"))?;
     if command == "drop" {
-        running.remove(work.name);
+        running.remove(&work.name);
         return Ok(json!({}));
     }
-    let runner = running.entry(work.name).or_insert_with(|| {
+    let runner = running.entry(work.name.clone()).or_insert_with(|| {
         let mut runner = (work.make)();
         runner.run(1);
         runner

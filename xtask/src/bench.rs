@@ -1,29 +1,46 @@
 //! The benchmarks: criterion, our table, and the same work side by side with peers.
 
+mod bars;
 mod environment;
 mod machine;
 mod peer;
+mod profile;
 mod rounds;
+mod scaling;
 mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use environment::PEERS;
 use peer::Peer;
-use rounds::Plan;
+use rounds::{Plan, Side};
 
-/// Between these lines of `docs/benchmarks.md` stands what was measured; the rest is written by people.
-const BEGIN: &str = "<!-- measured: begin (cargo xtask bench --against-pytorch) -->";
-const END: &str = "<!-- measured: end -->";
+/// A part of `docs/benchmarks.md` that stands between two lines, and the command that writes it; the rest is written by people.
+struct Section {
+    name: &'static str,
+    command: &'static str,
+}
+
+const MEASURED: Section = Section { name: "measured", command: "cargo xtask bench --against-pytorch" };
+const SCALING: Section = Section { name: "scaling", command: "cargo xtask bench --scaling" };
+const PROFILE: Section = Section { name: "profile", command: "cargo xtask bench --profile" };
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Measure peers on the same work in alternation and write docs/benchmarks.md (the first time installs them)
     #[arg(long)]
     against_pytorch: bool,
+    /// Measure what the works cost against parameters, networks, chains and threads, and the memory they take, and write it
+    /// to docs/benchmarks.md
+    #[arg(long)]
+    scaling: bool,
+    /// Measure where the time of the three loops goes and write it to docs/benchmarks.md
+    #[arg(long)]
+    profile: bool,
     /// Rounds of every measurement; the table shows medians
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -39,7 +56,7 @@ pub(crate) struct Options {
     /// A Python that has the peers' packages, instead of the environment made under target/
     #[arg(long, value_name = "PROGRAM")]
     python: Option<PathBuf>,
-    /// Where the side-by-side table is written
+    /// The page that the tables are written to
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
     out: PathBuf,
 }
@@ -47,13 +64,31 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.seconds > 0.0 && options.seconds.is_finite(), "--seconds must be positive");
     let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
-    if !options.against_pytorch && !options.no_criterion {
+    let table_only = !(options.against_pytorch || options.scaling || options.profile);
+    if table_only && !options.no_criterion {
         criterion(&root, &options.only)?;
     }
     let program = crate::experiment::build("apd-benches", "apd-peer")?;
-    let mut ours = Peer::start(std::process::Command::new(program)).context("our own side")?;
+    let mut ours = Peer::start(Command::new(&program)).context("our own side")?;
     let plan = Plan { rounds: options.rounds as usize, seconds: options.seconds, only: &options.only };
     println!("measuring: {} rounds of {} s each; leave the machine alone", plan.rounds, plan.seconds);
+    let page = root.join(&options.out);
+    if options.profile {
+        let plan = plan.at_most(5, 0.5);
+        let text = format!("{}\n{}", table::preamble(&root, &plan, &ours), profile::measure(&plan, &mut ours)?);
+        println!("\n{text}");
+        write(&page, &PROFILE, &text)?;
+    }
+    if options.scaling {
+        let plan = plan.at_most(5, 0.3);
+        let text =
+            format!("{}\n{}", table::preamble(&root, &plan, &ours), scaling::measure(&plan, &mut ours, &program)?);
+        println!("\n{text}");
+        write(&page, &SCALING, &text)?;
+    }
+    if !table_only && !options.against_pytorch {
+        return Ok(());
+    }
     let alone = plan.alone(&mut ours)?;
     ensure!(!alone.is_empty(), "no work is named like {:?}", options.only);
     let table = table::ours(&alone);
@@ -62,22 +97,29 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
 
-    let mut text = format!("{}\n## Our rates\n\n{table}\n", table::preamble(&root, &plan, &ours));
+    let mut sides = Vec::new();
     for entry in PEERS {
         let python = match &options.python {
             Some(program) => program.clone(),
             None => environment::create(&root, entry)?,
         };
-        let mut command = std::process::Command::new(python);
+        let mut command = Command::new(python);
         command.arg(root.join("benches").join(entry.script)).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PEER_THREADS", ours.introduction["threads"].to_string());
         let mut peer = Peer::start(command).with_context(|| format!("{} did not start", entry.name))?;
         let pairs = plan.alternate(&mut ours, &mut peer)?;
-        let table = table::side_by_side(&peer, &pairs);
-        println!("\n{table}");
-        text.push_str(&format!("\n## Against {}\n\n{table}\n", peer.name()));
+        sides.push(Side { peer: peer.name(), versions: peer.versions(), pairs });
+        // After each peer, so that an interrupted run leaves what it has.
+        let text = format!(
+            "{}\n## What was asked for\n\n{}\n## The whole job\n\n{}\n{}\n## Our rates\n\n{table}\n",
+            table::preamble(&root, &plan, &ours),
+            bars::summary(&alone, &sides),
+            bars::job(&sides),
+            table::side_by_side(&sides),
+        );
+        println!("\n{text}");
+        write(&page, &MEASURED, &text)?;
     }
-    write(&root.join(&options.out), &text)?;
-    println!("written: {}", options.out.display());
     Ok(())
 }
 
@@ -98,19 +140,37 @@ fn criterion(root: &Path, only: &[String]) -> Result<()> {
 }
 
 /// Replaces what was measured and keeps what people wrote.
-fn write(path: &Path, measured: &str) -> Result<()> {
-    let before = fs::read_to_string(path).unwrap_or_else(|_| format!("# Benchmarks\n\n{BEGIN}\n{END}\n"));
-    let after = splice(&before, measured).with_context(|| format!("{} has lost its markers", path.display()))?;
-    if let Some(folder) = path.parent() {
+fn write(page: &Path, section: &Section, measured: &str) -> Result<()> {
+    let before = fs::read_to_string(page).unwrap_or_else(|_| {
+        let empty = |section: &Section| format!("\n{}\n{}\n", section.begin(), section.end());
+        format!("# Benchmarks\n{}{}{}", empty(&MEASURED), empty(&SCALING), empty(&PROFILE))
+    });
+    let after = section
+        .splice(&before, measured)
+        .with_context(|| format!("{} has lost the lines around “{}”", page.display(), section.name))?;
+    if let Some(folder) = page.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, after).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(page, after).with_context(|| format!("cannot write {}", page.display()))?;
+    println!("written: {}", page.display());
+    Ok(())
 }
 
-fn splice(text: &str, measured: &str) -> Option<String> {
-    let (head, rest) = text.split_once(BEGIN)?;
-    let (_, tail) = rest.split_once(END)?;
-    Some(format!("{head}{BEGIN}\n\n{}\n\n{END}{tail}", measured.trim()))
+impl Section {
+    fn begin(&self) -> String {
+        format!("<!-- {}: begin ({}) -->", self.name, self.command)
+    }
+
+    fn end(&self) -> String {
+        format!("<!-- {}: end -->", self.name)
+    }
+
+    fn splice(&self, text: &str, measured: &str) -> Option<String> {
+        let (begin, end) = (self.begin(), self.end());
+        let (head, rest) = text.split_once(&begin)?;
+        let (_, tail) = rest.split_once(&end)?;
+        Some(format!("{head}{begin}\n\n{}\n\n{end}{tail}", measured.trim()))
+    }
 }
 
 #[cfg(test)]
@@ -118,15 +178,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_wrote_stays() {
-        let text = format!("# Title\nprose\n{BEGIN}\nold\n{END}\nmore prose\n");
-        let spliced = splice(&text, "\nnew\n").expect("markers");
-        assert_eq!(spliced, format!("# Title\nprose\n{BEGIN}\n\nnew\n\n{END}\nmore prose\n"));
-        assert_eq!(splice(&spliced, "new").expect("markers"), spliced);
+    fn what_people_wrote_and_the_other_sections_stay() {
+        let empty = |section: &Section| format!("{}\nold\n{}", section.begin(), section.end());
+        let text = format!("# Title\nprose\n{}\nmore prose\n{}\n", empty(&MEASURED), empty(&SCALING));
+        let spliced = MEASURED.splice(&text, "\nnew\n").expect("markers");
+        let (begin, end) = (MEASURED.begin(), MEASURED.end());
+        assert_eq!(spliced, format!("# Title\nprose\n{begin}\n\nnew\n\n{end}\nmore prose\n{}\n", empty(&SCALING)));
+        assert_eq!(MEASURED.splice(&spliced, "new").expect("markers"), spliced);
     }
 
     #[test]
     fn a_page_without_markers_is_not_overwritten() {
-        assert_eq!(splice("# Title\nprose\n", "new"), None);
+        assert_eq!(MEASURED.splice("# Title\nprose\n", "new"), None);
     }
 }

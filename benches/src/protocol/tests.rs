@@ -9,7 +9,8 @@ impl Runner for Fixed {
 }
 
 fn replies(input: &str) -> Vec<Value> {
-    let work = Work { name: "fixed", unit: "unit", flop: 6.0, bytes: 0.0, items: 0.0, make: || Box::new(Fixed) };
+    let work =
+        Work { name: "fixed".into(), unit: "unit", flop: 6.0, make: Box::new(|| Box::new(Fixed)), ..Work::default() };
     let mut output = Vec::new();
     serve(&[work], input.as_bytes(), &mut output).expect("in memory");
     let text = String::from_utf8(output).expect("text");

@@ -7,7 +7,7 @@ use apd_seed::Seed;
 use apd_tensor::kernel::Convolution;
 use ndarray::Array2;
 
-use super::{PLAIN, Work};
+use super::{Runner, Work};
 
 const BATCH: usize = 100;
 const PIXELS: usize = 784;
@@ -33,18 +33,23 @@ fn flop(products: &[usize]) -> f64 {
 }
 
 pub(super) fn works() -> Vec<Work> {
-    let step =
-        |name, products, make| Work { name, unit: "gradient of 100 images", flop: flop(products), make, ..PLAIN };
+    let step = |name: &str, products, make: fn() -> Box<dyn Runner>| Work {
+        name: name.into(),
+        unit: "gradient of 100 images",
+        flop: flop(products),
+        make: Box::new(make),
+        ..Work::default()
+    };
     vec![
         step("cnn-small-step", SMALL, || gradient(Network::cnn_small(28, 28, 1, 10))),
         step("cnn-large-step", LARGE, || gradient(Network::cnn_large(28, 28, 1, 10, false))),
         step("cnn-large-bn-step", LARGE, || gradient(Network::cnn_large(28, 28, 1, 10, true))),
         Work {
-            name: "conv-14x14x96",
+            name: "conv-14x14x96".into(),
             unit: "3×3 convolution to 96 channels, one thread",
             flop: 2.0 * (14 * 14 * WIDEST.weights()) as f64,
-            make: convolution,
-            ..PLAIN
+            make: Box::new(convolution),
+            ..Work::default()
         },
     ]
 }
@@ -55,7 +60,7 @@ fn random(len: usize, index: u64) -> Vec<f32> {
     numbers
 }
 
-fn gradient(network: Network) -> Box<dyn super::Runner> {
+fn gradient(network: Network) -> Box<dyn Runner> {
     let theta = network.initialize(Seed::root(1));
     let x = Array2::from_shape_vec((BATCH, PIXELS), random(BATCH * PIXELS, 0)).expect("as many as places");
     let labels: Vec<u32> = (0..BATCH as u32).map(|i| i % 10).collect();
@@ -67,7 +72,7 @@ fn gradient(network: Network) -> Box<dyn super::Runner> {
     })
 }
 
-fn convolution() -> Box<dyn super::Runner> {
+fn convolution() -> Box<dyn Runner> {
     let (frame, mut product) = (WIDEST.input(), Vec::new());
     let (mut image, packed) = (random(frame.len(), 0), random(WIDEST.weights(), 1));
     frame.clear_border(&mut image);

@@ -6,43 +6,35 @@ use apd_seed::Seed;
 use apd_tensor::kernel;
 use ndarray::{Array2, ArrayView2};
 
-use super::{PLAIN, Runner, Work};
+use super::{Runner, Work};
 
 const NORMALS: usize = 1 << 16;
 
-macro_rules! product {
-    ($m:literal, $k:literal, $n:literal) => {
-        Work {
-            name: concat!("gemm-", $m, "x", $k, "x", $n),
-            unit: "product",
-            flop: 2.0 * $m as f64 * $k as f64 * $n as f64,
-            make: || product($m, $k, $n, false),
-            ..PLAIN
-        }
-    };
-    ($m:literal, $k:literal, $n:literal, transposed) => {
-        Work {
-            name: concat!("gemm-", $m, "x", $k, "x", $n, "-tn"),
-            unit: "product AᵀB",
-            flop: 2.0 * $m as f64 * $k as f64 * $n as f64,
-            make: || product($m, $k, $n, true),
-            ..PLAIN
-        }
-    };
-}
-
 pub(super) fn works() -> Vec<Work> {
+    let row = |[m, k, n]: [usize; 3], transposed| Work {
+        name: format!("gemm-{m}x{k}x{n}{}", if transposed { "-tn" } else { "" }),
+        unit: if transposed { "product AᵀB" } else { "product" },
+        flop: 2.0 * (m * k * n) as f64,
+        make: Box::new(move || product([m, k, n], transposed)),
+        ..Work::default()
+    };
     vec![
-        Work { name: "normals", unit: "65 536 normals, one thread", items: NORMALS as f64, make: normals, ..PLAIN },
-        product!(100, 784, 100),
-        product!(784, 100, 100, transposed),
-        product!(100, 400, 400),
-        product!(100, 79510, 100),
-        product!(79510, 100, 100, transposed),
-        product!(100, 100, 79510),
-        product!(10000, 784, 100),
-        product!(10000, 784, 400),
-        product!(2048, 2048, 2048),
+        Work {
+            name: "normals".into(),
+            unit: "65 536 normals, one thread",
+            items: NORMALS as f64,
+            make: Box::new(normals),
+            ..Work::default()
+        },
+        row([100, 784, 100], false),
+        row([784, 100, 100], true),
+        row([100, 400, 400], false),
+        row([100, 79_510, 100], false),
+        row([79_510, 100, 100], true),
+        row([100, 100, 79_510], false),
+        row([10_000, 784, 100], false),
+        row([10_000, 784, 400], false),
+        row([2048, 2048, 2048], false),
     ]
 }
 
@@ -57,7 +49,7 @@ fn normals() -> Box<dyn Runner> {
     })
 }
 
-fn product(m: usize, k: usize, n: usize, transposed: bool) -> Box<dyn Runner> {
+fn product([m, k, n]: [usize; 3], transposed: bool) -> Box<dyn Runner> {
     let random = |rows, columns, index| {
         let mut matrix = Array2::zeros((rows, columns));
         Seed::root(1).normals().fill(index, 0, matrix.as_slice_mut().expect("standard layout"));

@@ -8,11 +8,11 @@ use apd_seed::Seed;
 use ndarray::Array2;
 
 use super::wgan::trainer;
-use super::{PLAIN, Runner, Work};
+use super::{Runner, Work};
 
 pub(super) const FC1: &[usize] = &[784, 100, 10];
 pub(super) const FC2: &[usize] = &[784, 400, 400, 10];
-const INPUTS: usize = 10_000;
+pub(super) const INPUTS: usize = 10_000;
 const DRAWN: usize = 200;
 
 /// Weights of all layers, biases left out.
@@ -21,34 +21,40 @@ pub(super) fn weights(widths: &[usize]) -> usize {
 }
 
 pub(super) fn works() -> Vec<Work> {
-    let row = |name, unit, networks: usize, widths, make| Work {
-        name,
-        unit,
-        flop: (2 * networks * INPUTS * weights(widths)) as f64,
-        make,
-        ..PLAIN
-    };
     vec![
-        row("predict-fc1-200", "mean of 200 networks' softmax rows", 200, FC1, || prediction(FC1, 200)),
-        row("predict-fc2-100", "mean of 100 networks' softmax rows", 100, FC2, || prediction(FC2, 100)),
+        Work { unit: "mean of 200 networks' softmax rows", ..prediction("predict-fc1-200".into(), FC1, 200, INPUTS) },
+        Work { unit: "mean of 100 networks' softmax rows", ..prediction("predict-fc2-100".into(), FC2, 100, INPUTS) },
         Work {
-            name: "draw-fc1-200",
+            name: "draw-fc1-200".into(),
             unit: "200 networks drawn",
             flop: (2 * DRAWN * (100 * 79_510 + 2 * 100 * 100 + 32 * 100)) as f64,
             bytes: ((100 + DRAWN) * 79_510 * 4) as f64,
-            make: draw,
-            ..PLAIN
+            make: Box::new(draw),
+            ..Work::default()
         },
     ]
 }
 
-fn prediction(widths: &[usize], networks: u64) -> Box<dyn Runner> {
+/// Held are networks, inputs and the mean.
+pub(super) fn prediction(name: String, widths: &'static [usize], networks: usize, inputs: usize) -> Work {
+    let dim = weights(widths) + widths[1..].iter().sum::<usize>();
+    let classes = widths[widths.len() - 1];
+    Work {
+        name,
+        flop: (2 * networks * inputs * weights(widths)) as f64,
+        held: (4 * (networks * dim + inputs * (widths[0] + classes))) as f64,
+        make: Box::new(move || predictions(widths, networks, inputs)),
+        ..Work::default()
+    }
+}
+
+fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner> {
     let root = Seed::root(1);
     let network = Network::mlp(widths);
-    let bank: Vec<Vec<f32>> = (0..networks).map(|i| network.initialize(root.index(i))).collect();
+    let bank: Vec<Vec<f32>> = (0..networks as u64).map(|i| network.initialize(root.index(i))).collect();
     let mut stream = root.child("inputs").stream();
-    let inputs = Array2::from_shape_simple_fn((INPUTS, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
-    let mut mean = Array2::zeros((INPUTS, widths[widths.len() - 1]));
+    let inputs = Array2::from_shape_simple_fn((rows, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
+    let mut mean = Array2::zeros((rows, widths[widths.len() - 1]));
     Box::new(move || {
         mean.fill(0.0);
         predict(&network, &bank, inputs.view(), |_, rows| mean += &rows);

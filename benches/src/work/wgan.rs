@@ -4,25 +4,71 @@ use apd_distill::{Config, Trainer};
 use apd_seed::Seed;
 use ndarray::Array2;
 
-use super::{PLAIN, Runner, Work};
+use super::{Role, Runner, Work};
+
+pub(super) const HIDDEN: usize = 100;
 
 /// One product of a hidden-sized matrix with a matrix that is d long: 2·h·h·d, and B is h here.
 const fn products(count: usize, dim: usize) -> f64 {
-    (count * 2 * 100 * 100 * dim) as f64
+    (count * 2 * HIDDEN * HIDDEN * dim) as f64
 }
 
-/// The structured critic step makes six such products (A, G, K, and three for the gradient), the generator's two; each
-/// reads and writes its weights and both Adam moments once, and the critic's reads the batch and W_g too.
+/// The structured critic step makes six such products (A, G, K, and three for the gradient) and reads and writes its weights
+/// and both Adam moments once, and reads the batch and W_g.
+pub(super) fn critic(dim: usize, rows: usize) -> Work {
+    Work {
+        name: format!("wgan-critic-{dim}"),
+        unit: "critic update",
+        flop: products(6, dim),
+        bytes: (8 * HIDDEN * dim * 4) as f64,
+        make: Box::new(move || critic_updates(dim, rows)),
+        ..Work::default()
+    }
+}
+
+/// The generator's makes two.
+fn generator(dim: usize, rows: usize) -> Work {
+    Work {
+        name: format!("wgan-generator-{dim}"),
+        unit: "generator update",
+        flop: products(2, dim),
+        bytes: (7 * HIDDEN * dim * 4) as f64,
+        make: Box::new(move || generator_updates(dim, rows)),
+        ..Work::default()
+    }
+}
+
+/// Both networks' long layers, each with two Adam moments, and the bank.
+pub(super) fn held(dim: usize, rows: usize) -> f64 {
+    (4 * dim * (3 * HIDDEN + 3 * (HIDDEN + 1) + rows)) as f64
+}
+
 pub(super) fn works() -> Vec<Work> {
-    let critic = |dim| (products(6, dim), (8 * 100 * dim * 4) as f64);
-    let generator = |dim| (products(2, dim), (7 * 100 * dim * 4) as f64);
-    let row = |name, unit, (flop, bytes), make| Work { name, unit, flop, bytes, make, ..PLAIN };
     vec![
-        row("wgan-critic-79510", "critic update", critic(79_510), || critic_updates(79_510, 400)),
-        row("wgan-generator-79510", "generator update", generator(79_510), || generator_updates(79_510, 400)),
-        row("wgan-critic-478410", "critic update", critic(478_410), || critic_updates(478_410, 200)),
-        row("wgan-generator-478410", "generator update", generator(478_410), || generator_updates(478_410, 200)),
+        critic(79_510, 400),
+        generator(79_510, 400),
+        critic(478_410, 200),
+        generator(478_410, 200),
+        iteration(79_510, 400),
+        iteration(478_410, 200),
     ]
+}
+
+/// For its memory: everything that training touches is touched.
+fn iteration(dim: usize, rows: usize) -> Work {
+    Work {
+        name: format!("wgan-iteration-{dim}"),
+        unit: "5 critic updates, 1 generator update",
+        held: held(dim, rows),
+        role: Role::Memory,
+        make: Box::new(move || {
+            let mut trainer = trainer(dim, rows);
+            Box::new(move || {
+                trainer.step().expect("finite");
+            })
+        }),
+        ..Work::default()
+    }
 }
 
 /// A trainer on a bank of random rows: the time does not depend on what is learnt.

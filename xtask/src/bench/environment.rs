@@ -13,8 +13,14 @@ pub(super) struct Entry {
     pub(super) packages: &'static [&'static str],
 }
 
-pub(super) const PEERS: &[Entry] =
-    &[Entry { name: "pytorch", script: "pytorch_peer.py", packages: &["torch==2.15.0", "numpy==2.4.6"] }];
+pub(super) const PEERS: &[Entry] = &[
+    Entry { name: "pytorch", script: "pytorch_peer.py", packages: &["torch==2.15.0", "numpy==2.4.6"] },
+    Entry {
+        name: "jax",
+        script: "jax_peer.py",
+        packages: &["jax==0.10.2", "jaxlib==0.10.2", "blackjax==1.7.1", "numpy==2.4.6"],
+    },
+];
 
 /// The Python of `target/bench-venv/NAME`, made on first use and whenever its packages change.
 pub(super) fn create(root: &Path, entry: &Entry) -> Result<PathBuf> {

@@ -20,9 +20,7 @@ pub(super) fn describe(root: &Path) -> Vec<String> {
     let flags = field("flags").unwrap_or_default();
     let wide: Vec<&str> = ["avx2", "avx512f", "amx_bf16"].into_iter().filter(|flag| has_word(&flags, flag)).collect();
     let mut lines = vec![format!("CPU: {model}{family}, {threads} threads, {}", wide.join(" "))];
-    if let Some(kib) = fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory(&text)) {
-        lines.push(format!("Memory: {:.0} GiB", kib as f64 / (1 << 20) as f64));
-    }
+    lines.extend(total_memory().map(|bytes| format!("Memory: {:.0} GiB", bytes / GIB)));
     lines.push(format!("System: {}", said(Command::new("uname").arg("-sr")).unwrap_or(std::env::consts::OS.into())));
     lines.extend(said(Command::new("rustc").arg("--version")).map(|version| format!("Rust: {version}")));
     let commit = Command::new("git").current_dir(root).args(["describe", "--always", "--dirty"]).output().ok();
@@ -30,6 +28,13 @@ pub(super) fn describe(root: &Path) -> Vec<String> {
         commit.filter(|it| it.status.success()).map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
     lines.extend(commit.map(|commit| format!("Commit: {commit}")));
     lines
+}
+
+pub(super) const GIB: f64 = (1_u64 << 30) as f64;
+
+/// Bytes of memory that this machine has.
+pub(super) fn total_memory() -> Option<f64> {
+    fs::read_to_string("/proc/meminfo").ok().and_then(|text| memory(&text)).map(|kib| kib as f64 * 1024.0)
 }
 
 fn said(command: &mut Command) -> Option<String> {

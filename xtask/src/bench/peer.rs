@@ -1,5 +1,6 @@
 //! A process that answers one measurement per line (`benches/peer_protocol.py` says how).
 
+use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -53,6 +54,13 @@ impl Peer {
     pub(super) fn time(&mut self, work: &str, variant: &str, seconds: f64) -> Result<f64> {
         let reply = self.ask(&format!("time {work} {variant} {seconds}"))?;
         reply["seconds"].as_f64().with_context(|| format!("{}: no time in {reply}", self.name()))
+    }
+
+    /// The most bytes that were in its memory at once so far, where the system tells.
+    pub(super) fn peak_memory(&self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(kib.split_whitespace().next()?.parse::<f64>().ok()? * 1024.0)
     }
 
     fn ask(&mut self, line: &str) -> Result<Value> {

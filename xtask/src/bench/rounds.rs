@@ -42,6 +42,13 @@ fn per_second(about: &Value, what: &str, seconds: f64) -> f64 {
     about[what].as_f64().unwrap_or(0.0) / seconds
 }
 
+/// What was measured beside one peer.
+pub(super) struct Side {
+    pub(super) peer: String,
+    pub(super) versions: String,
+    pub(super) pairs: Vec<Pair>,
+}
+
 /// One work, ours against one variant of a peer's: seconds per unit of each, round by round, or why there are none.
 pub(super) struct Pair {
     pub(super) work: String,
@@ -50,18 +57,57 @@ pub(super) struct Pair {
     pub(super) times: Result<Vec<[f64; 2]>, String>,
 }
 
+impl Pair {
+    /// Median seconds per unit of ours (0) or theirs (1), and how many times as long theirs take.
+    pub(super) fn seconds(&self, side: usize) -> Option<f64> {
+        let times = self.times.as_ref().ok()?;
+        Some(median(&times.iter().map(|it| it[side]).collect::<Vec<_>>()))
+    }
+
+    pub(super) fn ratio(&self) -> Option<f64> {
+        self.times.as_ref().ok().map(|times| ratio(times))
+    }
+}
+
 impl Plan<'_> {
-    /// Works of ours in the order we list them.
-    fn works(&self, ours: &Peer) -> Vec<String> {
+    pub(super) fn at_most(&self, rounds: usize, seconds: f64) -> Self {
+        Self { rounds: self.rounds.min(rounds), seconds: self.seconds.min(seconds), only: self.only }
+    }
+
+    /// Works of ours for which `wanted` says so of what they are about, in the order we list them.
+    pub(super) fn works(&self, ours: &Peer, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
         let all = ours.introduction["order"].as_array().into_iter().flatten().filter_map(|it| it.as_str());
         let chosen = |name: &&str| self.only.is_empty() || self.only.iter().any(|text| name.contains(text.as_str()));
         // Without the peaks no rate means anything.
-        all.filter(|name| is_peak(name) || chosen(name)).map(str::to_owned).collect()
+        let named = all.filter(|name| is_peak(name) || chosen(name));
+        named.filter(|name| wanted(&ours.introduction["about"][name])).map(str::to_owned).collect()
+    }
+
+    /// The table's rows.
+    fn rows(&self, ours: &Peer) -> Vec<String> {
+        self.works(ours, |about| about["role"] == "row")
+    }
+
+    /// Seconds per unit, round by round, of works of ours in alternation with each other: each a peer's number and a work.
+    pub(super) fn together(&self, peers: &mut [&mut Peer], runs: &[(usize, &str)]) -> Result<Vec<Vec<f64>>> {
+        for &(peer, work) in runs {
+            peers[peer].warm(work, OURS)?;
+        }
+        let mut times = vec![Vec::new(); runs.len()];
+        for _ in 0..self.rounds {
+            for (times, &(peer, work)) in times.iter_mut().zip(runs) {
+                times.push(peers[peer].time(work, OURS, self.seconds)?);
+            }
+        }
+        for &(peer, work) in runs {
+            peers[peer].discard(work, OURS)?;
+        }
+        Ok(times)
     }
 
     /// Each work of ours in alternation with what limits it, so that both see the same machine.
     pub(super) fn alone(&self, ours: &mut Peer) -> Result<Vec<Alone>> {
-        let works = self.works(ours);
+        let works = self.rows(ours);
         if works.iter().all(|work| is_peak(work)) && !self.only.is_empty() {
             return Ok(Vec::new());
         }
@@ -100,7 +146,7 @@ impl Plan<'_> {
     /// Ours, theirs, ours, theirs, … for each variant of each work that both know; both warm, one measured at a time.
     pub(super) fn alternate(&self, ours: &mut Peer, theirs: &mut Peer) -> Result<Vec<Pair>> {
         let mut pairs = Vec::new();
-        for work in self.works(ours) {
+        for work in self.rows(ours) {
             let variants = theirs.variants(&work);
             if variants.is_empty() {
                 continue;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::machine;
 use super::peer::Peer;
-use super::rounds::{Alone, Pair, Plan, median, ratio};
+use super::rounds::{Alone, Pair, Plan, Side, ratio};
 
 pub(super) fn preamble(root: &Path, plan: &Plan<'_>, ours: &Peer) -> String {
     let mut text = String::new();
@@ -44,45 +44,45 @@ pub(super) fn ours(all: &[Alone]) -> String {
     text
 }
 
-/// Each variant of the peer's beside ours; the fastest of each work in bold.
-pub(super) fn side_by_side(peer: &Peer, pairs: &[Pair]) -> String {
-    format!("{}\n\n{}", peer.versions(), pairs_table(&peer.name(), pairs))
-}
-
-fn pairs_table(name: &str, pairs: &[Pair]) -> String {
+/// Each variant of each peer's beside ours; the fastest of each work, over all peers, in bold.
+pub(super) fn side_by_side(sides: &[Side]) -> String {
     let mut best: BTreeMap<&str, f64> = BTreeMap::new();
-    for Pair { work, times, .. } in pairs {
-        if let Ok(times) = times {
-            let entry = best.entry(work).or_insert(f64::INFINITY);
-            *entry = entry.min(ratio(times));
+    for pair in sides.iter().flat_map(|side| &side.pairs) {
+        if let Some(ratio) = pair.ratio() {
+            let entry = best.entry(&pair.work).or_insert(f64::INFINITY);
+            *entry = entry.min(ratio);
         }
     }
-    let mut text = format!(
-        "| work | per unit of | apd, ms | {name} as | {name}, ms | ratio (least to most in a round) |\n|---|---|---|---|---|---|\n"
-    );
-    for Pair { work, unit, variant, times } in pairs {
-        let _ = match times {
-            Ok(times) => {
-                let side = |i: usize| milliseconds(median(&times.iter().map(|it| it[i]).collect::<Vec<_>>()));
-                let ratios = times.iter().map(|[ours, theirs]| theirs / ours);
-                let least = ratios.clone().fold(f64::INFINITY, f64::min);
-                let most = ratios.fold(0.0, f64::max);
-                let middle = ratio(times);
-                let bold = if best.get(work.as_str()) == Some(&middle) { "**" } else { "" };
-                writeln!(
-                    text,
-                    "| {work} | {unit} | {} | {variant} | {} | {bold}{middle:.2}×{bold} ({least:.2} to {most:.2}) |",
-                    side(0),
-                    side(1)
-                )
-            }
-            Err(error) => writeln!(text, "| {work} | {unit} | | {variant} | | failed: {} |", error.replace('|', "/")),
-        };
+    let mut text = String::new();
+    for Side { peer, versions, pairs } in sides {
+        let _ = writeln!(text, "## Against {peer}\n\n{versions}\n");
+        let _ = writeln!(
+            text,
+            "| work | per unit of | apd, ms | {peer} as | {peer}, ms | ratio (least to most in a round) |\n|---|---|---|---|---|---|"
+        );
+        for pair in pairs {
+            let _ = writeln!(text, "{}", row(pair, best.get(pair.work.as_str())));
+        }
+        text.push('\n');
     }
     text
 }
 
-fn milliseconds(seconds: f64) -> String {
+fn row(pair: &Pair, best: Option<&f64>) -> String {
+    let Pair { work, unit, variant, times } = pair;
+    let times = match times {
+        Ok(times) => times,
+        Err(error) => return format!("| {work} | {unit} | | {variant} | | failed: {} |", error.replace('|', "/")),
+    };
+    let [ours, theirs] = [0, 1].map(|side| milliseconds(pair.seconds(side).unwrap_or(f64::NAN)));
+    let ratios = times.iter().map(|[ours, theirs]| theirs / ours);
+    let (least, most) = (ratios.clone().fold(f64::INFINITY, f64::min), ratios.fold(0.0, f64::max));
+    let middle = ratio(times);
+    let bold = if best == Some(&middle) { "**" } else { "" };
+    format!("| {work} | {unit} | {ours} | {variant} | {theirs} | {bold}{middle:.2}×{bold} ({least:.2} to {most:.2}) |")
+}
+
+pub(super) fn milliseconds(seconds: f64) -> String {
     let ms = seconds * 1e3;
     match ms {
         _ if ms >= 100.0 => format!("{ms:.0}"),
@@ -106,18 +106,23 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_variant_of_a_work_is_bold() {
+    fn the_fastest_of_all_peers_is_bold() {
         let pair = |variant: &str, times| Pair { work: "w".into(), unit: "u".into(), variant: variant.into(), times };
-        let text = pairs_table(
-            "P",
-            &[
-                pair("slow", Ok(vec![[1e-3, 3e-3]; 3])),
-                pair("fast", Ok(vec![[1e-3, 2e-3], [2e-3, 5e-3], [1e-3, 1e-3]])),
-                pair("broken", Err("no | compiler".into())),
-            ],
-        );
+        let side = |peer: &str, pairs| Side { peer: peer.into(), versions: format!("{peer} 1"), pairs };
+        let text = side_by_side(&[
+            side(
+                "P",
+                vec![
+                    pair("slow", Ok(vec![[1e-3, 3e-3]; 3])),
+                    pair("fast", Ok(vec![[1e-3, 2e-3], [2e-3, 5e-3], [1e-3, 1e-3]])),
+                    pair("broken", Err("no | compiler".into())),
+                ],
+            ),
+            side("Q", vec![pair("other", Ok(vec![[1e-3, 2.5e-3]]))]),
+        ]);
         assert!(text.contains("| w | u | 1.00 | slow | 3.00 | 3.00× (3.00 to 3.00) |"), "{text}");
         assert!(text.contains("| 1.00 | fast | 2.00 | **2.00×** (1.00 to 2.50) |"), "{text}");
+        assert!(text.contains("| 1.00 | other | 2.50 | 2.50× (2.50 to 2.50) |"), "{text}");
         assert!(text.contains("| broken | | failed: no / compiler |"), "{text}");
     }
 }

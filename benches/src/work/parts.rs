@@ -1,0 +1,238 @@
+//! Where the time of the three loops goes: their parts, each alone and warm.
+//!
+//! A part is run as its whole runs it, one chain per thread or on all threads at once. What a fused pass saves by doing
+//! two parts together shows as a rest that is small or negative.
+
+use std::hint::black_box;
+
+use apd_nn::optim::Adam;
+use apd_nn::{Accumulate, Backprop, Network, Threads};
+use apd_seed::{Minibatches, Seed};
+use apd_sgmcmc::{Minibatch, Potential};
+use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::{gather_rows, gemm_serial, softmax_rows};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::predict::{FC1, FC2, INPUTS};
+use super::sgld::{BATCH, EXAMPLES, data, sgld, steps};
+use super::wgan::HIDDEN;
+use super::{Chains, Role, Runner, Work};
+
+pub(super) fn works() -> Vec<Work> {
+    let mut all = Vec::new();
+    let mut part = |whole: &str, name: &str, make: Box<dyn Fn() -> Box<dyn Runner>>| {
+        all.push(Work { name: format!("{whole}/{name}"), role: Role::Part, make, ..Work::default() });
+    };
+    for (whole, widths) in [("sgld-fc1", FC1), ("sgld-fc2", FC2)] {
+        part(whole, "gather", Box::new(move || on_each_thread(|thread| gather(widths, thread))));
+        part(whole, "gradient", Box::new(move || on_each_thread(|_| gradient(widths))));
+        part(whole, "gradient/products", Box::new(move || on_each_thread(|_| products(widths))));
+        part(whole, "prior+noise+update", Box::new(move || on_each_thread(|thread| moves(widths, thread))));
+        part(whole, "prior+noise+update/noise", Box::new(move || on_each_thread(|thread| noise(widths, thread))));
+    }
+    for dim in [79_510, 478_410] {
+        for (network, each) in [("critic", 3), ("generator", 1)] {
+            let whole = format!("wgan-{network}-{dim}");
+            part(&whole, "products", Box::new(move || Box::new(tiles(dim, each))));
+            part(&whole, "adam", Box::new(move || Box::new(adam(dim))));
+        }
+    }
+    for (whole, widths, networks) in [("predict-fc1-200", FC1, 200), ("predict-fc2-100", FC2, 100)] {
+        part(whole, "first-layer", Box::new(move || Box::new(first_layers(widths, networks))));
+        part(whole, "later-layers", Box::new(move || Box::new(later_layers(widths, networks))));
+        part(whole, "softmax", Box::new(move || Box::new(softmax(networks))));
+    }
+    all
+}
+
+fn on_each_thread<F: FnMut() + Send + 'static>(make: impl Fn(u64) -> F) -> Box<dyn Runner> {
+    Box::new(Chains((0..rayon::current_num_threads() as u64).map(make).collect()))
+}
+
+fn random(rows: usize, columns: usize) -> Array2<f32> {
+    let mut matrix = Array2::zeros((rows, columns));
+    Seed::root(1).normals().fill(0, 0, matrix.as_slice_mut().expect("standard layout"));
+    matrix
+}
+
+// An SGLD step.
+
+fn gather(widths: &[usize], thread: u64) -> impl FnMut() + Send + use<> {
+    let inputs = data(widths, EXAMPLES).inputs;
+    let mut minibatches = Minibatches::new(Seed::root(1).index(thread), EXAMPLES, BATCH);
+    let (mut rows, mut step) = (Vec::new(), 0);
+    move || {
+        let all = inputs.as_slice().expect("standard layout");
+        gather_rows(all, inputs.ncols(), minibatches.indices(step), &mut rows);
+        black_box(&mut rows);
+        step += 1;
+    }
+}
+
+fn gradient(widths: &[usize]) -> impl FnMut() + Send + use<> {
+    let network = Network::mlp(widths);
+    let (theta, x) = (network.initialize(Seed::root(1)), random(BATCH, widths[0]));
+    let labels: Vec<u32> = (0..BATCH as u32).map(|i| i % 10).collect();
+    let mut gradient = vec![0.0; theta.len()];
+    let mut backprop = Backprop::new(&network, Threads::Serial);
+    move || {
+        black_box(backprop.cross_entropy(&theta, x.view(), &labels, None, Accumulate::add(1e-3), &mut gradient));
+    }
+}
+
+/// Of each layer: outputs, the weights' gradient, and the inputs' where there are layers below.
+fn products(widths: &[usize]) -> impl FnMut() + Send + use<> {
+    const PADDED: usize = BATCH.next_multiple_of(8);
+    let numbers = |rows, columns| random(rows, columns).into_raw_vec_and_offset().0;
+    let mut layers: Vec<_> = widths
+        .windows(2)
+        .map(|pair| {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let of_inputs = [numbers(BATCH, inputs), numbers(inputs, PADDED), numbers(inputs, PADDED)];
+            (
+                inputs,
+                outputs,
+                numbers(outputs, inputs),
+                of_inputs,
+                vec![0.0; outputs * PADDED],
+                numbers(outputs, inputs),
+            )
+        })
+        .collect();
+    move || {
+        for (i, (inputs, outputs, weight, [rows, units, slope], z, gradient)) in layers.iter_mut().enumerate() {
+            let (m, n) = (*outputs, *inputs);
+            z.fill(0.0);
+            accumulate([m, PADDED, n], Left::rows(weight, n), units, PADDED, z, PADDED);
+            accumulate([m, n, BATCH], Left::rows(z, PADDED), rows, n, gradient, n);
+            if i > 0 {
+                slope.fill(0.0);
+                accumulate([n, PADDED, m], Left::transposed(weight, n), z, PADDED, slope, PADDED);
+            }
+        }
+        black_box(&mut layers);
+    }
+}
+
+/// Steps on the prior alone.
+fn moves(widths: &[usize], thread: u64) -> impl FnMut() + Send + use<> {
+    struct Prior(usize);
+
+    impl Potential for Prior {
+        fn dim(&self) -> usize {
+            self.0
+        }
+
+        fn terms(&self) -> usize {
+            EXAMPLES
+        }
+
+        fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+            gradient.iter_mut().zip(position).for_each(|(gradient, theta)| *gradient = 50.0 * theta);
+            0.0
+        }
+    }
+
+    let dim = Network::mlp(widths).dim();
+    steps(Prior(dim), sgld(EXAMPLES), vec![0.0; dim], thread)
+}
+
+fn noise(widths: &[usize], thread: u64) -> impl FnMut() + Send + use<> {
+    let normals = Seed::root(1).index(thread).normals();
+    let (mut out, mut step) = (vec![0.0; Network::mlp(widths).dim()], 0);
+    move || {
+        normals.fill(step, 0, &mut out);
+        black_box(&mut out);
+        step += 1;
+    }
+}
+
+// A WGAN-GP update.
+
+/// Columns of a tile: few enough that all of it stays in cache.
+const TILE: usize = 192;
+
+/// The products of all tiles, on one tile per thread that never leaves the cache: `each` that sum over d, as many that spread
+/// over it.
+fn tiles(dim: usize, each: usize) -> impl FnMut() {
+    let threads = rayon::current_num_threads();
+    let tiles = dim.div_ceil(TILE * threads);
+    let numbers = |rows, columns| random(rows, columns).into_raw_vec_and_offset().0;
+    let state = || (numbers(TILE, HIDDEN), numbers(HIDDEN, HIDDEN), numbers(HIDDEN, HIDDEN), numbers(TILE, HIDDEN));
+    let mut states: Vec<_> = (0..threads).map(|_| state()).collect();
+    move || {
+        states.par_iter_mut().for_each(|(value, sum, slope, gradient)| {
+            for _ in 0..tiles * each {
+                accumulate([HIDDEN, HIDDEN, TILE], Left::transposed(value, HIDDEN), value, HIDDEN, sum, HIDDEN);
+                gradient.fill(0.0);
+                accumulate([TILE, HIDDEN, HIDDEN], Left::rows(value, HIDDEN), slope, HIDDEN, gradient, HIDDEN);
+            }
+            sum.fill(0.0);
+        });
+        black_box(&mut states);
+    }
+}
+
+/// One pass over a long layer and its moments; the gradient's tile is in cache.
+fn adam(dim: usize) -> impl FnMut() {
+    let adam = Adam { lr: 1e-4, beta1: 0.5, beta2: 0.9, ..Adam::default() };
+    let gradient = random(HIDDEN, TILE).into_raw_vec_and_offset().0;
+    let [mut theta, mut m, mut v] = std::array::from_fn(|_| vec![0.0_f32; HIDDEN * dim]);
+    let mut t = 0;
+    move || {
+        t += 1;
+        let size = gradient.len();
+        let moments = m.par_chunks_mut(size).zip(v.par_chunks_mut(size));
+        theta.par_chunks_mut(size).zip(moments).for_each(|(theta, (m, v))| {
+            adam.apply(t, theta, &gradient[..theta.len()], m, v);
+        });
+    }
+}
+
+// Prediction.
+
+/// Inputs of one task, and columns of one stacked product.
+const ROWS: usize = 500;
+const COLUMNS: usize = 800;
+
+fn first_layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
+    let (x, weight) = (random(INPUTS, widths[0]), random(COLUMNS, widths[0]));
+    let times = networks * widths[1] / COLUMNS;
+    blocks(move |first, out: &mut Array2<f32>| {
+        let x = x.slice(ndarray::s![first..first + ROWS, ..]);
+        (0..times).for_each(|_| gemm_serial(1.0, x, weight.t(), 0.0, out.view_mut()));
+    })
+}
+
+fn later_layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
+    let layers: Vec<_> =
+        widths[1..].windows(2).map(|pair| (random(ROWS, pair[0]), random(pair[1], pair[0]), pair[1])).collect();
+    blocks(move |_, out: &mut Array2<f32>| {
+        for (x, weight, outputs) in &layers {
+            let mut out = out.slice_mut(ndarray::s![.., ..*outputs]);
+            (0..networks).for_each(|_| gemm_serial(1.0, x.view(), weight.t(), 0.0, out.view_mut()));
+        }
+    })
+}
+
+fn softmax(networks: usize) -> impl FnMut() {
+    let logits = random(ROWS, 10);
+    blocks(move |_, out: &mut Array2<f32>| {
+        let mut out = out.slice_mut(ndarray::s![.., ..10]).into_owned();
+        for _ in 0..networks {
+            out.assign(&logits);
+            softmax_rows(out.view_mut());
+        }
+        black_box(out);
+    })
+}
+
+/// All inputs, [`ROWS`] at a time, in parallel; each block has a buffer ROWS × COLUMNS.
+fn blocks(work: impl Fn(usize, &mut Array2<f32>) + Sync) -> impl FnMut() {
+    let mut buffers: Vec<_> = (0..INPUTS / ROWS).map(|_| Array2::zeros((ROWS, COLUMNS))).collect();
+    move || {
+        buffers.par_iter_mut().enumerate().for_each(|(block, out)| work(block * ROWS, out));
+        black_box(&mut buffers);
+    }
+}
