@@ -337,7 +337,7 @@ fn hamiltonian() -> Vec<Test> {
 fn sharpness() -> Test {
     let rule = Rule::Stochastic { recipe: Recipe::SGLD, epsilon: COARSE, batch: 2, estimator: Estimator::Plain };
     let transition = Transition { rule, bug: None };
-    let joint = Joint { model: Model::mean(), transition, rounds: 3, updates: 4, replicates: 4_000 };
+    let joint = Joint { model: Model::mean(), transition, rounds: 3, updates: 4, replicates: 40_000 };
     let row = Row { joint, against: "the model's own law", check: Joint::exact };
     let Test { case, run, .. } = row.accept(Half::Quick);
     Test { case: format!("coarse step: {case}"), expect: Expect::Reject, run, ..row.accept(Half::Quick) }
