@@ -151,14 +151,14 @@ impl Potential for NetworkPotential {
             gradient.len()
         );
         let n = self.data.len();
-        let mut prior = Prior { precision: self.prior_precision, theta: position, energy: 0.0 };
+        let mut prior = OntoPrior { scale: 1.0, precision: self.prior_precision, theta: position, energy: 0.0 };
         let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
         let Self { backprop, data, likelihood, block, .. } = self;
         let columns = data.inputs.ncols();
         match minibatch {
             Minibatch::Full => {
                 let mut misfit = 0.0;
-                prior.start(0..dim, gradient);
+                (&mut prior).start(0..dim, gradient);
                 for start in (0..n).step_by(*block) {
                     let rows = start..(start + *block).min(n);
                     let x = data.inputs.slice_axis(Axis(0), rows.clone().into());
@@ -174,7 +174,7 @@ impl Potential for NetworkPotential {
             }
             Minibatch::Indices(indices) => {
                 assert!(!indices.is_empty(), "a minibatch needs at least one observation");
-                let scale = n as f64 / indices.len() as f64;
+                prior.scale = n as f64 / indices.len() as f64;
                 gather(&data.inputs, indices, &mut self.inputs);
                 let x = view(&self.inputs, columns);
                 let targets = match &data.targets {
@@ -188,8 +188,8 @@ impl Potential for NetworkPotential {
                         Rows::Values(view(&self.values, values.ncols()), precision(*likelihood))
                     }
                 };
-                let onto = OntoPrior { scale, prior: &mut prior };
-                scale * fit(backprop, position, x, targets, stream.as_mut(), onto, gradient) + prior.energy
+                let misfit = fit(backprop, position, x, targets, stream.as_mut(), &mut prior, gradient);
+                prior.scale * misfit + prior.energy
             }
         }
     }
@@ -244,33 +244,23 @@ fn precision(likelihood: Likelihood) -> f64 {
     }
 }
 
-/// The prior's share of the gradient, τ·θ, and of the potential so far, (τ/2)·‖θ‖².
-struct Prior<'a> {
+/// A likelihood's gradient, times its factor, is added to the prior's, τ·θ, which is made part by part while the parts are in cache.
+struct OntoPrior<'a> {
+    scale: f64,
     precision: f64,
     theta: &'a [f32],
+    /// (τ/2)·‖θ‖² of the parts so far.
     energy: f64,
 }
 
-impl Prior<'_> {
-    fn start(&mut self, range: Range<usize>, gradient: &mut [f32]) {
-        let square = Arch::new().dispatch(Scaled { tau: self.precision as f32, theta: &self.theta[range], gradient });
-        self.energy += 0.5 * self.precision * square;
-    }
-}
-
-/// A likelihood's gradient, times its factor, is added to the prior's, which is made part by part while the parts are in cache.
-struct OntoPrior<'a, 'b> {
-    scale: f64,
-    prior: &'a mut Prior<'b>,
-}
-
-impl Onto<f32> for OntoPrior<'_, '_> {
+impl Onto<f32> for &mut OntoPrior<'_> {
     fn scale(&self) -> f64 {
         self.scale
     }
 
     fn start(&mut self, range: Range<usize>, gradient: &mut [f32]) {
-        self.prior.start(range, gradient);
+        let square = Arch::new().dispatch(Scaled { tau: self.precision as f32, theta: &self.theta[range], gradient });
+        self.energy += 0.5 * self.precision * square;
     }
 }
 

@@ -149,23 +149,7 @@ impl Generator {
 fn transpose(matrix: &[f32], width: usize) -> Vec<f32> {
     let height = matrix.len() / width;
     let mut out = vec![0.0; matrix.len()];
-    // Eight rows at once: as many streams to read, and writes of more than one number.
-    const ROWS: usize = 8;
-    let whole = height - height % ROWS;
-    for i in (0..whole).step_by(ROWS) {
-        let rows = &matrix[i * width..(i + ROWS) * width];
-        for j in 0..width {
-            let out = &mut out[j * height + i..][..ROWS];
-            for r in 0..ROWS {
-                out[r] = rows[r * width + j];
-            }
-        }
-    }
-    for i in whole..height {
-        for j in 0..width {
-            out[j * height + i] = matrix[i * width + j];
-        }
-    }
+    apd_tensor::kernel::transpose([height, width], matrix, width, &mut out, height);
     out
 }
 

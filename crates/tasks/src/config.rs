@@ -9,6 +9,7 @@ use apd_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::gan_losses::FOLD;
 
 mod active;
 mod defaults;
@@ -461,6 +462,12 @@ impl Config {
         positive("gan-losses.hidden", self.gan_losses.hidden as f64)?;
         positive("gan-losses.batch", self.gan_losses.batch as f64)?;
         positive("gan-losses.networks", self.gan_losses.networks as f64)?;
+        let rows = self.sgld.chains as u64 * self.sgld.samples_per_chain();
+        if self.tasks.contains(&TaskName::GanLosses) && rows < FOLD as u64 {
+            return Err(Error::Config(format!(
+                "gan-losses: a bank of {rows} rows has none to hold out (one in {FOLD})"
+            )));
+        }
         positive("samplers.images", self.samplers.images as f64)?;
         positive("samplers.hidden", self.samplers.hidden as f64)?;
         positive("samplers.prior-precision", self.samplers.prior_precision)?;

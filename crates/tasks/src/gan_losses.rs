@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use apd_bnn::predict;
 use apd_distill::{Generator, Loss, State, Trainer};
 use apd_report::Row;
 use apd_store::{Bank, checkpoint};
-use apd_uncertainty::{self as uncertainty, Predictive};
+use apd_uncertainty as uncertainty;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,12 +16,12 @@ use crate::distill::total_variance;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::observer::Observer;
-use crate::posterior::mean_sd;
+use crate::posterior::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 
 const KIND: &str = "gan-losses";
 /// Of so many consecutive rows of the bank, the last is held out.
-const FOLD: usize = 5;
+pub(crate) const FOLD: usize = 5;
 /// Test images of one look.
 const LOOK_IMAGES: usize = 2_000;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -177,11 +176,7 @@ impl<'a> Judge<'a> {
     }
 
     fn predict(&self, networks: ArrayView2<'_, f32>) -> Array2<f64> {
-        let (network, images) = (&self.experiment.network, self.test.images.pixels.view());
-        let mut predictive = Predictive::new(images.nrows(), network.outputs());
-        let rows = networks.rows().into_iter().map(|row| row.to_slice().expect("rows of a fresh array"));
-        predict(network, rows, images, |_, probabilities| predictive.add(probabilities));
-        predictive.mean()
+        averaged(&self.experiment.network, network_rows(&networks), self.test.images.pixels.view()).mean()
     }
 
     fn look_at(&self, generator: &Generator, iteration: u64) -> Result<Option<Look>> {

@@ -16,6 +16,7 @@ use crate::distill::{LOOK_ROWS, Looks, Point};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::observer::Observer;
+use crate::posterior::network_rows;
 use crate::rows::Rows;
 use crate::sample::{Recipe, SgldChain};
 
@@ -94,8 +95,8 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
     } else {
         let fresh = (0..config.sgld.chains as u32).map(|number| Ok(Walker::new(recipe.start(number)?)));
         walkers = fresh.collect::<Result<Vec<_>>>()?;
-        walk(&mut walkers, config.online.until(&config.sgld, 0), observer)?;
-        let mut buffer = Buffer::new(network.dim(), capacity);
+        walk(experiment, &mut walkers, config.online.until(&config.sgld, 0), observer)?;
+        let mut buffer = Buffer::new(network.row_len(), capacity);
         (round, drawn) = (0, collect(&mut walkers, &mut buffer));
         trainer = Trainer::new(buffer, config.distill.clone(), seed.child(name))?;
     }
@@ -107,7 +108,7 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
         let until = config.online.until(&config.sgld, round + 1);
         let (learned, walked) = rayon::join(
             || learn(&mut trainer, iterations, observer),
-            || if more { walk(&mut walkers, until, observer) } else { Ok(()) },
+            || if more { walk(experiment, &mut walkers, until, observer) } else { Ok(()) },
         );
         let progress = learned?;
         walked?;
@@ -126,11 +127,11 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
         }
     }
     observer.end();
-    let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * network.dim();
+    let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * network.row_len();
     Ok(Online { chains, generator: trainer.into_generator(), points, drawn, buffer_bytes })
 }
 
-/// A chain, and the samples of the round under way.
+/// A chain, and the samples of the round under way, as [`Experiment::row`] makes them.
 struct Walker {
     chain: SgldChain,
     samples: Vec<f32>,
@@ -143,14 +144,14 @@ impl Walker {
 }
 
 /// Takes all chains to step `until`, at once.
-fn walk(walkers: &mut [Walker], until: u64, observer: &dyn Observer) -> Result<()> {
+fn walk(experiment: &Experiment, walkers: &mut [Walker], until: u64, observer: &dyn Observer) -> Result<()> {
     let outcomes: Vec<Result<()>> = walkers
         .par_iter_mut()
         .with_max_len(1)
         .map(|Walker { chain, samples }| {
             while chain.progress().step < until {
                 if let Some(sample) = chain.step()? {
-                    samples.extend_from_slice(sample.position);
+                    samples.extend(experiment.row(sample.position));
                 }
                 if chain.progress().step.is_multiple_of(STRIDE) && observer.stop_requested() {
                     return Err(Error::Stopped);
@@ -164,7 +165,7 @@ fn walk(walkers: &mut [Walker], until: u64, observer: &dyn Observer) -> Result<(
 
 /// The chains' new samples enter the buffer, in turns, so that the oldest of all chains leave alike; returns their number.
 fn collect(walkers: &mut [Walker], buffer: &mut Buffer) -> u64 {
-    let dim = walkers.first().map_or(1, |walker| walker.chain.position().len());
+    let dim = apd_distill::Rows::dim(buffer);
     let count = walkers.iter().map(|walker| walker.samples.len() / dim).max().unwrap_or(0);
     let mut entered = 0;
     for i in 0..count {
@@ -179,8 +180,10 @@ fn collect(walkers: &mut [Walker], buffer: &mut Buffer) -> u64 {
 
 fn restart(walkers: &mut [Walker], generator: &Generator, seed: Seed) {
     let starts = generator.draw(seed, walkers.len());
-    for (walker, start) in walkers.iter_mut().zip(starts.rows()) {
-        walker.chain.restart_from(start.to_slice().expect("rows of a fresh array"));
+    for (walker, start) in walkers.iter_mut().zip(network_rows(&starts)) {
+        // Without the buffers, which are a function of θ.
+        let dim = walker.chain.position().len();
+        walker.chain.restart_from(&start[..dim]);
     }
 }
 
@@ -199,7 +202,7 @@ fn learn(trainer: &mut Trainer<Buffer>, iterations: u64, observer: &dyn Observer
 /// What online distillation holds, and the spread of what it learnt.
 pub(crate) fn rows(experiment: &Experiment, online: &Online) -> Vec<Row> {
     let mut rows = Rows::new(&experiment.config, "distill");
-    let (name, one) = (online.name(), 4.0 * experiment.network.dim() as f64);
+    let (name, one) = (online.name(), 4.0 * experiment.network.row_len() as f64);
     rows.push(name, "bytes", (online.generator.bytes() as f64, None), 1);
     rows.push(name, "bytes_in_networks", (online.generator.bytes() as f64 / one, None), 1);
     rows.push(name, "buffer_bytes", (online.buffer_bytes as f64, None), 1);

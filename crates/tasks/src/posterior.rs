@@ -7,7 +7,7 @@ use apd_seed::Seed;
 use apd_sgmcmc::Swag;
 use apd_store::Bank;
 use apd_uncertainty::{Predictive, Score};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Data, Ix2};
 
 use crate::error::{Error, Result};
 use crate::online::Online;
@@ -164,13 +164,28 @@ impl Posterior<'_> {
                 for first in (0..count).step_by(WAVE) {
                     let mut wave = wave.slice_axis_mut(Axis(0), (0..WAVE.min(count - first)).into());
                     generator.draw_into(seed, first as u64, wave.view_mut());
-                    let rows = wave.rows().into_iter().map(|row| row.to_slice().expect("rows of a fresh array"));
-                    predict(network, rows, inputs, &mut visit);
+                    predict(network, network_rows(&wave), inputs, &mut visit);
                 }
             }
         }
         Ok(predictive)
     }
+}
+
+/// The rows of an array of networks, which lie one after the other.
+pub(crate) fn network_rows<S: Data<Elem = f32>>(networks: &ArrayBase<S, Ix2>) -> impl Iterator<Item = &[f32]> {
+    networks.axis_iter(Axis(0)).map(|row| row.to_slice().expect("rows are contiguous"))
+}
+
+/// The averaged prediction of these networks for each input.
+pub(crate) fn averaged(
+    network: &Network,
+    thetas: impl IntoIterator<Item: AsRef<[f32]>>,
+    inputs: ArrayView2<'_, f32>,
+) -> Predictive {
+    let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+    predict(network, thetas, inputs, |_, p| predictive.add(p));
+    predictive
 }
 
 /// Networks that a generator draws at a time: memory does not grow with their number.

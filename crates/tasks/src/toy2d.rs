@@ -21,6 +21,7 @@ use crate::config::Toy2dConfig;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::observer::Observer;
+use crate::posterior::averaged;
 use crate::samplers::{collect, median};
 use crate::sgd::with_dropout;
 
@@ -38,9 +39,6 @@ const FUNCTIONS: usize = 100;
 const TARGET_ACCEPTANCE: f64 = 0.95;
 /// Tells a second chain of SGLD from the one that is distilled.
 pub(crate) const SECOND: &str = "sgld-second";
-
-/// The averaged prediction of some networks at some inputs.
-type Predictions<'a> = dyn Fn(&[Vec<f32>], ArrayView2<'_, f32>) -> Predictive + 'a;
 
 /// What the task found.
 pub struct Toy2d {
@@ -126,11 +124,7 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
     let drawn = folder.finished("toy2d-apd", || problem.distil(&sgld, draws, observer))?;
     observer.end();
 
-    let averaged = |networks: &[Vec<f32>], inputs: ArrayView2<'_, f32>| {
-        let mut predictive = Predictive::new(inputs.nrows(), 2);
-        predict(&problem.network, networks, inputs, |_, p| predictive.add(p));
-        predictive
-    };
+    let averaged = |networks: &[Vec<f32>], inputs: ArrayView2<'_, f32>| averaged(&problem.network, networks, inputs);
     let mut maps = vec![problem.map("sgd", "one network".into(), |x| averaged(std::slice::from_ref(&sgd), x))];
     if let Some((p, network, theta)) = &dropout {
         maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
@@ -148,7 +142,7 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
     let setting = format!("NUTS, {} chains × {} draws", nuts.chains.len(), settings.hmc_draws);
     maps.push(problem.map("hmc", setting, |x| averaged(&flat, x)));
 
-    let reference = problem.diagnose(&nuts, &averaged)?;
+    let reference = problem.diagnose(&nuts)?;
     let rows = rows(&problem, &maps, &reference)?;
     Ok(Toy2d { rows, maps, points: problem.points(), reference })
 }
@@ -303,7 +297,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Whether the chains of the reference agree with each other, in what they predict and in what they are.
-    fn diagnose(&self, nuts: &Nuts, predictions: &Predictions<'_>) -> Result<Reference> {
+    fn diagnose(&self, nuts: &Nuts) -> Result<Reference> {
         let stride = (self.grid.nrows() / FUNCTIONS).max(1);
         // A stride that divides the rows' length would look at few columns only.
         let stride = if self.settings.grid.is_multiple_of(stride) { stride + 1 } else { stride };
@@ -325,8 +319,8 @@ impl<'a> Problem<'a> {
         let rhat = median(found.iter().map(|d| d.rhat))
             .map(|median| (median, found.iter().map(|d| d.rhat).fold(f64::NEG_INFINITY, f64::max)));
         let half = nuts.chains.len() / 2;
-        let halves =
-            [&nuts.chains[..half], &nuts.chains[half..]].map(|c| predictions(&c.concat(), self.grid.view()).mean());
+        let halves = [&nuts.chains[..half], &nuts.chains[half..]]
+            .map(|chains| averaged(&self.network, chains.concat(), self.grid.view()).mean());
         Ok(Reference {
             rhat,
             ess: median(found.iter().map(|d| d.ess_bulk)),

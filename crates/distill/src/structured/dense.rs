@@ -1,5 +1,6 @@
 //! Dense layers on row-major matrices of B or h rows, into buffers that are there already.
 
+use apd_tensor::kernel;
 use rayon::prelude::*;
 
 use crate::kernel::{Element, Left, accumulate};
@@ -68,11 +69,7 @@ pub(super) fn bias_gradient<T: Element>(slope: &[T], out: &mut [T]) {
 /// The transpose of a row-major matrix whose rows have length `width`.
 pub(super) fn transpose<T: Element>(matrix: &[T], width: usize, out: &mut [T]) {
     let height = matrix.len() / width;
-    for (i, row) in matrix.chunks_exact(width).enumerate() {
-        for (j, &x) in row.iter().enumerate() {
-            out[j * height + i] = x;
-        }
-    }
+    kernel::transpose([height, width], matrix, width, out, height);
 }
 
 /// x·y, in eight interleaved sums that the compiler can keep in one register.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
+use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict_dropout};
 use apd_datasets::Labelled;
 use apd_distill::Trainer;
 use apd_nn::Network;
@@ -14,6 +14,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use crate::config::{ActiveMethod, Config};
 use crate::error::{Error, Result};
 use crate::observer::Observer;
+use crate::posterior::{averaged, network_rows};
 use crate::sgd::with_dropout;
 
 /// Steps between looks at the stop flag.
@@ -54,6 +55,8 @@ impl Learner<'_> {
             inputs: Arc::new(labelled.images.pixels.clone()),
             targets: Targets::Classes(labelled.labels.as_slice().into()),
         };
+        // As predictions read it: with the buffers of batch normalisation, which are those of what is labelled.
+        let row = |theta: &[f32]| [theta, &self.network.calibrate(theta, labelled.images.pixels.view())].concat();
         let start = |seed: Seed, chain: usize| match starts.get(chain) {
             Some(start) => start.clone(),
             None => self.network.initialize(seed.child("initial").index(chain as u64)),
@@ -75,7 +78,7 @@ impl Learner<'_> {
         let (model, ends) = match self.method {
             ActiveMethod::Sgd => {
                 let theta = descend(self.network, false)?;
-                (Model::Point(theta.clone()), vec![theta])
+                (Model::Point(row(&theta)), vec![theta])
             }
             ActiveMethod::McDropout => {
                 let network = with_dropout(self.network, self.config.baselines.dropout);
@@ -84,7 +87,7 @@ impl Learner<'_> {
             }
             ActiveMethod::Sgld | ActiveMethod::Apd => {
                 let seed = self.seed.child("sgld").index(round);
-                let (samples, ends) = self.sgld(&data, seed, &|chain| start(seed, chain))?;
+                let (samples, ends) = self.sgld(&data, seed, &|chain| start(seed, chain), &row)?;
                 let networks = match self.method {
                     ActiveMethod::Apd => self.distil(samples, round)?,
                     _ => spread_out(samples, self.config.active.networks),
@@ -95,9 +98,15 @@ impl Learner<'_> {
         Ok(Fitted { model, ends })
     }
 
-    /// Every kept sample, chain by chain, and where the chains ended.
-    fn sgld(&self, data: &Data, seed: Seed, start: &dyn Fn(usize) -> Vec<f32>) -> Result<(Array2<f32>, Vec<Vec<f32>>)> {
-        let (settings, n, dim) = (&self.config.active.sgld, data.len(), self.network.dim());
+    /// The row of every kept sample, chain by chain, and where the chains ended.
+    fn sgld(
+        &self,
+        data: &Data,
+        seed: Seed,
+        start: &dyn Fn(usize) -> Vec<f32>,
+        row: &dyn Fn(&[f32]) -> Vec<f32>,
+    ) -> Result<(Array2<f32>, Vec<Vec<f32>>)> {
+        let (settings, n, dim) = (&self.config.active.sgld, data.len(), self.network.row_len());
         let length = ChainConfig {
             steps: settings.steps,
             burn_in: settings.burn_in,
@@ -110,7 +119,7 @@ impl Learner<'_> {
         let (mut samples, mut ends) = (Vec::new(), Vec::new());
         for number in 0..settings.chains {
             let mut chain = Chain::new(number as u32, potential.clone(), sampler, length, seed, start(number))?;
-            self.walk(&mut chain, |position| samples.extend_from_slice(position))?;
+            self.walk(&mut chain, |position| samples.extend(row(position)))?;
             ends.push(chain.position().to_vec());
         }
         let rows = samples.len() / dim;
@@ -159,17 +168,15 @@ impl Model {
         seed: Seed,
         inputs: ArrayView2<'_, f32>,
     ) -> Predictive {
-        let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
-        let visit = |_, p: ArrayView2<'_, f32>| predictive.add(p);
         match self {
-            Model::Point(theta) => predict(network, [theta], inputs, visit),
-            Model::Dropout(network, theta) => predict_dropout(network, theta, passes, seed, inputs, visit),
-            Model::Networks(networks) => {
-                let rows = networks.rows().into_iter().map(|row| row.to_slice().expect("rows of a fresh array"));
-                predict(network, rows, inputs, visit);
+            Model::Point(theta) => averaged(network, [theta], inputs),
+            Model::Networks(networks) => averaged(network, network_rows(networks), inputs),
+            Model::Dropout(network, theta) => {
+                let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+                predict_dropout(network, theta, passes, seed, inputs, |_, p| predictive.add(p));
+                predictive
             }
         }
-        predictive
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use apd_bnn::{Attack, predict};
+use apd_bnn::Attack;
 use apd_datasets::Labelled;
 use apd_nn::Network;
 use apd_seed::Seed;
-use apd_uncertainty::{Predictive, Score, accuracy, nll};
-use ndarray::{Array2, ArrayView2, Axis};
+use apd_uncertainty::{Score, accuracy, nll};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AdversarialConfig;
 use crate::error::{Error, Result};
-use crate::posterior::Posterior;
+use crate::posterior::{Posterior, averaged, network_rows};
 
 /// What is done to the images, and by the gradient of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +131,7 @@ impl Victim {
 
     /// What the average of all networks says of these images.
     pub(super) fn judge(&self, images: ArrayView2<'_, f32>, labels: &[u32]) -> Result<Judged> {
-        let predictive = self.predict(&self.rows(), images);
+        let predictive = averaged(&self.network, network_rows(&self.thetas), images);
         let mean = predictive.mean();
         Ok(Judged {
             accuracy: accuracy(mean.view(), labels)?,
@@ -142,18 +142,12 @@ impl Victim {
 
     /// How often the network that is attacked alone is right.
     pub(super) fn judge_one(&self, images: ArrayView2<'_, f32>, labels: &[u32]) -> Result<f64> {
-        let mean = self.predict(&self.rows()[self.one..=self.one], images).mean();
+        let mean = averaged(&self.network, network_rows(&self.thetas).skip(self.one).take(1), images).mean();
         Ok(accuracy(mean.view(), labels)?)
     }
 
-    fn predict(&self, thetas: &[&[f32]], images: ArrayView2<'_, f32>) -> Predictive {
-        let mut predictive = Predictive::new(images.nrows(), self.network.outputs());
-        predict(&self.network, thetas, images, |_, p| predictive.add(p));
-        predictive
-    }
-
     fn rows(&self) -> Vec<&[f32]> {
-        self.thetas.axis_iter(Axis(0)).map(|row| row.to_slice().expect("rows of a fresh array")).collect()
+        network_rows(&self.thetas).collect()
     }
 }
 
