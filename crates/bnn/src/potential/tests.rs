@@ -46,14 +46,16 @@ fn run(potential: &mut NetworkPotential, theta: &[f32], minibatch: Minibatch<'_>
 
 /// Single precision: relative to the gradient's norm.
 fn assert_close(found: &(f64, Vec<f32>), expected: &(f64, Vec<f64>)) {
-    assert_within(1e-5, found, expected);
+    let error = error(found, expected);
+    assert!(error <= 1e-5, "off by {error} of its size; energy {} and {}", found.0, expected.0);
 }
 
-fn assert_within(tolerance: f64, found: &(f64, Vec<f32>), expected: &(f64, Vec<f64>)) {
-    assert!((found.0 - expected.0).abs() <= 1e-5 * (1.0 + expected.0.abs()), "{} is not {}", found.0, expected.0);
-    let error = found.1.iter().zip(&expected.1).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt();
-    let norm = expected.1.iter().map(|b| b * b).sum::<f64>().sqrt();
-    assert!(error <= tolerance * (1.0 + norm), "gradient off by {error} of {norm}");
+/// The larger of the energy's relative error and the gradient's.
+fn error(found: &(f64, Vec<f32>), expected: &(f64, Vec<f64>)) -> f64 {
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+    let difference = norm(&mut found.1.iter().zip(&expected.1).map(|(a, b)| f64::from(*a) - b));
+    let gradient = difference / (1.0 + norm(&mut expected.1.iter().copied()));
+    gradient.max((found.0 - expected.0).abs() / (1.0 + expected.0.abs()))
 }
 
 proptest! {
@@ -182,18 +184,20 @@ fn the_full_data_may_span_many_blocks() {
 
 #[test]
 fn convolutional_networks_have_autodiffs_gradient() {
-    // Of the large network's hundred thousand units one may lie on the other side of its kink in single precision, which moves the
-    // gradient by a step; in double precision the passes agree to 1e-10 (the tests of `apd-nn`).
-    for (network, tolerance) in [(Network::cnn_small(8, 8, 1, 4), 1e-5), (Network::cnn_large(12, 12, 1, 4, true), 2e-3)]
-    {
-        let (theta, models) = models_of(network, 20, 3, 1.5);
-        for mut model in models {
-            for minibatch in [Minibatch::Full, Minibatch::Indices(&[3, 1, 19, 4, 7, 7, 12, 0])] {
-                let expected = model.reference_gradient(&theta, minibatch);
-                assert_within(tolerance, &run(&mut model, &theta, minibatch), &expected);
-            }
-        }
-    }
+    const MINIBATCHES: [Minibatch<'_>; 2] = [Minibatch::Full, Minibatch::Indices(&[3, 1, 19, 4, 7, 7, 12, 0])];
+    let errors = |network: Network, seed| -> Vec<f64> {
+        let (theta, models) = models_of(network, 20, seed, 1.5);
+        let of_model = |mut model: NetworkPotential| {
+            MINIBATCHES.map(|batch| error(&run(&mut model, &theta, batch), &model.reference_gradient(&theta, batch)))
+        };
+        models.into_iter().flat_map(of_model).collect()
+    };
+    assert!(errors(Network::cnn_small(8, 8, 1, 4), 3).iter().all(|&error| error <= 1e-5));
+    // One of the large network's hundred thousand units may lie on the other side of its kink in single precision, which moves the
+    // gradient by a step. So the error is mostly that of rounding; a mistake in one kind of minibatch would leave it so half of the time at most.
+    let errors: Vec<f64> = (3..7).flat_map(|seed| errors(Network::cnn_large(12, 12, 1, 4, true), seed)).collect();
+    let rounding = errors.iter().filter(|&&error| error <= 1e-5).count();
+    assert!(rounding > errors.len() / 2 && errors.iter().all(|&error| error <= 1e-2), "{errors:?}");
 }
 
 #[test]

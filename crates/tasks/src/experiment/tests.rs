@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{AdversarialConfig, NetName, Profile};
 use crate::observer::Silent;
 use crate::posterior::Posterior;
-use crate::{adversarial, classify, distill, sample, sgd};
+use crate::{active, adversarial, classify, distill, online, sample, sgd};
 
 /// A network with batch normalisation for images of 8×8 pixels.
 fn normalised() -> Network {
@@ -29,6 +29,10 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     (config.sgld.steps, config.sgld.burn_in, config.sgld.thinning) = (400, 200, 10);
     config.distill.iterations = 20;
     (config.evaluation.networks, config.evaluation.draws) = (5, 2);
+    (config.online.rounds, config.online.iterations) = (2, 10);
+    (config.active.seeds, config.active.rounds, config.active.sgd_steps) = (1, 1, 20);
+    (config.active.sgld.steps, config.active.sgld.burn_in, config.active.sgld.thinning) = (20, 10, 2);
+    (config.active.candidates, config.active.test_images, config.active.distill.iterations) = (30, 50, 3);
     config.adversarial =
         AdversarialConfig { images: 20, networks: 3, draws: 1, steps: 10, epsilons: vec![], ..config.adversarial };
     let mut experiment = Experiment::new(config, dir.path(), false).unwrap();
@@ -47,13 +51,18 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
 
     let distilled = distill::distill(&experiment, &bank, &Silent).unwrap();
     let posteriors = [Posterior::Point(&point), Posterior::Bank(&bank), Posterior::Generator(&distilled.generator)];
-    let found = classify::classify(&experiment, &posteriors, &Silent).unwrap();
+    let online = online::distill_online(&experiment, &bank, online::Chains::Restart, &Silent).unwrap();
+    let with_online = [&posteriors[..], &[Posterior::Online(&online)]].concat();
+    let found = classify::classify(&experiment, &with_online, &Silent).unwrap();
     let accuracy = |method: &str| {
         found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()
     };
-    for method in ["sgd", "sgld", "apd"] {
+    for method in ["sgd", "sgld", "apd", "apd-online-infinite"] {
         assert!(accuracy(method) > 0.6, "{method}: {}", accuracy(method));
     }
+    // Active learning calibrates its networks to the images that have a label.
+    let curves = active::active(&experiment, &Silent).unwrap().curves;
+    assert!(curves.iter().all(|curve| curve.accuracy.len() == 2 && !curve.diverged), "{curves:?}");
     // The attack has the gradient of the network that is asked: what it finds, it finds.
     let attacked = adversarial::adversarial(&experiment, &posteriors, &Silent).unwrap();
     let under = |method: &str, attack: Option<&str>| {

@@ -4,8 +4,7 @@
 
 use std::ops::Range;
 
-/// Rows on their way from memory while one is copied: without it the copy waits for each row's first lines, and took three times as long
-/// on a data set that no cache holds.
+/// Rows on their way from memory while one is copied: without it the copy waits for each row's first lines.
 const AHEAD: usize = 3;
 
 /// out ← rows\[indices\], row by row; `out` keeps its memory from call to call.
