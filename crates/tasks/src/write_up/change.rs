@@ -55,9 +55,7 @@ impl Change {
 
     /// As a clause: which way, how far, and whether that is clear.
     pub(crate) fn words(self, what: &str, best: Best, format: Format) -> String {
-        let points = if matches!(format, Format::Percent(_)) { " points" } else { "" };
-        let error = self.error.map_or(String::new(), |error| format!(" ± {}", format.number(error)));
-        let size = format!("{}{error}{points}", format.number(self.value.abs()));
+        let size = self.size(format);
         let direction = if self.value < 0.0 { "lower" } else { "higher" };
         match self.is_loss(best) {
             Some(true) => format!("{what} {size} {direction}, a loss"),
@@ -65,6 +63,13 @@ impl Change {
             Some(false) => format!("{what} no different beyond the error ({size} {direction})"),
             None => format!("{what} {size} {direction} (a single draw: no error)"),
         }
+    }
+
+    /// How far, whichever way.
+    fn size(self, format: Format) -> String {
+        let points = if matches!(format, Format::Percent(_)) { " points" } else { "" };
+        let error = self.error.map_or(String::new(), |error| format!(" ± {}", format.number(error)));
+        format!("{}{error}{points}", format.number(self.value.abs()))
     }
 
     /// The column of such cells.
@@ -81,11 +86,6 @@ pub(crate) fn verdict(what: &str, changes: &[(String, Change)], best: Best, form
     };
     let Some((place, worst)) = changes.iter().max_by(|a, b| loss(&a.1).total_cmp(&loss(&b.1))) else {
         return String::new();
-    };
-    let size = |change: &Change| {
-        let points = if matches!(format, Format::Percent(_)) { " points" } else { "" };
-        let error = change.error.map_or(String::new(), |error| format!(" ± {}", format.number(error)));
-        format!("{}{error}{points}", format.number(change.value.abs()))
     };
     let count = |clear: &dyn Fn(&Change) -> bool| changes.iter().filter(|(_, change)| clear(change)).count();
     let worse = count(&|change| loss(change) > 0.0 && change.is_clear() != Some(false));
@@ -104,8 +104,8 @@ pub(crate) fn verdict(what: &str, changes: &[(String, Change)], best: Best, form
         ),
     };
     match loss(worst) > 0.0 {
-        true => format!("Against sgld: {summary}; its largest loss is {} ({place}).", size(worst)),
-        false => format!("Against sgld: {summary}; nowhere is its mean below sgld's."),
+        true => format!("Against sgld: {summary}; its largest loss is {} ({place}).", worst.size(format)),
+        false => format!("Against sgld: {summary}; nowhere is its mean worse than sgld's."),
     }
 }
 
