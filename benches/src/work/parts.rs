@@ -10,7 +10,7 @@ use apd_nn::{Accumulate, Backprop, Network, Threads};
 use apd_seed::{Minibatches, Seed};
 use apd_sgmcmc::{Minibatch, Potential};
 use apd_tensor::kernel::panel::{Left, accumulate};
-use apd_tensor::kernel::{gather_rows, gemm_serial, softmax_rows};
+use apd_tensor::kernel::{Aligned, gather_rows, gemm_serial, lanes, softmax_rows};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -61,7 +61,7 @@ fn random(rows: usize, columns: usize) -> Array2<f32> {
 fn gather(widths: &[usize], thread: u64) -> impl FnMut() + Send + use<> {
     let inputs = data(widths, EXAMPLES).inputs;
     let mut minibatches = Minibatches::new(Seed::root(1).index(thread), EXAMPLES, BATCH);
-    let (mut rows, mut step) = (Vec::new(), 0);
+    let (mut rows, mut step) = (Aligned::new(), 0);
     move || {
         let all = inputs.as_slice().expect("standard layout");
         gather_rows(all, inputs.ncols(), minibatches.indices(step), &mut rows);
@@ -83,32 +83,30 @@ fn gradient(widths: &[usize]) -> impl FnMut() + Send + use<> {
 
 /// Of each layer: outputs, the weights' gradient, and the inputs' where there are layers below.
 fn products(widths: &[usize]) -> impl FnMut() + Send + use<> {
-    const PADDED: usize = BATCH.next_multiple_of(8);
-    let numbers = |rows, columns| random(rows, columns).into_raw_vec_and_offset().0;
+    let padded = BATCH.next_multiple_of(lanes::<f32>());
+    let numbers = |rows, columns| {
+        let mut numbers = Aligned::new();
+        numbers.resize(rows * columns, 0.0);
+        Seed::root(1).normals().fill(0, 0, &mut numbers);
+        numbers
+    };
     let mut layers: Vec<_> = widths
         .windows(2)
         .map(|pair| {
             let (inputs, outputs) = (pair[0], pair[1]);
-            let of_inputs = [numbers(BATCH, inputs), numbers(inputs, PADDED), numbers(inputs, PADDED)];
-            (
-                inputs,
-                outputs,
-                numbers(outputs, inputs),
-                of_inputs,
-                vec![0.0; outputs * PADDED],
-                numbers(outputs, inputs),
-            )
+            let of_inputs = [numbers(BATCH, inputs), numbers(inputs, padded), numbers(inputs, padded)];
+            (inputs, outputs, numbers(outputs, inputs), of_inputs, numbers(outputs, padded), numbers(outputs, inputs))
         })
         .collect();
     move || {
         for (i, (inputs, outputs, weight, [rows, units, slope], z, gradient)) in layers.iter_mut().enumerate() {
             let (m, n) = (*outputs, *inputs);
             z.fill(0.0);
-            accumulate([m, PADDED, n], Left::rows(weight, n), units, PADDED, z, PADDED);
-            accumulate([m, n, BATCH], Left::rows(z, PADDED), rows, n, gradient, n);
+            accumulate([m, padded, n], Left::rows(weight, n), units, padded, z, padded);
+            accumulate([m, n, BATCH], Left::rows(z, padded), rows, n, gradient, n);
             if i > 0 {
                 slope.fill(0.0);
-                accumulate([n, PADDED, m], Left::transposed(weight, n), z, PADDED, slope, PADDED);
+                accumulate([n, padded, m], Left::transposed(weight, n), z, padded, slope, padded);
             }
         }
         black_box(&mut layers);

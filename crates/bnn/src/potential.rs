@@ -5,7 +5,8 @@ use std::ops::Range;
 use apd_nn::{Accumulate, Backprop, Network, Onto, Threads};
 use apd_seed::{Seed, Stream};
 use apd_sgmcmc::{Minibatch, Potential};
-use apd_tensor::{Tensor, grad, kernel};
+use apd_tensor::kernel::{self, Aligned};
+use apd_tensor::{Tensor, grad};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use pulp::{Arch, NullaryFnOnce};
 
@@ -45,9 +46,9 @@ pub struct NetworkPotential {
     /// Rows of one pass over the full data.
     block: usize,
     /// The minibatch's rows, gathered.
-    inputs: Vec<f32>,
+    inputs: Aligned<f32>,
     labels: Vec<u32>,
-    values: Vec<f32>,
+    values: Aligned<f32>,
 }
 
 impl NetworkPotential {
@@ -75,9 +76,9 @@ impl NetworkPotential {
                 Network::Mlp(_) => BLOCK,
                 Network::Cnn(_) => IMAGES,
             },
-            inputs: Vec::new(),
+            inputs: Aligned::new(),
             labels: Vec::new(),
-            values: Vec::new(),
+            values: Aligned::new(),
         })
     }
 
@@ -320,12 +321,13 @@ fn fingerprint(position: &[f32], minibatch: Minibatch<'_>) -> u64 {
 }
 
 /// rows\[indices\], one after the other.
-fn gather(rows: &ndarray::Array2<f32>, indices: &[u32], out: &mut Vec<f32>) {
+fn gather(rows: &ndarray::Array2<f32>, indices: &[u32], out: &mut Aligned<f32>) {
     match rows.as_slice() {
         Some(all) => kernel::gather_rows(all, rows.ncols(), indices, out),
         None => {
-            out.clear();
-            indices.iter().for_each(|&index| out.extend(rows.row(index as usize)));
+            out.resize(indices.len() * rows.ncols(), 0.0);
+            let gathered = indices.iter().flat_map(|&index| rows.row(index as usize));
+            out.iter_mut().zip(gathered).for_each(|(to, &from)| *to = from);
         }
     }
 }

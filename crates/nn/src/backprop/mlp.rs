@@ -10,7 +10,7 @@ use std::ops::Range;
 use apd_seed::Stream;
 use apd_tensor::Scalar;
 use apd_tensor::kernel::panel::{Left, accumulate};
-use apd_tensor::kernel::{sum, transpose};
+use apd_tensor::kernel::{Aligned, lanes, sum, transpose};
 use ndarray::{ArrayViewMut2, ShapeBuilder};
 use rayon::prelude::*;
 
@@ -20,8 +20,9 @@ use crate::{Linear, Mlp};
 
 /// Rows of a product that are made at a time: their part of the gradient is written, added to and then left, while it is in cache.
 const ROWS: usize = 96;
-/// Floating-point operations below which one thread does it all: under some 40 µs, waking another one does not pay.
-const PARALLEL: usize = 4_000_000;
+/// Floating-point operations below which one thread does it all: a product of 0.2 ms or less gains nothing, because the other threads have
+/// gone to sleep since the one before (measured: at 16 million, two threads take 1.4 times as long as one).
+const PARALLEL: usize = 32_000_000;
 
 /// Forward and reverse pass of a perceptron.
 #[derive(Clone, Debug)]
@@ -30,32 +31,32 @@ pub(super) struct Pass<T: Scalar> {
     threads: Threads,
     layers: Vec<Layer<T>>,
     /// The minibatch, inputs × P.
-    units: Vec<T>,
+    units: Aligned<T>,
     /// ∂loss/∂ of the current layer's output, and of its input: units × P.
-    delta: Vec<T>,
-    delta_input: Vec<T>,
+    delta: Aligned<T>,
+    delta_input: Aligned<T>,
     mask: Vec<T>,
 }
 
 /// What the reverse pass needs of one layer.
 #[derive(Clone, Debug)]
-struct Layer<T> {
+struct Layer<T: Scalar> {
     inputs: usize,
     outputs: usize,
     /// Where weight and bias begin in θ.
     offset: usize,
     /// outputs × P, after activation and dropout; of the last layer, the logits.
-    output: Vec<T>,
+    output: Aligned<T>,
     /// The same row by row, N × outputs: what the next layer's ∂W is made of.
-    rows: Vec<T>,
+    rows: Aligned<T>,
     /// With dropout: mask ∘ activation′, by which the reverse pass multiplies.
     slope: Vec<T>,
 }
 
 /// N padded to whole vectors, and such that rows do not share their cache sets.
-fn padded(rows: usize) -> usize {
-    let padded = rows.next_multiple_of(8);
-    if padded.is_multiple_of(256) { padded + 8 } else { padded }
+fn padded<T>(rows: usize) -> usize {
+    let padded = rows.next_multiple_of(lanes::<T>());
+    if padded.is_multiple_of(256) { padded + lanes::<T>() } else { padded }
 }
 
 impl<T: Scalar> Pass<T> {
@@ -64,26 +65,26 @@ impl<T: Scalar> Pass<T> {
             inputs: linear.inputs,
             outputs: linear.outputs,
             offset: linear.weight.start,
-            output: Vec::new(),
-            rows: Vec::new(),
+            output: Aligned::new(),
+            rows: Aligned::new(),
             slope: Vec::new(),
         };
         let layers = mlp.linears().into_iter().map(layer).collect();
-        let [units, delta, delta_input, mask] = std::array::from_fn(|_| Vec::new());
-        Self { mlp: mlp.clone(), threads, layers, units, delta, delta_input, mask }
+        let [units, delta, delta_input] = std::array::from_fn(|_| Aligned::new());
+        Self { mlp: mlp.clone(), threads, layers, units, delta, delta_input, mask: Vec::new() }
     }
 
     /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.
     pub(super) fn logits(&mut self, rows: usize) -> ArrayViewMut2<'_, T> {
         let Layer { outputs, output, .. } = self.layers.last_mut().expect("a network has a layer");
-        let shape = (rows, *outputs).strides((1, padded(rows)));
+        let shape = (rows, *outputs).strides((1, padded::<T>(rows)));
         ArrayViewMut2::from_shape(shape, output).expect("the forward pass has made them")
     }
 
     /// `x` is row-major.
     pub(super) fn forward(&mut self, theta: &[T], x: &[T], rows: usize, dropout: Option<&mut Stream>) {
         let columns = self.mlp.widths[0];
-        let stride = padded(rows);
+        let stride = padded::<T>(rows);
         self.units.resize(columns * stride, T::zero());
         transpose([rows, columns], x, columns, &mut self.units, stride);
         clear_padding(&mut self.units, rows, stride);
@@ -93,7 +94,7 @@ impl<T: Scalar> Pass<T> {
             let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
             let (inputs, outputs) = (*inputs, *outputs);
             let (weight, bias) = theta[*offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
-            let units = before.last().map_or(&self.units, |layer| &layer.output);
+            let units: &[T] = before.last().map_or(&self.units, |layer| &layer.output);
             output.resize(outputs * stride, T::zero());
             let work = 2 * outputs * inputs * stride;
             in_blocks(self.threads, work, output, stride, |units_of, block| {
@@ -113,10 +114,10 @@ impl<T: Scalar> Pass<T> {
                 dropout.fill(l, &mut self.mask);
                 slope.resize(outputs * stride, T::zero());
                 transpose([rows, outputs], &self.mask, outputs, slope, stride);
-                self.delta.clear();
-                self.delta.extend_from_slice(slope);
+                self.delta.resize(slope.len(), T::zero());
+                self.delta.copy_from_slice(slope);
                 self.mlp.activation.backward(output, slope);
-                output.iter_mut().zip(&self.delta).for_each(|(a, &m)| *a *= m);
+                output.iter_mut().zip(&*self.delta).for_each(|(a, &m)| *a *= m);
             }
             by_row.resize(rows * outputs, T::zero());
             transpose([outputs, rows], output, stride, by_row, outputs);
@@ -128,15 +129,15 @@ impl<T: Scalar> Pass<T> {
 
     /// From ∂loss/∂logits, which the last layer's output holds, and the same `x`.
     pub(super) fn reverse(&mut self, theta: &[T], x: &[T], rows: usize, mut onto: impl Onto<T>, gradient: &mut [T]) {
-        let (scale, stride) = (T::from_f64(onto.scale()), padded(rows));
+        let (scale, stride) = (T::from_f64(onto.scale()), padded::<T>(rows));
         let logits = &self.layers[self.layers.len() - 1].output;
-        self.delta.clear();
+        self.delta.resize(logits.len(), T::zero());
         // Scaled once here, where there is least of it: everything further down is linear in it.
-        self.delta.extend(logits.iter().map(|&d| scale * d));
+        self.delta.iter_mut().zip(&**logits).for_each(|(scaled, &d)| *scaled = scale * d);
         for l in (0..self.layers.len()).rev() {
             let Layer { inputs, outputs, offset, .. } = self.layers[l];
             let (d_weight, d_bias) = gradient[offset..][..outputs * (inputs + 1)].split_at_mut(outputs * inputs);
-            let input = if l == 0 { x } else { &self.layers[l - 1].rows };
+            let input = if l == 0 { x } else { &*self.layers[l - 1].rows };
             let delta = &self.delta;
             let product = |units: Range<usize>, block: &mut [T]| {
                 let left = Left::rows(delta, stride).from(units.start, 0);
@@ -188,7 +189,8 @@ fn blocks<T>(matrix: &mut [T], width: usize) -> impl Iterator<Item = (Range<usiz
     matrix.chunks_mut(ROWS * width).enumerate().map(move |(i, block)| (i * ROWS..i * ROWS + block.len() / width, block))
 }
 
-/// `task(rows, block)` for all rows of a matrix: at once, or in blocks of [`ROWS`] on several threads. Elements must not depend on their block.
+/// `task(rows, block)` for all rows of a matrix: at once, or in blocks of at most [`ROWS`] on several threads. Elements must not depend on
+/// their block.
 fn in_blocks<T: Scalar>(
     threads: Threads,
     work: usize,
@@ -196,13 +198,16 @@ fn in_blocks<T: Scalar>(
     width: usize,
     task: impl Fn(Range<usize>, &mut [T]) + Sync,
 ) {
+    let rows = matrix.len() / width;
     if threads.alone(work) {
-        return task(0..matrix.len() / width, matrix);
+        return task(0..rows, matrix);
     }
-    matrix
-        .par_chunks_mut(ROWS * width)
-        .enumerate()
-        .for_each(|(i, block)| task(i * ROWS..i * ROWS + block.len() / width, block));
+    // As many blocks for one thread as for another, or one has a hundred rows and the next has four.
+    let blocks = rows.div_ceil(ROWS).next_multiple_of(rayon::current_num_threads());
+    let most = rows.div_ceil(blocks);
+    matrix.par_chunks_mut(most * width).enumerate().for_each(|(i, block)| {
+        task(i * most..i * most + block.len() / width, block);
+    });
 }
 
 impl Threads {

@@ -4,6 +4,9 @@
 
 use std::ops::Range;
 
+use super::Aligned;
+use crate::Scalar;
+
 /// Rows on their way from memory while one is copied: without it the copy waits for each row's first lines.
 const AHEAD: usize = 3;
 
@@ -14,24 +17,24 @@ const AHEAD: usize = 3;
 /// **Panics** if an index is not below N, or `rows` is not whole rows.
 ///
 /// ```
-/// let mut out = Vec::new();
+/// let mut out = apd_tensor::kernel::Aligned::new();
 /// apd_tensor::kernel::gather_rows(&[0.0, 0.5, 1.0, 1.5, 2.0, 2.5], 2, &[2, 0], &mut out);
-/// assert_eq!(out, [2.0, 2.5, 0.0, 0.5]);
+/// assert_eq!(*out, [2.0, 2.5, 0.0, 0.5]);
 /// ```
 #[track_caller]
-pub fn gather_rows<T: Copy>(rows: &[T], width: usize, indices: &[u32], out: &mut Vec<T>) {
+pub fn gather_rows<T: Scalar>(rows: &[T], width: usize, indices: &[u32], out: &mut Aligned<T>) {
     assert!(width == 0 || rows.len().is_multiple_of(width), "{} elements are no whole rows of {width}", rows.len());
     let place = |&index: &u32| -> Range<usize> {
         let start = index as usize * width;
         start..start + width
     };
-    out.clear();
+    out.resize(indices.len() * width, T::zero());
     indices.iter().take(AHEAD).for_each(|index| prefetch(&rows[place(index)]));
     for (i, index) in indices.iter().enumerate() {
         if let Some(next) = indices.get(i + AHEAD) {
             prefetch(&rows[place(next)]);
         }
-        out.extend_from_slice(&rows[place(index)]);
+        out[i * width..][..width].copy_from_slice(&rows[place(index)]);
     }
 }
 
@@ -54,17 +57,18 @@ pub(super) fn prefetch<T>(slice: &[T]) {
 
 #[cfg(test)]
 mod tests {
-    use super::gather_rows;
+    use super::*;
 
     #[test]
     fn rows_come_in_the_order_of_their_indices() {
-        let rows: Vec<u32> = (0..70).collect();
-        let mut out = vec![9; 1000];
+        let rows: Vec<f32> = (0..70_u8).map(f32::from).collect();
+        let mut out = Aligned::new();
+        out.resize(1000, 9.0);
         for count in 0..10_u32 {
             let indices: Vec<u32> = (0..count).map(|i| (i * 3) % 7).collect();
             gather_rows(&rows, 10, &indices, &mut out);
-            let expected: Vec<u32> = indices.iter().flat_map(|i| i * 10..(i + 1) * 10).collect();
-            assert_eq!(out, expected);
+            let expected: Vec<f32> = indices.iter().flat_map(|i| i * 10..(i + 1) * 10).map(|x| x as f32).collect();
+            assert_eq!(*out, expected);
         }
         gather_rows(&rows, 0, &[5, 6], &mut out);
         assert!(out.is_empty());
@@ -73,6 +77,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "out of range")]
     fn rows_that_are_not_there_are_refused() {
-        gather_rows(&[1.0, 2.0], 2, &[0, 1], &mut Vec::new());
+        gather_rows(&[1.0, 2.0], 2, &[0, 1], &mut Aligned::new());
     }
 }

@@ -10,6 +10,7 @@
 //! assert_eq!(c, arr2(&[[1.0, 3.0], [3.0, 7.0]]));
 //! ```
 
+mod aligned;
 mod conv;
 mod exp;
 mod frame;
@@ -24,10 +25,12 @@ pub(crate) mod sum;
 pub(crate) mod tile;
 mod transpose;
 
+pub use aligned::Aligned;
 pub use conv::Convolution;
 pub use frame::Frame;
 pub use gather::gather_rows;
 pub use gemm::{gemm, gemm_naive, gemm_serial};
+pub use panel::lanes;
 pub use softmax::{log_softmax_rows, softmax_cross_entropy, softmax_rows};
 pub use sum::all as sum;
 pub use transpose::transpose;

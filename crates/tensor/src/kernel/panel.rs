@@ -59,7 +59,8 @@ impl<T> Left<'_, T> {
 
 /// C ← C + A·B on the calling thread; nothing is allocated.
 ///
-/// Best where the rows of B and C are a few hundred bytes apart or more, and not a multiple of 2 KiB (their cache sets collide).
+/// Best where the rows of B and C are a few hundred bytes apart or more, whole vectors ([`lanes`]), and not a multiple of 2 KiB (their cache
+/// sets collide), and where both begin a cache line ([`Aligned`](super::Aligned)).
 ///
 /// **Shapes**: `[m, n, k]`: A is m × k, B is k × n with rows `right_row` apart, C is m × n with rows `out_row` apart.
 ///
@@ -88,12 +89,17 @@ pub fn accumulate<T: Scalar>(
     }
 }
 
-/// Bytes of B that one sweep over the inner index reads again for every few rows: a quarter of the smallest first-level cache, of
-/// which a neighbour on the same core may have half.
-const SWEEP: usize = 8 << 10;
+/// Bytes of B that one sweep over the inner index reads again for every few rows, of the first-level cache: a quarter of the smallest,
+/// of which a neighbour on the same core may have half. With wide vectors a sweep of so few bytes would be over in some
+/// twenty steps, too few for the sums that each begins and ends with.
+const fn sweep(registers: usize) -> usize {
+    if registers >= 32 { 24 << 10 } else { 8 << 10 }
+}
 
 /// Bytes of A that are read again for every panel of columns: likewise of the second-level cache.
-const BLOCK: usize = 48 << 10;
+const fn block(registers: usize) -> usize {
+    if registers >= 32 { 96 << 10 } else { 48 << 10 }
+}
 
 /// A product, checked by its maker.
 pub struct Product<'a, T> {
@@ -159,9 +165,9 @@ macro_rules! element {
             fn with_simd<S: Simd>(mut self, simd: S) {
                 let [m, n, k] = self.shape;
                 let widest = if S::REGISTER_COUNT >= 32 { 6 } else { 2 };
-                let most = SWEEP / (widest * S::$lanes * size_of::<$float>());
+                let most = sweep(S::REGISTER_COUNT) / (widest * S::$lanes * size_of::<$float>());
                 let sweeps = k.div_ceil(most);
-                let rows = BLOCK / (most.min(k) * size_of::<$float>());
+                let rows = block(S::REGISTER_COUNT) / (most.min(k) * size_of::<$float>());
                 let rows = m.div_ceil(m.div_ceil(rows)).next_multiple_of(24);
                 for sweep in 0..sweeps {
                     let inner = sweep * k / sweeps..(sweep + 1) * k / sweeps;
@@ -321,6 +327,22 @@ element!(
     mask_between_m64s,
     u64
 );
+
+/// Numbers of type `T` in the widest vectors that this CPU has.
+pub fn lanes<T>() -> usize {
+    struct Bytes;
+
+    impl WithSimd for Bytes {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            size_of::<S::f32s>()
+        }
+    }
+
+    Arch::new().dispatch(Bytes) / size_of::<T>()
+}
 
 /// Runs a product with the widest vectors that this CPU has.
 pub(super) fn run<T>(product: Product<'_, T>)
