@@ -8,6 +8,7 @@ use crate::Standardization;
 use crate::kernel::{Left, accumulate};
 use crate::model::{Widths, total};
 use crate::standardize::Affine;
+use apd_tensor::kernel::Aligned;
 
 /// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
 ///
@@ -25,10 +26,10 @@ pub struct Generator {
 }
 
 /// Coordinates that one task computes at a time.
-const TILE: usize = 192;
+const TILE: usize = 384;
 
 /// Points per sweep over a tile.
-const BLOCK: usize = 32;
+const BLOCK: usize = 208;
 
 impl Generator {
     pub(crate) fn new(
@@ -95,22 +96,25 @@ impl Generator {
         }
         let features = self.features(seed, first, out.nrows());
         let tiles: Vec<_> = out.axis_chunks_iter_mut(Axis(1), TILE).enumerate().collect();
-        tiles.into_par_iter().for_each(|(i, mut out)| {
+        let scratch = || (Aligned::new(), Aligned::new(), vec![0.0; TILE]);
+        tiles.into_par_iter().for_each_init(scratch, |(weight, buffer, line), (i, mut out)| {
             let columns = i * TILE..i * TILE + out.ncols();
             let t = columns.len();
-            let weight = &self.weight[columns.start * hidden..columns.end * hidden];
+            // A copy, because it reads from memory in order, as the product does not.
+            weight.resize(t * hidden, 0.0);
+            weight.copy_from_slice(&self.weight[columns.start * hidden..columns.end * hidden]);
             let bias = &self.bias[columns.clone()];
-            let mut buffer = vec![0.0; BLOCK * t];
-            let mut line = vec![0.0; t];
+            buffer.resize(BLOCK * t, 0.0);
+            let line = &mut line[..t];
             for (block, mut out) in features.chunks(BLOCK * hidden).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
                 buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(bias));
-                accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), weight, t, &mut buffer, t);
+                accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), weight, t, buffer, t);
                 for (mut out, row) in out.rows_mut().into_iter().zip(buffer.chunks_exact(t)) {
                     if let Some(out) = out.as_slice_mut() {
                         self.affine.backward(columns.clone(), row, out);
                     } else {
-                        self.affine.backward(columns.clone(), row, &mut line);
-                        out.iter_mut().zip(&line).for_each(|(out, &x)| *out = x);
+                        self.affine.backward(columns.clone(), row, line);
+                        out.iter_mut().zip(&*line).for_each(|(out, &x)| *out = x);
                     }
                 }
             }

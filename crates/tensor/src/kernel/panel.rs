@@ -125,10 +125,10 @@ impl<T> Product<'_, T> {
 /// Vectors of the next panel of columns, when `vectors` whole ones are left (and a partial one, if `tail`), and whether the partial one
 /// rides along. No panel is a single vector unless it is all there is: with one load for each multiplication it would run at half speed.
 const fn panel_width(vectors: usize, tail: bool, registers: usize) -> (usize, bool) {
-    let (usual, most) = if registers >= 32 { (6, 7) } else { (2, 3) };
+    let (usual, most) = if registers >= 32 { (6, 6) } else { (2, 3) };
     let all = vectors + tail as usize;
     match all {
-        7 if usual == 6 && !tail => (4, false), // seven whole ones are better as four and three
+        7 if usual == 6 => (4, false), // better as four and three, even if the last one is partial
         _ if all <= most => (vectors, tail),
         _ if all == usual + 1 => (usual - 1, false),
         _ => (usual, false),
@@ -141,8 +141,7 @@ const fn block_height(rows: usize, vectors: usize, registers: usize) -> usize {
     let most = match (registers >= 32, vectors) {
         (true, 0..=3) => 8,
         (true, 4) => 6,
-        (true, 5..=6) => 4,
-        (true, _) => 3,
+        (true, _) => 4,
         (false, 0..=1) => 8,
         (false, 2) => 6,
         (false, _) => 3,
@@ -230,7 +229,7 @@ macro_rules! element {
                                 _ if S::REGISTER_COUNT < 32 => unreachable!("panels are at most 3 wide"),
                                 4 => columns!(4),
                                 5 => columns!(5),
-                                _ => columns!(6),
+                                _ => rows!(6, false),
                             }
                         }
                         i += block;
