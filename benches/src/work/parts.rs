@@ -6,12 +6,12 @@
 use std::hint::black_box;
 
 use apd_nn::optim::Adam;
-use apd_nn::{Accumulate, Backprop, Network, Threads};
+use apd_nn::{Accumulate, Backprop, Network, Panel, Threads};
 use apd_seed::{Minibatches, Seed};
 use apd_sgmcmc::{Minibatch, Potential};
 use apd_tensor::kernel::panel::{Left, accumulate};
-use apd_tensor::kernel::{Aligned, gather_rows, gemm_serial, lanes, softmax_rows};
-use ndarray::Array2;
+use apd_tensor::kernel::{Aligned, gather_rows, lanes, softmax_rows};
+use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::predict::{FC1, FC2, INPUTS};
@@ -39,8 +39,8 @@ pub(super) fn works() -> Vec<Work> {
         }
     }
     for (whole, widths, networks) in [("predict-fc1-200", FC1, 200), ("predict-fc2-100", FC2, 100)] {
-        part(whole, "first-layer", Box::new(move || Box::new(first_layers(widths, networks))));
-        part(whole, "later-layers", Box::new(move || Box::new(later_layers(widths, networks))));
+        part(whole, "first-layer", Box::new(move || Box::new(layers(&widths[..2], networks))));
+        part(whole, "later-layers", Box::new(move || Box::new(layers(&widths[1..], networks))));
         part(whole, "softmax", Box::new(move || Box::new(softmax(networks))));
     }
     all
@@ -54,6 +54,13 @@ fn random(rows: usize, columns: usize) -> Array2<f32> {
     let mut matrix = Array2::zeros((rows, columns));
     Seed::root(1).normals().fill(0, 0, matrix.as_slice_mut().expect("standard layout"));
     matrix
+}
+
+fn numbers(rows: usize, columns: usize) -> Aligned<f32> {
+    let mut numbers = Aligned::new();
+    numbers.resize(rows * columns, 0.0);
+    Seed::root(1).normals().fill(0, 0, &mut numbers);
+    numbers
 }
 
 // An SGLD step.
@@ -84,12 +91,6 @@ fn gradient(widths: &[usize]) -> impl FnMut() + Send + use<> {
 /// Of each layer: outputs, the weights' gradient, and the inputs' where there are layers below.
 fn products(widths: &[usize]) -> impl FnMut() + Send + use<> {
     let padded = BATCH.next_multiple_of(lanes::<f32>());
-    let numbers = |rows, columns| {
-        let mut numbers = Aligned::new();
-        numbers.resize(rows * columns, 0.0);
-        Seed::root(1).normals().fill(0, 0, &mut numbers);
-        numbers
-    };
     let mut layers: Vec<_> = widths
         .windows(2)
         .map(|pair| {
@@ -156,7 +157,6 @@ const TILE: usize = 192;
 fn tiles(dim: usize, each: usize) -> impl FnMut() {
     let threads = rayon::current_num_threads();
     let tiles = dim.div_ceil(TILE * threads);
-    let numbers = |rows, columns| random(rows, columns).into_raw_vec_and_offset().0;
     let state = || (numbers(TILE, HIDDEN), numbers(HIDDEN, HIDDEN), numbers(HIDDEN, HIDDEN), numbers(TILE, HIDDEN));
     let mut states: Vec<_> = (0..threads).map(|_| state()).collect();
     move || {
@@ -190,47 +190,44 @@ fn adam(dim: usize) -> impl FnMut() {
 
 // Prediction.
 
-/// Inputs of one task, and columns of one stacked product.
-const ROWS: usize = 500;
-const COLUMNS: usize = 800;
-
-fn first_layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
-    let (x, weight) = (random(INPUTS, widths[0]), random(COLUMNS, widths[0]));
-    let times = networks * widths[1] / COLUMNS;
-    blocks(move |first, out: &mut Array2<f32>| {
-        let x = x.slice(ndarray::s![first..first + ROWS, ..]);
-        (0..times).for_each(|_| gemm_serial(1.0, x, weight.t(), 0.0, out.view_mut()));
-    })
-}
-
-fn later_layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
-    let layers: Vec<_> =
-        widths[1..].windows(2).map(|pair| (random(ROWS, pair[0]), random(pair[1], pair[0]), pair[1])).collect();
-    blocks(move |_, out: &mut Array2<f32>| {
-        for (x, weight, outputs) in &layers {
-            let mut out = out.slice_mut(ndarray::s![.., ..*outputs]);
-            (0..networks).for_each(|_| gemm_serial(1.0, x.view(), weight.t(), 0.0, out.view_mut()));
+/// The products of these layers for all networks on all panels of inputs, from as many networks' weights as are in flight at once.
+fn layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
+    const PANEL: usize = Panel::<f32>::ROWS;
+    const IN_FLIGHT: usize = 8;
+    let layers: Vec<_> = widths
+        .windows(2)
+        .map(|pair| (pair[0], pair[1], numbers(IN_FLIGHT * pair[1], pair[0]), numbers(pair[0], PANEL)))
+        .collect();
+    on_panels(move |out: &mut Aligned<f32>| {
+        for s in 0..networks {
+            for (inputs, outputs, weight, units) in &layers {
+                out.resize(outputs * PANEL, 0.0);
+                let left = Left::rows(weight, *inputs).from(s % IN_FLIGHT * outputs, 0);
+                accumulate([*outputs, PANEL, *inputs], left, units, PANEL, out, PANEL);
+            }
         }
     })
 }
 
 fn softmax(networks: usize) -> impl FnMut() {
-    let logits = random(ROWS, 10);
-    blocks(move |_, out: &mut Array2<f32>| {
-        let mut out = out.slice_mut(ndarray::s![.., ..10]).into_owned();
+    let logits = numbers(Panel::<f32>::ROWS, 10);
+    on_panels(move |out: &mut Aligned<f32>| {
         for _ in 0..networks {
-            out.assign(&logits);
-            softmax_rows(out.view_mut());
+            out.resize(logits.len(), 0.0);
+            out.copy_from_slice(&logits);
+            let rows = ArrayViewMut2::from_shape((Panel::<f32>::ROWS, 10), out).expect("ten logits in each row");
+            softmax_rows(rows);
         }
-        black_box(out);
     })
 }
 
-/// All inputs, [`ROWS`] at a time, in parallel; each block has a buffer ROWS × COLUMNS.
-fn blocks(work: impl Fn(usize, &mut Array2<f32>) + Sync) -> impl FnMut() {
-    let mut buffers: Vec<_> = (0..INPUTS / ROWS).map(|_| Array2::zeros((ROWS, COLUMNS))).collect();
+/// Once for every panel of the inputs, in parallel, each with a buffer.
+fn on_panels(work: impl Fn(&mut Aligned<f32>) + Sync) -> impl FnMut() {
+    let panels = INPUTS.div_ceil(Panel::<f32>::ROWS);
     move || {
-        buffers.par_iter_mut().enumerate().for_each(|(block, out)| work(block * ROWS, out));
-        black_box(&mut buffers);
+        (0..panels).into_par_iter().for_each_init(Aligned::new, |out, _| {
+            work(out);
+            black_box(out);
+        });
     }
 }

@@ -3,29 +3,30 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use apd_nn::{Mlp, Network, Scratch};
+use apd_nn::{Mlp, Network, Panel, Scratch};
 use apd_seed::Seed;
 use apd_tensor::kernel;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
-/// Input rows of one task, and columns of one stacked first-layer product, about. Both factors are packed once per task, at a cost of
-/// 1/ROWS + 1/COLUMNS of the product's; that the product (6 MiB) is in the third-level cache and not in the second when the later layers
-/// read it costs less than smaller tasks' packing did (7 % of the whole against 512 and 800, on Sapphire Rapids).
-const ROWS: usize = 1024;
-const COLUMNS: usize = 1600;
+/// Input rows of one task of MC-dropout.
+const ROWS: usize = 512;
+/// Networks of one task where there are few inputs, so that there are tasks for every thread; else a task takes all in flight.
+const GROUP: usize = 8;
+/// Panels of inputs that are tasks enough.
+const PANELS: usize = 64;
 /// Most networks in flight at once.
 const WAVE: usize = 64;
-/// Most elements that the networks in flight may take for their predictions, and for their stacked first layers, each.
+/// Most elements that the networks in flight, and their predictions, may have.
 const ELEMENTS: usize = 1 << 22;
 
 /// Class probabilities of many networks: `visit(s, p)` is called with p = softmax(f(inputs, θ_s)), for s = 0, 1, … in order.
 ///
-/// Of perceptrons, the first layers of a few at a time are stacked and multiplied with the inputs as one product. Convolutional
-/// networks are evaluated one after the other. Blocks of inputs run in parallel. The bits depend neither on the number of threads
+/// Perceptrons are evaluated on a panel of inputs after the other, all networks in flight on one before the next. Convolutional
+/// networks are evaluated one after the other. Panels of inputs run in parallel. The bits depend neither on the number of threads
 /// nor on how fast `visit` is.
 ///
-/// Memory: besides the inputs, some 8 MiB per thread and about 32 MiB, or one network and its prediction where that is more;
+/// Memory: besides the inputs, less than a MiB per thread and about 32 MiB, or one network and its prediction where that is more;
 /// it does not grow with the number of networks.
 ///
 /// **Shapes**: `thetas` yields S rows (of an array, of a memory-mapped file, or vectors made on the way), each θ followed by its
@@ -85,12 +86,12 @@ pub fn predict_dropout(
         mlp.first(theta, x, matrix_mut(product, rows.len(), hidden));
     });
 
-    let (wave, pool) = (wave(1, outputs * n, 0), Pool::default());
+    let (wave, pool) = (wave(outputs * n, 0), Pool::default());
     let mut predictions = Vec::new();
     for start in (0..passes).step_by(wave) {
         let count = wave.min(passes - start);
         predictions.resize(count * n * outputs, 0.0);
-        in_blocks(&mut predictions, n, outputs, 1, |pass, rows, mut out| {
+        in_blocks(&mut predictions, [n, outputs], [1, ROWS], |pass, rows, mut out| {
             let mut stream = seed.index((start + pass.start) as u64).stream();
             stream.seek(rows.start as u64 * mlp.dropout_words());
             pool.with(|work| {
@@ -113,7 +114,7 @@ fn each_network(
 ) {
     let thetas = thetas.into_iter().inspect(|theta| check(network, theta.as_ref(), &inputs));
     match network {
-        Network::Mlp(mlp) => stacked(mlp, thetas, inputs, softmax, visit),
+        Network::Mlp(mlp) => panel_by_panel(mlp, thetas, inputs, softmax, visit),
         Network::Cnn(_) => {
             thetas
                 .enumerate()
@@ -131,41 +132,30 @@ fn evaluate(network: &Network, row: &[f32], inputs: ArrayView2<'_, f32>, softmax
     outputs
 }
 
-fn stacked(
+fn panel_by_panel(
     mlp: &Mlp,
     mut thetas: impl Iterator<Item: AsRef<[f32]>>,
     inputs: ArrayView2<'_, f32>,
     softmax: bool,
     mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
-    let (columns, hidden, outputs, n) =
-        (mlp.widths[0], mlp.widths[1], mlp.widths[mlp.widths.len() - 1], inputs.nrows());
-    let group = (COLUMNS / hidden).max(1);
-    let wave = wave(group, outputs * n, columns * hidden);
+    let (outputs, n) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows());
+    let wave = wave(outputs * n, mlp.widths.windows(2).map(|pair| pair[0] * pair[1]).sum());
+    let group = if n.div_ceil(Panel::<f32>::ROWS) < PANELS { GROUP } else { wave };
     let pool = Pool::default();
-    let (mut predictions, mut weights) = (Vec::new(), Vec::new());
+    let mut predictions = Vec::new();
     for start in (0..).step_by(wave) {
         let thetas: Vec<_> = thetas.by_ref().take(wave).collect();
         if thetas.is_empty() {
             break;
         }
         let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
-        weights.clear();
-        thetas.iter().for_each(|theta| weights.extend_from_slice(&theta[..hidden * columns]));
-        let weights =
-            ArrayView2::from_shape((thetas.len() * hidden, columns), &weights).expect("whole weights were stacked");
-
         predictions.resize(thetas.len() * n * outputs, 0.0);
-        in_blocks(&mut predictions, n, outputs, group, |networks, rows, out| {
-            let x = inputs.slice_axis(Axis(0), rows.clone().into());
-            let weights = weights.slice(s![networks.start * hidden..networks.end * hidden, ..]);
-            let stride = networks.len() * hidden;
-            pool.with(|work| {
-                work.first.resize(rows.len() * stride, 0.0);
-                let product = matrix_mut(&mut work.first, rows.len(), stride);
-                kernel::gemm_serial(1.0, x, weights.t(), 0.0, product);
-                for (i, (theta, out)) in thetas[networks].iter().zip(out).enumerate() {
-                    mlp.finish(theta, &mut work.first[i * hidden..], stride, None, out, &mut work.scratch);
+        in_blocks(&mut predictions, [n, outputs], [group, Panel::<f32>::ROWS], |networks, rows, out| {
+            pool.with(|Work { panel, scratch, .. }| {
+                panel.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
+                for (theta, out) in thetas[networks].iter().zip(out) {
+                    mlp.evaluate_panel(theta, panel, out, scratch);
                     if softmax {
                         kernel::softmax_rows(matrix_mut(out, rows.len(), outputs));
                     }
@@ -176,33 +166,31 @@ fn stacked(
     }
 }
 
-/// Networks in flight at once: whole groups, within the bounds of memory; a function of the shapes alone.
-fn wave(group: usize, prediction: usize, weight: usize) -> usize {
-    let fit = ELEMENTS / prediction.max(weight).max(1);
-    (fit.min(WAVE) / group * group).max(fit.clamp(1, group))
+/// Networks in flight at once, within the bounds of memory; a function of the shapes alone.
+fn wave(prediction: usize, network: usize) -> usize {
+    (ELEMENTS / prediction.max(network).max(1)).clamp(1, WAVE)
 }
 
-/// Runs `task(networks, rows, out)` for every group of networks and block of rows, in parallel; `out` holds the rows' part of
+/// Runs `task(networks, rows, out)` for every `group` of networks and `block` of rows, in parallel; `out` holds the rows' part of
 /// each of the group's predictions.
 fn in_blocks(
     predictions: &mut [f32],
-    n: usize,
-    outputs: usize,
-    group: usize,
+    [n, outputs]: [usize; 2],
+    [group, block]: [usize; 2],
     task: impl Fn(Range<usize>, Range<usize>, Vec<&mut [f32]>) + Sync,
 ) {
     if n == 0 {
         return;
     }
-    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(ROWS * outputs)).collect();
+    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(block * outputs)).collect();
     let mut tasks = Vec::new();
     let mut first = 0;
     for group in parts.chunks_mut(group) {
         let networks = first..first + group.len();
         first = networks.end;
-        for start in (0..n).step_by(ROWS) {
+        for start in (0..n).step_by(block) {
             let out: Vec<_> = group.iter_mut().filter_map(Iterator::next).collect();
-            tasks.push((networks.clone(), start..(start + ROWS).min(n), out));
+            tasks.push((networks.clone(), start..(start + block).min(n), out));
         }
     }
     tasks.into_par_iter().with_max_len(1).for_each(|(networks, rows, out)| task(networks, rows, out));
@@ -237,6 +225,7 @@ struct Pool(Mutex<Vec<Work>>);
 
 #[derive(Default)]
 struct Work {
+    panel: Panel,
     first: Vec<f32>,
     scratch: Scratch,
 }

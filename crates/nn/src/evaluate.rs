@@ -1,7 +1,9 @@
 //! The network's values alone, without a record.
 
 use apd_seed::Stream;
-use apd_tensor::{Scalar, kernel};
+use apd_tensor::Scalar;
+use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::{self, Aligned, lanes, transpose};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder};
 use rayon::prelude::*;
 
@@ -9,28 +11,52 @@ use crate::activation::add_bias;
 use crate::dropout::Dropout;
 use crate::{Mlp, Network};
 
-/// Rows of one block: its activations stay in the second-level cache, its products still run at full rate.
-const BLOCK: usize = 256;
-
-/// Buffers of [`Mlp::finish`], kept between calls so that only the first one allocates.
+/// A few inputs, unit by unit: what [`Mlp::evaluate_panel`] takes.
+///
+/// Prepared once, a panel serves any number of networks, and no product with it packs anything.
 #[derive(Clone, Debug)]
-pub struct Scratch<T: Scalar = f32> {
-    input: Vec<T>,
-    output: Vec<T>,
-    mask: Vec<T>,
+pub struct Panel<T: Scalar = f32> {
+    /// inputs × stride.
+    units: Aligned<T>,
+    rows: usize,
+    stride: usize,
 }
 
-impl<T: Scalar> Scratch<T> {
-    /// Empty buffers.
-    pub fn new() -> Self {
-        Self { input: Vec::new(), output: Vec::new(), mask: Vec::new() }
+impl<T: Scalar> Default for Panel<T> {
+    fn default() -> Self {
+        Self { units: Aligned::new(), rows: 0, stride: 0 }
     }
 }
 
 impl<T: Scalar> Default for Scratch<T> {
     fn default() -> Self {
-        Self::new()
+        Self { input: Aligned::new(), output: Aligned::new(), mask: Vec::new() }
     }
+}
+
+impl<T: Scalar> Panel<T> {
+    /// Rows of a full panel: whole vectors of every instruction set, and as many as the product's registers take at once.
+    pub const ROWS: usize = 96;
+
+    /// Takes these inputs in place of what it holds. **Shapes**: x: N × inputs, best with N = [`ROWS`](Self::ROWS).
+    pub fn fill(&mut self, x: ArrayView2<'_, T>) {
+        let (rows, inputs) = x.dim();
+        (self.rows, self.stride) = (rows, rows.next_multiple_of(lanes::<T>()));
+        self.units.resize(inputs * self.stride, T::zero());
+        let x = x.as_standard_layout();
+        transpose([rows, inputs], x.as_slice().expect("standard layout"), inputs, &mut self.units, self.stride);
+        if rows < self.stride {
+            self.units.chunks_exact_mut(self.stride).for_each(|unit| unit[rows..].fill(T::zero()));
+        }
+    }
+}
+
+/// Buffers of [`Mlp::evaluate_panel`] and [`Mlp::finish`], kept between calls so that only the first one allocates.
+#[derive(Clone, Debug)]
+pub struct Scratch<T: Scalar = f32> {
+    input: Aligned<T>,
+    output: Aligned<T>,
+    mask: Vec<T>,
 }
 
 impl Network {
@@ -54,20 +80,52 @@ impl Network {
 
 impl Mlp {
     fn evaluate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
-        let (hidden, outputs) = (self.widths[1], self.widths[self.widths.len() - 1]);
+        let outputs = self.widths[self.widths.len() - 1];
         let mut logits = Array2::zeros((x.nrows(), outputs));
         let out = logits.as_slice_mut().expect("a new array is in row-major order");
-        out.par_chunks_mut(BLOCK * outputs).enumerate().for_each_init(
-            || (Vec::new(), Scratch::new()),
-            |(first, scratch), (block, logits)| {
-                let rows = logits.len() / outputs;
-                let x = x.slice_axis(Axis(0), (block * BLOCK..block * BLOCK + rows).into());
-                first.resize(rows * hidden, T::zero());
-                self.first(theta, x, matrix_mut(first, rows, hidden));
-                self.finish(theta, first, hidden, None, logits, scratch);
+        out.par_chunks_mut(Panel::<T>::ROWS * outputs).enumerate().for_each_init(
+            || (Panel::default(), Scratch::default()),
+            |(panel, scratch), (i, logits)| {
+                let first = i * Panel::<T>::ROWS;
+                panel.fill(x.slice_axis(Axis(0), (first..first + logits.len() / outputs).into()));
+                self.evaluate_panel(theta, panel, logits, scratch);
             },
         );
         logits
+    }
+
+    /// The logits of a panel, without dropout, on the calling thread.
+    ///
+    /// The bits of a row depend on that row alone.
+    ///
+    /// **Shapes**: θ: d, logits: rows of the panel × outputs, row-major.
+    ///
+    /// **Panics** if the lengths do not fit.
+    #[track_caller]
+    pub fn evaluate_panel<T: Scalar>(&self, theta: &[T], panel: &Panel<T>, logits: &mut [T], scratch: &mut Scratch<T>) {
+        let (&Panel { ref units, rows, stride }, layers) = (panel, self.widths.len() - 1);
+        assert_eq!(units.len(), self.widths[0] * stride, "elements of a panel");
+        assert_eq!(logits.len(), rows * self.widths[layers], "logits of a panel");
+        if rows == 0 {
+            return;
+        }
+        let mut offset = 0;
+        for (l, pair) in self.widths.windows(2).enumerate() {
+            let (inputs, outputs) = (pair[0], pair[1]);
+            let (weight, bias) = theta[offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
+            offset += outputs * (inputs + 1);
+            let Scratch { input, output, .. } = scratch;
+            // What was the output is the input of this layer, except of the first.
+            std::mem::swap(input, output);
+            output.resize(outputs * stride, T::zero());
+            output.chunks_exact_mut(stride).zip(bias).for_each(|(unit, &bias)| unit.fill(bias));
+            let below = if l == 0 { units } else { input };
+            accumulate([outputs, stride, inputs], Left::rows(weight, inputs), below, stride, output, stride);
+            if l + 1 < layers {
+                self.activation.map(output);
+            }
+        }
+        transpose([self.widths[layers], rows], &scratch.output, stride, logits, self.widths[layers]);
     }
 
     /// out ← x·W₁ᵀ, the first layer's product without its bias, on the calling thread.
@@ -84,8 +142,8 @@ impl Mlp {
 
     /// The logits from the first layer's product x·W₁ᵀ (without bias), on the calling thread.
     ///
-    /// Split off from that product so that the products of several networks can be made as one: row r of this network's
-    /// is `first[r·stride..][..widths[1]]`. It is overwritten.
+    /// Split off from that product, which is the same for every mask of dropout: its row r is `first[r·stride..][..widths[1]]`. It is
+    /// overwritten.
     ///
     /// `dropout`: `None` leaves it out; a stream applies the network's, taking [`dropout_words`](Self::dropout_words) per row,
     /// so that a block of rows can be evaluated on its own by seeking to its first row's words.

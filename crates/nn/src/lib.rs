@@ -58,7 +58,7 @@ pub mod optim;
 pub use activation::Activation;
 pub use backprop::{Accumulate, Backprop, Onto, Threads};
 pub use cnn::{Cnn, CnnLayer, Padding};
-pub use evaluate::Scratch;
+pub use evaluate::{Panel, Scratch};
 pub use initialization::Initialization;
 pub use input_gradient::{InputBackprop, InputPass};
 pub use layout::{Entry, Layout};

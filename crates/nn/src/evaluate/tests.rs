@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::Activation;
 
+const ROWS: usize = Panel::<f32>::ROWS;
+
 fn inputs(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
     let mut x = Array2::zeros((rows, cols));
     Seed::root(seed).child("x").normals().fill_f64(0, 0, x.as_slice_mut().unwrap());
@@ -56,7 +58,7 @@ proptest! {
         for (g, theta) in thetas.iter().enumerate() {
             mlp.first(theta, x.view(), stacked.slice_mut(ndarray::s![.., g * h..(g + 1) * h]));
         }
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::default();
         for (g, theta) in thetas.iter().enumerate() {
             let params = network.layout().tensors(theta);
             let mut stream = Seed::root(seed).stream();
@@ -78,7 +80,7 @@ proptest! {
 fn many_blocks_agree_with_one_row_at_a_time_in_any_number_of_threads() {
     let network = Network::mlp(&[7, 30, 20, 3]);
     let theta = network.initialize(Seed::root(1));
-    let x = inputs(3 * BLOCK + 17, 7, 2).mapv(|x| x as f32);
+    let x = inputs(3 * ROWS + 17, 7, 2).mapv(|x| x as f32);
     let on = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| network.evaluate(&theta, x.view()))
@@ -86,7 +88,7 @@ fn many_blocks_agree_with_one_row_at_a_time_in_any_number_of_threads() {
     let all = on(1);
     assert_eq!(all, on(2));
     assert_eq!(all, on(7));
-    for row in [0, BLOCK - 1, BLOCK, 3 * BLOCK + 16] {
+    for row in [0, ROWS - 1, ROWS, 3 * ROWS + 16] {
         let one = network.evaluate(&theta, x.slice(ndarray::s![row..=row, ..]));
         for (a, b) in one.iter().zip(all.row(row)) {
             assert!((a - b).abs() < 1e-5, "row {row}: {a} is not {b}");
