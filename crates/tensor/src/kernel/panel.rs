@@ -195,6 +195,10 @@ macro_rules! element {
                         if j == 0 {
                             self.left.prefetch(i + block..(i + 2 * block).min(self.shape[0]), inner.clone());
                         }
+                        let columns = vectors * lanes + tail;
+                        for r in i + block..(i + 2 * block).min(rows.end) {
+                            prefetch(&self.out[r * self.out_row + j..][..columns]);
+                        }
                         // SAFETY: `fits` has shown that A up to (m, k), B up to (k, n) and C up to (m, n) lie in their
                         // slices; rows i.. of the block, the inner indices and columns j..j + vectors·lanes + tail stay
                         // below m, k and n.
