@@ -8,7 +8,7 @@ const LINE: usize = 64;
 /// A buffer whose first element begins a cache line.
 ///
 /// A vector of 64 bytes that does not begin one lies in two lines, and is loaded as two: a tenth of a matrix product's time.
-/// Rows are aligned with it where they are a multiple of [`lanes`] elements apart.
+/// Rows are aligned with it where they are a multiple of [`lanes`](super::lanes) elements apart.
 ///
 /// ```
 /// use apd_tensor::kernel::Aligned;
