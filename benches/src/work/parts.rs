@@ -190,19 +190,19 @@ fn adam(dim: usize) -> impl FnMut() {
 
 // Prediction.
 
-/// The products of these layers for all networks on all panels of inputs, from as many networks' weights as are in flight at once.
+/// The products of these layers for all networks on all panels of inputs; a few networks' weights stand for all.
 fn layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
     const PANEL: usize = Panel::<f32>::ROWS;
-    const IN_FLIGHT: usize = 8;
+    const FEW: usize = 8;
     let layers: Vec<_> = widths
         .windows(2)
-        .map(|pair| (pair[0], pair[1], numbers(IN_FLIGHT * pair[1], pair[0]), numbers(pair[0], PANEL)))
+        .map(|pair| (pair[0], pair[1], numbers(FEW * pair[1], pair[0]), numbers(pair[0], PANEL)))
         .collect();
     on_panels(move |out: &mut Aligned<f32>| {
         for s in 0..networks {
             for (inputs, outputs, weight, units) in &layers {
                 out.resize(outputs * PANEL, 0.0);
-                let left = Left::rows(weight, *inputs).from(s % IN_FLIGHT * outputs, 0);
+                let left = Left::rows(weight, *inputs).from(s % FEW * outputs, 0);
                 accumulate([*outputs, PANEL, *inputs], left, units, PANEL, out, PANEL);
             }
         }
@@ -212,8 +212,8 @@ fn layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
 fn softmax(networks: usize) -> impl FnMut() {
     let logits = numbers(Panel::<f32>::ROWS, 10);
     on_panels(move |out: &mut Aligned<f32>| {
+        out.resize(logits.len(), 0.0);
         for _ in 0..networks {
-            out.resize(logits.len(), 0.0);
             out.copy_from_slice(&logits);
             let rows = ArrayViewMut2::from_shape((Panel::<f32>::ROWS, 10), out).expect("ten logits in each row");
             softmax_rows(rows);

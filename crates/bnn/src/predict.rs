@@ -9,15 +9,15 @@ use apd_tensor::kernel;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
-/// Input rows of one task of MC-dropout.
-const ROWS: usize = 512;
+/// Input rows of one task.
+const ROWS: usize = Panel::<f32>::ROWS;
 /// Networks of one task where there are few inputs, so that there are tasks for every thread; else a task takes all in flight.
 const GROUP: usize = 8;
 /// Panels of inputs that are tasks enough.
 const PANELS: usize = 64;
 /// Most networks in flight at once.
 const WAVE: usize = 64;
-/// Most elements that the networks in flight, and their predictions, may have.
+/// Most elements that the networks in flight may have, and as many for their predictions.
 const ELEMENTS: usize = 1 << 22;
 
 /// Class probabilities of many networks: `visit(s, p)` is called with p = softmax(f(inputs, θ_s)), for s = 0, 1, … in order.
@@ -76,14 +76,13 @@ pub fn predict_dropout(
         let p = evaluate(network, theta, inputs, true);
         return (0..passes).for_each(|s| visit(s, p.view()));
     };
-    let (hidden, outputs, n) = (mlp.widths[1], network.outputs(), inputs.nrows());
+    let (outputs, n) = (network.outputs(), inputs.nrows());
 
     // All passes share the first layer's product.
-    let mut product = vec![0.0; n * hidden];
-    product.par_chunks_mut(ROWS * hidden).enumerate().for_each(|(block, product)| {
-        let rows = block * ROWS..block * ROWS + product.len() / hidden;
-        let x = inputs.slice_axis(Axis(0), rows.clone().into());
-        mlp.first(theta, x, matrix_mut(product, rows.len(), hidden));
+    let mut firsts = vec![Panel::default(); n.div_ceil(ROWS)];
+    firsts.par_iter_mut().enumerate().for_each_init(Panel::default, |panel, (i, first)| {
+        panel.fill(inputs.slice_axis(Axis(0), (i * ROWS..((i + 1) * ROWS).min(n)).into()));
+        mlp.first(theta, panel, first);
     });
 
     let (wave, pool) = (wave(outputs * n, 0), Pool::default());
@@ -91,13 +90,12 @@ pub fn predict_dropout(
     for start in (0..passes).step_by(wave) {
         let count = wave.min(passes - start);
         predictions.resize(count * n * outputs, 0.0);
-        in_blocks(&mut predictions, [n, outputs], [1, ROWS], |pass, rows, mut out| {
+        on_panels(&mut predictions, n, outputs, 1, |pass, rows, mut out| {
             let mut stream = seed.index((start + pass.start) as u64).stream();
             stream.seek(rows.start as u64 * mlp.dropout_words());
-            pool.with(|work| {
-                work.first.clear();
-                work.first.extend_from_slice(&product[rows.start * hidden..rows.end * hidden]);
-                mlp.finish(theta, &mut work.first, hidden, Some(&mut stream), out[0], &mut work.scratch);
+            pool.with(|Work { first, scratch, .. }| {
+                first.assign(&firsts[rows.start / ROWS]);
+                mlp.finish(theta, first, Some(&mut stream), out[0], scratch);
             });
             kernel::softmax_rows(matrix_mut(out[0], rows.len(), outputs));
         });
@@ -114,7 +112,7 @@ fn each_network(
 ) {
     let thetas = thetas.into_iter().inspect(|theta| check(network, theta.as_ref(), &inputs));
     match network {
-        Network::Mlp(mlp) => panel_by_panel(mlp, thetas, inputs, softmax, visit),
+        Network::Mlp(mlp) => panel_by_panel(mlp, network.dim(), thetas, inputs, softmax, visit),
         Network::Cnn(_) => {
             thetas
                 .enumerate()
@@ -134,14 +132,15 @@ fn evaluate(network: &Network, row: &[f32], inputs: ArrayView2<'_, f32>, softmax
 
 fn panel_by_panel(
     mlp: &Mlp,
+    dim: usize,
     mut thetas: impl Iterator<Item: AsRef<[f32]>>,
     inputs: ArrayView2<'_, f32>,
     softmax: bool,
     mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
     let (outputs, n) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows());
-    let wave = wave(outputs * n, mlp.widths.windows(2).map(|pair| pair[0] * pair[1]).sum());
-    let group = if n.div_ceil(Panel::<f32>::ROWS) < PANELS { GROUP } else { wave };
+    let wave = wave(outputs * n, dim);
+    let group = if n.div_ceil(ROWS) < PANELS { GROUP } else { wave };
     let pool = Pool::default();
     let mut predictions = Vec::new();
     for start in (0..).step_by(wave) {
@@ -151,11 +150,12 @@ fn panel_by_panel(
         }
         let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
         predictions.resize(thetas.len() * n * outputs, 0.0);
-        in_blocks(&mut predictions, [n, outputs], [group, Panel::<f32>::ROWS], |networks, rows, out| {
-            pool.with(|Work { panel, scratch, .. }| {
+        on_panels(&mut predictions, n, outputs, group, |networks, rows, out| {
+            pool.with(|Work { inputs: panel, first, scratch }| {
                 panel.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
                 for (theta, out) in thetas[networks].iter().zip(out) {
-                    mlp.evaluate_panel(theta, panel, out, scratch);
+                    mlp.first(theta, panel, first);
+                    mlp.finish(theta, first, None, out, scratch);
                     if softmax {
                         kernel::softmax_rows(matrix_mut(out, rows.len(), outputs));
                     }
@@ -171,26 +171,27 @@ fn wave(prediction: usize, network: usize) -> usize {
     (ELEMENTS / prediction.max(network).max(1)).clamp(1, WAVE)
 }
 
-/// Runs `task(networks, rows, out)` for every `group` of networks and `block` of rows, in parallel; `out` holds the rows' part of
+/// Runs `task(networks, rows, out)` for every group of networks and panel of rows, in parallel; `out` holds the rows' part of
 /// each of the group's predictions.
-fn in_blocks(
+fn on_panels(
     predictions: &mut [f32],
-    [n, outputs]: [usize; 2],
-    [group, block]: [usize; 2],
+    n: usize,
+    outputs: usize,
+    group: usize,
     task: impl Fn(Range<usize>, Range<usize>, Vec<&mut [f32]>) + Sync,
 ) {
     if n == 0 {
         return;
     }
-    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(block * outputs)).collect();
+    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(ROWS * outputs)).collect();
     let mut tasks = Vec::new();
     let mut first = 0;
     for group in parts.chunks_mut(group) {
         let networks = first..first + group.len();
         first = networks.end;
-        for start in (0..n).step_by(block) {
+        for start in (0..n).step_by(ROWS) {
             let out: Vec<_> = group.iter_mut().filter_map(Iterator::next).collect();
-            tasks.push((networks.clone(), start..(start + block).min(n), out));
+            tasks.push((networks.clone(), start..(start + ROWS).min(n), out));
         }
     }
     tasks.into_par_iter().with_max_len(1).for_each(|(networks, rows, out)| task(networks, rows, out));
@@ -225,8 +226,8 @@ struct Pool(Mutex<Vec<Work>>);
 
 #[derive(Default)]
 struct Work {
-    panel: Panel,
-    first: Vec<f32>,
+    inputs: Panel,
+    first: Panel,
     scratch: Scratch,
 }
 

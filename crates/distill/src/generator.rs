@@ -5,10 +5,9 @@ use ndarray::{Array2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use crate::Standardization;
-use crate::kernel::{Left, accumulate};
+use crate::kernel::{Aligned, Left, accumulate};
 use crate::model::{Widths, total};
 use crate::standardize::Affine;
-use apd_tensor::kernel::Aligned;
 
 /// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
 ///
@@ -104,9 +103,9 @@ impl Generator {
             weight.resize(t * hidden, 0.0);
             weight.copy_from_slice(&self.weight[columns.start * hidden..columns.end * hidden]);
             let bias = &self.bias[columns.clone()];
-            buffer.resize(BLOCK * t, 0.0);
             let line = &mut line[..t];
             for (block, mut out) in features.chunks(BLOCK * hidden).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
+                buffer.resize(out.nrows() * t, 0.0);
                 buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(bias));
                 accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), weight, t, buffer, t);
                 for (mut out, row) in out.rows_mut().into_iter().zip(buffer.chunks_exact(t)) {

@@ -2,6 +2,7 @@
 
 use apd_tensor::Scalar;
 
+pub(crate) use apd_tensor::kernel::Aligned;
 pub(crate) use apd_tensor::kernel::panel::{Left, accumulate};
 
 /// Element types of the parameters.

@@ -54,13 +54,15 @@ mod layout;
 mod mlp;
 mod network;
 pub mod optim;
+mod panel;
 
 pub use activation::Activation;
 pub use backprop::{Accumulate, Backprop, Onto, Threads};
 pub use cnn::{Cnn, CnnLayer, Padding};
-pub use evaluate::{Panel, Scratch};
+pub use evaluate::Scratch;
 pub use initialization::Initialization;
 pub use input_gradient::{InputBackprop, InputPass};
 pub use layout::{Entry, Layout};
 pub use mlp::{Linear, Mlp};
 pub use network::{LayerFault, Network, NetworkError};
+pub use panel::Panel;

@@ -10,18 +10,20 @@ use std::ops::Range;
 use apd_seed::Stream;
 use apd_tensor::Scalar;
 use apd_tensor::kernel::panel::{Left, accumulate};
-use apd_tensor::kernel::{Aligned, lanes, sum, transpose};
+use apd_tensor::kernel::{Aligned, sum, transpose};
 use ndarray::{ArrayViewMut2, ShapeBuilder};
 use rayon::prelude::*;
 
 use super::{Onto, Threads};
 use crate::dropout::Dropout;
+use crate::evaluate::matrix;
+use crate::panel::{Panel, affine};
 use crate::{Linear, Mlp};
 
 /// Rows of a product that are made at a time: their part of the gradient is written, added to and then left, while it is in cache.
 const ROWS: usize = 96;
-/// Floating-point operations below which one thread does it all: a product of 0.2 ms or less gains nothing, because the other threads have
-/// gone to sleep since the one before (measured: at 16 million, two threads take 1.4 times as long as one).
+/// Floating-point operations below which one thread does it all: what it does in 0.2 ms gains nothing, because the other threads have gone to
+/// sleep since the product before. (With half as many, fc1's products are shared, and `sgld-fc1-one-chain` of the benchmarks is slower.)
 const PARALLEL: usize = 32_000_000;
 
 /// Forward and reverse pass of a perceptron.
@@ -30,8 +32,8 @@ pub(super) struct Pass<T: Scalar> {
     mlp: Mlp,
     threads: Threads,
     layers: Vec<Layer<T>>,
-    /// The minibatch, inputs × P.
-    units: Aligned<T>,
+    /// The minibatch; all panels have its rows and its stride P.
+    inputs: Panel<T>,
     /// ∂loss/∂ of the current layer's output, and of its input: units × P.
     delta: Aligned<T>,
     delta_input: Aligned<T>,
@@ -53,12 +55,6 @@ struct Layer<T: Scalar> {
     slope: Vec<T>,
 }
 
-/// N padded to whole vectors, and such that rows do not share their cache sets.
-fn padded<T>(rows: usize) -> usize {
-    let padded = rows.next_multiple_of(lanes::<T>());
-    if padded.is_multiple_of(256) { padded + lanes::<T>() } else { padded }
-}
-
 impl<T: Scalar> Pass<T> {
     pub(super) fn new(mlp: &Mlp, threads: Threads) -> Self {
         let layer = |linear: Linear| Layer {
@@ -70,39 +66,32 @@ impl<T: Scalar> Pass<T> {
             slope: Vec::new(),
         };
         let layers = mlp.linears().into_iter().map(layer).collect();
-        let [units, delta, delta_input] = std::array::from_fn(|_| Aligned::new());
-        Self { mlp: mlp.clone(), threads, layers, units, delta, delta_input, mask: Vec::new() }
+        let [delta, delta_input] = std::array::from_fn(|_| Aligned::new());
+        Self { mlp: mlp.clone(), threads, layers, inputs: Panel::default(), delta, delta_input, mask: Vec::new() }
     }
 
     /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.
     pub(super) fn logits(&mut self, rows: usize) -> ArrayViewMut2<'_, T> {
         let Layer { outputs, output, .. } = self.layers.last_mut().expect("a network has a layer");
-        let shape = (rows, *outputs).strides((1, padded::<T>(rows)));
+        let shape = (rows, *outputs).strides((1, self.inputs.stride));
         ArrayViewMut2::from_shape(shape, output).expect("the forward pass has made them")
     }
 
     /// `x` is row-major.
     pub(super) fn forward(&mut self, theta: &[T], x: &[T], rows: usize, dropout: Option<&mut Stream>) {
-        let columns = self.mlp.widths[0];
-        let stride = padded::<T>(rows);
-        self.units.resize(columns * stride, T::zero());
-        transpose([rows, columns], x, columns, &mut self.units, stride);
-        clear_padding(&mut self.units, rows, stride);
+        self.inputs.fill(matrix(x, rows, self.mlp.widths[0]));
+        let stride = self.inputs.stride;
         let mut dropout = Dropout::new(&self.mlp, dropout);
         for l in 0..self.layers.len() {
             let (before, rest) = self.layers.split_at_mut(l);
             let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
             let (inputs, outputs) = (*inputs, *outputs);
             let (weight, bias) = theta[*offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
-            let units: &[T] = before.last().map_or(&self.units, |layer| &layer.output);
+            let units: &[T] = before.last().map_or(&self.inputs.units, |layer| &layer.output);
             output.resize(outputs * stride, T::zero());
             let work = 2 * outputs * inputs * stride;
             in_blocks(self.threads, work, output, stride, |units_of, block| {
-                for (unit, &bias) in block.chunks_exact_mut(stride).zip(&bias[units_of.clone()]) {
-                    unit.fill(bias);
-                }
-                let left = Left::rows(weight, inputs).from(units_of.start, 0);
-                accumulate([units_of.len(), stride, inputs], left, units, stride, block, stride);
+                affine(&weight[units_of.start * inputs..], &bias[units_of], units, stride, block);
             });
             if l + 1 == self.mlp.widths.len() - 1 {
                 continue;
@@ -129,7 +118,7 @@ impl<T: Scalar> Pass<T> {
 
     /// From ∂loss/∂logits, which the last layer's output holds, and the same `x`.
     pub(super) fn reverse(&mut self, theta: &[T], x: &[T], rows: usize, mut onto: impl Onto<T>, gradient: &mut [T]) {
-        let (scale, stride) = (T::from_f64(onto.scale()), padded::<T>(rows));
+        let (scale, stride) = (T::from_f64(onto.scale()), self.inputs.stride);
         let logits = &self.layers[self.layers.len() - 1].output;
         self.delta.resize(logits.len(), T::zero());
         // Scaled once here, where there is least of it: everything further down is linear in it.
@@ -202,8 +191,8 @@ fn in_blocks<T: Scalar>(
     if threads.alone(work) {
         return task(0..rows, matrix);
     }
-    // As many blocks for one thread as for another, or one has a hundred rows and the next has four.
-    let blocks = rows.div_ceil(ROWS).next_multiple_of(rayon::current_num_threads());
+    // Alike, and a multiple of what machines have: not a hundred rows for one thread and four for the next.
+    let blocks = rows.div_ceil(ROWS).next_multiple_of(4);
     let most = rows.div_ceil(blocks);
     matrix.par_chunks_mut(most * width).enumerate().for_each(|(i, block)| {
         task(i * most..i * most + block.len() / width, block);
@@ -214,12 +203,5 @@ impl Threads {
     /// Whether so many floating-point operations are done on the calling thread.
     fn alone(self, work: usize) -> bool {
         self == Self::Serial || work < PARALLEL
-    }
-}
-
-/// Zeros behind the `rows` numbers of each unit: they are multiplied, if not used.
-fn clear_padding<T: Scalar>(units: &mut [T], rows: usize, stride: usize) {
-    if rows < stride {
-        units.chunks_exact_mut(stride).for_each(|unit| unit[rows..].fill(T::zero()));
     }
 }

@@ -41,35 +41,33 @@ proptest! {
         assert_close(network.evaluate(&theta, x.view()).as_slice().unwrap(), expected.as_slice());
     }
 
-    /// One product for two networks, and dropout in blocks of rows.
+    /// One first layer for several masks, and dropout in blocks of rows.
     #[test]
-    fn finish_completes_a_stacked_first_product(
+    fn first_and_finish_with_dropout_are_forward(
         hidden in prop::collection::vec(1_usize..8, 0..4), activation in activation(), dropout in prop_oneof![Just(0.0_f32), 0.1_f32..0.9],
         rows in 1_usize..20, seed: u64,
     ) {
         let widths: Vec<usize> = [3].into_iter().chain(hidden).chain([2]).collect();
         let mlp = Mlp { widths, activation, dropout };
         let network = Network::Mlp(mlp.clone());
-        let (h, split) = (mlp.widths[1], rows / 2);
-        let thetas = [theta(&network, seed), theta(&network, seed ^ 1)];
-        let x = inputs(rows, 3, seed);
-
-        let mut stacked = Array2::zeros((rows, 2 * h));
-        for (g, theta) in thetas.iter().enumerate() {
-            mlp.first(theta, x.view(), stacked.slice_mut(ndarray::s![.., g * h..(g + 1) * h]));
-        }
-        let mut scratch = Scratch::default();
-        for (g, theta) in thetas.iter().enumerate() {
-            let params = network.layout().tensors(theta);
-            let mut stream = Seed::root(seed).stream();
+        let (theta, x, split) = (theta(&network, seed), inputs(rows, 3, seed), rows / 2);
+        let params = network.layout().tensors(&theta);
+        let blocks = [0..split, split..rows].map(|rows| {
+            let (mut panel, mut first) = (Panel::default(), Panel::default());
+            panel.fill(x.slice(ndarray::s![rows.clone(), ..]));
+            mlp.first(&theta, &panel, &mut first);
+            (rows, first)
+        });
+        let (mut work, mut scratch) = (Panel::default(), Scratch::default());
+        for pass in [seed, seed ^ 1] {
+            let mut stream = Seed::root(pass).stream();
             let expected = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
             let mut logits = vec![f64::NAN; rows * 2];
-            let (top, bottom) = logits.split_at_mut(2 * split);
-            for (start, logits) in [(split, bottom), (0, top)] {
-                let mut stream = Seed::root(seed).stream();
-                stream.seek(start as u64 * mlp.dropout_words());
-                let first = &mut stacked.as_slice_mut().unwrap()[start * 2 * h + g * h..];
-                mlp.finish(theta, first, 2 * h, Some(&mut stream), logits, &mut scratch);
+            for (rows, first) in &blocks {
+                let mut stream = Seed::root(pass).stream();
+                stream.seek(rows.start as u64 * mlp.dropout_words());
+                work.assign(first);
+                mlp.finish(&theta, &mut work, Some(&mut stream), &mut logits[2 * rows.start..2 * rows.end], &mut scratch);
             }
             assert_close(&logits, expected.as_slice());
         }
