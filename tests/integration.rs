@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
-use apd_distill::{Config, Generator, InitialOutput, Rows, Standardization, Trainer};
+use apd_distill::{Config, Distilled, InitialOutput, Posterior, Rows, Standardization, Trainer};
 use apd_nn::Network;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Schedule, Sgld, from_mean_loss};
@@ -69,8 +69,8 @@ fn each_crate_hands_over_to_the_next() {
     while trainer.iteration() < iterations {
         trainer.step().unwrap();
     }
-    let bytes = trainer.generator().to_safetensors(&network.layout(), &Default::default()).unwrap();
-    let generator = Generator::from_safetensors(&bytes).unwrap().generator;
+    let bytes = Distilled::Gan(trainer.generator()).to_safetensors(&network.layout(), &Default::default()).unwrap();
+    let generator = Distilled::from_safetensors(&bytes).unwrap().generator;
     assert_eq!(generator.dim(), network.dim());
 
     // Both predict, and both are more uncertain about noise than about digits.

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use apd_bnn::predict;
+use apd_bnn::{SharedBasis, predict, predict_shared};
+use apd_distill::Posterior;
 use apd_nn::Network;
 use apd_seed::Seed;
 use ndarray::Array2;
@@ -14,6 +15,9 @@ pub(super) const FC1: &[usize] = &[784, 100, 10];
 pub(super) const FC2: &[usize] = &[784, 400, 400, 10];
 pub(super) const INPUTS: usize = 10_000;
 const DRAWN: usize = 200;
+/// Networks of a subspace, and its directions.
+const SHARED: usize = 1000;
+const DIRECTIONS: usize = 56;
 
 /// Weights of all layers, biases left out.
 pub(super) fn weights(widths: &[usize]) -> usize {
@@ -24,6 +28,7 @@ pub(super) fn works() -> Vec<Work> {
     vec![
         Work { unit: "mean of 200 networks' softmax rows", ..prediction("predict-fc1-200".into(), FC1, 200, INPUTS) },
         Work { unit: "mean of 100 networks' softmax rows", ..prediction("predict-fc2-100".into(), FC2, 100, INPUTS) },
+        shared("predict-shared-fc1-1000".into(), FC1, SHARED, DIRECTIONS, INPUTS),
         Work {
             name: "draw-fc1-200".into(),
             unit: "200 networks drawn",
@@ -60,6 +65,43 @@ fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner
         predict(&network, &bank, inputs.view(), |_, rows| mean += &rows);
         mean /= networks as f32;
         black_box(&mut mean);
+    })
+}
+
+/// As [`prediction`], of networks that are combinations of a few, whose first layers count once. Held are those, inputs and the
+/// mean.
+fn shared(name: String, widths: &'static [usize], networks: usize, directions: usize, inputs: usize) -> Work {
+    let (few, classes) = (1 + directions, widths[widths.len() - 1]);
+    let dim = weights(widths) + widths[1..].iter().sum::<usize>();
+    let (all, first) = (weights(widths), widths[0] * widths[1]);
+    Work {
+        name,
+        unit: "mean of 1000 combined networks' softmax rows",
+        flop: (2 * inputs * (few * first + networks * (directions * widths[1] + all - first))) as f64,
+        held: (4 * (few * dim + inputs * (widths[0] + classes))) as f64,
+        make: Box::new(move || shared_predictions(widths, networks, directions, inputs)),
+        ..Work::default()
+    }
+}
+
+fn shared_predictions(widths: &[usize], networks: usize, directions: usize, rows: usize) -> Box<dyn Runner> {
+    let root = Seed::root(1);
+    let network = Network::mlp(widths);
+    let mean = network.initialize(root);
+    let mut stream = root.child("numbers").stream();
+    let mut uniform = |rows, columns, scale: f32| {
+        Array2::from_shape_simple_fn((rows, columns), || (stream.uniform_f32() * 2.0 - 1.0) * scale)
+    };
+    let basis = uniform(directions, mean.len(), 0.01);
+    let coefficients = uniform(networks, directions, 1.0);
+    let inputs = uniform(rows, widths[0], 1.0);
+    let mut average = Array2::zeros((rows, widths[widths.len() - 1]));
+    Box::new(move || {
+        average.fill(0.0);
+        let basis = SharedBasis { mean: &mean, directions: basis.view() };
+        predict_shared(&network, basis, coefficients.view(), inputs.view(), |_, rows| average += &rows);
+        average /= networks as f32;
+        black_box(&mut average);
     })
 }
 

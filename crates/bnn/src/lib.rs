@@ -5,6 +5,7 @@
 //!   what a sampler of `apd-sgmcmc` asks for. Everything that could be wrong with user data is told when it is built.
 //! * [`predict`] and its relatives evaluate many networks on many inputs at the rate of one large matrix product, in
 //!   memory that does not grow with the number of networks, and hand over one network's rows at a time.
+//! * [`predict_shared`] does so for networks of a low-dimensional subspace of weight space, which share their first layer's work.
 //! * [`input_gradient()`] differentiates the loss of an averaged prediction with respect to the inputs, and [`Attack`] climbs it:
 //!   FGSM and PGD on one network or on many.
 //!
@@ -45,9 +46,11 @@ mod data;
 mod input_gradient;
 mod potential;
 mod predict;
+mod shared;
 
 pub use attack::Attack;
 pub use data::{Data, Likelihood, ModelError, Targets};
 pub use input_gradient::input_gradient;
 pub use potential::NetworkPotential;
 pub use predict::{predict, predict_dropout, predict_outputs};
+pub use shared::{SharedBasis, predict_shared};

@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 /// Input rows of one task.
-const ROWS: usize = Panel::<f32>::ROWS;
+pub(crate) const ROWS: usize = Panel::<f32>::ROWS;
 /// Networks of one task where there are few inputs, so that there are tasks for every thread; else a task takes all in flight.
 const GROUP: usize = 8;
 /// Panels of inputs that are tasks enough.
@@ -90,7 +90,7 @@ pub fn predict_dropout(
     for start in (0..passes).step_by(wave) {
         let count = wave.min(passes - start);
         predictions.resize(count * n * outputs, 0.0);
-        on_panels(&mut predictions, n, outputs, 1, |pass, rows, mut out| {
+        on_panels(&mut predictions, [n, outputs], [1, ROWS], |pass, rows, mut out| {
             let mut stream = seed.index((start + pass.start) as u64).stream();
             stream.seek(rows.start as u64 * mlp.dropout_words());
             pool.with(|Work { first, scratch, .. }| {
@@ -150,7 +150,7 @@ fn panel_by_panel(
         }
         let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
         predictions.resize(thetas.len() * n * outputs, 0.0);
-        on_panels(&mut predictions, n, outputs, group, |networks, rows, out| {
+        on_panels(&mut predictions, [n, outputs], [group, ROWS], |networks, rows, out| {
             pool.with(|Work { inputs: panel, first, scratch }| {
                 panel.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
                 for (theta, out) in thetas[networks].iter().zip(out) {
@@ -171,33 +171,32 @@ fn wave(prediction: usize, network: usize) -> usize {
     (ELEMENTS / prediction.max(network).max(1)).clamp(1, WAVE)
 }
 
-/// Runs `task(networks, rows, out)` for every group of networks and panel of rows, in parallel; `out` holds the rows' part of
-/// each of the group's predictions.
-fn on_panels(
+/// Runs `task(networks, rows, out)` for every group of so many networks and panel of so many rows, in parallel; `out` holds the
+/// rows' part of each of the group's predictions.
+pub(crate) fn on_panels(
     predictions: &mut [f32],
-    n: usize,
-    outputs: usize,
-    group: usize,
+    [n, outputs]: [usize; 2],
+    [group, panel]: [usize; 2],
     task: impl Fn(Range<usize>, Range<usize>, Vec<&mut [f32]>) + Sync,
 ) {
     if n == 0 {
         return;
     }
-    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(ROWS * outputs)).collect();
+    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(panel * outputs)).collect();
     let mut tasks = Vec::new();
     let mut first = 0;
     for group in parts.chunks_mut(group) {
         let networks = first..first + group.len();
         first = networks.end;
-        for start in (0..n).step_by(ROWS) {
+        for start in (0..n).step_by(panel) {
             let out: Vec<_> = group.iter_mut().filter_map(Iterator::next).collect();
-            tasks.push((networks.clone(), start..(start + ROWS).min(n), out));
+            tasks.push((networks.clone(), start..(start + panel).min(n), out));
         }
     }
     tasks.into_par_iter().with_max_len(1).for_each(|(networks, rows, out)| task(networks, rows, out));
 }
 
-fn for_each(
+pub(crate) fn for_each(
     predictions: &[f32],
     count: usize,
     n: usize,
@@ -211,28 +210,33 @@ fn for_each(
 }
 
 #[track_caller]
-fn check(network: &Network, theta: &[f32], inputs: &ArrayView2<'_, f32>) {
+pub(crate) fn check(network: &Network, theta: &[f32], inputs: &ArrayView2<'_, f32>) {
     assert_eq!(theta.len(), network.row_len(), "elements of θ and its buffers");
     assert_eq!(inputs.ncols(), network.inputs(), "elements of an input row");
 }
 
-fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
+pub(crate) fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
     ArrayViewMut2::from_shape((rows, columns), &mut data[..rows * columns]).expect("the slice has this length")
 }
 
 /// Work space of tasks, handed from one to the next: as many as ever ran at once.
-#[derive(Default)]
-struct Pool(Mutex<Vec<Work>>);
+pub(crate) struct Pool<W>(Mutex<Vec<W>>);
 
 #[derive(Default)]
-struct Work {
+pub(crate) struct Work {
     inputs: Panel,
     first: Panel,
     scratch: Scratch,
 }
 
-impl Pool {
-    fn with(&self, task: impl FnOnce(&mut Work)) {
+impl<W> Default for Pool<W> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<W: Default> Pool<W> {
+    pub(crate) fn with(&self, task: impl FnOnce(&mut W)) {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut work = lock().pop().unwrap_or_default();
         task(&mut work);

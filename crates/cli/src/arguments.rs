@@ -123,13 +123,20 @@ pub(crate) struct Distill {
     /// The generator's file
     #[arg(long, value_name = "GEN.safetensors")]
     pub(crate) out: PathBuf,
-    /// The paper's settings for a kind of network (by WGAN-GP), or a loss with its own (in the sizes of gan1)
-    #[arg(long, value_enum, default_value = "gan1")]
+    /// Into a few directions, or by a GAN: the paper's settings for a kind of network (by WGAN-GP), or a loss with its own (in the sizes
+    /// of gan1)
+    #[arg(long, value_enum, default_value = "subspace")]
     pub(crate) distiller: Distiller,
-    /// What is done to the rows first [default: as in `reproduce`]
+    /// Directions of a subspace [default: 60]
+    #[arg(long)]
+    pub(crate) rank: Option<usize>,
+    /// How the directions of a subspace are kept [default: int8]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Bits>,
+    /// What is done to the rows before a GAN learns from them [default: as in `reproduce`]
     #[arg(long, value_enum)]
     pub(crate) standardization: Option<Preparation>,
-    /// Generator iterations [default: the preset's]
+    /// Generator iterations of a GAN [default: the preset's]
     #[arg(long)]
     pub(crate) iterations: Option<u64>,
     /// Root of every random stream
@@ -140,9 +147,13 @@ pub(crate) struct Distill {
     pub(crate) threads: Option<usize>,
 }
 
-/// The presets of the distiller.
-#[derive(Clone, Copy, ValueEnum)]
+/// The distillers, and the presets of the GAN.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum Distiller {
+    /// A mean, a few directions in which the rows vary most, and a density of coefficients: seconds, and a few networks' bytes
+    Subspace,
+    /// The paper's GAN: the same as gan1
+    Apd,
     /// Fully connected networks: z 32, h 100, batch 100
     Gan1,
     /// The same with z 100 and batch 32
@@ -159,6 +170,17 @@ pub(crate) enum Distiller {
     Dcgan,
     /// Least squares
     Lsgan,
+}
+
+/// How numbers are kept.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Bits {
+    /// 32 bits each
+    F32,
+    /// 16 bits each
+    F16,
+    /// 8 bits each, with a scale per direction
+    Int8,
 }
 
 /// What is done to the rows of a bank before they are distilled.

@@ -1,21 +1,28 @@
 //! `apd distill` and `apd draw`: from a bank to a generator, and from a generator to networks.
 
 use anyhow::{Context, Result, bail};
-use apd_distill::{Config, Loss, Standardization};
+use apd_distill::{Config, Distilled, Format, Loss, Posterior, Standardization, SubspaceConfig};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint, npy, write_atomic};
 use apd_tasks::{Error, Observer};
 use ndarray::Array2;
 
-use crate::arguments::{Distill, Distiller, Draw, Preparation};
+use crate::arguments::{Bits, Distill, Distiller, Draw, Preparation};
 use crate::progress::{Terminal, stop_on_signals};
 use crate::reproduce::threads;
 use crate::usage::Usage;
 
 /// Distils a bank, ours or any n×d float32 array, into a generator file.
 pub(crate) fn distill(arguments: &Distill) -> Result<()> {
+    threads(arguments.threads)?;
+    if arguments.distiller == Distiller::Subspace {
+        return subspace(arguments);
+    }
+    if arguments.rank.is_some() || arguments.format.is_some() {
+        bail!(Usage("--rank and --format are settings of --distiller subspace".into()));
+    }
     let preset = match arguments.distiller {
-        Distiller::Gan1 => Config::gan1(),
+        Distiller::Subspace | Distiller::Apd | Distiller::Gan1 => Config::gan1(),
         Distiller::MnistBs32 => Config::mnist_bs32(),
         Distiller::Toy2d => Config::toy2d(),
         Distiller::Cnn => Config::cnn(),
@@ -36,7 +43,6 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
         config.iterations = iterations;
     }
     config.validate().map_err(|e| Usage(e.to_string()))?;
-    threads(arguments.threads)?;
     stop_on_signals()?;
     let bank = Bank::open(&arguments.bank)?;
     let terminal = Terminal::new();
@@ -47,8 +53,31 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
         Err(Error::Stopped) => bail!("stopped; the same command goes on from {}", state.display()),
         other => other?,
     };
-    write_atomic(&arguments.out, &apd_tasks::generator_file(&generator, &bank)?)?;
-    checkpoint::remove(&state)?;
+    save(&generator, &bank, arguments, &terminal)?;
+    Ok(checkpoint::remove(&state)?)
+}
+
+/// The same into a subspace: too short to be interrupted.
+fn subspace(arguments: &Distill) -> Result<()> {
+    if arguments.iterations.is_some() || arguments.standardization.is_some() {
+        bail!(Usage("--iterations and --standardization are settings of a GAN: --distiller apd, say".into()));
+    }
+    let default = SubspaceConfig::default();
+    let format = match arguments.format {
+        None => default.format,
+        Some(Bits::F32) => Format::F32,
+        Some(Bits::F16) => Format::F16,
+        Some(Bits::Int8) => Format::Int8,
+    };
+    let config = SubspaceConfig { rank: arguments.rank.unwrap_or(default.rank), format, ..default };
+    let bank = Bank::open(&arguments.bank)?;
+    let terminal = Terminal::new();
+    let generator = apd_tasks::subspace_of_bank(&bank, &config, Seed::root(arguments.seed), &terminal)?;
+    save(&generator, &bank, arguments, &terminal)
+}
+
+fn save(generator: &Distilled, bank: &Bank, arguments: &Distill, terminal: &Terminal) -> Result<()> {
+    write_atomic(&arguments.out, &apd_tasks::generator_file(generator, bank)?)?;
     terminal.note(&format!(
         "{}: {} parameters a network, {:.1} MB = {:.1} networks",
         arguments.out.display(),
@@ -77,8 +106,8 @@ pub(crate) fn draw(arguments: &Draw) -> Result<()> {
 }
 
 /// Reads a generator file.
-pub(crate) fn open(path: &std::path::Path) -> Result<apd_distill::Generator> {
+pub(crate) fn open(path: &std::path::Path) -> Result<Distilled> {
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let file = apd_distill::Generator::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
+    let file = Distilled::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
     Ok(file.generator)
 }

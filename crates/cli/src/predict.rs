@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use apd_seed::Seed;
 use apd_store::{Bank, npy};
-use apd_tasks::Posterior;
+use apd_tasks::Method;
 use apd_uncertainty::Score;
 use ndarray::Array2;
 
@@ -34,11 +34,11 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     let posterior = match (&arguments.bank, &arguments.generator) {
         (Some(path), None) => {
             bank = Bank::open(path)?;
-            Posterior::Bank(&bank)
+            Method::Bank(&bank)
         }
         (None, Some(path)) => {
             generated = generator::open(path)?;
-            Posterior::Generator(&generated)
+            Method::Drawn("generator", &generated)
         }
         _ => bail!(Usage("exactly one of --bank and --generator is needed".into())),
     };

@@ -1,39 +1,101 @@
-//! Generators as `safetensors` bytes.
+//! Distilled posteriors as `safetensors` bytes.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use apd_nn::Layout;
-use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
+use apd_seed::Seed;
+use half::f16;
+use ndarray::ArrayViewMut2;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, View, serialize};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Widths;
+use crate::quantized::{Matrix, Numbers};
 use crate::standardize::Affine;
-use crate::{FileError, Generator, Standardization};
+use crate::subspace::Coefficients;
+use crate::{FileError, Format, Generator, Posterior, Standardization, Subspace};
 
-/// A generator read from a file, and what was stored with it.
+/// What a file can hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distilled {
+    /// A GAN's generator: the paper's.
+    Gan(Generator),
+    /// A few directions and the coefficients in them.
+    Subspace(Subspace),
+}
+
+impl Distilled {
+    fn inner(&self) -> &dyn Posterior {
+        match self {
+            Self::Gan(generator) => generator,
+            Self::Subspace(subspace) => subspace,
+        }
+    }
+}
+
+impl Posterior for Distilled {
+    fn dim(&self) -> usize {
+        self.inner().dim()
+    }
+
+    fn bytes(&self) -> usize {
+        self.inner().bytes()
+    }
+
+    fn draw_into(&self, seed: Seed, first: u64, out: ArrayViewMut2<'_, f32>) {
+        self.inner().draw_into(seed, first, out);
+    }
+
+    fn subspace(&self) -> Option<&Subspace> {
+        self.inner().subspace()
+    }
+}
+
+/// A distilled posterior read from a file, and what was stored with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GeneratorFile {
-    /// The generator.
-    pub generator: Generator,
+    /// The distilled posterior.
+    pub generator: Distilled,
     /// Which coordinate of a point is which parameter of a network.
     pub layout: Layout,
     /// Whatever its maker wrote.
     pub metadata: BTreeMap<String, String>,
 }
 
-const FORMAT: &str = "apd-generator-1";
+const GAN: &str = "apd-generator-1";
+const SUBSPACE: &str = "apd-subspace-1";
 /// The one entry of the header's metadata.
 const KEY: &str = "apd";
 
 /// The widths of a stored generator.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Description {
+struct GanDescription {
     dim: usize,
     latent: usize,
     hidden: usize,
     standardization: Standardization,
+}
+
+/// The lengths of a stored subspace.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubspaceDescription {
+    dim: usize,
+    rank: usize,
+    format: Format,
+    explained: f64,
+    residual: bool,
+    coefficients: CoefficientDescription,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum CoefficientDescription {
+    Mixture { centres: usize },
+    Gan(GanDescription),
 }
 
 /// What the file's metadata say, as one JSON object.
@@ -41,44 +103,31 @@ struct Description {
 #[serde(deny_unknown_fields)]
 struct Header<'a> {
     format: String,
-    generator: Description,
+    generator: serde_json::Value,
     layout: Cow<'a, Layout>,
     metadata: Cow<'a, BTreeMap<String, String>>,
 }
 
-impl Generator {
-    /// The bytes of a `safetensors` file: f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in)
-    /// and, where the points were standardised, `mean` and `scale` (point = output · scale + mean); in the header's metadata
-    /// one JSON object under `apd`: `format`, `generator` (widths), `layout`, and `metadata`. The same generator gives the same bytes.
+impl Distilled {
+    /// The bytes of a `safetensors` file. The same posterior gives the same bytes.
     ///
-    /// **Errors**: a layout of another length than [`dim`](Self::dim).
+    /// A GAN has f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in) and, where the points were
+    /// standardised, `mean` and `scale` (point = output · scale + mean). A subspace has `mean` and `directions` (r × d; of 8 bits with a
+    /// `directions.scale` per row), and its coefficients' `centres` and `sd`, or the tensors of their GAN behind `coefficients.`;
+    /// `residual` where there is noise on every coordinate. In the header's metadata, one JSON object under `apd`: `format`, `generator`
+    /// (lengths), `layout`, and `metadata`.
+    ///
+    /// **Errors**: a layout of another length than the points.
     pub fn to_safetensors(&self, layout: &Layout, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, FileError> {
-        let Widths { dim, latent, hidden } = self.widths;
-        check_layout(layout, dim)?;
-        let description = Description { dim, latent, hidden, standardization: self.standardization };
-        let (layout, metadata) = (Cow::Borrowed(layout), Cow::Borrowed(metadata));
-        let header = Header { format: FORMAT.to_owned(), generator: description, layout, metadata };
-        let header = serde_json::to_string(&header)
-            .map_err(|error| FileError::Metadata { key: KEY, problem: error.to_string() })?;
-        // One entry: several would be written in an order that differs from run to run.
-        let header = HashMap::from([(KEY.to_owned(), header)]);
-        let mut trunk = &self.trunk[..];
-        let mut take = |len: usize| {
-            let (part, rest) = trunk.split_at(len);
-            trunk = rest;
-            part
+        check_layout(layout, self.dim())?;
+        let (format, generator, parts) = match self {
+            Self::Gan(generator) => (GAN, json(&describe_gan(generator)), gan_parts(generator, "")),
+            Self::Subspace(subspace) => (SUBSPACE, json(&describe_subspace(subspace)), subspace_parts(subspace)),
         };
-        let tensors = tensors(&description).into_iter().map(|(name, shape)| {
-            let values = match &name[..] {
-                "output.weight" => None,
-                "output.bias" => Some(&self.bias[..]),
-                "mean" => Some(&self.affine.mean[..]),
-                "scale" => Some(&self.affine.scale[..]),
-                _ => Some(take(shape.iter().product())),
-            };
-            (name, Numbers { generator: self, shape, values })
-        });
-        Ok(serialize(tensors, Some(header))?)
+        let (layout, metadata) = (Cow::Borrowed(layout), Cow::Borrowed(metadata));
+        let header = json(&Header { format: format.to_owned(), generator, layout, metadata }).to_string();
+        // One entry: several would be written in an order that differs from run to run.
+        Ok(serialize(parts, Some(HashMap::from([(KEY.to_owned(), header)])))?)
     }
 
     /// What [`to_safetensors`](Self::to_safetensors) wrote.
@@ -87,55 +136,83 @@ impl Generator {
     /// whatever the bytes are.
     pub fn from_safetensors(bytes: &[u8]) -> Result<GeneratorFile, FileError> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let file = SafeTensors::deserialize(bytes)?;
         let none = HashMap::new();
         let header = header.metadata().as_ref().unwrap_or(&none);
-        let problem = |problem: String| FileError::Metadata { key: KEY, problem };
-        let header = header.get(KEY).ok_or_else(|| problem("is missing".to_owned()))?;
-        let header: Header<'static> = serde_json::from_str(header).map_err(|e| problem(e.to_string()))?;
-        if header.format != FORMAT {
-            return Err(problem(format!("has format `{}`, expected `{FORMAT}`", header.format)));
-        }
-        let description = header.generator;
+        let header = header.get(KEY).ok_or_else(|| problem("is missing"))?;
+        let header: Header<'static> = serde_json::from_str(header).map_err(problem)?;
         let (layout, metadata) = (header.layout.into_owned(), header.metadata.into_owned());
-        let Description { dim, latent, hidden, standardization } = description;
-        if [dim, latent, hidden].contains(&0) {
-            return Err(problem(format!("has an empty layer: dim {dim}, latent {latent}, hidden {hidden}")));
-        }
-        check_layout(&layout, dim)?;
-
-        let mut values = Vec::new();
-        let expected = tensors(&description);
-        if let Some(name) = file.names().into_iter().find(|name| !expected.iter().any(|(known, _)| known == name)) {
-            let (expected, found) = ("no such tensor".to_owned(), "it".to_owned());
-            return Err(FileError::Tensor { name: name.to_owned(), expected, found });
-        }
-        for (name, shape) in &expected {
-            values.push(read(&file, name, shape)?);
-        }
-        // In the order of `tensors`: six of the trunk, two of the output layer, mean, scale.
-        let mut values = values.into_iter();
-        let trunk: Vec<f32> = values.by_ref().take(6).flatten().collect();
-        let mut next = || values.next().unwrap_or_default();
-        let (weight, bias) = (next(), next());
-        let affine = Affine { mean: Cow::Owned(next()), scale: Cow::Owned(next()) };
-        let widths = Widths { dim, latent, hidden };
-        let generator = Self::new(widths, standardization, affine, [trunk, weight, bias]);
+        let mut file = Tensors { file: SafeTensors::deserialize(bytes)?, read: Vec::new() };
+        let generator = match &header.format[..] {
+            GAN => {
+                let description = described(header.generator)?;
+                check_widths(&description)?;
+                check_layout(&layout, description.dim)?;
+                Self::Gan(read_gan(&mut file, description, "")?)
+            }
+            SUBSPACE => {
+                let description: SubspaceDescription = described(header.generator)?;
+                check_layout(&layout, description.dim)?;
+                Self::Subspace(read_subspace(&mut file, description)?)
+            }
+            other => return Err(problem(format!("has format `{other}`, expected `{GAN}` or `{SUBSPACE}`"))),
+        };
+        file.nothing_else()?;
         Ok(GeneratorFile { generator, layout, metadata })
     }
 }
 
-/// A tensor whose bytes are made when they are written: there is no second copy of a large generator.
-struct Numbers<'a> {
-    generator: &'a Generator,
-    shape: Vec<usize>,
-    /// None: the output weight, which is kept in another order.
-    values: Option<&'a [f32]>,
+fn problem(problem: impl ToString) -> FileError {
+    FileError::Metadata { key: KEY, problem: problem.to_string() }
 }
 
-impl View for Numbers<'_> {
+fn json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).expect("lengths, names and finite numbers are JSON")
+}
+
+fn described<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, FileError> {
+    serde_json::from_value(value).map_err(|error| problem(format!("generator: {error}")))
+}
+
+fn describe_gan(generator: &Generator) -> GanDescription {
+    let Widths { dim, latent, hidden } = generator.widths;
+    GanDescription { dim, latent, hidden, standardization: generator.standardization }
+}
+
+fn describe_subspace(subspace: &Subspace) -> SubspaceDescription {
+    SubspaceDescription {
+        dim: subspace.dim(),
+        rank: subspace.rank(),
+        format: subspace.format(),
+        explained: subspace.explained,
+        residual: subspace.residual.is_some(),
+        coefficients: match &subspace.coefficients {
+            Coefficients::Mixture { centres, .. } => CoefficientDescription::Mixture { centres: centres.rows() },
+            Coefficients::Gan(generator) => CoefficientDescription::Gan(describe_gan(generator)),
+        },
+    }
+}
+
+/// A tensor whose bytes are made when they are written: there is no second copy of a large generator.
+struct Part<'a> {
+    shape: Vec<usize>,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    F32(&'a [f32]),
+    F16(&'a [f16]),
+    I8(&'a [i8]),
+    /// The output weight of a generator, which keeps it in another order.
+    Output(&'a Generator),
+}
+
+impl View for Part<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match self.source {
+            Source::F32(_) | Source::Output(_) => Dtype::F32,
+            Source::F16(_) => Dtype::F16,
+            Source::I8(_) => Dtype::I8,
+        }
     }
 
     fn shape(&self) -> &[usize] {
@@ -144,51 +221,197 @@ impl View for Numbers<'_> {
 
     fn data(&self) -> Cow<'_, [u8]> {
         let mut bytes = Vec::with_capacity(self.data_len());
-        match self.values {
-            Some(values) => values.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
-            None => self.generator.weight().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+        match self.source {
+            Source::F32(numbers) => numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+            Source::F16(numbers) => numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+            Source::I8(numbers) => bytes.extend(numbers.iter().map(|&x| x as u8)),
+            Source::Output(generator) => generator.weight().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
         }
         bytes.into()
     }
 
     fn data_len(&self) -> usize {
-        self.shape.iter().product::<usize>() * size_of::<f32>()
+        self.shape.iter().product::<usize>() * self.dtype().bitsize() / 8
     }
 }
 
-/// Names and shapes of all tensors, parameters in the order in which a generator keeps them.
-fn tensors(description: &Description) -> Vec<(String, Vec<usize>)> {
-    let Description { dim, latent, hidden, standardization } = *description;
+/// Names and shapes of a generator's parameters, in the order in which it keeps them.
+fn gan_tensors(description: &GanDescription, prefix: &str) -> Vec<(String, Vec<usize>)> {
+    let GanDescription { dim, latent, hidden, standardization } = *description;
     let trunk = Widths { dim, latent, hidden }.trunk();
-    let name = |i: usize| format!("trunk.{}.{}", i / 2, ["weight", "bias"][i % 2]);
+    let name = |i: usize| format!("{prefix}trunk.{}.{}", i / 2, ["weight", "bias"][i % 2]);
     let mut tensors: Vec<_> = trunk.into_iter().enumerate().map(|(i, shape)| (name(i), shape)).collect();
-    tensors.push(("output.weight".to_owned(), vec![dim, hidden]));
-    tensors.push(("output.bias".to_owned(), vec![dim]));
+    tensors.push((format!("{prefix}output.weight"), vec![dim, hidden]));
+    tensors.push((format!("{prefix}output.bias"), vec![dim]));
     if standardization != Standardization::None {
-        tensors.push(("mean".to_owned(), vec![dim]));
+        tensors.push((format!("{prefix}mean"), vec![dim]));
     }
     if standardization == Standardization::Standardize {
-        tensors.push(("scale".to_owned(), vec![dim]));
+        tensors.push((format!("{prefix}scale"), vec![dim]));
     }
     tensors
 }
 
-fn read(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
-    let wrong = |expected: String, found: String| FileError::Tensor { name: name.to_owned(), expected, found };
-    let tensor = file.tensor(name).map_err(|_| wrong(format!("F32 {shape:?}"), "nothing".to_owned()))?;
-    // The container has checked that the bytes are as many as its shape says, so equal shapes bound what is allocated.
-    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-        return Err(wrong(format!("F32 {shape:?}"), format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
+fn gan_parts<'a>(generator: &'a Generator, prefix: &str) -> Vec<(String, Part<'a>)> {
+    let mut trunk = &generator.trunk[..];
+    let mut take = |len: usize| {
+        let (part, rest) = trunk.split_at(len);
+        trunk = rest;
+        part
+    };
+    let tensors = gan_tensors(&describe_gan(generator), prefix).into_iter().map(|(name, shape)| {
+        let source = match &name[prefix.len()..] {
+            "output.weight" => Source::Output(generator),
+            "output.bias" => Source::F32(&generator.bias),
+            "mean" => Source::F32(&generator.affine.mean),
+            "scale" => Source::F32(&generator.affine.scale),
+            _ => Source::F32(take(shape.iter().product())),
+        };
+        (name, Part { shape, source })
+    });
+    tensors.collect()
+}
+
+fn matrix_parts<'a>(name: &str, matrix: &'a Matrix, shape: Vec<usize>) -> Vec<(String, Part<'a>)> {
+    let part = |name: String, shape, source| (name, Part { shape, source });
+    match &matrix.numbers {
+        Numbers::F32(numbers) => vec![part(name.to_owned(), shape, Source::F32(numbers))],
+        Numbers::F16(numbers) => vec![part(name.to_owned(), shape, Source::F16(numbers))],
+        Numbers::Int8 { codes, scales } => vec![
+            part(format!("{name}.scale"), vec![scales.len()], Source::F32(scales)),
+            part(name.to_owned(), shape, Source::I8(codes)),
+        ],
     }
-    let values: Vec<f32> = tensor
-        .data()
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
-    if let Some(i) = values.iter().position(|x| !x.is_finite()) {
-        return Err(wrong("finite numbers".to_owned(), format!("{} at {i}", values[i])));
+}
+
+fn subspace_parts(subspace: &Subspace) -> Vec<(String, Part<'_>)> {
+    let (dim, rank) = (subspace.dim(), subspace.rank());
+    let mut parts = matrix_parts("mean", &subspace.mean, vec![dim]);
+    parts.extend(matrix_parts("directions", &subspace.directions, vec![rank, dim]));
+    parts.extend(subspace.residual.iter().flat_map(|residual| matrix_parts("residual", residual, vec![dim])));
+    match &subspace.coefficients {
+        Coefficients::Gan(generator) => parts.extend(gan_parts(generator, "coefficients.")),
+        Coefficients::Mixture { centres, sd } => {
+            parts.extend(matrix_parts("centres", centres, vec![centres.rows(), rank]));
+            parts.push(("sd".to_owned(), Part { shape: vec![rank], source: Source::F32(sd) }));
+        }
     }
-    Ok(values)
+    parts
+}
+
+/// The tensors of a file, and which of them have been read.
+struct Tensors<'a> {
+    file: SafeTensors<'a>,
+    read: Vec<String>,
+}
+
+impl Tensors<'_> {
+    fn f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
+        let data = self.take(name, Dtype::F32, shape)?;
+        let numbers = data.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        finite(name, numbers.collect(), |x: &f32| x.is_finite())
+    }
+
+    /// A matrix of `rows` × `columns` numbers; a vector, of shape \[`columns`\], has no `rows`.
+    fn matrix(&mut self, name: &str, format: Format, rows: Option<usize>, columns: usize) -> Result<Matrix, FileError> {
+        let shape: Vec<usize> = rows.into_iter().chain([columns]).collect();
+        let numbers = match format {
+            Format::F32 => Numbers::F32(self.f32(name, &shape)?),
+            Format::F16 => {
+                let data = self.take(name, Dtype::F16, &shape)?;
+                let numbers = data.chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]));
+                Numbers::F16(finite(name, numbers.collect(), |x: &f16| x.is_finite())?)
+            }
+            Format::Int8 => {
+                let scales = self.f32(&format!("{name}.scale"), &shape[..1])?;
+                let data = self.take(name, Dtype::I8, &shape)?;
+                Numbers::Int8 { codes: data.iter().map(|&x| x as i8).collect(), scales }
+            }
+        };
+        Ok(Matrix::from_numbers(rows.unwrap_or(1), columns, numbers))
+    }
+
+    /// The bytes of a tensor that has to be there.
+    fn take(&mut self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8], FileError> {
+        let wrong = |found: String| {
+            let expected = format!("{dtype:?} {shape:?}");
+            FileError::Tensor { name: name.to_owned(), expected, found }
+        };
+        self.read.push(name.to_owned());
+        let tensor: TensorView<'_> = self.file.tensor(name).map_err(|_| wrong("nothing".to_owned()))?;
+        // The container has checked that the bytes are as many as its shape says, so equal shapes bound what is allocated.
+        if tensor.dtype() != dtype || tensor.shape() != shape {
+            return Err(wrong(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
+        }
+        Ok(tensor.data())
+    }
+
+    /// **Errors**: names a tensor that nobody has read.
+    fn nothing_else(&self) -> Result<(), FileError> {
+        match self.file.names().into_iter().find(|name| !self.read.iter().any(|read| read == name)) {
+            None => Ok(()),
+            Some(name) => {
+                let (expected, found) = ("no such tensor".to_owned(), "it".to_owned());
+                Err(FileError::Tensor { name: name.to_owned(), expected, found })
+            }
+        }
+    }
+}
+
+fn finite<T: std::fmt::Display>(name: &str, numbers: Vec<T>, is_finite: fn(&T) -> bool) -> Result<Vec<T>, FileError> {
+    match numbers.iter().position(|x| !is_finite(x)) {
+        None => Ok(numbers),
+        Some(i) => {
+            let (expected, found) = ("finite numbers".to_owned(), format!("{} at {i}", numbers[i]));
+            Err(FileError::Tensor { name: name.to_owned(), expected, found })
+        }
+    }
+}
+
+fn read_gan(file: &mut Tensors<'_>, description: GanDescription, prefix: &str) -> Result<Generator, FileError> {
+    let values = gan_tensors(&description, prefix).into_iter().map(|(name, shape)| file.f32(&name, &shape));
+    // In the order of `gan_tensors`: six of the trunk, two of the output layer, mean, scale.
+    let mut values = values.collect::<Result<Vec<_>, _>>()?.into_iter();
+    let trunk: Vec<f32> = values.by_ref().take(6).flatten().collect();
+    let mut next = || values.next().unwrap_or_default();
+    let (weight, bias) = (next(), next());
+    let affine = Affine { mean: Cow::Owned(next()), scale: Cow::Owned(next()) };
+    let GanDescription { dim, latent, hidden, standardization } = description;
+    Ok(Generator::new(Widths { dim, latent, hidden }, standardization, affine, [trunk, weight, bias]))
+}
+
+fn read_subspace(file: &mut Tensors<'_>, description: SubspaceDescription) -> Result<Subspace, FileError> {
+    let SubspaceDescription { dim, rank, format, explained, residual, coefficients } = description;
+    if dim == 0 || !explained.is_finite() {
+        return Err(problem(format!("has a subspace of dimension {dim} that explains {explained}")));
+    }
+    let vectors = format.of_vectors();
+    let mean = file.matrix("mean", vectors, None, dim)?;
+    let directions = file.matrix("directions", format, Some(rank), dim)?;
+    let residual = residual.then(|| file.matrix("residual", vectors, None, dim)).transpose()?;
+    let coefficients = match coefficients {
+        CoefficientDescription::Mixture { centres: 0 } => return Err(problem("has no centres")),
+        CoefficientDescription::Mixture { centres } => Coefficients::Mixture {
+            centres: file.matrix("centres", vectors, Some(centres), rank)?,
+            sd: file.f32("sd", &[rank])?,
+        },
+        CoefficientDescription::Gan(description) => {
+            check_widths(&description)?;
+            if description.dim != rank {
+                return Err(problem(format!("has {} coefficients for {rank} directions", description.dim)));
+            }
+            Coefficients::Gan(read_gan(file, description, "coefficients.")?)
+        }
+    };
+    Ok(Subspace { mean, directions, coefficients, residual, explained })
+}
+
+fn check_widths(description: &GanDescription) -> Result<(), FileError> {
+    let GanDescription { dim, latent, hidden, .. } = *description;
+    if [dim, latent, hidden].contains(&0) {
+        return Err(problem(format!("has an empty layer: dim {dim}, latent {latent}, hidden {hidden}")));
+    }
+    Ok(())
 }
 
 /// The parameters of a layout lie one after the other and fill a point; without any sum that could overflow.

@@ -1,13 +1,13 @@
 //! The product of a distillation.
 
 use apd_seed::Seed;
-use ndarray::{Array2, ArrayViewMut2, Axis};
+use ndarray::{ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
-use crate::Standardization;
 use crate::kernel::{Aligned, Left, accumulate};
 use crate::model::{Widths, total};
 use crate::standardize::Affine;
+use crate::{Posterior, Standardization};
 
 /// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
 ///
@@ -49,11 +49,6 @@ impl Generator {
         tiles.flat_map(|tile| transpose(tile, tile.len() / self.widths.hidden))
     }
 
-    /// Dimension d of the points.
-    pub fn dim(&self) -> usize {
-        self.widths.dim
-    }
-
     /// Length z of the input.
     pub fn latent(&self) -> usize {
         self.widths.latent
@@ -69,25 +64,46 @@ impl Generator {
         self.standardization
     }
 
-    /// Bytes of all parameters in f32, those of the standardisation included.
-    pub fn bytes(&self) -> usize {
+    /// The last hidden layer of points `first..first + count`, count × h.
+    fn features(&self, seed: Seed, first: u64, count: usize) -> Vec<f32> {
+        let normals = seed.child("latent").normals();
+        let mut inputs = vec![0.0; count * self.widths.latent];
+        for (i, row) in inputs.chunks_exact_mut(self.widths.latent).enumerate() {
+            normals.fill(first + i as u64, 0, row);
+        }
+        let mut parameters = &self.trunk[..];
+        let mut take = |shape: &[usize]| {
+            let (part, rest) = parameters.split_at(shape.iter().product());
+            parameters = rest;
+            part
+        };
+        for layer in self.widths.trunk().chunks_exact(2) {
+            let (weight, bias) = (take(&layer[0]), take(&layer[1]));
+            let (n_out, n_in) = (layer[0][0], layer[0][1]);
+            let weight = transpose(weight, n_in);
+            let mut outputs = bias.repeat(count);
+            outputs.par_chunks_mut(BLOCK * n_out).zip(inputs.par_chunks(BLOCK * n_in)).for_each(|(out, x)| {
+                accumulate([x.len() / n_in, n_out, n_in], Left::rows(x, n_in), &weight, n_out, out, n_out);
+                out.iter_mut().for_each(|x| *x = x.max(0.0));
+            });
+            inputs = outputs;
+        }
+        inputs
+    }
+}
+
+impl Posterior for Generator {
+    fn dim(&self) -> usize {
+        self.widths.dim
+    }
+
+    /// All parameters in f32, those of the standardisation included.
+    fn bytes(&self) -> usize {
         let affine = self.affine.mean.len() + self.affine.scale.len();
         size_of::<f32>() * (self.trunk.len() + self.weight.len() + self.bias.len() + affine)
     }
 
-    /// `count` points. **Shapes**: count × d. Row i is a function of (seed, i) alone, to the bit.
-    pub fn draw(&self, seed: Seed, count: usize) -> Array2<f32> {
-        let mut points = Array2::zeros((count, self.dim()));
-        self.draw_into(seed, 0, points.view_mut());
-        points
-    }
-
-    /// Points `first`, `first + 1`, … of those that [`draw`](Self::draw) gives, into the rows of `out`: block by block, any
-    /// number of points can be drawn in bounded memory.
-    ///
-    /// **Shapes**: out is n × d. **Panics** when it has another number of columns.
-    #[track_caller]
-    pub fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
         let Widths { dim, hidden, .. } = self.widths;
         assert!(out.ncols() == dim, "draw_into: points have {dim} coordinates, not {}", out.ncols());
         if out.is_empty() {
@@ -118,33 +134,6 @@ impl Generator {
                 }
             }
         });
-    }
-
-    /// The last hidden layer of points `first..first + count`, count × h.
-    fn features(&self, seed: Seed, first: u64, count: usize) -> Vec<f32> {
-        let normals = seed.child("latent").normals();
-        let mut inputs = vec![0.0; count * self.widths.latent];
-        for (i, row) in inputs.chunks_exact_mut(self.widths.latent).enumerate() {
-            normals.fill(first + i as u64, 0, row);
-        }
-        let mut parameters = &self.trunk[..];
-        let mut take = |shape: &[usize]| {
-            let (part, rest) = parameters.split_at(shape.iter().product());
-            parameters = rest;
-            part
-        };
-        for layer in self.widths.trunk().chunks_exact(2) {
-            let (weight, bias) = (take(&layer[0]), take(&layer[1]));
-            let (n_out, n_in) = (layer[0][0], layer[0][1]);
-            let weight = transpose(weight, n_in);
-            let mut outputs = bias.repeat(count);
-            outputs.par_chunks_mut(BLOCK * n_out).zip(inputs.par_chunks(BLOCK * n_in)).for_each(|(out, x)| {
-                accumulate([x.len() / n_in, n_out, n_in], Left::rows(x, n_in), &weight, n_out, out, n_out);
-                out.iter_mut().for_each(|x| *x = x.max(0.0));
-            });
-            inputs = outputs;
-        }
-        inputs
     }
 }
 

@@ -5,7 +5,7 @@
 //! a point means: [`Rows`] are points, however they are stored.
 //!
 //! ```
-//! use apd_distill::{Config, Trainer};
+//! use apd_distill::{Config, Posterior, Trainer};
 //! use apd_seed::Seed;
 //! use ndarray::Array2;
 //!
@@ -51,26 +51,37 @@ mod batch;
 mod buffer;
 mod config;
 mod error;
+pub mod fidelity;
 mod file;
 mod general;
 mod generator;
 mod initial;
+mod kept;
 mod kernel;
 mod loss;
 mod model;
 mod optimizer;
+mod posterior;
+mod principal;
+mod quantized;
 mod rows;
 mod standardize;
 mod structured;
+mod subspace;
 mod trainer;
 
 pub use buffer::Buffer;
 pub use config::{Config, Engine, InitialOutput};
 pub use error::{Error, FileError};
-pub use file::GeneratorFile;
+pub use file::{Distilled, GeneratorFile};
 pub use generator::Generator;
+pub use kept::Kept;
 pub use loss::{CriticLoss, Loss};
 pub use optimizer::Optimizer;
+pub use posterior::Posterior;
+pub use principal::Principal;
+pub use quantized::Format;
 pub use rows::Rows;
 pub use standardize::Standardization;
+pub use subspace::{CoefficientModel, Subspace, SubspaceConfig};
 pub use trainer::{Progress, State, Trainer};

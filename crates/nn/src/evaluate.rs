@@ -95,22 +95,36 @@ impl Mlp {
         logits: &mut [T],
         scratch: &mut Scratch<T>,
     ) {
-        let (rows, stride, last) = (first.rows, first.stride, self.widths.len() - 2);
-        assert_eq!(first.units.len(), self.widths[1] * stride, "elements of a panel of the first layer");
+        self.layers(&theta[self.first_dim()..], [first.rows, first.stride], &mut first.units, dropout, logits, scratch);
+    }
+
+    /// [`finish`](Self::finish) with the parameters behind the first layer, and with the units of a panel.
+    #[track_caller]
+    pub(crate) fn layers<T: Scalar>(
+        &self,
+        mut later: &[T],
+        [rows, stride]: [usize; 2],
+        first: &mut [T],
+        dropout: Option<&mut Stream>,
+        logits: &mut [T],
+        scratch: &mut Scratch<T>,
+    ) {
+        let last = self.widths.len() - 2;
+        assert_eq!(first.len(), self.widths[1] * stride, "elements of a panel of the first layer");
         assert_eq!(logits.len(), rows * self.widths[last + 1], "logits of a panel");
         let mut dropout = Dropout::new(self, dropout);
         let Scratch { input, output, mask, unit_mask } = scratch;
-        let mut offset = 0;
         for (l, pair) in self.widths.windows(2).enumerate() {
             let (inputs, outputs) = (pair[0], pair[1]);
-            let (weight, bias) = theta[offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
-            offset += outputs * (inputs + 1);
             let units = if l == 0 {
-                &mut first.units
+                &mut *first
             } else {
+                let (parameters, rest) = later.split_at(outputs * (inputs + 1));
+                let (weight, bias) = parameters.split_at(outputs * inputs);
+                later = rest;
                 std::mem::swap(input, output);
                 output.resize(outputs * stride, T::zero());
-                affine(weight, bias, if l == 1 { &first.units } else { input }, stride, output);
+                affine(weight, bias, if l == 1 { first } else { input }, stride, output);
                 &mut *output
             };
             if l == last {

@@ -46,6 +46,7 @@
 mod activation;
 mod backprop;
 mod cnn;
+mod combination;
 mod dropout;
 mod evaluate;
 mod initialization;
@@ -59,6 +60,7 @@ mod panel;
 pub use activation::Activation;
 pub use backprop::{Accumulate, Backprop, Onto, Threads};
 pub use cnn::{Cnn, CnnLayer, Padding};
+pub use combination::Products;
 pub use evaluate::Scratch;
 pub use initialization::Initialization;
 pub use input_gradient::{InputBackprop, InputPass};

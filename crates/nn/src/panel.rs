@@ -53,7 +53,7 @@ impl<T: Scalar> Panel<T> {
 }
 
 /// N padded to whole vectors, and such that units do not share their cache sets.
-fn padded<T>(rows: usize) -> usize {
+pub(crate) fn padded<T>(rows: usize) -> usize {
     let padded = rows.next_multiple_of(lanes::<T>());
     if padded.is_multiple_of(256) { padded + lanes::<T>() } else { padded }
 }

@@ -18,8 +18,8 @@ use crate::active::pool::Pool;
 use crate::config::{Acquisition, ActiveConfig, ActiveMethod, Config, Start};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::mean_sd;
 use crate::observer::Observer;
-use crate::posterior::mean_sd;
 use crate::rows::Rows;
 
 mod model;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::AdversarialConfig;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::{Method, mean_sd};
 use crate::observer::Observer;
-use crate::posterior::{Posterior, mean_sd};
 use crate::rows::Rows;
 
 mod victim;
@@ -84,11 +84,7 @@ struct Found {
 /// `at` = ε. `accuracy_target` is that of the very networks that were attacked. Rows of the clean images have no attack and `at` = 0.
 ///
 /// A checkpoint after each attack: a run that is stopped goes on there.
-pub fn adversarial(
-    experiment: &Experiment,
-    posteriors: &[Posterior<'_>],
-    observer: &dyn Observer,
-) -> Result<Adversarial> {
+pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer: &dyn Observer) -> Result<Adversarial> {
     let Experiment { config, folder, split, .. } = experiment;
     let (settings, seed) = (&config.adversarial, experiment.seed.child("adversarial"));
     let shown = split.test.sample(seed.child("images"), settings.images);
@@ -129,7 +125,7 @@ pub fn adversarial(
 /// What all jobs share.
 struct Task<'a> {
     experiment: &'a Experiment,
-    posteriors: &'a [Posterior<'a>],
+    posteriors: &'a [Method<'a>],
     settings: &'a AdversarialConfig,
     shown: &'a Labelled,
     seed: Seed,

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::Method;
 use crate::observer::Observer;
-use crate::posterior::Posterior;
 use crate::sgd::{Run, train_run, with_dropout};
 
 /// The baselines of a run; those that the settings leave out are not there.
@@ -39,17 +39,22 @@ impl Baselines {
         Ok(Self { dropout, ensemble, swag })
     }
 
+    /// The members of the deep ensemble; none where it was left out.
+    pub fn ensemble(&self) -> &[Vec<f32>] {
+        &self.ensemble
+    }
+
     /// Those that there are.
-    pub fn posteriors(&self) -> Vec<Posterior<'_>> {
+    pub fn posteriors(&self) -> Vec<Method<'_>> {
         let mut posteriors = Vec::new();
         if let Some((network, theta)) = &self.dropout {
-            posteriors.push(Posterior::Dropout(network, theta));
+            posteriors.push(Method::Dropout(network, theta));
         }
         if !self.ensemble.is_empty() {
-            posteriors.push(Posterior::Ensemble(&self.ensemble));
+            posteriors.push(Method::Ensemble(&self.ensemble));
         }
         if let Some(swag) = &self.swag {
-            posteriors.push(Posterior::Swag(swag));
+            posteriors.push(Method::Swag(swag));
         }
         posteriors
     }

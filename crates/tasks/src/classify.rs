@@ -5,8 +5,8 @@ use ndarray::Array2;
 
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::method::{Method, mean_sd};
 use crate::observer::Observer;
-use crate::posterior::{Posterior, mean_sd};
 use crate::rows::Rows;
 
 /// Equal-width reliability bins on the largest probability.
@@ -23,17 +23,13 @@ pub struct Classification {
 /// Averages the predictions of `config.evaluation.networks` networks of each method on the test set, over independent
 /// draws: accuracy, mean NLL (nats), ECE (15 bins) and Brier score; and how far the generator's predictions are from
 /// the bank's, next to how far another draw from the bank is.
-pub fn classify(
-    experiment: &Experiment,
-    posteriors: &[Posterior<'_>],
-    observer: &dyn Observer,
-) -> Result<Classification> {
+pub fn classify(experiment: &Experiment, posteriors: &[Method<'_>], observer: &dyn Observer) -> Result<Classification> {
     let Experiment { config, network, split, .. } = experiment;
     let (test, seed) = (&split.test, experiment.seed.child("classify"));
     let mut rows = Rows::new(config, "classify");
     let mut reliability = Vec::new();
     let mut bank_means: Vec<Array2<f64>> = Vec::new();
-    let draws = |posterior: Posterior<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
+    let draws = |posterior: Method<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
     let total: usize = posteriors.iter().map(|&p| draws(p)).sum();
     observer.begin("classify", total as u64, 0);
     let mut done = 0;
@@ -64,11 +60,11 @@ pub fn classify(
         }
         reliability.push((posterior.name().to_string(), uncertainty::reliability(means[0].view(), labels, ECE_BINS)?));
         match posterior {
-            Posterior::Bank(_) => {
+            Method::Bank(_) => {
                 distance_rows(&mut rows, "sgld", &means, &rotated(&means))?;
                 bank_means = means;
             }
-            Posterior::Generator(_) | Posterior::Online(_) if !bank_means.is_empty() => {
+            Method::Drawn(..) if !bank_means.is_empty() => {
                 distance_rows(&mut rows, posterior.name(), &means, &bank_means)?;
             }
             _ => {}

@@ -9,7 +9,7 @@ use apd_datasets::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::gan_losses::FOLD;
+use crate::learnt::FOLD;
 
 mod active;
 mod defaults;
@@ -41,14 +41,18 @@ pub struct Config {
     pub baselines: BaselinesConfig,
     /// The sampler of the posterior.
     pub sgld: SgldConfig,
-    /// The distiller.
+    /// The distiller of the paper, a GAN on whole networks: method `apd`.
     pub distill: apd_distill::Config,
+    /// The distiller into a few directions: method `subspace`.
+    pub subspace: apd_distill::SubspaceConfig,
     /// Distillation while sampling.
     pub online: OnlineConfig,
     /// The comparison of the distiller's losses.
     pub gan_losses: GanLossesConfig,
     /// How the posteriors are compared.
     pub evaluation: EvaluationConfig,
+    /// The comparison with held-out rows and with rivals.
+    pub fidelity: FidelityConfig,
     /// Quality against the number of networks.
     pub curves: CurvesConfig,
     /// The comparison of the samplers.
@@ -97,6 +101,8 @@ pub enum TaskName {
     Classify,
     /// Out-of-distribution detection.
     Ood,
+    /// The distilled posterior and its rivals beside held-out rows of the bank.
+    Fidelity,
     /// Quality against the number of networks, and their cost.
     Curves,
     /// The distiller's losses on the run's bank.
@@ -139,19 +145,24 @@ macro_rules! names {
 }
 names!(NetName: Fc1 = "fc1", Fc2 = "fc2", Cnn = "cnn", CnnLarge = "cnn-large");
 names!(Profile: Quick = "quick", Full = "full");
-names!(TaskName: Classify = "classify", Ood = "ood", Curves = "curves", GanLosses = "gan-losses", Samplers = "samplers",
+names!(TaskName: Classify = "classify", Ood = "ood", Fidelity = "fidelity", Curves = "curves", GanLosses = "gan-losses", Samplers = "samplers",
     Adversarial = "adversarial", Toy2d = "toy2d", Active = "active");
 
 impl TaskName {
     /// Whether it looks at out-of-distribution images.
     pub fn reads_ood_images(self) -> bool {
-        matches!(self, TaskName::Ood | TaskName::Curves)
+        matches!(self, TaskName::Ood | TaskName::Fidelity | TaskName::Curves)
     }
 
     /// Whether it needs the run's own point estimate, bank and generator.
     pub fn compares_posteriors(self) -> bool {
         match self {
-            TaskName::Classify | TaskName::Ood | TaskName::Curves | TaskName::GanLosses | TaskName::Adversarial => true,
+            TaskName::Classify
+            | TaskName::Ood
+            | TaskName::Fidelity
+            | TaskName::Curves
+            | TaskName::GanLosses
+            | TaskName::Adversarial => true,
             TaskName::Samplers | TaskName::Toy2d | TaskName::Active => false,
         }
     }
@@ -339,6 +350,24 @@ pub struct SamplersConfig {
     pub reference_draws: u64,
 }
 
+/// The distilled posterior, and other ways of keeping a bank in fewer bytes, beside rows that were held out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FidelityConfig {
+    /// Held-out rows whose average is the truth, at equal distances; all of them where there are no more.
+    pub truth: usize,
+    /// Networks of one averaged prediction.
+    pub networks: usize,
+    /// Independent draws of that many, for mean and standard error.
+    pub draws: usize,
+    /// Budgets, in the bytes of networks of 32-bit weights, of the rivals that come in several sizes.
+    pub sizes: Vec<f64>,
+    /// Directions of the subspace whose coefficients a GAN generates; 0 leaves it out.
+    pub gan_rank: usize,
+    /// Whether the paper's GAN, with the settings of `distill`, learns from the same rows too: as long as `distill` takes.
+    pub apd: bool,
+}
+
 /// FGSM and PGD within an L∞ ball, on one network and on the averaged prediction of each method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -456,6 +485,12 @@ impl Config {
                 return Err(Error::Config(format!("online.buffer = {buffer}: a round has {staged} samples")));
             }
         }
+        positive("fidelity.truth", self.fidelity.truth as f64)?;
+        positive("fidelity.networks", self.fidelity.networks as f64)?;
+        positive("fidelity.draws", self.fidelity.draws as f64)?;
+        for &size in &self.fidelity.sizes {
+            positive("fidelity.sizes", size)?;
+        }
         positive("gan-losses.seeds", self.gan_losses.seeds as f64)?;
         positive("gan-losses.iterations", self.gan_losses.iterations as f64)?;
         positive("gan-losses.looks", self.gan_losses.looks as f64)?;
@@ -529,6 +564,7 @@ impl Config {
         }
         self.toy2d.validate()?;
         self.active.validate()?;
+        self.subspace.validate().map_err(|e| Error::Config(format!("subspace: {e}")))?;
         self.distill.validate().map_err(|e| Error::Config(format!("distill: {e}")))
     }
 

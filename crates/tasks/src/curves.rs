@@ -7,8 +7,8 @@ use ndarray::{ArrayView2, Axis, concatenate};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::{Method, mean_sd};
 use crate::observer::Observer;
-use crate::posterior::{Posterior, mean_sd};
 use crate::rows::Rows;
 
 /// Scores whose detection is followed.
@@ -22,7 +22,7 @@ pub fn curves(
     experiment: &Experiment,
     inside: &Images,
     sets: &[Images],
-    posteriors: &[Posterior<'_>],
+    posteriors: &[Method<'_>],
     observer: &dyn Observer,
 ) -> Result<Vec<Row>> {
     let Experiment { config, network, split, .. } = experiment;
@@ -41,7 +41,7 @@ pub fn curves(
         }))
         .collect();
 
-    let random: Vec<Posterior<'_>> = posteriors.iter().copied().filter(|posterior| posterior.holds_samples()).collect();
+    let random: Vec<Method<'_>> = posteriors.iter().copied().filter(|posterior| posterior.holds_samples()).collect();
     let total = random.len() * settings.networks.len() * settings.draws;
     observer.begin("curves", total as u64, 0);
     let mut rows = Rows::new(config, "curves");

@@ -12,8 +12,8 @@ use apd_store::Bank;
 
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::method::mean_sd;
 use crate::observer::Observer;
-use crate::posterior::mean_sd;
 use crate::rows::Rows;
 
 /// Weights whose draws are looked at.

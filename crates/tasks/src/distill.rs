@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use apd_datasets::Labelled;
-use apd_distill::{Generator, Progress, State, Trainer};
+use apd_distill::{Distilled, Generator, Posterior, Progress, State, Subspace, Trainer};
 use apd_nn::Layout;
 use apd_report::Row;
 use apd_seed::Seed;
@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::learnt::BankRows;
+use crate::method::Method;
 use crate::observer::Observer;
-use crate::posterior::Posterior;
 use crate::rows::Rows;
 
 /// Looks at the generator during a run.
@@ -54,25 +55,26 @@ pub struct History {
     pub bank_accuracy: f64,
 }
 
-/// A generator and how it came about.
-pub struct Distilled {
+/// A GAN's generator and how it came about.
+pub struct Distillation {
     /// The distilled posterior.
-    pub generator: Generator,
+    pub generator: Distilled,
     /// How the distillation went.
     pub history: History,
 }
 
-/// Distils the experiment's bank; goes on from a checkpoint where there is one.
-pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distilled> {
+/// Distils the experiment's bank by a GAN; goes on from a checkpoint where there is one.
+pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distillation> {
     let Experiment { config, folder, seed, .. } = experiment;
     let looks = Looks::new(experiment, bank);
     let path = folder.checkpoint(KIND);
     let (generator, points) =
-        train(bank, &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
-            looks.at(generator, progress)
+        train(BankRows(bank), &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
+            looks.at(generator, progress).map(Some)
         })?;
-    let bank_accuracy = looks.accuracy(Posterior::Bank(bank))?;
-    Ok(Distilled { generator, history: History { points, bank_accuracy } })
+    let bank_accuracy = looks.accuracy(Method::Bank(bank))?;
+    let generator = Distilled::Gan(generator);
+    Ok(Distillation { generator, history: History { points, bank_accuracy } })
 }
 
 /// Looks at generators while they learn.
@@ -85,12 +87,12 @@ pub(crate) struct Looks<'a> {
 impl<'a> Looks<'a> {
     /// Beside this bank.
     pub(crate) fn new(experiment: &'a Experiment, bank: &Bank) -> Self {
-        let bank_variance = drawn_variance(Posterior::Bank(bank), LOOK_ROWS, experiment.seed);
+        let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, experiment.seed);
         Self { experiment, validation: experiment.split.validation.take(LOOK_IMAGES), bank_variance }
     }
 
     pub(crate) fn at(&self, generator: &Generator, progress: &Progress) -> Result<Point> {
-        let drawn = Posterior::Generator(generator);
+        let drawn = Method::Drawn("apd", generator);
         Ok(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
@@ -100,7 +102,7 @@ impl<'a> Looks<'a> {
         })
     }
 
-    fn accuracy(&self, posterior: Posterior<'_>) -> Result<f64> {
+    fn accuracy(&self, posterior: Method<'_>) -> Result<f64> {
         let Experiment { network, seed, .. } = self.experiment;
         let images = self.validation.images.pixels.view();
         let predictive = posterior.predict(network, LOOK_NETWORKS, seed.child("look"), images)?;
@@ -108,38 +110,59 @@ impl<'a> Looks<'a> {
     }
 }
 
-/// Distils a bank that belongs to no experiment.
+/// Distils the experiment's bank into a subspace.
+pub fn distill_subspace(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distilled> {
+    let Experiment { config, seed, .. } = experiment;
+    subspace_of_bank(bank, &config.subspace, seed.child("subspace"), observer)
+}
+
+/// Distils a bank that belongs to no experiment into a subspace.
+pub fn subspace_of_bank(
+    bank: &Bank,
+    config: &apd_distill::SubspaceConfig,
+    seed: Seed,
+    observer: &dyn Observer,
+) -> Result<Distilled> {
+    observer.begin("subspace", 1, 0);
+    let subspace = Subspace::fit(&BankRows(bank), config, seed)?;
+    let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
+    observer.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
+    observer.end();
+    Ok(Distilled::Subspace(subspace))
+}
+
+/// Distils a bank that belongs to no experiment by a GAN.
 pub fn distill_bank(
     bank: &Bank,
     config: &apd_distill::Config,
     seed: Seed,
     checkpoint: &Path,
     observer: &dyn Observer,
-) -> Result<Generator> {
-    let bank_variance = drawn_variance(Posterior::Bank(bank), LOOK_ROWS, seed);
-    let (generator, _) = train(bank, config, seed, checkpoint, observer, |generator, progress| {
-        let variance = drawn_variance(Posterior::Generator(generator), LOOK_ROWS, seed);
-        Ok(Point {
+) -> Result<Distilled> {
+    let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, seed);
+    let (generator, _) = train(BankRows(bank), config, seed, checkpoint, observer, |generator, progress| {
+        let variance = drawn_variance(Method::Drawn("apd", generator), LOOK_ROWS, seed);
+        Ok(Some(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
             penalty: config.penalty * progress.penalty,
             accuracy: f64::NAN,
             variance_ratio: variance / bank_variance,
-        })
+        }))
     })?;
-    Ok(generator)
+    Ok(Distilled::Gan(generator))
 }
 
-fn train(
-    bank: &Bank,
+/// Trains a GAN on points; its state is saved at `path` every so often, and gone on with where there is one.
+pub(crate) fn train(
+    rows: impl apd_distill::Rows,
     config: &apd_distill::Config,
     seed: Seed,
     path: &Path,
     observer: &dyn Observer,
-    mut look: impl FnMut(&Generator, &Progress) -> Result<Point>,
+    mut look: impl FnMut(&Generator, &Progress) -> Result<Option<Point>>,
 ) -> Result<(Generator, Vec<Point>)> {
-    let rows = BankRows(bank);
-    let fingerprint = fingerprint(bank);
+    let fingerprint = fingerprint(&rows);
     let (mut trainer, mut points): (_, Vec<Point>) = if checkpoint::exists(path) {
         let (state, points, of): (State<'static>, Vec<Point>, u64) = checkpoint::load(path, KIND)?.value;
         if state.config != *config || state.seed != seed || of != fingerprint {
@@ -160,16 +183,14 @@ fn train(
         let progress = trainer.step()?;
         let iteration = progress.iteration;
         if iteration == 1 || iteration % every == 0 || iteration == config.iterations {
-            let point = look(&trainer.generator(), &progress)?;
-            let accuracy = match point.accuracy.is_nan() {
-                true => String::new(),
-                false => format!("accuracy {:.2} %, ", 100.0 * point.accuracy),
-            };
-            let message = format!(
-                "{accuracy}variance ratio {:.2}, critic distance {:.3}",
-                point.variance_ratio, point.wasserstein
-            );
-            points.push(point);
+            let mut message = format!("critic distance {:.3}", progress.wasserstein);
+            if let Some(point) = look(&trainer.generator(), &progress)? {
+                message = format!("variance ratio {:.2}, {message}", point.variance_ratio);
+                if !point.accuracy.is_nan() {
+                    message = format!("accuracy {:.2} %, {message}", 100.0 * point.accuracy);
+                }
+                points.push(point);
+            }
             observer.advance(iteration, Some(message));
         } else {
             observer.advance(iteration, None);
@@ -187,24 +208,8 @@ fn train(
     Ok((trainer.generator(), points))
 }
 
-/// A bank as points to distil.
-#[derive(Clone, Copy)]
-struct BankRows<'a>(&'a Bank);
-
-impl apd_distill::Rows for BankRows<'_> {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-    fn row(&self, i: usize) -> &[f32] {
-        self.0.row(i)
-    }
-}
-
-/// Tells banks apart: FNV-1a over the bits of up to 64 rows.
-fn fingerprint(bank: &Bank) -> u64 {
+/// Tells points apart: FNV-1a over the bits of up to 64 rows.
+fn fingerprint(bank: &impl apd_distill::Rows) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
     mix(bank.len() as u64);
@@ -216,7 +221,7 @@ fn fingerprint(bank: &Bank) -> u64 {
 }
 
 /// Sum over weights of their variance between drawn networks.
-fn drawn_variance(posterior: Posterior<'_>, count: usize, seed: Seed) -> f64 {
+fn drawn_variance(posterior: Method<'_>, count: usize, seed: Seed) -> f64 {
     total_variance(posterior.networks(count, seed.child("variance")).view())
 }
 
@@ -237,7 +242,7 @@ pub(crate) fn total_variance(networks: ArrayView2<'_, f32>) -> f64 {
 
 /// The bytes of `generator.safetensors`, with the layout of the bank's networks inside; rows of a bank without one are a
 /// single parameter `theta`.
-pub fn generator_file(generator: &Generator, bank: &Bank) -> Result<Vec<u8>> {
+pub fn generator_file(generator: &Distilled, bank: &Bank) -> Result<Vec<u8>> {
     let layout = match &bank.header().layout[..] {
         [] => Layout::new([("theta".to_string(), vec![bank.dim()])]),
         parts => Layout::new(parts.iter().cloned()),
@@ -246,13 +251,18 @@ pub fn generator_file(generator: &Generator, bank: &Bank) -> Result<Vec<u8>> {
 }
 
 /// Storage and spread, as rows of results.
-pub(crate) fn rows(experiment: &Experiment, distilled: &Distilled, bank: &Bank) -> Vec<Row> {
+pub(crate) fn rows(experiment: &Experiment, distilled: &Distillation, subspace: &Distilled, bank: &Bank) -> Vec<Row> {
     let mut rows = Rows::new(&experiment.config, "distill");
     let one = 4.0 * bank.dim() as f64;
     let generator = distilled.generator.bytes() as f64;
     rows.push("sgld", "bytes", (one * bank.len() as f64, None), 1);
     rows.push("apd", "bytes", (generator, None), 1);
     rows.push("apd", "bytes_in_networks", (generator / one, None), 1);
+    rows.push("subspace", "bytes", (subspace.bytes() as f64, None), 1);
+    rows.push("subspace", "bytes_in_networks", (subspace.bytes() as f64 / one, None), 1);
+    if let Some(subspace) = subspace.subspace() {
+        rows.push("subspace", "explained_variance", (subspace.explained(), None), 1);
+    }
     if let Some(last) = distilled.history.points.last() {
         rows.push("apd", "variance_ratio", (last.variance_ratio, None), LOOK_ROWS);
     }

@@ -57,9 +57,18 @@ impl Folder {
         Ok(folder)
     }
 
-    fn left_by_a_run(&self) -> [PathBuf; 7] {
+    fn left_by_a_run(&self) -> [PathBuf; 8] {
         let [figures, markdown, html] = ["figures", "report.md", "report.html"].map(|name| self.root.join(name));
-        [self.bank(), self.checkpoints(), self.generator(), self.results(), figures, markdown, html]
+        [
+            self.bank(),
+            self.checkpoints(),
+            self.generator(),
+            self.apd_generator(),
+            self.results(),
+            figures,
+            markdown,
+            html,
+        ]
     }
 
     /// Removes what a run leaves, and nothing else that may lie in the folder.
@@ -94,9 +103,13 @@ impl Folder {
     pub fn bank(&self) -> PathBuf {
         self.root.join("bank")
     }
-    /// The distilled generator.
+    /// The distilled posterior.
     pub fn generator(&self) -> PathBuf {
         self.root.join("generator.safetensors")
+    }
+    /// The one that the paper's GAN distilled.
+    pub fn apd_generator(&self) -> PathBuf {
+        self.root.join("generator-apd.safetensors")
     }
     /// The numbers of the run.
     pub fn results(&self) -> PathBuf {

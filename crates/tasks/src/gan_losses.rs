@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use apd_distill::{Generator, Loss, State, Trainer};
+use apd_distill::{Generator, Loss, Posterior, State, Trainer};
 use apd_report::Row;
 use apd_store::{Bank, checkpoint};
 use apd_uncertainty as uncertainty;
@@ -15,13 +15,12 @@ use crate::config::{GanLossesConfig, distiller_defaults};
 use crate::distill::total_variance;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::learnt::{Chosen, FOLD};
+use crate::method::{averaged, mean_sd, network_rows};
 use crate::observer::Observer;
-use crate::posterior::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 
 const KIND: &str = "gan-losses";
-/// Of so many consecutive rows of the bank, the last is held out.
-pub(crate) const FOLD: usize = 5;
 /// Test images of one look.
 const LOOK_IMAGES: usize = 2_000;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -96,7 +95,7 @@ fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, d
     let config = config(settings, loss);
     let every = (settings.iterations / settings.looks).max(1);
     let path = folder.checkpoint(&format!("{KIND}-{loss}-{index}"));
-    let rows = Learnt(judge.bank);
+    let rows = judge.rows.clone();
     let seed = seed.child(KIND).child(loss.name()).index(index as u64);
     let (mut trainer, mut run) = if checkpoint::exists(&path) {
         let (state, run): (State<'static>, Run) = checkpoint::load(&path, KIND)?.value;
@@ -140,11 +139,12 @@ fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, d
 /// What runs are measured by.
 struct Judge<'a> {
     experiment: &'a Experiment,
-    bank: &'a Bank,
+    /// What is learnt from.
+    rows: Chosen<'a>,
     test: apd_datasets::Labelled,
     /// The averaged prediction of held-out rows.
     held_out: Array2<f64>,
-    /// As many rows that are learnt from, and their total variance.
+    /// As many of the rows that are learnt from, and their total variance.
     learnt: Array2<f32>,
     variance: f64,
 }
@@ -152,20 +152,19 @@ struct Judge<'a> {
 impl<'a> Judge<'a> {
     fn new(experiment: &'a Experiment, bank: &'a Bank) -> Result<Self> {
         let count = experiment.config.gan_losses.networks;
-        let learnt = Learnt(bank);
-        let rows = apd_distill::Rows::len(&learnt);
-        if rows == bank.len() {
+        let [rows, held_out] = Chosen::folds(bank, 0..bank.len());
+        let held_out = held_out.spread(count);
+        if held_out.is_empty() {
+            let rows = bank.len();
             return Err(Error::Config(format!(
                 "gan-losses: a bank of {rows} rows has none to hold out (one in {FOLD})"
             )));
         }
-        let spread = |rows: usize| (0..count.min(rows)).map(move |i| i * rows / count.min(rows));
-        let held_out: Vec<usize> = spread(bank.len() / FOLD).map(|i| i * FOLD + FOLD - 1).collect();
-        let learnt = bank.gather(&spread(rows).map(Learnt::place).collect::<Vec<_>>());
+        let learnt = bank.gather(&rows.spread(count));
         let test = experiment.split.test.take(LOOK_IMAGES);
         let mut judge = Self {
             experiment,
-            bank,
+            rows,
             test,
             held_out: Array2::zeros((0, 0)),
             variance: total_variance(learnt.view()),
@@ -199,29 +198,6 @@ impl<'a> Judge<'a> {
             nll: uncertainty::nll(mean.view(), &self.test.labels)?,
             variance_ratio,
         }))
-    }
-}
-
-/// A bank's rows without those that are held out.
-#[derive(Clone, Copy)]
-struct Learnt<'a>(&'a Bank);
-
-impl Learnt<'_> {
-    /// Where its row `i` stands in the bank.
-    fn place(i: usize) -> usize {
-        i / (FOLD - 1) * FOLD + i % (FOLD - 1)
-    }
-}
-
-impl apd_distill::Rows for Learnt<'_> {
-    fn len(&self) -> usize {
-        self.0.len() - self.0.len() / FOLD
-    }
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-    fn row(&self, i: usize) -> &[f32] {
-        self.0.row(Self::place(i))
     }
 }
 

@@ -28,12 +28,14 @@ mod diagnose;
 mod distill;
 mod error;
 mod experiment;
+mod fidelity;
 mod folder;
 mod gan_losses;
+mod learnt;
+mod method;
 mod observer;
 mod online;
 mod ood;
-mod posterior;
 mod reproduce;
 mod rows;
 mod sample;
@@ -50,20 +52,23 @@ pub use baselines::Baselines;
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
     Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
-    EvaluationConfig, GanLossesConfig, NetName, OnlineConfig, Profile, SamplersConfig, SgdConfig, SgldConfig, Start,
-    TaskName, Toy2dConfig, UserOod, distiller_defaults,
+    EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnlineConfig, Profile, SamplersConfig, SgdConfig,
+    SgldConfig, Start, TaskName, Toy2dConfig, UserOod, distiller_defaults,
 };
 pub use curves::curves;
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
-pub use distill::{Distilled, History, Point, distill, distill_bank, generator_file};
+pub use distill::{
+    Distillation, History, Point, distill, distill_bank, distill_subspace, generator_file, subspace_of_bank,
+};
 pub use error::{Error, Result};
 pub use experiment::Experiment;
+pub use fidelity::{Fidelity, fidelity};
 pub use folder::Folder;
 pub use gan_losses::{Look, Run, Stability, gan_losses};
+pub use method::Method;
 pub use observer::{Observer, Silent};
 pub use online::{Chains, Online, distill_online};
 pub use ood::{MethodScores, OutOfDistribution, ood};
-pub use posterior::Posterior;
 pub use reproduce::{Outcome, reproduce};
 pub use sample::{Sampled, sample, sample_posterior};
 pub use samplers::{Compared, Comparison, compare_samplers};

@@ -4,7 +4,7 @@
 //! oldest leave. What a round's chains do does not depend on what its generator does, and both have finished before anything is
 //! exchanged: the result does not depend on which is faster, nor on the number of threads.
 
-use apd_distill::{Buffer, Generator, Progress, State, Trainer};
+use apd_distill::{Buffer, Generator, Posterior, Progress, State, Trainer};
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::ChainState;
@@ -15,8 +15,8 @@ use crate::config::OnlineConfig;
 use crate::distill::{LOOK_ROWS, Looks, Point};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::network_rows;
 use crate::observer::Observer;
-use crate::posterior::network_rows;
 use crate::rows::Rows;
 use crate::sample::{Recipe, SgldChain};
 

@@ -6,8 +6,8 @@ use ndarray::{Array2, Axis, concatenate};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::{Method, mean_sd};
 use crate::observer::Observer;
-use crate::posterior::{Posterior, mean_sd};
 use crate::rows::Rows;
 
 /// What the task found.
@@ -37,7 +37,7 @@ pub fn ood(
     experiment: &Experiment,
     inside: &Images,
     sets: &[Images],
-    posteriors: &[Posterior<'_>],
+    posteriors: &[Method<'_>],
     observer: &dyn Observer,
 ) -> Result<OutOfDistribution> {
     let Experiment { config, network, .. } = experiment;
@@ -62,7 +62,7 @@ pub fn ood(
 
     let mut rows = Rows::new(config, "ood");
     let mut figures = Vec::new();
-    let draws = |posterior: Posterior<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
+    let draws = |posterior: Method<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
     observer.begin("ood", posteriors.iter().map(|&p| draws(p) as u64).sum(), 0);
     let mut done = 0;
     for &posterior in posteriors {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use apd_distill::Distilled;
 use apd_report::{Report, Results};
 use apd_store::{Bank, checkpoint};
 
@@ -13,14 +14,15 @@ use crate::classify::classify;
 use crate::config::{Config, TaskName};
 use crate::curves::curves;
 use crate::diagnose::{Diagnosed, diagnose};
-use crate::distill::Distilled;
+use crate::distill::Distillation;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::fidelity::fidelity;
 use crate::gan_losses::gan_losses;
+use crate::method::Method;
 use crate::observer::Observer;
 use crate::online::{Chains, Online, distill_online};
 use crate::ood::ood;
-use crate::posterior::Posterior;
 use crate::sample::Sampled;
 use crate::samplers::compare_samplers;
 use crate::toy2d::toy2d;
@@ -85,6 +87,16 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 write_up::detection_section(config, &results, &found, inside, sets)?
             }
+            TaskName::Fidelity => {
+                let (inside, sets) = images.as_ref().expect("read above for this task");
+                let models = models.as_ref().expect("fitted above for this task");
+                let found = fidelity(&experiment, &models.bank, models.baselines.ensemble(), inside, sets, observer)?;
+                found.rows.iter().for_each(|row| results.insert(row.clone()));
+                for (stage, seconds) in &found.seconds {
+                    clock.add(stage, *seconds, None)?;
+                }
+                write_up::fidelity(config, &results, &found)
+            }
             TaskName::Curves => {
                 let (inside, sets) = images.as_ref().expect("read above for this task");
                 let rows = curves(&experiment, inside, sets, &posteriors, observer)?;
@@ -135,7 +147,8 @@ struct Models {
     sampled: Sampled,
     bank: Bank,
     diagnosed: Diagnosed,
-    distilled: Distilled,
+    distilled: Distillation,
+    subspace: Distilled,
     online: Vec<Online>,
 }
 
@@ -154,7 +167,10 @@ impl Models {
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(experiment, &bank, observer))?;
         let distilled =
             clock.time("distill", config.distill.iterations, || distill::distill(experiment, &bank, observer))?;
-        apd_store::write_atomic(folder.generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
+        apd_store::write_atomic(folder.apd_generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
+        let rank = config.subspace.rank as u64;
+        let subspace = clock.time("subspace", rank, || distill::distill_subspace(experiment, &bank, observer))?;
+        apd_store::write_atomic(folder.generator(), &distill::generator_file(&subspace, &bank)?)?;
         let kinds: &[Chains] = match (config.online.rounds, config.online.infinite) {
             (0, _) => &[],
             (_, false) => &[Chains::GoOn],
@@ -165,26 +181,30 @@ impl Models {
             let found = clock.time(chains.method(), steps, || distill_online(experiment, &bank, chains, observer))?;
             online.push(found);
         }
-        Ok(Self { point, baselines, sampled, bank, diagnosed, distilled, online })
+        Ok(Self { point, baselines, sampled, bank, diagnosed, distilled, subspace, online })
     }
 
-    fn posteriors(&self) -> Vec<Posterior<'_>> {
-        let Self { point, baselines, bank, distilled, .. } = self;
-        let mut posteriors = vec![Posterior::Point(point)];
+    fn posteriors(&self) -> Vec<Method<'_>> {
+        let Self { point, baselines, bank, distilled, subspace, .. } = self;
+        let mut posteriors = vec![Method::Point(point)];
         posteriors.extend(baselines.posteriors());
-        posteriors.extend([Posterior::Bank(bank), Posterior::Generator(&distilled.generator)]);
+        posteriors.extend([
+            Method::Bank(bank),
+            Method::Drawn("subspace", subspace),
+            Method::Drawn("apd", &distilled.generator),
+        ]);
         posteriors
     }
 
-    fn online_posteriors(&self) -> impl Iterator<Item = Posterior<'_>> {
-        self.online.iter().map(Posterior::Online)
+    fn online_posteriors(&self) -> impl Iterator<Item = Method<'_>> {
+        self.online.iter().map(|online| Method::Drawn(online.name(), &online.generator))
     }
 
     fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {
-        let Self { sampled, bank, diagnosed, distilled, online, .. } = self;
+        let Self { sampled, bank, diagnosed, distilled, subspace, online, .. } = self;
         let Experiment { config, split, seed, .. } = experiment;
         diagnosed.rows.iter().for_each(|row| results.insert(row.clone()));
-        distill::rows(experiment, distilled, bank).into_iter().for_each(|row| results.insert(row));
+        distill::rows(experiment, distilled, subspace, bank).into_iter().for_each(|row| results.insert(row));
         online.iter().flat_map(|online| online::rows(experiment, online)).for_each(|row| results.insert(row));
         let images = &split.train.images;
         // What one unit of the first layer weighs: the whole image, or a window.

@@ -16,8 +16,8 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::Method;
 use crate::observer::Observer;
-use crate::posterior::Posterior;
 
 /// A chain's position and the rows before it are made durable this often.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
     let look = |position: &[f32]| -> Result<String> {
         let images = validation.images.pixels.view();
         let row = experiment.row(position);
-        let predictive = Posterior::Point(&row).predict(network, 1, seed, images)?;
+        let predictive = Method::Point(&row).predict(network, 1, seed, images)?;
         let accuracy = accuracy(predictive.mean().view(), &validation.labels)?;
         Ok(format!("validation accuracy of one sample {:.2} %", 100.0 * accuracy))
     };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::Method;
 use crate::observer::Observer;
-use crate::posterior::Posterior;
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 const KIND: &str = "sgd";
@@ -69,7 +69,7 @@ pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn O
         let finished = step == sgd.steps;
         if step.is_multiple_of(sgd.validate_every) || finished {
             let row = experiment.row(chain.position());
-            let predictive = Posterior::Point(&row).predict(network, 1, seed, images)?;
+            let predictive = Method::Point(&row).predict(network, 1, seed, images)?;
             let accuracy = apd_uncertainty::accuracy(predictive.mean().view(), &split.validation.labels)?;
             if best.as_ref().is_none_or(|best: &Best| accuracy > best.accuracy) {
                 best = Some(Best { accuracy, position: chain.position().to_vec() });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
-use apd_distill::Trainer;
+use apd_distill::{CoefficientModel, Format, Kept, Posterior, Principal, Subspace, SubspaceConfig, Trainer};
 use apd_nn::Network;
 use apd_report::Row;
 use apd_seed::Seed;
@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::Toy2dConfig;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::method::{averaged, network_rows};
 use crate::observer::Observer;
-use crate::posterior::averaged;
 use crate::samplers::{collect, median};
 use crate::sgd::with_dropout;
 
@@ -37,6 +37,9 @@ pub(crate) const REACH: f64 = 5.0;
 const FUNCTIONS: usize = 100;
 /// Of NUTS; its usual 0.8 leaves half of the draws with a trajectory that diverges.
 const TARGET_ACCEPTANCE: f64 = 0.95;
+/// Directions of the subspaces, and samples that are kept, of the rivals.
+const DIRECTIONS: usize = 12;
+const ROWS: usize = 12;
 /// Tells a second chain of SGLD from the one that is distilled.
 pub(crate) const SECOND: &str = "sgld-second";
 
@@ -91,6 +94,9 @@ pub struct Reference {
     pub tv_between_halves: f64,
 }
 
+/// Another way of keeping the samples: its name, its setting, and what networks are drawn from.
+type Rival = (&'static str, String, Box<dyn Posterior>);
+
 /// Chains of networks, as checkpoints hold them.
 type Chains = Vec<Vec<Vec<f32>>>;
 
@@ -138,6 +144,12 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
     maps.push(problem.map(SECOND, format!("{count} samples, another chain"), |x| averaged(&second, x)));
     let iterations = settings.distill.iterations;
     maps.push(problem.map("apd", format!("{count} draws, {iterations} iterations"), |x| averaged(&drawn, x)));
+    for (method, setting, rival) in problem.rivals(&sgld)? {
+        let networks = rival.draw(problem.seed.child(method), count);
+        maps.push(
+            problem.map(method, setting, |x| crate::method::averaged(&problem.network, network_rows(&networks), x)),
+        );
+    }
     let flat = nuts.chains.concat();
     let setting = format!("NUTS, {} chains × {} draws", nuts.chains.len(), settings.hmc_draws);
     maps.push(problem.map("hmc", setting, |x| averaged(&flat, x)));
@@ -272,6 +284,30 @@ impl<'a> Problem<'a> {
         }
         let drawn = trainer.into_generator().draw(self.seed.child("apd"), samples.len());
         Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())
+    }
+
+    /// Other ways of keeping the samples than by a GAN.
+    fn rivals(&self, samples: &[Vec<f32>]) -> Result<Vec<Rival>> {
+        let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
+        let seed = self.seed.child("rivals");
+        let principal = Principal::of(&rows, DIRECTIONS, seed.child("principal"))?;
+        let subspace = |coefficients| -> Result<Box<dyn Posterior>> {
+            let config = SubspaceConfig { rank: DIRECTIONS, coefficients, format: Format::F32, ..Default::default() };
+            Ok(Box::new(Subspace::of(&principal, &config, seed)?))
+        };
+        let places: Vec<usize> = (0..ROWS).map(|k| k * samples.len() / ROWS).collect();
+        let kept = rows.select(Axis(0), &places);
+        let sd = principal.sd.iter().map(|sd| 0.1 * sd).collect::<Vec<f32>>();
+        Ok(vec![
+            ("subspace", format!("{DIRECTIONS} directions"), subspace(CoefficientModel::Kernel)?),
+            ("gaussian", format!("{DIRECTIONS} directions, one Gaussian"), subspace(CoefficientModel::Gaussian)?),
+            ("rows", format!("{ROWS} samples"), Box::new(Kept::new(kept.view(), None, Format::F32))),
+            (
+                "rows+noise",
+                format!("{ROWS} samples and noise"),
+                Box::new(Kept::new(kept.view(), Some(&sd), Format::F32)),
+            ),
+        ])
     }
 
     /// A method's predictions on the square and at the training points.

@@ -5,7 +5,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::KEY;
 use crate::generator::tests::random;
-use crate::{FileError, Generator, Standardization};
+use crate::{
+    CoefficientModel, Config, Distilled, FileError, Format, Posterior, Standardization, Subspace, SubspaceConfig,
+};
 
 fn layout() -> Layout {
     Network::mlp(&[2, 3, 2]).layout() // 17 parameters
@@ -13,14 +15,14 @@ fn layout() -> Layout {
 
 fn bytes(kind: Standardization) -> Vec<u8> {
     let metadata = BTreeMap::from([("net".to_owned(), "fc1 \"quoted\"".to_owned())]);
-    random(17, 3, 4, kind).to_safetensors(&layout(), &metadata).unwrap()
+    Distilled::Gan(random(17, 3, 4, kind)).to_safetensors(&layout(), &metadata).unwrap()
 }
 
 #[test]
 fn what_is_written_is_read() {
     for kind in [Standardization::None, Standardization::Center, Standardization::Standardize] {
-        let file = Generator::from_safetensors(&bytes(kind)).unwrap();
-        assert_eq!(file.generator, random(17, 3, 4, kind));
+        let file = Distilled::from_safetensors(&bytes(kind)).unwrap();
+        assert_eq!(file.generator, Distilled::Gan(random(17, 3, 4, kind)));
         assert_eq!(file.layout, layout());
         assert_eq!(file.metadata["net"], "fc1 \"quoted\"");
     }
@@ -28,7 +30,7 @@ fn what_is_written_is_read() {
 
 #[test]
 fn a_layout_of_another_length_is_not_written() {
-    let generator = random(16, 3, 4, Standardization::None);
+    let generator = Distilled::Gan(random(16, 3, 4, Standardization::None));
     let error = generator.to_safetensors(&layout(), &BTreeMap::new()).unwrap_err();
     assert!(matches!(error, FileError::Layout { layout: 17, dim: 16 }));
 }
@@ -37,9 +39,9 @@ fn a_layout_of_another_length_is_not_written() {
 fn every_truncation_is_an_error() {
     let bytes = bytes(Standardization::Standardize);
     for len in 0..bytes.len() {
-        assert!(Generator::from_safetensors(&bytes[..len]).is_err(), "cut to {len} bytes");
+        assert!(Distilled::from_safetensors(&bytes[..len]).is_err(), "cut to {len} bytes");
     }
-    assert!(Generator::from_safetensors(&[&bytes[..], &[0]].concat()).is_err(), "one byte more");
+    assert!(Distilled::from_safetensors(&[&bytes[..], &[0]].concat()).is_err(), "one byte more");
 }
 
 /// A flipped bit in the numbers is another generator; anywhere else it is an error or a harmless change of the metadata.
@@ -50,10 +52,11 @@ fn flipped_bits_never_panic_nor_change_the_sizes() {
     for at in 0..bytes.len() {
         for bit in 0..8 {
             bytes[at] ^= 1 << bit;
-            match Generator::from_safetensors(&bytes) {
+            match Distilled::from_safetensors(&bytes) {
                 Ok(file) => {
                     accepted += 1;
-                    assert_eq!((file.generator.dim(), file.generator.latent(), file.generator.hidden()), (17, 3, 4));
+                    let Distilled::Gan(generator) = file.generator else { panic!("a subspace") };
+                    assert_eq!((generator.dim(), generator.latent(), generator.hidden()), (17, 3, 4));
                     assert_eq!(file.layout.len(), 17);
                 }
                 Err(_) => refused += 1,
@@ -84,14 +87,14 @@ fn changed(
 
 #[test]
 fn promises_of_the_metadata_are_checked() {
-    assert!(Generator::from_safetensors(&changed(|_, _| {})).is_ok());
+    assert!(Distilled::from_safetensors(&changed(|_, _| {})).is_ok());
     let wrong = |key: &'static str, value: &str| {
         let bytes = changed(|metadata, _| {
             let mut header: serde_json::Value = serde_json::from_str(&metadata[KEY]).unwrap();
             header[key] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             metadata.insert(KEY.to_owned(), header.to_string());
         });
-        Generator::from_safetensors(&bytes).unwrap_err().to_string()
+        Distilled::from_safetensors(&bytes).unwrap_err().to_string()
     };
     assert!(wrong("format", "apd-generator-9").contains("apd-generator-9"));
     assert!(wrong("generator", "{").contains("generator"));
@@ -113,11 +116,11 @@ fn promises_of_the_metadata_are_checked() {
     let missing = changed(|metadata, _| {
         metadata.remove(KEY);
     });
-    assert!(Generator::from_safetensors(&missing).unwrap_err().to_string().contains("`apd`: is missing"));
+    assert!(Distilled::from_safetensors(&missing).unwrap_err().to_string().contains("`apd`: is missing"));
     let garbled = changed(|metadata, _| {
         metadata.insert(KEY.to_owned(), "{".to_owned());
     });
-    assert!(Generator::from_safetensors(&garbled).unwrap_err().to_string().contains("`apd`: EOF"));
+    assert!(Distilled::from_safetensors(&garbled).unwrap_err().to_string().contains("`apd`: EOF"));
 }
 
 #[test]
@@ -125,9 +128,11 @@ fn tensors_are_checked() {
     type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
     let wrong = |name: &str, change: fn(&mut Tensor)| {
         let bytes = changed(|_, tensors| change(tensors.iter_mut().find(|tensor| tensor.0 == name).unwrap()));
-        Generator::from_safetensors(&bytes).unwrap_err().to_string()
+        Distilled::from_safetensors(&bytes).unwrap_err().to_string()
     };
-    assert!(wrong("mean", |tensor| tensor.0 = "mean2".to_owned()).contains("`mean2`"));
+    assert!(wrong("mean", |tensor| tensor.0 = "mean2".to_owned()).contains("`mean`"));
+    let more = changed(|_, tensors| tensors.push(("mean2".to_owned(), Dtype::F32, vec![1], vec![0; 4])));
+    assert!(Distilled::from_safetensors(&more).unwrap_err().to_string().contains("`mean2`"));
     assert!(wrong("output.weight", |tensor| tensor.2.reverse()).contains("[17, 4]"));
     assert!(wrong("trunk.1.bias", |tensor| tensor.1 = Dtype::I32).contains("I32"));
     assert!(
@@ -138,4 +143,60 @@ fn tensors_are_checked() {
 #[test]
 fn the_same_generator_gives_the_same_bytes() {
     assert!((0..20).all(|_| bytes(Standardization::Center) == bytes(Standardization::Center)));
+}
+
+/// Subspaces of every kind, on 40 points of 17 coordinates.
+fn subspaces() -> Vec<Distilled> {
+    let mut points = ndarray::Array2::<f32>::zeros((40, 17));
+    apd_seed::Seed::root(5).normals().fill(0, 0, points.as_slice_mut().unwrap());
+    let gan = Config { latent: 2, hidden: 4, batch: 8, iterations: 1, ..Config::gan1() };
+    let config = SubspaceConfig { rank: 3, centres: 6, gan, ..SubspaceConfig::default() };
+    let mut kinds = Vec::new();
+    for format in [Format::F32, Format::F16, Format::Int8] {
+        for coefficients in [CoefficientModel::Kernel, CoefficientModel::Gaussian, CoefficientModel::Gan] {
+            for (rank, residual) in [(3, 0.0), (3, 1.0), (0, 1.0)] {
+                if rank == 0 && coefficients == CoefficientModel::Gan {
+                    continue;
+                }
+                let config = SubspaceConfig { rank, format, coefficients, residual, ..config.clone() };
+                kinds.push(Distilled::Subspace(Subspace::fit(&points, &config, apd_seed::Seed::root(1)).unwrap()));
+            }
+        }
+    }
+    kinds
+}
+
+#[test]
+fn subspaces_of_every_kind_are_read_as_written() {
+    for subspace in subspaces() {
+        let bytes = subspace.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
+        assert_eq!(Distilled::from_safetensors(&bytes).unwrap().generator, subspace);
+        // What is counted is what is there, but for the header.
+        let (header, _) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert_eq!(subspace.bytes(), bytes.len() - 8 - header, "{subspace:?}");
+    }
+}
+
+#[test]
+fn subspaces_in_damaged_files_never_panic() {
+    let (mut refused, mut accepted) = (0, 0);
+    for subspace in subspaces().into_iter().step_by(5) {
+        let mut bytes = subspace.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
+        for len in 0..bytes.len() {
+            assert!(Distilled::from_safetensors(&bytes[..len]).is_err(), "cut to {len} bytes");
+        }
+        for at in 0..bytes.len() {
+            bytes[at] ^= 1 << (at % 8);
+            match Distilled::from_safetensors(&bytes) {
+                Ok(file) => {
+                    accepted += 1;
+                    // Whatever was accepted can be drawn from.
+                    assert_eq!(file.generator.draw(apd_seed::Seed::root(1), 2).dim(), (2, 17));
+                }
+                Err(_) => refused += 1,
+            }
+            bytes[at] ^= 1 << (at % 8);
+        }
+    }
+    assert!(refused > 1000 && accepted > 100, "{refused} refused, {accepted} accepted");
 }

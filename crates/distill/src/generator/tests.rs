@@ -5,7 +5,7 @@ use super::{Generator, transpose};
 use crate::batch::convert;
 use crate::model::{GeneratorNet, Widths, constants, matrix};
 use crate::standardize::{Affine, Moments};
-use crate::{Standardization, loss};
+use crate::{Posterior, Standardization, loss};
 
 /// A generator of random parameters, biases included.
 pub(crate) fn random(dim: usize, latent: usize, hidden: usize, kind: Standardization) -> Generator {

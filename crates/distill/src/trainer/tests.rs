@@ -4,6 +4,7 @@ use ndarray::{Array2, Axis};
 use rayon::ThreadPoolBuilder;
 
 use super::{State, Trainer};
+use crate::Posterior;
 use crate::{Config, Engine, Error, Generator, InitialOutput, Loss, Optimizer, Standardization};
 
 fn gaussian(n: usize, dim: usize) -> Array2<f32> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict_dropout};
 use apd_datasets::Labelled;
-use apd_distill::Trainer;
+use apd_distill::{Posterior, Trainer};
 use apd_nn::Network;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, from_mean_loss};
@@ -13,8 +13,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::config::{ActiveMethod, Config};
 use crate::error::{Error, Result};
+use crate::method::{averaged, network_rows};
 use crate::observer::Observer;
-use crate::posterior::{averaged, network_rows};
 use crate::sgd::with_dropout;
 
 /// Steps between looks at the stop flag.

@@ -41,7 +41,7 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
     let pixels = &shown.images.pixels;
     assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)), "the attacks' range is that of the inputs");
     let settings = &experiment.config.adversarial;
-    let victim = Victim::new(&experiment.network, Posterior::Ensemble(&members), 3, Seed::root(2)).unwrap();
+    let victim = Victim::new(&experiment.network, Method::Ensemble(&members), 3, Seed::root(2)).unwrap();
     let judge = |images: &ndarray::Array2<f32>| victim.judge(images.view(), &shown.labels).unwrap();
     let attacked = |kind, epsilon| victim.mislead(kind, epsilon, settings, Seed::root(3), &shown);
     let (clean, noise) = (judge(pixels), judge(&attacked(Kind::Noise, 0.3)));
@@ -83,7 +83,7 @@ fn a_stopped_run_goes_on_to_the_same_rows() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let settings = AdversarialConfig { random_start: true, images: 30, ..settings() };
     let (experiment, members) = trained(whole.path(), settings.clone());
-    let posteriors = [Posterior::Point(&members[0]), Posterior::Ensemble(&members)];
+    let posteriors = [Method::Point(&members[0]), Method::Ensemble(&members)];
     let expected = adversarial(&experiment, &posteriors, &Silent).unwrap();
 
     let (experiment, again) = trained(parts.path(), settings);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::AdversarialConfig;
 use crate::error::{Error, Result};
-use crate::posterior::{Posterior, averaged, network_rows};
+use crate::method::{Method, averaged, network_rows};
 
 /// What is done to the images, and by the gradient of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ pub(super) struct Judged {
 
 impl Victim {
     /// **Errors**: no networks, or of another length.
-    pub(super) fn new(network: &Network, posterior: Posterior<'_>, count: usize, seed: Seed) -> Result<Self> {
+    pub(super) fn new(network: &Network, posterior: Method<'_>, count: usize, seed: Seed) -> Result<Self> {
         let thetas = posterior.networks(count, seed);
         if thetas.nrows() == 0 {
             return Err(Error::Empty(posterior.name()));

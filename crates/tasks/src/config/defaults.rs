@@ -1,6 +1,7 @@
 //! How much work each profile asks for, and the settings that the paper leaves open.
 
 use apd_datasets::Dataset;
+use apd_distill::SubspaceConfig;
 
 use super::*;
 
@@ -43,8 +44,25 @@ impl Config {
                 validate_every: 500,
             },
             baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
-            sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
+            // A second chain costs no time where there are two cores, and tells whether the first has seen everything.
+            sgld: SgldConfig {
+                chains: if dataset == Digits { 4 } else { 2 },
+                steps,
+                burn_in,
+                thinning,
+                batch: 100,
+                lr,
+                weight_decay,
+                temperature: 1.0,
+            },
             distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
+            subspace: {
+                let default = SubspaceConfig::default();
+                // Sixteen networks' worth of bytes: kept coefficients are a larger share of a small network.
+                let (rank, centres) = if dataset == Digits { (58, 200) } else { (default.rank, default.centres) };
+                let iterations = if profile == Quick { 2_000 } else { default.gan.iterations };
+                SubspaceConfig { rank, centres, gan: apd_distill::Config { iterations, ..default.gan }, ..default }
+            },
             online: OnlineConfig { rounds: 20, iterations: (iterations / 75).max(1), buffer: 1000, infinite: true },
             gan_losses: GanLossesConfig {
                 seeds: if profile == Quick { 2 } else { 3 },
@@ -55,6 +73,17 @@ impl Config {
                 networks: 100,
             },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
+            fidelity: FidelityConfig {
+                truth: 1_000,
+                networks: 200,
+                draws: if profile == Quick { 3 } else { 10 },
+                sizes: match (dataset, profile) {
+                    (Digits, _) | (_, Full) => vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 200.0],
+                    (_, Quick) => vec![2.0, 4.0, 16.0, 64.0],
+                },
+                gan_rank: if dataset == Digits || profile == Full { 20 } else { 0 },
+                apd: true,
+            },
             curves: CurvesConfig {
                 networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
                 draws: if profile == Quick && dataset != Digits { 1 } else { 3 },

@@ -4,8 +4,8 @@ use apd_store::Bank;
 
 use super::*;
 use crate::config::{AdversarialConfig, NetName, Profile};
+use crate::method::Method;
 use crate::observer::Silent;
-use crate::posterior::Posterior;
 use crate::{active, adversarial, classify, distill, online, sample, sgd};
 
 /// A network with batch normalisation for images of 8×8 pixels.
@@ -50,9 +50,9 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);
 
     let distilled = distill::distill(&experiment, &bank, &Silent).unwrap();
-    let posteriors = [Posterior::Point(&point), Posterior::Bank(&bank), Posterior::Generator(&distilled.generator)];
+    let posteriors = [Method::Point(&point), Method::Bank(&bank), Method::Drawn("apd", &distilled.generator)];
     let online = online::distill_online(&experiment, &bank, online::Chains::Restart, &Silent).unwrap();
-    let with_online = [&posteriors[..], &[Posterior::Online(&online)]].concat();
+    let with_online = [&posteriors[..], &[Method::Drawn(online.name(), &online.generator)]].concat();
     let found = classify::classify(&experiment, &with_online, &Silent).unwrap();
     let accuracy = |method: &str| {
         found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()

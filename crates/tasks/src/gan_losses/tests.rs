@@ -1,5 +1,4 @@
 use apd_datasets::Dataset;
-use apd_distill::Rows as _;
 
 use super::*;
 use crate::config::{Config, NetName, Profile};
@@ -38,13 +37,11 @@ fn every_loss_is_measured_and_a_second_run_takes_what_is_there() {
 fn held_out_rows_are_not_learnt_from() {
     let dir = tempfile::tempdir().unwrap();
     let (_, bank) = experiment(dir.path());
-    let learnt = Learnt(&bank);
-    assert_eq!((bank.len(), learnt.len()), (50, 40));
-    for i in 0..learnt.len() {
-        assert_ne!(Learnt::place(i) % FOLD, FOLD - 1);
-        assert!(i == 0 || Learnt::place(i) > Learnt::place(i - 1));
-    }
-    assert_eq!(Learnt::place(39), 48);
+    let [learnt, held_out] = Chosen::folds(&bank, 0..bank.len());
+    assert_eq!((bank.len(), learnt.places.len(), held_out.places.len()), (50, 40, 10));
+    assert!(held_out.places.iter().all(|place| place % FOLD == FOLD - 1 && !learnt.places.contains(place)));
+    assert!(learnt.places.is_sorted());
+    assert_eq!((held_out.spread(2), held_out.spread(99).len()), (vec![4, 29], 10));
 }
 
 #[test]

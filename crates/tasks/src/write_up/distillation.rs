@@ -1,6 +1,6 @@
 //! The distiller as it learns, and what it costs.
 
-use apd_distill::{Generator, Loss};
+use apd_distill::{Loss, Posterior};
 use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Section, Series, Table, WeightImages,
 };
@@ -19,7 +19,7 @@ pub(crate) fn distillation(
     config: &Config,
     history: &History,
     bank: &Bank,
-    generator: &Generator,
+    generator: &dyn Posterior,
     image: (usize, usize),
     seed: Seed,
 ) -> Section {
@@ -120,7 +120,7 @@ fn found(history: &History) -> String {
 }
 
 /// First-layer weights of sampled and generated networks, each hidden unit an image of the input's shape.
-fn first_layer(bank: &Bank, generator: &Generator, (height, width): (usize, usize), seed: Seed) -> Figure {
+fn first_layer(bank: &Bank, generator: &dyn Posterior, (height, width): (usize, usize), seed: Seed) -> Figure {
     let pixels = height * width;
     let units = |row: &[f32]| row.chunks_exact(pixels).take(SHOWN_UNITS).map(<[f32]>::to_vec).collect();
     let mut rows = Vec::new();

@@ -5,7 +5,7 @@ use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results
 
 use crate::config::Config;
 use crate::gan_losses::{Look, Run, Stability};
-use crate::posterior::mean_sd;
+use crate::method::mean_sd;
 
 /// The stability of every loss, with its curve.
 pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) -> Section {

@@ -1,7 +1,7 @@
 //! The methods that are compared: where each one's networks come from, and their averaged predictions.
 
-use apd_bnn::{predict, predict_dropout};
-use apd_distill::Generator;
+use apd_bnn::{SharedBasis, predict, predict_dropout, predict_shared};
+use apd_distill::Posterior;
 use apd_nn::Network;
 use apd_seed::Seed;
 use apd_sgmcmc::Swag;
@@ -10,11 +10,10 @@ use apd_uncertainty::{Predictive, Score};
 use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Data, Ix2};
 
 use crate::error::{Error, Result};
-use crate::online::Online;
 
-/// A source of networks: one point, a bank of samples, a generator, or one of the baselines.
+/// A source of networks: one point, a bank of samples, what was distilled from one, or one of the baselines.
 #[derive(Clone, Copy)]
-pub enum Posterior<'a> {
+pub enum Method<'a> {
     /// One network, the point estimate of SGD: it has no spread.
     Point(&'a [f32]),
     /// One network whose hidden units are left out at random.
@@ -25,34 +24,31 @@ pub enum Posterior<'a> {
     Swag(&'a Swag),
     /// Samples of SGLD.
     Bank(&'a Bank),
-    /// The distilled posterior.
-    Generator(&'a Generator),
-    /// The posterior distilled while it was sampled.
-    Online(&'a Online),
+    /// A distilled posterior, or a rival of one, by its name in tables.
+    Drawn(&'static str, &'a dyn Posterior),
 }
 
-impl Posterior<'_> {
+impl Method<'_> {
     /// The method's name in tables and results.
     pub fn name(self) -> &'static str {
         match self {
-            Posterior::Point(_) => "sgd",
-            Posterior::Dropout(..) => "mc-dropout",
-            Posterior::Ensemble(_) => "ensemble",
-            Posterior::Swag(_) => "swag",
-            Posterior::Bank(_) => "sgld",
-            Posterior::Generator(_) => "apd",
-            Posterior::Online(online) => online.name(),
+            Method::Point(_) => "sgd",
+            Method::Dropout(..) => "mc-dropout",
+            Method::Ensemble(_) => "ensemble",
+            Method::Swag(_) => "swag",
+            Method::Bank(_) => "sgld",
+            Method::Drawn(name, _) => name,
         }
     }
 
     /// Whether a second draw can differ from the first.
     pub fn is_random(self) -> bool {
-        !matches!(self, Posterior::Point(_) | Posterior::Ensemble(_))
+        !matches!(self, Method::Point(_) | Method::Ensemble(_))
     }
 
     /// Whether its networks differ, so that their disagreement can be measured.
     pub fn has_spread(self) -> bool {
-        !matches!(self, Posterior::Point(_))
+        !matches!(self, Method::Point(_))
     }
 
     /// The scores that it has: one network has no disagreement to measure.
@@ -63,48 +59,46 @@ impl Posterior<'_> {
 
     /// Whether it is the posterior itself, stored or distilled, rather than a baseline.
     pub fn holds_samples(self) -> bool {
-        matches!(self, Posterior::Bank(_) | Posterior::Generator(_) | Posterior::Online(_))
+        matches!(self, Method::Bank(_) | Method::Drawn(..))
     }
 
     /// Networks that there are to draw, if they are limited.
     pub fn available(self) -> Option<usize> {
         match self {
-            Posterior::Point(_) => Some(1),
-            Posterior::Ensemble(members) => Some(members.len()),
-            Posterior::Bank(bank) => Some(bank.len()),
-            Posterior::Dropout(..) | Posterior::Swag(_) | Posterior::Generator(_) | Posterior::Online(_) => None,
+            Method::Point(_) => Some(1),
+            Method::Ensemble(members) => Some(members.len()),
+            Method::Bank(bank) => Some(bank.len()),
+            Method::Dropout(..) | Method::Swag(_) | Method::Drawn(..) => None,
         }
     }
 
     /// Bytes of everything that networks are drawn from.
     pub fn bytes(self) -> usize {
         match self {
-            Posterior::Point(theta) | Posterior::Dropout(_, theta) => 4 * theta.len(),
-            Posterior::Ensemble(members) => members.iter().map(|member| 4 * member.len()).sum(),
-            Posterior::Swag(swag) => swag.bytes(),
-            Posterior::Bank(bank) => 4 * bank.len() * bank.dim(),
-            Posterior::Generator(generator) => generator.bytes(),
-            Posterior::Online(online) => online.generator.bytes(),
+            Method::Point(theta) | Method::Dropout(_, theta) => 4 * theta.len(),
+            Method::Ensemble(members) => members.iter().map(|member| 4 * member.len()).sum(),
+            Method::Swag(swag) => swag.bytes(),
+            Method::Bank(bank) => 4 * bank.len() * bank.dim(),
+            Method::Drawn(_, posterior) => posterior.bytes(),
         }
     }
 
     /// Draws `count` networks, a row each: the point itself, rows of the bank without replacement (all of them where
-    /// there are no more), fresh networks of the generator or of SWAG, the ensemble, or the network with the same units left
+    /// there are no more), fresh networks of a distilled posterior or of SWAG, the ensemble, or the network with the same units left
     /// out for every input.
     pub fn networks(self, count: usize, seed: Seed) -> Array2<f32> {
         match self {
-            Posterior::Point(theta) => ArrayView2::from_shape((1, theta.len()), theta).expect("one row").to_owned(),
-            Posterior::Dropout(network, theta) => stack(count, theta.len(), |i, row| {
+            Method::Point(theta) => ArrayView2::from_shape((1, theta.len()), theta).expect("one row").to_owned(),
+            Method::Dropout(network, theta) => stack(count, theta.len(), |i, row| {
                 row.copy_from_slice(theta);
                 thin_out(network, seed.index(i as u64), row);
             }),
-            Posterior::Ensemble(members) => {
+            Method::Ensemble(members) => {
                 stack(members.len(), members[0].len(), |i, row| row.copy_from_slice(&members[i]))
             }
-            Posterior::Swag(swag) => stack(count, swag.dim(), |i, row| draw_swag(swag, seed, i, row)),
-            Posterior::Bank(bank) => bank.gather(&bank_rows(bank, count, seed)),
-            Posterior::Generator(generator) => generator.draw(seed, count),
-            Posterior::Online(online) => online.generator.draw(seed, count),
+            Method::Swag(swag) => stack(count, swag.dim(), |i, row| draw_swag(swag, seed, i, row)),
+            Method::Bank(bank) => bank.gather(&bank_rows(bank, count, seed)),
+            Method::Drawn(_, posterior) => posterior.draw(seed, count),
         }
     }
 
@@ -119,12 +113,11 @@ impl Posterior<'_> {
         inputs: ArrayView2<'_, f32>,
     ) -> Result<Predictive> {
         let dim = match self {
-            Posterior::Point(theta) | Posterior::Dropout(_, theta) => theta.len(),
-            Posterior::Ensemble(members) => members.first().map_or(network.row_len(), Vec::len),
-            Posterior::Swag(swag) => swag.dim(),
-            Posterior::Bank(bank) => bank.dim(),
-            Posterior::Generator(generator) => generator.dim(),
-            Posterior::Online(online) => online.generator.dim(),
+            Method::Point(theta) | Method::Dropout(_, theta) => theta.len(),
+            Method::Ensemble(members) => members.first().map_or(network.row_len(), Vec::len),
+            Method::Swag(swag) => swag.dim(),
+            Method::Bank(bank) => bank.dim(),
+            Method::Drawn(_, posterior) => posterior.dim(),
         };
         if dim != network.row_len() {
             return Err(Error::Mismatch {
@@ -134,8 +127,8 @@ impl Posterior<'_> {
             });
         }
         let empty = match self {
-            Posterior::Bank(bank) => bank.is_empty(),
-            Posterior::Ensemble(members) => members.is_empty(),
+            Method::Bank(bank) => bank.is_empty(),
+            Method::Ensemble(members) => members.is_empty(),
             _ => false,
         };
         if empty || count == 0 {
@@ -144,13 +137,13 @@ impl Posterior<'_> {
         let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
         let visit = |_, probabilities: ArrayView2<'_, f32>| predictive.add(probabilities);
         match self {
-            Posterior::Point(theta) => predict(network, [theta], inputs, visit),
-            Posterior::Dropout(network, theta) => predict_dropout(network, theta, count, seed, inputs, visit),
-            Posterior::Ensemble(members) => predict(network, members, inputs, visit),
-            Posterior::Bank(bank) => {
+            Method::Point(theta) => predict(network, [theta], inputs, visit),
+            Method::Dropout(network, theta) => predict_dropout(network, theta, count, seed, inputs, visit),
+            Method::Ensemble(members) => predict(network, members, inputs, visit),
+            Method::Bank(bank) => {
                 predict(network, bank_rows(bank, count, seed).into_iter().map(|row| bank.row(row)), inputs, visit);
             }
-            Posterior::Swag(swag) => {
+            Method::Swag(swag) => {
                 let networks = (0..count).map(|i| {
                     let mut theta = vec![0.0; dim];
                     draw_swag(swag, seed, i, &mut theta);
@@ -158,15 +151,23 @@ impl Posterior<'_> {
                 });
                 predict(network, networks, inputs, visit);
             }
-            Posterior::Generator(generator) | Posterior::Online(Online { generator, .. }) => {
-                let mut visit = visit;
-                let mut wave = Array2::zeros((count.min(WAVE), dim));
-                for first in (0..count).step_by(WAVE) {
-                    let mut wave = wave.slice_axis_mut(Axis(0), (0..WAVE.min(count - first)).into());
-                    generator.draw_into(seed, first as u64, wave.view_mut());
-                    predict(network, network_rows(&wave), inputs, &mut visit);
+            Method::Drawn(_, posterior) => match posterior.subspace() {
+                // Networks of one subspace share most of their work, and need not be made.
+                Some(subspace) => {
+                    let (mean, directions) = (subspace.mean(), subspace.directions());
+                    let basis = SharedBasis { mean: &mean, directions: directions.view() };
+                    predict_shared(network, basis, subspace.coefficients(seed, 0, count).view(), inputs, visit);
                 }
-            }
+                None => {
+                    let mut visit = visit;
+                    let mut wave = Array2::zeros((count.min(WAVE), dim));
+                    for first in (0..count).step_by(WAVE) {
+                        let mut wave = wave.slice_axis_mut(Axis(0), (0..WAVE.min(count - first)).into());
+                        posterior.draw_into(seed, first as u64, wave.view_mut());
+                        predict(network, network_rows(&wave), inputs, &mut visit);
+                    }
+                }
+            },
         }
         Ok(predictive)
     }
@@ -188,7 +189,7 @@ pub(crate) fn averaged(
     predictive
 }
 
-/// Networks that a generator draws at a time: memory does not grow with their number.
+/// Networks that are drawn at a time: memory does not grow with their number.
 const WAVE: usize = 32;
 
 /// SWAG's network number `i`.

@@ -1,0 +1,342 @@
+//! A posterior distilled into a few directions: a mean, a basis, and a distribution of coefficients.
+
+use apd_seed::Seed;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{Aligned, Left, accumulate};
+use crate::quantized::Matrix;
+use crate::{Config, Error, Format, Generator, Posterior, Principal, Rows, Standardization, Trainer};
+
+/// How the coefficients are generated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CoefficientModel {
+    /// A kernel density: a coefficient vector of the bank, plus a little Gaussian noise.
+    #[default]
+    Kernel,
+    /// One Gaussian.
+    Gaussian,
+    /// A GAN on the standardised coefficients.
+    Gan,
+}
+
+/// Settings of a distillation into a subspace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SubspaceConfig {
+    /// Directions r.
+    pub rank: usize,
+    /// How the directions are kept; the mean and the centres have 16 bits where these have 8.
+    pub format: Format,
+    /// How the coefficients are generated.
+    pub coefficients: CoefficientModel,
+    /// Coefficient vectors that the kernel density keeps, at equal distances through the bank; only for [`CoefficientModel::Kernel`].
+    pub centres: usize,
+    /// How much of the variance that the directions leave out comes back as noise on the coefficients; only for
+    /// [`CoefficientModel::Kernel`].
+    pub noise: f64,
+    /// Independent noise on each coordinate, as a multiple of the standard deviation that the directions leave. Networks do not share
+    /// their first layer's work then.
+    pub residual: f64,
+    /// The GAN; only for [`CoefficientModel::Gan`].
+    pub gan: Config,
+}
+
+impl Default for SubspaceConfig {
+    /// Sixteen networks' worth of bytes: 60 directions of 8 bits, a mean of 16, and the coefficients of a thousand rows. Noise and
+    /// residual are discussed in [`Subspace`].
+    fn default() -> Self {
+        Self {
+            rank: 60,
+            format: Format::Int8,
+            coefficients: CoefficientModel::Kernel,
+            centres: 1000,
+            noise: 0.5,
+            residual: 0.0,
+            gan: Config {
+                iterations: 6_000,
+                standardization: Standardization::Standardize,
+                initial_output: crate::InitialOutput::Moments,
+                initial_spread: 0.1,
+                ..Config::gan1()
+            },
+        }
+    }
+}
+
+impl SubspaceConfig {
+    /// The same with as many directions as fit into `bytes`, for `points` points of R^`dim`; none where not even a mean does.
+    ///
+    /// For [`CoefficientModel::Gan`], without the bytes of the GAN.
+    #[must_use]
+    pub fn within(self, bytes: usize, dim: usize, points: usize) -> Option<Self> {
+        let number = if self.format.of_vectors() == Format::F32 { 4 } else { 2 };
+        let vectors = number * dim * if self.residual > 0.0 { 2 } else { 1 };
+        let centres = match self.coefficients {
+            CoefficientModel::Kernel => self.centres.min(points),
+            CoefficientModel::Gaussian | CoefficientModel::Gan => 1,
+        };
+        let direction = match self.format {
+            Format::F32 => 4 * dim,
+            Format::F16 => 2 * dim,
+            Format::Int8 => dim + 4,
+        };
+        let total = |rank: usize| vectors + rank * (direction + number * centres + 4);
+        let rank = (0..=dim.min(points)).take_while(|&rank| total(rank) <= bytes).last()?;
+        Some(Self { rank, ..self })
+    }
+
+    /// **Errors**: names the first setting outside its range.
+    pub fn validate(&self) -> Result<(), Error> {
+        let refuse = |name, value: String, expected| Err(Error::Config { name, value, expected });
+        if self.centres == 0 {
+            return refuse("centres", "0".to_owned(), "at least 1");
+        }
+        for (name, value) in [("noise", self.noise), ("residual", self.residual)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return refuse(name, value.to_string(), "finite, at least 0");
+            }
+        }
+        self.gan.validate()
+    }
+}
+
+/// θ = x̄ + Σ_k c_k·v_k (+ residual noise): points in the directions in which a bank varies most.
+///
+/// The directions are those of [`Principal`]. The coefficients of a draw are, by default, those of a row of the bank and a little noise:
+///
+/// c = cᵢ + √(noise·σ²/r)·ε,  ε ~ N(0, I),
+///
+/// with σ² the variance that r directions leave out: a few per cent, spread over all weights. A projected bank disagrees less than
+/// the bank; noise within the subspace makes up for it, and predictions stay cheap. As a chain's fast motion is much the same in
+/// all directions, the noise is. Half of the variance is enough (`noise` = 0.5, measured: the first directions matter more to a network's
+/// outputs than those left out). Independent noise on every weight (`residual`) also works, but it costs the
+/// shared work.
+///
+/// Rows are not drawn independently: draw number s takes the row at the fraction {u + s·(√5 − 1)/2} of those that were kept, with u
+/// uniform. Each draw alone is uniform over the rows, but any S consecutive ones are spread evenly through the bank, chains included:
+/// averages of S networks vary far less than those of S independent draws.
+///
+/// **Where it fails**: a bank that moves in more directions than r (many chains: look at [`explained`](Self::explained)); statistics that
+/// need independent draws.
+///
+/// Reference: kernel densities of posterior samples, West, *Approximating posterior distributions by mixtures*, JRSS B 1993, §2; the
+/// spreading of draws, Niederreiter, *Random number generation and quasi-Monte Carlo methods*, 1992, §3.1 (Kronecker sequences).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subspace {
+    /// x̄, one row.
+    pub(crate) mean: Matrix,
+    /// v_k, r × d.
+    pub(crate) directions: Matrix,
+    pub(crate) coefficients: Coefficients,
+    /// Standard deviation of the noise on each coordinate, one row, if there is any.
+    pub(crate) residual: Option<Matrix>,
+    /// The share of the bank's variance that lies in the directions.
+    pub(crate) explained: f64,
+}
+
+/// What coefficients are drawn from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Coefficients {
+    /// Equal Gaussians around each of some centres.
+    Mixture {
+        /// m × r.
+        centres: Matrix,
+        /// Of each coefficient, r numbers.
+        sd: Vec<f32>,
+    },
+    Gan(Generator),
+}
+
+/// Coordinates that one task computes at a time, and points per sweep over them: see [`Generator`].
+const TILE: usize = 384;
+const BLOCK: usize = 208;
+
+impl Subspace {
+    /// Distils the points: two passes over them, and then on their coefficients.
+    ///
+    /// **Errors**: settings out of range; no points, or a number in them that is not finite; a GAN that diverges.
+    pub fn fit(rows: &impl Rows, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
+        config.validate()?;
+        let principal = Principal::of(rows, config.rank, seed.child("principal"))?;
+        Self::of(&principal, config, seed)
+    }
+
+    /// The same with a decomposition that is there already; its first directions where it has more than `config` asks for.
+    ///
+    /// **Errors**: as [`fit`](Self::fit).
+    pub fn of(principal: &Principal, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
+        config.validate()?;
+        let rank = config.rank.min(principal.directions.nrows());
+        let coefficients = principal.coefficients.slice(s![.., ..rank]);
+        let vectors = config.format.of_vectors();
+        let coefficients = match config.coefficients {
+            CoefficientModel::Gan => {
+                // Whatever the distribution, nothing can be learnt in no dimensions.
+                if rank == 0 {
+                    return Err(Error::Config {
+                        name: "rank",
+                        value: "0".to_owned(),
+                        expected: "at least 1 for a GAN",
+                    });
+                }
+                let mut trainer = Trainer::new(coefficients.to_owned(), config.gan.clone(), seed.child("gan"))?;
+                for _ in 0..config.gan.iterations {
+                    trainer.step()?;
+                }
+                Coefficients::Gan(trainer.into_generator())
+            }
+            CoefficientModel::Gaussian => {
+                // Coefficients of principal directions are uncorrelated.
+                let sd = principal.variances().take(rank).map(|variance| variance.sqrt() as f32).collect();
+                Coefficients::Mixture { centres: Matrix::new(vectors, Array2::zeros((1, rank)).view()), sd }
+            }
+            CoefficientModel::Kernel => {
+                let (n, kept) = (coefficients.nrows(), config.centres.min(coefficients.nrows()));
+                let places: Vec<usize> = (0..kept).map(|k| k * n / kept).collect();
+                let variance = config.noise * principal.left_out(rank) / rank.max(1) as f64;
+                Coefficients::Mixture {
+                    centres: Matrix::new(vectors, coefficients.select(Axis(0), &places).view()),
+                    sd: vec![variance.sqrt() as f32; rank],
+                }
+            }
+        };
+        let vector =
+            |values: &[f32]| Matrix::new(vectors, ArrayView2::from_shape((1, values.len()), values).expect("one row"));
+        let residual = (config.residual > 0.0).then(|| {
+            let mut residual = principal.residual(rank);
+            residual.iter_mut().for_each(|x| *x *= config.residual as f32);
+            vector(&residual)
+        });
+        Ok(Self {
+            mean: vector(&principal.mean),
+            directions: Matrix::new(config.format, principal.directions.slice(s![..rank, ..])),
+            coefficients,
+            residual,
+            explained: principal.explained(rank),
+        })
+    }
+
+    /// Directions r.
+    pub fn rank(&self) -> usize {
+        self.directions.rows()
+    }
+
+    /// How the directions are kept.
+    pub fn format(&self) -> Format {
+        self.directions.format()
+    }
+
+    /// The share of the bank's variance that lies in the directions.
+    pub fn explained(&self) -> f64 {
+        self.explained
+    }
+
+    /// x̄ as points have it: d numbers.
+    pub fn mean(&self) -> Vec<f32> {
+        self.mean.row(0)
+    }
+
+    /// v_k as points have them: r × d.
+    pub fn directions(&self) -> Array2<f32> {
+        let (rank, dim) = (self.rank(), self.dim());
+        let mut out = vec![0.0; rank * dim];
+        let rows = out.par_chunks_exact_mut(dim).enumerate();
+        rows.for_each(|(k, row)| self.directions.read(k, 0..dim, row));
+        Array2::from_shape_vec((rank, dim), out).expect("rank rows of dim numbers")
+    }
+
+    /// The coefficients of points `first..first + count` of `seed`. **Shapes**: count × r.
+    pub fn coefficients(&self, seed: Seed, first: u64, count: usize) -> Array2<f32> {
+        let rank = self.rank();
+        let mut out = Array2::zeros((count, rank));
+        match &self.coefficients {
+            Coefficients::Gan(generator) => generator.draw_into(seed, first, out.view_mut()),
+            Coefficients::Mixture { centres, sd } => {
+                let normals = seed.child("coefficients").normals();
+                let start = seed.child("centres").stream().uniform();
+                let mut noise = vec![0.0; rank];
+                for (i, mut row) in out.outer_iter_mut().enumerate() {
+                    let (number, row) = (first + i as u64, row.as_slice_mut().expect("a row of a fresh array"));
+                    centres.read(pick(start, number, centres.rows()), 0..rank, row);
+                    normals.fill(number, 0, &mut noise);
+                    row.iter_mut().zip(noise.iter().zip(sd)).for_each(|(x, (&noise, &sd))| *x += sd * noise);
+                }
+            }
+        }
+        out
+    }
+}
+
+impl Posterior for Subspace {
+    fn dim(&self) -> usize {
+        self.mean.columns()
+    }
+
+    fn bytes(&self) -> usize {
+        let coefficients = match &self.coefficients {
+            Coefficients::Mixture { centres, sd } => centres.bytes() + size_of_val(&sd[..]),
+            Coefficients::Gan(generator) => generator.bytes(),
+        };
+        let residual = self.residual.as_ref().map_or(0, Matrix::bytes);
+        self.mean.bytes() + self.directions.bytes() + coefficients + residual
+    }
+
+    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+        let (dim, rank) = (self.dim(), self.rank());
+        assert!(out.ncols() == dim, "draw_into: points have {dim} coordinates, not {}", out.ncols());
+        if out.is_empty() {
+            return;
+        }
+        let coefficients = self.coefficients(seed, first, out.nrows());
+        let coefficients = coefficients.as_slice().expect("a fresh array");
+        let noise = seed.child("residual").normals();
+        let tiles: Vec<_> = out.axis_chunks_iter_mut(Axis(1), TILE).enumerate().collect();
+        let scratch = || (Aligned::new(), Aligned::new(), [vec![0.0; TILE], vec![0.0; TILE], vec![0.0; TILE]]);
+        tiles.into_par_iter().for_each_init(scratch, |(directions, buffer, [mean, sd, line]), (i, mut out)| {
+            let columns = i * TILE..i * TILE + out.ncols();
+            let t = columns.len();
+            let (mean, sd, line) = (&mut mean[..t], &mut sd[..t], &mut line[..t]);
+            self.mean.read(0, columns.clone(), mean);
+            directions.resize(rank * t, 0.0);
+            for (k, row) in directions.chunks_exact_mut(t).enumerate() {
+                self.directions.read(k, columns.clone(), row);
+            }
+            if let Some(residual) = &self.residual {
+                residual.read(0, columns.clone(), sd);
+            }
+            for (block, mut out) in out.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
+                let count = out.nrows();
+                buffer.resize(count * t, 0.0);
+                buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(mean));
+                let left = Left::rows(&coefficients[block * BLOCK * rank..], rank);
+                accumulate([count, t, rank], left, directions, t, buffer, t);
+                for (i, (mut out, row)) in out.rows_mut().into_iter().zip(buffer.chunks_exact_mut(t)).enumerate() {
+                    if self.residual.is_some() {
+                        noise.fill(first + (block * BLOCK + i) as u64, columns.start, line);
+                        row.iter_mut().zip(line.iter().zip(&*sd)).for_each(|(x, (&noise, &sd))| *x += sd * noise);
+                    }
+                    out.iter_mut().zip(&*row).for_each(|(out, &x)| *out = x);
+                }
+            }
+        });
+    }
+
+    fn subspace(&self) -> Option<&Subspace> {
+        self.residual.is_none().then_some(self)
+    }
+}
+
+/// Which of `count` a draw takes: at the fraction {start + number·(√5 − 1)/2} of them.
+fn pick(start: f64, number: u64, count: usize) -> usize {
+    // In wrapping fixed point: exact for any number.
+    let golden = 0x9E37_79B9_7F4A_7C15_u64;
+    let fraction = ((start * 2f64.powi(53)) as u64) << 11;
+    let at = fraction.wrapping_add(number.wrapping_mul(golden));
+    ((u128::from(at) * count as u128) >> 64) as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use ndarray::Array1;
+
+use super::*;
+
+fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f32> {
+    let mut matrix = Array2::zeros((rows, columns));
+    seed.normals().fill(0, 0, matrix.as_slice_mut().unwrap());
+    matrix
+}
+
+/// Points of `chains` chains whose means differ by `apart`, in three directions of R^d with deviations 3, 2 and 1 within a chain, and by
+/// `noise` everywhere.
+fn cloud(chains: usize, per_chain: usize, d: usize, apart: f32, noise: f32) -> Array2<f32> {
+    let seed = Seed::root(8);
+    let directions = normals(3, d, seed.child("directions")) / (d as f32).sqrt();
+    let mut amounts = normals(chains * per_chain, 3, seed.child("amounts")) * &Array1::from_vec(vec![3.0, 2.0, 1.0]);
+    let means = normals(chains, 3, seed.child("means")) * apart;
+    for (i, mut row) in amounts.outer_iter_mut().enumerate() {
+        row += &means.index_axis(Axis(0), i / per_chain);
+    }
+    amounts.dot(&directions) + normals(chains * per_chain, d, seed.child("noise")) * noise + 0.5
+}
+
+fn config() -> SubspaceConfig {
+    SubspaceConfig { rank: 3, centres: 200, format: Format::F32, ..SubspaceConfig::default() }
+}
+
+#[test]
+fn a_point_depends_on_seed_and_index_alone() {
+    let cloud = cloud(2, 100, 2 * TILE + 50, 5.0, 0.1);
+    let gan = Config { latent: 2, hidden: 4, batch: 8, iterations: 2, ..Config::gan1() };
+    for coefficients in [CoefficientModel::Kernel, CoefficientModel::Gaussian, CoefficientModel::Gan] {
+        let config = SubspaceConfig { coefficients, residual: 0.5, gan: gan.clone(), ..SubspaceConfig::default() };
+        let subspace = Subspace::fit(&cloud, &config, Seed::root(1)).unwrap();
+        let seed = Seed::root(2);
+        let all = subspace.draw(seed, BLOCK + 30);
+        for (first, count) in [(0, 5), (3, 1), (BLOCK - 1, 20)] {
+            let mut some = Array2::zeros((count, cloud.ncols()));
+            subspace.draw_into(seed, first as u64, some.view_mut());
+            assert_eq!(some, all.slice(s![first..first + count, ..]), "{coefficients:?}: {count} from {first}");
+        }
+        assert_ne!(subspace.draw(Seed::root(3), 1), all.slice(s![..1, ..]));
+        let once = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Subspace::fit(&cloud, &config, Seed::root(1)).unwrap().draw(seed, 9))
+        };
+        assert_eq!(once(1), once(2));
+        assert_eq!(once(1), once(7));
+    }
+}
+
+#[test]
+fn a_point_is_the_mean_plus_its_coefficients_times_the_directions() {
+    let cloud = cloud(1, 300, TILE + 9, 0.0, 0.1);
+    for (format, tolerance) in [(Format::F32, 1e-5), (Format::F16, 1e-5), (Format::Int8, 1e-5)] {
+        let subspace = Subspace::fit(&cloud, &SubspaceConfig { format, ..config() }, Seed::root(1)).unwrap();
+        let (seed, mean) = (Seed::root(4), Array1::from_vec(subspace.mean()));
+        let expected = subspace.coefficients(seed, 7, 12).dot(&subspace.directions()) + &mean;
+        let mut drawn = Array2::zeros((12, cloud.ncols()));
+        subspace.draw_into(seed, 7, drawn.view_mut());
+        let worst = (&drawn - &expected).iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        assert!(worst < tolerance, "{format}: {worst}");
+    }
+}
+
+/// Consecutive draws are spread evenly: any S of them take each kept row S/m times, but for one or two.
+#[test]
+fn draws_are_spread_evenly_through_the_rows() {
+    for (start, first) in [(0.0, 0), (0.37, 5), (0.999, u64::MAX - 3000)] {
+        for (draws, count) in [(200, 50), (200, 1000), (987, 10)] {
+            let mut taken = vec![0; count];
+            (0..draws).for_each(|i| taken[pick(start, first.wrapping_add(i), count)] += 1);
+            let fair = draws as f64 / count as f64;
+            let worst = taken.iter().map(|&n| (f64::from(n) - fair).abs()).fold(0.0, f64::max);
+            assert!(worst < 2.0, "{draws} draws of {count}: {worst} from {fair}");
+        }
+    }
+}
+
+/// Alone, a draw is uniform over the rows: χ² over 5 000 seeds, with a draw that favours the first rows as the control.
+#[test]
+fn a_single_draw_is_uniform() {
+    let chi_square = |of: &dyn Fn(f64) -> usize| {
+        let mut taken = [0.0_f64; 20];
+        (0..5000).for_each(|seed| taken[of(Seed::root(seed).child("centres").stream().uniform())] += 1.0);
+        taken.iter().map(|n| (n - 250.0).powi(2) / 250.0).sum::<f64>()
+    };
+    // The 99.9 % quantile with 19 degrees of freedom is 43.8.
+    assert!(chi_square(&|start| pick(start, 12, 20)) < 43.8);
+    assert!(chi_square(&|start| pick(start * start, 0, 20)) > 43.8);
+}
+
+/// The noise brings back the variance that the directions leave out, as much of it as was asked for; alike in all directions.
+#[test]
+fn the_kernels_noise_is_the_share_of_what_is_left_out() {
+    let cloud = cloud(1, 400, 60, 0.0, 0.2);
+    let principal = Principal::of(&cloud, 3, Seed::root(1)).unwrap();
+    let of = |noise| {
+        let config = SubspaceConfig { noise, ..config() };
+        Subspace::of(&principal, &config, Seed::root(1)).unwrap().coefficients(Seed::root(2), 0, 20_000)
+    };
+    let off = of(0.5) - of(0.0);
+    let variance = off.mapv(|x| f64::from(x).powi(2)).mean_axis(Axis(0)).unwrap();
+    let expected = 0.5 * principal.left_out(3) / 3.0;
+    assert!(principal.left_out(3) > 1.0, "{}", principal.left_out(3));
+    for variance in variance {
+        assert!((variance / expected - 1.0).abs() < 0.05, "{variance} {expected}");
+    }
+}
+
+#[test]
+fn a_gaussian_has_the_moments_of_all_rows() {
+    let cloud = cloud(2, 300, 40, 5.0, 0.05);
+    let config = SubspaceConfig { coefficients: CoefficientModel::Gaussian, residual: 1.0, rank: 2, ..config() };
+    let drawn = Subspace::fit(&cloud, &config, Seed::root(1)).unwrap().draw(Seed::root(2), 20_000);
+    let (points, of) = (&cloud, Axis(0));
+    let (mean, sd) = (points.mean_axis(of).unwrap(), points.std_axis(of, 0.0));
+    for j in 0..40 {
+        let (m, s) = (drawn.mean_axis(of).unwrap()[j], drawn.std_axis(of, 0.0)[j]);
+        assert!((m - mean[j]).abs() < 0.05 * sd[j], "mean {j}: {m} {}", mean[j]);
+        assert!((s / sd[j] - 1.0).abs() < 0.04, "sd {j}: {s} {}", sd[j]);
+    }
+}
+
+#[test]
+fn only_subspaces_without_noise_share_work() {
+    let cloud = cloud(1, 50, 20, 0.0, 0.1);
+    assert!(Subspace::fit(&cloud, &config(), Seed::root(1)).unwrap().subspace().is_some());
+    let noisy = SubspaceConfig { residual: 0.1, ..config() };
+    assert!(Subspace::fit(&cloud, &noisy, Seed::root(1)).unwrap().subspace().is_none());
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    for (config, name) in [
+        (SubspaceConfig { centres: 0, ..config() }, "centres"),
+        (SubspaceConfig { noise: -1.0, ..config() }, "noise"),
+        (SubspaceConfig { residual: f64::NAN, ..config() }, "residual"),
+        (SubspaceConfig { gan: Config { batch: 0, ..Config::gan1() }, ..config() }, "batch"),
+    ] {
+        let error = Subspace::fit(&cloud(1, 9, 5, 0.0, 0.1), &config, Seed::root(1)).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_budget_is_kept_and_used() {
+    let cloud = cloud(2, 100, 500, 1.0, 0.5);
+    for format in [Format::F32, Format::F16, Format::Int8] {
+        for (coefficients, residual) in [(CoefficientModel::Kernel, 0.0), (CoefficientModel::Gaussian, 1.0)] {
+            let config = SubspaceConfig { format, coefficients, residual, centres: 20, ..config() };
+            for networks in [3, 10] {
+                let budget = networks * 4 * 500;
+                let within = config.clone().within(budget, 500, cloud.len()).unwrap();
+                let bytes = Subspace::fit(&cloud, &within, Seed::root(1)).unwrap().bytes();
+                let more = SubspaceConfig { rank: within.rank + 1, ..within.clone() };
+                let too_many = Subspace::fit(&cloud, &more, Seed::root(1)).unwrap().bytes();
+                assert!(bytes <= budget && budget < too_many, "{format} {coefficients:?}: {bytes} {budget} {too_many}");
+            }
+            assert!(config.within(100, 500, 9).is_none());
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Which of a bank's rows are learnt from, and which are held out to judge by.
+
+use apd_distill::Rows;
+use apd_store::Bank;
+
+/// Of so many consecutive rows of the bank, the last is held out.
+pub(crate) const FOLD: usize = 5;
+
+/// A bank as points to distil.
+#[derive(Clone, Copy)]
+pub(crate) struct BankRows<'a>(pub(crate) &'a Bank);
+
+impl Rows for BankRows<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn row(&self, i: usize) -> &[f32] {
+        self.0.row(i)
+    }
+}
+
+/// Some of a bank's rows as points to distil.
+#[derive(Clone)]
+pub(crate) struct Chosen<'a> {
+    pub(crate) bank: &'a Bank,
+    /// Where they stand in the bank.
+    pub(crate) places: Vec<usize>,
+}
+
+impl<'a> Chosen<'a> {
+    /// Of every `FOLD` consecutive rows, all but the last; and the last ones.
+    pub(crate) fn folds(bank: &'a Bank, of: impl Iterator<Item = usize>) -> [Self; 2] {
+        let (mut learnt, mut held_out) = (Vec::new(), Vec::new());
+        for place in of {
+            if place % FOLD == FOLD - 1 { held_out.push(place) } else { learnt.push(place) }
+        }
+        [learnt, held_out].map(|places| Self { bank, places })
+    }
+
+    /// `count` of them at equal distances, or all where there are no more.
+    pub(crate) fn spread(&self, count: usize) -> Vec<usize> {
+        let (all, count) = (self.places.len(), count.min(self.places.len()));
+        (0..count).map(|i| self.places[i * all / count]).collect()
+    }
+}
+
+impl Rows for Chosen<'_> {
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+    fn dim(&self) -> usize {
+        self.bank.dim()
+    }
+    fn row(&self, i: usize) -> &[f32] {
+        self.bank.row(self.places[i])
+    }
+}
