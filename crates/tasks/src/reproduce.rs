@@ -58,9 +58,9 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
     let mut results = Results::new(version, serde_json::to_value(config).expect("a configuration is JSON"));
     let mut report = Report::new(
         &format!("Adversarial posterior distillation: {} on {}", config.net, config.dataset),
-        "A Bayesian neural network is sampled by SGLD (sgld), its samples are distilled into a generator (apd), and both \
-         are compared with a single network trained by SGD (sgd). Wherever apd falls short of sgld, distillation lost \
-         something.",
+        "A Bayesian neural network is sampled by SGLD (sgld), and its samples are distilled: into a few directions of weight space \
+         (subspace), and by the paper's GAN (apd). All are compared with a single network trained by SGD (sgd). Wherever subspace or apd \
+         falls short of sgld, distillation lost something.",
     );
     let models = match config.tasks.iter().any(|task| task.compares_posteriors()) {
         true => {

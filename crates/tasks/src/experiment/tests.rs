@@ -27,6 +27,7 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     let mut config = Config::new(Dataset::Digits, NetName::Cnn, Profile::Quick);
     (config.sgd.steps, config.sgd.validate_every) = (300, 100);
     (config.sgld.steps, config.sgld.burn_in, config.sgld.thinning) = (400, 200, 10);
+    config.sgld.chains = 1;
     config.distill.iterations = 20;
     (config.evaluation.networks, config.evaluation.draws) = (5, 2);
     (config.online.rounds, config.online.iterations) = (2, 10);

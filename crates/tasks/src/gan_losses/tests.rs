@@ -6,7 +6,7 @@ use crate::observer::Silent;
 
 fn experiment(dir: &std::path::Path) -> (Experiment, Bank) {
     let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-    config.sgld.batch = 20;
+    (config.sgld.chains, config.sgld.batch) = (1, 20);
     (config.sgld.burn_in, config.sgld.thinning, config.sgld.steps) = (3_000, 20, 4_000);
     config.gan_losses = GanLossesConfig { seeds: 2, iterations: 6, looks: 2, hidden: 6, batch: 5, networks: 10 };
     let experiment = Experiment::new(config, dir, false).unwrap();

@@ -41,7 +41,10 @@ fn the_maps_are_of_the_square_from_below_and_one_network_has_no_bald() {
     let (config, dir) = (tiny(), tempfile::tempdir().unwrap());
     let found = run_in(dir.path(), &config, false, &Silent).unwrap();
     let names: Vec<&str> = found.maps.iter().map(|map| map.method).collect();
-    assert_eq!(names, ["sgd", "mc-dropout", "sgld", SECOND, "apd", "hmc"]);
+    assert_eq!(
+        names,
+        ["sgd", "mc-dropout", "sgld", SECOND, "apd", "subspace", "gaussian", "rows", "rows+noise", "hmc"]
+    );
     for map in &found.maps {
         let n = map.probability.len();
         assert_eq!((n, map.entropy.len()), (144, 144));

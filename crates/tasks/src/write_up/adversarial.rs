@@ -78,17 +78,16 @@ impl<'a> View<'a> {
         let format = Format::Percent(1);
         let mut columns = vec![Column::text("images")];
         columns.extend(self.methods.iter().map(|method| Column::number(method, format)));
-        columns.push(Change::column(format));
+        columns.extend(Change::columns(format));
         let caption = format!("Accuracy % of the averaged prediction under attack, ε = {}.", self.settings.epsilon);
         let mut table = Table::new(&caption, columns).best_in_row(Best::Highest);
         let mut changes = Vec::new();
         let mut push = |name: &str, select: Select<'a>| {
             let mut cells = vec![Cell::text(name)];
             cells.extend(self.methods.iter().map(|method| Cell::from(select.clone().method(method).row())));
-            let change = Change::of(&select);
-            cells.push(Change::cell(change, Best::Highest, format));
+            cells.extend(Change::cells(&select, Best::Highest, format));
             table.push(cells);
-            changes.extend(change.map(|change| (name.to_string(), change)));
+            changes.extend(Change::all(&select).into_iter().map(|change| (name.to_string(), change)));
         };
         push("as they are", self.clean().metric("accuracy"));
         for kind in Kind::ALL {
@@ -126,7 +125,7 @@ impl<'a> View<'a> {
         let best = best.unwrap_or(Best::Highest);
         let mut columns = vec![Column::text("attack"), Column::text("score")];
         columns.extend(self.methods.iter().map(|method| Column::number(method, format)));
-        columns.push(Change::column(format));
+        columns.extend(Change::columns(format));
         let heading = heading.replace(" out", "");
         let caption = format!("{heading}: attacked against clean images, ε = {}.", self.settings.epsilon);
         let mut table = Table::new(&caption, columns).grouped().best_in_row(best);
@@ -136,10 +135,9 @@ impl<'a> View<'a> {
                 let select = self.white_box(kind, self.settings.epsilon).metric(metric).score(score.name());
                 let mut cells = vec![Cell::text(kind.name()), Cell::text(score.name())];
                 cells.extend(self.methods.iter().map(|method| Cell::from(select.clone().method(method).row())));
-                let change = Change::of(&select);
-                cells.push(Change::cell(change, best, format));
+                cells.extend(Change::cells(&select, best, format));
                 table.push(cells);
-                changes.extend(change.map(|change| (format!("{kind}, {score}"), change)));
+                changes.extend(Change::all(&select).into_iter().map(|change| (format!("{kind}, {score}"), change)));
             }
         }
         let table = table.note(&format!(

@@ -1,31 +1,41 @@
-//! What distillation changed: apd − sgld, and whether that is more than drawing networks anew would.
+//! What distillation changed: subspace − sgld and apd − sgld, and whether that is more than drawing networks anew would.
 
 use apd_report::{Best, Cell, Column, Format, Select};
 
 /// A difference of two means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Change {
-    /// apd − sgld.
+    /// The distilled posterior.
+    method: &'static str,
+    /// Its mean − sgld's.
     pub(crate) value: f64,
     /// Its standard error √(sd²/n + sd²/n); unknown after a single draw.
     pub(crate) error: Option<f64>,
 }
 
+/// The distilled posteriors.
+pub(crate) const DISTILLED: [&str; 2] = ["subspace", "apd"];
+
 /// Standard errors beyond which a difference is called one.
 const ERRORS: f64 = 2.0;
 
 /// What the note below a table of changes should say.
-pub(crate) const NOTE: &str = "apd − sgld ± its standard error over draws of networks; ▼ apd is worse by more than two of them, ▲ better. That \
+pub(crate) const NOTE: &str = "A distilled posterior − sgld, ± its standard error over draws of networks; ▼ it is worse by more than two of them, ▲ better. That \
      error says what drawing anew would change; of other test images, and of other chains, it knows nothing.";
 
 impl Change {
-    /// Of the two rows among these that are left when each method is picked.
-    pub(crate) fn of(select: &Select<'_>) -> Option<Self> {
+    /// Of the two rows among these that are left when `method` and sgld are picked.
+    pub(crate) fn of(method: &'static str, select: &Select<'_>) -> Option<Self> {
         let row = |method: &str| select.clone().method(method).row();
-        let (apd, sgld) = (row("apd")?, row("sgld")?);
+        let (ours, sgld) = (row(method)?, row("sgld")?);
         let square = |row: &apd_report::Row| Some(row.sd?.powi(2) / row.n? as f64);
-        let error = square(apd).zip(square(sgld)).map(|(a, b)| (a + b).sqrt());
-        Some(Self { value: apd.value - sgld.value, error })
+        let error = square(ours).zip(square(sgld)).map(|(a, b)| (a + b).sqrt());
+        Some(Self { method, value: ours.value - sgld.value, error })
+    }
+
+    /// Of every distilled posterior that there is.
+    pub(crate) fn all(select: &Select<'_>) -> Vec<Self> {
+        DISTILLED.into_iter().filter_map(|method| Self::of(method, select)).collect()
     }
 
     /// Whether it is more than drawing anew explains; unknown after a single draw.
@@ -33,7 +43,7 @@ impl Change {
         Some(self.value.abs() > ERRORS * self.error?)
     }
 
-    /// Whether apd is worse, so far as that is clear.
+    /// Whether the distilled one is worse, so far as that is clear.
     fn is_loss(self, best: Best) -> Option<bool> {
         let worse = if best == Best::Lowest { self.value > 0.0 } else { self.value < 0.0 };
         Some(self.is_clear()? && worse)
@@ -42,7 +52,7 @@ impl Change {
     /// As a cell of a table: the difference, its error, and a mark where it is clear. Words, so that it is no candidate for the
     /// best number of its row.
     pub(crate) fn cell(change: Option<Self>, best: Best, format: Format) -> Cell {
-        let Some(Self { value, error }) = change else { return Cell::Missing };
+        let Some(Self { value, error, .. }) = change else { return Cell::Missing };
         let mark = match change.and_then(|change| Some((change.is_clear()?, change.is_loss(best)?))) {
             Some((true, true)) => " ▼",
             Some((true, false)) => " ▲",
@@ -72,21 +82,32 @@ impl Change {
         format!("{}{error}{points}", format.number(self.value.abs()))
     }
 
-    /// The column of such cells.
-    pub(crate) fn column(format: Format) -> Column {
-        Column::number("apd − sgld", format)
+    /// A cell for each distilled posterior: of the changes among these rows.
+    pub(crate) fn cells(select: &Select<'_>, best: Best, format: Format) -> [Cell; 2] {
+        DISTILLED.map(|method| Self::cell(Self::of(method, select), best, format))
+    }
+
+    /// The columns of such cells.
+    pub(crate) fn columns(format: Format) -> [Column; 2] {
+        DISTILLED.map(|method| Column::number(&format!("{method} − sgld"), format))
     }
 }
 
-/// In words, whether apd lost anything against sgld in a table of these changes: how often, and by how much at most.
+/// In words, whether anything was lost against sgld in a table of these changes: how often, and by how much at most.
 pub(crate) fn verdict(what: &str, changes: &[(String, Change)], best: Best, format: Format) -> String {
+    let of = |method: &'static str| {
+        let changes: Vec<_> = changes.iter().filter(|(_, change)| change.method == method).collect();
+        verdict_on(method, what, &changes, best, format)
+    };
+    DISTILLED.into_iter().filter_map(of).collect::<Vec<_>>().join(" ")
+}
+
+fn verdict_on(method: &str, what: &str, changes: &[&(String, Change)], best: Best, format: Format) -> Option<String> {
     let loss = |change: &Change| match best {
         Best::Lowest => change.value,
         Best::Highest | Best::NearestOne => -change.value,
     };
-    let Some((place, worst)) = changes.iter().max_by(|a, b| loss(&a.1).total_cmp(&loss(&b.1))) else {
-        return String::new();
-    };
+    let (place, worst) = changes.iter().max_by(|a, b| loss(&a.1).total_cmp(&loss(&b.1)))?;
     let count = |clear: &dyn Fn(&Change) -> bool| changes.iter().filter(|(_, change)| clear(change)).count();
     let worse = count(&|change| loss(change) > 0.0 && change.is_clear() != Some(false));
     let better = count(&|change| loss(change) < 0.0 && change.is_clear() != Some(false));
@@ -98,15 +119,15 @@ pub(crate) fn verdict(what: &str, changes: &[(String, Change)], best: Best, form
     };
     let compared = changes.len();
     let summary = match (worse, better) {
-        (0, 0) => format!("apd's {what} cannot be told from sgld's in any of {compared} comparisons"),
+        (0, 0) => format!("{method}'s {what} cannot be told from sgld's in any of {compared} comparisons"),
         _ => format!(
-            "of {compared} comparisons of {what}, apd is worse than sgld in {worse} and better in {better}{beyond}"
+            "of {compared} comparisons of {what}, {method} is worse than sgld in {worse} and better in {better}{beyond}"
         ),
     };
-    match loss(worst) > 0.0 {
+    Some(match loss(worst) > 0.0 {
         true => format!("Against sgld: {summary}; its largest loss is {} ({place}).", worst.size(format)),
         false => format!("Against sgld: {summary}; nowhere is its mean worse than sgld's."),
-    }
+    })
 }
 
 #[cfg(test)]

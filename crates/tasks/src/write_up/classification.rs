@@ -21,16 +21,22 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
         row.extend(metrics.map(|metric| Cell::from(select.clone().method(method).metric(metric).row())));
         table.push(row);
     }
-    let mut cells = vec![Cell::text("apd − sgld")];
-    let mut clauses = Vec::new();
-    for metric in metrics {
-        let Column { heading, format, best, .. } = Column::metric(metric);
-        let best = best.unwrap_or(Best::Highest);
-        let change = Change::of(&select.clone().metric(metric));
-        cells.push(Change::cell(change, best, format));
-        clauses.extend(change.map(|change| change.words(heading.trim_end_matches(" %"), best, format)));
+    let mut changes = String::new();
+    for method in change::DISTILLED {
+        let mut cells = vec![Cell::text(&format!("{method} − sgld"))];
+        let mut clauses = Vec::new();
+        for metric in metrics {
+            let Column { heading, format, best, .. } = Column::metric(metric);
+            let best = best.unwrap_or(Best::Highest);
+            let change = Change::of(method, &select.clone().metric(metric));
+            cells.push(Change::cell(change, best, format));
+            clauses.extend(change.map(|change| change.words(heading.trim_end_matches(" %"), best, format)));
+        }
+        table.push(cells);
+        if !clauses.is_empty() {
+            changes.push_str(&format!("\n\nOf {method}, beside sgld: {}.", clauses.join("; ")));
+        }
     }
-    table.push(cells);
     let table = table.note(&format!(
         "Agreement (same class) and TV (total variation) compare the averaged prediction with that of a draw from the \
          bank; the sgld row compares two draws from the bank, which is the best any distiller can do. {}",
@@ -59,19 +65,17 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
             config.net, config.dataset, evaluation.networks, evaluation.draws
         ))
         .text(&format!(
-            "Expected: sgld is no less accurate than sgd and better calibrated; apd, drawn from the generator alone, \
-             equals sgld in every column. Found: accuracy {:.2} % for sgd, {:.2} % for sgld, {:.2} % for apd; NLL {:.4}, \
-             {:.4} and {:.4} nats.{}",
+            "Expected: sgld is no less accurate than sgd and better calibrated; subspace and apd, drawn without the bank, \
+             equal sgld in every column. Found: accuracy {:.2} % for sgd, {:.2} % for sgld, {:.2} % for subspace, {:.2} % for apd; NLL {:.4}, \
+             {:.4}, {:.4} and {:.4} nats.{changes}",
             100.0 * value("sgd", "accuracy"),
             100.0 * value("sgld", "accuracy"),
+            100.0 * value("subspace", "accuracy"),
             100.0 * value("apd", "accuracy"),
             value("sgd", "nll"),
             value("sgld", "nll"),
+            value("subspace", "nll"),
             value("apd", "nll"),
-            match clauses[..] {
-                [] => String::new(),
-                _ => format!("\n\nOf apd, beside sgld: {}.", clauses.join("; ")),
-            }
         ))
         .table(table)
         .figure(Figure::new(

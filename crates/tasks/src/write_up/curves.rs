@@ -51,16 +51,16 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             Column::number("bytes kept", Format::Bytes),
             Column::number("in networks", Format::Decimal(1)),
             Column::metric("accuracy"),
-            Change::column(accuracy),
+            Column::number("− sgld", accuracy),
             Column::metric("nll"),
-            Change::column(nll),
+            Column::number("− sgld", nll),
             Column::number("AUROC %, entropy", Format::Percent(1)),
             Column::number("AUROC %, BALD", Format::Percent(1)),
         ],
     )
     .grouped();
     let optional = |value: Option<f64>| value.map_or(Cell::Missing, Cell::number);
-    let generator_bytes = select.clone().method("apd").metric("bytes").value();
+    let bytes_of = |method: &str| select.clone().method(method).metric("bytes").value();
     for method in &methods {
         for &count in &settings.networks {
             let at = count as f64;
@@ -68,11 +68,11 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             if of_point.row().is_none() {
                 continue;
             }
-            let bytes = if method == "sgld" { one * at } else { generator_bytes.unwrap_or(f64::NAN) };
-            // Beside the generator's numbers, what it changed.
-            let change = |metric: &str| match method == "apd" {
-                true => Change::of(&select.clone().at(at).metric(metric)),
-                false => None,
+            let bytes = if method == "sgld" { one * at } else { bytes_of(method).unwrap_or(f64::NAN) };
+            // Beside a distilled posterior's numbers, what it changed.
+            let change = |metric: &str| {
+                let distilled = change::DISTILLED.into_iter().find(|distilled| distilled == method)?;
+                Change::of(distilled, &select.clone().at(at).metric(metric))
             };
             let (of_accuracy, of_nll) = (change("accuracy"), change("nll"));
             changes.extend(of_nll.map(|change| (format!("{count} networks"), change)));
@@ -98,8 +98,8 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             settings.draws
         ))
         .text(&format!(
-            "{} {}",
-            worth(generator_bytes.map(|bytes| bytes / one), &plain, &settings.networks),
+            "Expected: every quality saturates after some tens of networks, and the curves of a distilled posterior lie on the bank's. {}{}",
+            change::DISTILLED.map(|method| worth(method, bytes_of(method).map(|bytes| bytes / one), &plain, &settings.networks)).concat(),
             verdict("NLL (nats)", &changes, Best::Lowest, nll)
         ))
         .table(table.note(change::NOTE))
@@ -107,25 +107,23 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
 }
 
 /// How many stored networks the generator is worth, and how many it is as large as.
-fn worth(size: Option<f64>, value: &dyn Fn(&str, &str, f64) -> Option<f64>, counts: &[usize]) -> String {
-    let mut text = String::from(
-        "Expected: every quality saturates after some tens of networks, and the generator's curves lie on the bank's. ",
-    );
-    let largest = counts.iter().rev().find_map(|&n| value("apd", "nll", n as f64));
+fn worth(method: &str, size: Option<f64>, value: &dyn Fn(&str, &str, f64) -> Option<f64>, counts: &[usize]) -> String {
+    let mut text = String::new();
+    let largest = counts.iter().rev().find_map(|&n| value(method, "nll", n as f64));
     if let (Some(size), Some(apd)) = (size, largest) {
-        text.push_str(&format!("Found: the generator takes the bytes of {size:.1} networks. "));
+        text.push_str(&format!("Found: {method} takes the bytes of {size:.1} networks. "));
         let enough = counts.iter().find(|&&n| value("sgld", "nll", n as f64).is_some_and(|sgld| sgld <= apd));
         match enough {
             Some(&n) => text.push_str(&format!(
-                "{n} {} of the bank average to predictions of the test images as good as its own of as many networks as it likes (NLL {apd:.4}): {}.",
-                if n == 1 { "network" } else { "networks" },
+                "{} of the bank to predictions of the test images as good as its own of as many networks as it likes (NLL {apd:.4}): {}. ",
+                if n == 1 { "One network comes".into() } else { format!("{n} networks come") },
                 if (n as f64) < size {
                     "where only the average is wanted, keeping that many is the smaller choice"
                 } else {
-                    "the generator is the smaller choice"
+                    "it is the smaller choice"
                 }
             )),
-            None => text.push_str(&format!("No number of the bank's networks reaches its NLL of {apd:.4}.")),
+            None => text.push_str(&format!("No number of the bank's networks reaches its NLL of {apd:.4}. ")),
         }
     }
     text

@@ -68,7 +68,7 @@ impl<'a> View<'a> {
         self.select.clone().metric("auroc").ood(&set.name).scale(f64::from(scale)).score(score.name())
     }
 
-    /// A row per set and scale: what sgd, sgld and apd detect by entropy and BALD, and what distillation changed.
+    /// A row per set and scale: what sgd, sgld, subspace and apd detect by entropy and BALD, and what distillation changed.
     fn glance(&self) -> (Table, Vec<(String, Change)>) {
         let format = Format::Percent(1);
         let scaled = self.evaluation.ood_scales.len() > 1;
@@ -78,7 +78,7 @@ impl<'a> View<'a> {
             for method in COMPARED.iter().filter(|&&method| method != "sgd" || score == Score::Entropy) {
                 columns.push(Column::number(&format!("{method}, {score}"), format));
             }
-            columns.push(Change::column(format));
+            columns.extend(Change::columns(format));
         }
         let mut table = Table::new("At a glance: AUROC % of each set, by entropy and by BALD.", columns).grouped();
         let mut changes = Vec::new();
@@ -91,14 +91,13 @@ impl<'a> View<'a> {
                     for method in COMPARED.iter().filter(|&&method| method != "sgd" || score == Score::Entropy) {
                         cells.push(Cell::from(select.clone().method(method).row()));
                     }
-                    let change = Change::of(&select);
-                    cells.push(Change::cell(change, Best::Highest, format));
+                    cells.extend(Change::cells(&select, Best::Highest, format));
                     let place = if scaled {
                         format!("{} × {scale}, {score}", set.name)
                     } else {
                         format!("{}, {score}", set.name)
                     };
-                    changes.extend(change.map(|change| (place, change)));
+                    changes.extend(Change::all(&select).into_iter().map(|change| (place.clone(), change)));
                 }
                 table.push(cells);
             }
@@ -112,7 +111,7 @@ impl<'a> View<'a> {
         let best = best.unwrap_or(Best::Highest);
         let mut columns = vec![Column::text("set"), Column::text("score")];
         columns.extend(self.methods.iter().map(|method| Column::number(method, format)));
-        columns.push(Change::column(format));
+        columns.extend(Change::columns(format));
         let at = if scale == 1.0 { String::new() } else { format!(", intensity × {scale}") };
         let mut table = Table::new(&format!("{heading}{at}."), columns).grouped().best_in_row(best);
         for set in self.sets {
@@ -124,7 +123,7 @@ impl<'a> View<'a> {
                 }
                 let mut cells = vec![Cell::text(&set.name), Cell::text(score.name())];
                 cells.extend(self.methods.iter().map(|method| Cell::from(select.clone().method(method).row())));
-                cells.push(Change::cell(Change::of(&select), best, format));
+                cells.extend(Change::cells(&select, best, format));
                 table.push(cells);
             }
         }
@@ -185,14 +184,16 @@ impl<'a> View<'a> {
         };
         let (entropy, bald) = (Score::Entropy, Score::Bald);
         format!(
-            "Expected: apd detects what sgld detects, by every score, and both beat one network. sgd has no disagreement between \
+            "Expected: subspace and apd detect what sgld detects, by every score, and both beat one network. sgd has no disagreement between \
              networks, so BALD, variation ratio and model variance do not exist for it. Found, as the mean AUROC over all sets{}: by entropy {} \
-             for sgd, {} for sgld, {} for apd; by BALD {} for sgld and {} for apd.\n\n{}",
+             for sgd, {} for sgld, {} for subspace, {} for apd; by BALD {} for sgld, {} for subspace and {} for apd.\n\n{}",
             if self.evaluation.ood_scales.len() > 1 { " and intensities" } else { "" },
             mean("sgd", entropy),
             mean("sgld", entropy),
+            mean("subspace", entropy),
             mean("apd", entropy),
             mean("sgld", bald),
+            mean("subspace", bald),
             mean("apd", bald),
             verdict("AUROC by entropy and BALD", changes, Best::Highest, Format::Percent(1))
         )
@@ -200,7 +201,7 @@ impl<'a> View<'a> {
 }
 
 /// The methods of the short table.
-const COMPARED: [&str; 3] = ["sgd", "sgld", "apd"];
+const COMPARED: [&str; 4] = ["sgd", "sgld", "subspace", "apd"];
 
 fn histograms_and_roc(scores: &[MethodScores]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();

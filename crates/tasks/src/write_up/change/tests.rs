@@ -12,15 +12,15 @@ fn results(apd: (f64, f64), sgld: (f64, f64)) -> Results {
 
 #[test]
 fn a_difference_has_the_errors_of_both_means() {
-    let change = Change::of(&results((0.90, 0.03), (0.95, 0.04)).select()).unwrap();
+    let change = Change::of("apd", &results((0.90, 0.03), (0.95, 0.04)).select()).unwrap();
     assert!((change.value + 0.05).abs() < 1e-12 && (change.error.unwrap() - 0.025).abs() < 1e-12, "{change:?}");
-    assert_eq!(Change::of(&results((0.9, 0.0), (0.9, 0.0)).select().method("apd")), None);
+    assert_eq!(Change::of("apd", &results((0.9, 0.0), (0.9, 0.0)).select().method("apd")), None);
 }
 
 #[test]
 fn a_loss_is_told_only_where_it_is_one() {
     let of = |apd, sgld, best| {
-        let change = Change::of(&results(apd, sgld).select()).unwrap();
+        let change = Change::of("apd", &results(apd, sgld).select()).unwrap();
         verdict("AUROC", &[("blank".into(), change)], best, Format::Percent(1))
     };
     let lost = of((0.90, 0.01), (0.95, 0.01), Best::Highest);
