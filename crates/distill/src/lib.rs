@@ -1,8 +1,38 @@
-//! Adversarial posterior distillation: a GAN over points in R^d, made for points as long as a neural network.
+//! Posterior distillation: from thousands of points in R^d, each as long as a neural network, to something small that draws more.
 //!
-//! A sampler leaves a bank of thousands of points θ ∈ R^d (the networks of a Bayesian posterior, say). A [`Trainer`] learns to
-//! generate points like them by WGAN-GP (or another [`Loss`]); the [`Generator`] then draws new ones, for ever, without the bank. Nothing here knows what
-//! a point means: [`Rows`] are points, however they are stored.
+//! A sampler leaves a bank of points θ ∈ R^d (the networks of a Bayesian posterior, say). Nothing here knows what a point means:
+//! [`Rows`] are points, however they are stored, and a [`Posterior`] is whatever draws new ones without the bank.
+//!
+//! # Which one?
+//!
+//! | | what it keeps | bytes, in points | time |
+//! |---|---|---|---|
+//! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | 16 | four passes over the points |
+//! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
+//! | [`Kept`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
+//!
+//! [`fidelity`] compares clouds of points; on SGLD's banks the subspace came nearest to rows that it had not seen
+//! (`docs/fidelity.md` in the repository). Keep points, not a model of them, where as many are affordable as are effective samples.
+//!
+//! ```
+//! use apd_distill::{Posterior, Subspace, SubspaceConfig};
+//! use apd_seed::Seed;
+//! use ndarray::Array2;
+//!
+//! // A bank: 500 points of R³⁰⁰.
+//! let mut bank = Array2::<f32>::zeros((500, 300));
+//! Seed::root(1).normals().fill(0, 0, bank.as_slice_mut().unwrap());
+//!
+//! let config = SubspaceConfig { rank: 8, centres: 100, ..SubspaceConfig::default() };
+//! let subspace = Subspace::fit(&bank, &config, Seed::root(2))?;
+//! assert!(subspace.bytes() < 16 * 4 * 300);
+//! assert_eq!(subspace.draw(Seed::root(3), 10).dim(), (10, 300));
+//! # Ok::<(), apd_distill::Error>(())
+//! ```
+//!
+//! # By a GAN
+//!
+//! A [`Trainer`] learns to generate points like those of a bank by WGAN-GP (or another [`Loss`]); the [`Generator`] then draws new ones.
 //!
 //! ```
 //! use apd_distill::{Config, Posterior, Trainer};

@@ -215,7 +215,14 @@ impl Models {
         let mut report = report
             .section(write_up::sampling(config, &sampled.summary, bank))
             .section(write_up::mixing(config, &results, diagnosed))
-            .section(write_up::distillation(config, &distilled.history, bank, &distilled.generator, image, *seed));
+            .section(write_up::distillation(
+                config,
+                &distilled.history,
+                bank,
+                [&distilled.generator, subspace],
+                image,
+                *seed,
+            ));
         if !online.is_empty() {
             report = report.section(write_up::online(config, &distilled.history, bank, online));
         }

@@ -1,6 +1,6 @@
 //! The distiller as it learns, and what it costs.
 
-use apd_distill::{Loss, Posterior};
+use apd_distill::{Distilled, Loss, Posterior};
 use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Section, Series, Table, WeightImages,
 };
@@ -19,7 +19,7 @@ pub(crate) fn distillation(
     config: &Config,
     history: &History,
     bank: &Bank,
-    generator: &dyn Posterior,
+    [generator, subspace]: [&Distilled; 2],
     image: (usize, usize),
     seed: Seed,
 ) -> Section {
@@ -59,23 +59,45 @@ pub(crate) fn distillation(
         ],
     };
     let mut table = Table::new(
-        "What is kept: the generator beside the bank it was distilled from.",
+        "What is kept: the paper's generator and the subspace beside the bank that they were distilled from.",
         vec![
             Column::text(""),
             Column::number("bytes", Format::Bytes),
             Column::number("in networks", Format::Decimal(1)),
             Column::number("total variance / bank's", Format::Decimal(2)).best(Best::NearestOne),
+            Column::number("directions", Format::Integer),
+            Column::number("variance explained %", Format::Percent(1)),
         ],
     );
     let one = 4.0 * bank.dim() as f64;
     let bank_bytes = one * bank.len() as f64;
     let last = history.points.last();
-    table.push(vec![Cell::text("bank"), Cell::number(bank_bytes), Cell::number(bank_bytes / one), Cell::Missing]);
     table.push(vec![
-        Cell::text("generator"),
+        Cell::text("bank"),
+        Cell::number(bank_bytes),
+        Cell::number(bank_bytes / one),
+        Cell::Missing,
+        Cell::Missing,
+        Cell::Missing,
+    ]);
+    table.push(vec![
+        Cell::text("apd"),
         Cell::number(generator.bytes() as f64),
         Cell::number(generator.bytes() as f64 / one),
         last.map_or(Cell::Missing, |p| Cell::number(p.variance_ratio)),
+        Cell::Missing,
+        Cell::Missing,
+    ]);
+    let (rank, explained) = subspace.subspace().map_or((Cell::Missing, Cell::Missing), |subspace| {
+        (Cell::number(subspace.rank() as f64), Cell::number(subspace.explained()))
+    });
+    table.push(vec![
+        Cell::text("subspace"),
+        Cell::number(subspace.bytes() as f64),
+        Cell::number(subspace.bytes() as f64 / one),
+        Cell::Missing,
+        rank,
+        explained,
     ]);
     let d = &config.distill;
     let bound = match d.loss {
@@ -85,7 +107,7 @@ pub(crate) fn distillation(
     };
     Section::new("Distillation")
         .setting(&format!(
-            "Loss `{}` with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
+            "The GAN (apd): loss `{}` with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
              each{}; rows are put through `{}` first.",
             d.loss, d.latent, d.hidden, d.batch, d.iterations, d.critic_steps, bound, d.standardization
         ))
