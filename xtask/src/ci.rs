@@ -160,9 +160,11 @@ fn check_results(results: &Value) -> Result<()> {
         value.with_context(|| format!("results.json: no accuracy of {method}"))
     };
     let (sgd, sgld, apd) = (accuracy("sgd")?, accuracy("sgld")?, accuracy("apd")?);
+    let subspace = accuracy("subspace")?;
     ensure!(sgd > 0.9, "the accuracy of sgd is {sgd}");
     ensure!(sgld >= sgd - 0.01, "the accuracy of sgld is {sgld}, of sgd {sgd}");
     ensure!(apd >= sgld - 0.02, "the accuracy of apd is {apd}, of sgld {sgld}");
+    ensure!(subspace >= sgld - 0.01, "the accuracy of subspace is {subspace}, of sgld {sgld}");
     Ok(())
 }
 
@@ -178,15 +180,21 @@ mod tests {
 
     #[test]
     fn results_of_all_methods_pass() {
-        check_results(&results(&[("sgd", 0.97), ("sgld", 0.96), ("apd", 0.95)])).expect("complete");
+        let methods = [("sgd", 0.97), ("sgld", 0.96), ("subspace", 0.955), ("apd", 0.95)];
+        check_results(&results(&methods)).expect("complete");
     }
 
     #[test]
     fn a_missing_method_a_guesser_and_another_schema_are_refused() {
-        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96)])).is_err());
-        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.97), ("apd", 0.94)])).is_err());
-        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.95), ("apd", 0.95)])).is_err());
-        assert!(check_results(&results(&[("sgd", 0.1), ("sgld", 0.1), ("apd", 0.1)])).is_err());
+        let refused = |sgd, sgld, subspace, apd| {
+            let methods = [("sgd", sgd), ("sgld", sgld), ("subspace", subspace), ("apd", apd)];
+            assert!(check_results(&results(&methods)).is_err(), "{methods:?}");
+        };
+        assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96), ("apd", 0.96)])).is_err());
+        refused(0.97, 0.97, 0.97, 0.94);
+        refused(0.97, 0.97, 0.95, 0.97);
+        refused(0.97, 0.95, 0.95, 0.95);
+        refused(0.1, 0.1, 0.1, 0.1);
         assert!(check_results(&json!({"schema": 2, "rows": []})).is_err());
     }
 

@@ -124,9 +124,9 @@ pub(crate) struct Distill {
     #[arg(long, value_name = "GEN.safetensors")]
     pub(crate) out: PathBuf,
     /// Into a few directions, or by a GAN: the paper's settings for a kind of network (by WGAN-GP), or a loss with its own (in the sizes
-    /// of gan1)
-    #[arg(long, value_enum, default_value = "subspace")]
-    pub(crate) distiller: Distiller,
+    /// of gan1) [default: subspace, or apd where --iterations or --standardization is given, which only a GAN has]
+    #[arg(long, value_enum)]
+    pub(crate) distiller: Option<Distiller>,
     /// Directions of a subspace [default: 60]
     #[arg(long)]
     pub(crate) rank: Option<usize>,

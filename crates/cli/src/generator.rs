@@ -15,13 +15,18 @@ use crate::usage::Usage;
 /// Distils a bank, ours or any n×d float32 array, into a generator file.
 pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     threads(arguments.threads)?;
-    if arguments.distiller == Distiller::Subspace {
+    let of_a_gan = arguments.iterations.is_some() || arguments.standardization.is_some();
+    let distiller = arguments.distiller.unwrap_or(if of_a_gan { Distiller::Apd } else { Distiller::Subspace });
+    if distiller == Distiller::Subspace {
+        if of_a_gan {
+            bail!(Usage("--iterations and --standardization are settings of a GAN: --distiller apd, say".into()));
+        }
         return subspace(arguments);
     }
     if arguments.rank.is_some() || arguments.format.is_some() {
         bail!(Usage("--rank and --format are settings of --distiller subspace".into()));
     }
-    let preset = match arguments.distiller {
+    let preset = match distiller {
         Distiller::Subspace | Distiller::Apd | Distiller::Gan1 => Config::gan1(),
         Distiller::MnistBs32 => Config::mnist_bs32(),
         Distiller::Toy2d => Config::toy2d(),
@@ -59,9 +64,6 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
 
 /// The same into a subspace: too short to be interrupted.
 fn subspace(arguments: &Distill) -> Result<()> {
-    if arguments.iterations.is_some() || arguments.standardization.is_some() {
-        bail!(Usage("--iterations and --standardization are settings of a GAN: --distiller apd, say".into()));
-    }
     let default = SubspaceConfig::default();
     let format = match arguments.format {
         None => default.format,

@@ -113,9 +113,17 @@ fn the_pieces_fit_together() {
         assert!(fs::read(at("networks.npy")).unwrap() == fs::read(at(&drawn)).unwrap(), "{out}");
     }
 
+    // Without iterations it is a subspace, which is smaller.
+    succeeds(&apd(
+        dir.path(),
+        &["distill", "--bank", "bank", "--out", "s.safetensors", "--rank", "3", "--format", "f16"],
+    ));
+    let size = |file: &str| fs::metadata(at(file)).unwrap().len();
+    assert!(size("s.safetensors") < 5 * 4 * 7510 && size("a.safetensors") > 100 * 4 * 7510);
+
     let inputs = apd_datasets::all_digits().images.pixels.slice_move(ndarray::s![..30, ..]);
     ndarray_npy::write_npy(at("x.npy"), &inputs).unwrap();
-    for source in [["--bank", "bank"], ["--generator", "a.safetensors"]] {
+    for source in [["--bank", "bank"], ["--generator", "a.safetensors"], ["--generator", "s.safetensors"]] {
         let mut arguments =
             vec!["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy", "--scores", "entropy,bald"];
         arguments.extend(source);
@@ -237,6 +245,8 @@ fn mistakes_on_the_command_line_exit_with_2() {
     bad(&["reproduce", "--config", "full.toml", "--profile", "quick"], &["--profile quick", "full"]);
     bad(&["predict", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy"], &["--bank"]);
     bad(&["distill", "--bank", "b", "--out", "g", "--distiller", "gan9"], &["gan9", "gan1"]);
+    bad(&["distill", "--bank", "b", "--out", "g", "--distiller", "subspace", "--iterations", "5"], &["--iterations"]);
+    bad(&["distill", "--bank", "b", "--out", "g", "--distiller", "apd", "--rank", "5"], &["--rank"]);
     for (text, fact) in [
         ("sed = 3", "sed"),
         ("[sgld]\nstep = 3", "step"),
