@@ -38,7 +38,7 @@ pub struct SharedBasis<'a> {
 /// parameters behind the first layer are made for each network. The numbers are those of `predict` up to rounding, and `visit` is called
 /// in the same way; the bits do not depend on the number of threads.
 ///
-/// Memory: besides the inputs, (1 + r) × first hidden width × 96 numbers per thread and 256 MiB, or one network and its prediction where
+/// Memory: besides the inputs, (17 + r) × first hidden width × 96 numbers per thread and 256 MiB, or one network and its prediction where
 /// that is more; it does not grow with the number of networks.
 ///
 /// **Shapes**: basis: d = [`Network::row_len`], coefficients: S × r, inputs: N × inputs, p: N × outputs.

@@ -7,7 +7,7 @@
 //!
 //! | | what it keeps | bytes, in points | time |
 //! |---|---|---|---|
-//! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | 16 | four passes over the points |
+//! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | about 16 | five passes over the points |
 //! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
 //! | [`Kept`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
 //!

@@ -15,8 +15,8 @@ use crate::{Error, Rows};
 ///
 /// By a randomised singular value decomposition: the points' span is sketched with l = r + 20 + r/2 random combinations of them, the
 /// sketch is brought closer to the largest directions by one iteration of the power method, and the decomposition is taken within it.
-/// Four passes over the points, each of n·d·l multiplications, and memory for three l × d matrices: never d × d, never a copy of the
-/// points.
+/// A pass over the points for their moments and four of n·d·l multiplications each, and memory for four l × d matrices: never d × d,
+/// never a copy of the points.
 ///
 /// **Where it fails**: without a gap in the spectrum behind l the last directions are good, not the best.
 ///
@@ -49,9 +49,10 @@ impl Principal {
             let reason = "there is nothing to learn from".to_owned();
             return Err(Error::Rows { rows: n, dim: d, reason });
         }
-        let Moments { mean, sd } = Moments::of(rows)?;
-        let [mean, sd] = [mean, sd].map(|values| values.into_iter().map(|x| x as f32).collect::<Vec<f32>>());
+        let Moments { mean, raw_sd, .. } = Moments::of(rows)?;
+        let [mean, sd] = [mean, raw_sd].map(|values| values.into_iter().map(|x| x as f32).collect::<Vec<f32>>());
 
+        let rank = rank.min(n).min(d);
         let width = (rank + 20 + rank / 2).min(n).min(d);
         let mut weights = vec![0.0; width * n];
         seed.child("sketch").normals().fill(0, 0, &mut weights);
@@ -94,7 +95,7 @@ impl Principal {
         if total > 0.0 { 1.0 - self.left_out(rank) / total } else { 1.0 }
     }
 
-    /// Standard deviation, coordinate by coordinate, of what the first `rank` directions leave: √(Var x_j − Σ_k v_kj²·Var c_k).
+    /// About the standard deviation, coordinate by coordinate, of what the first `rank` directions leave: √(Var x_j − Σ_k v_kj²·Var c_k).
     pub fn residual(&self, rank: usize) -> Vec<f32> {
         let mut left: Vec<f64> = self.sd.iter().map(|&sd| f64::from(sd).powi(2)).collect();
         for (direction, variance) in self.directions.outer_iter().zip(self.variances()).take(rank) {
@@ -224,8 +225,7 @@ fn project(rows: &impl Rows, mean: &[f32], basis: &[f32]) -> Array2<f32> {
     Array2::from_shape_vec((n, width), within).expect("a row of coefficients per point")
 }
 
-/// Eigenvalues of a symmetric matrix, falling, and its eigenvectors in columns, each with its largest element positive: a direction
-/// is then the same whatever finds it.
+/// Eigenvalues of a symmetric matrix, falling, and its eigenvectors in columns, each with its largest element positive.
 fn eigen(matrix: &DMatrix<f64>) -> (Vec<f64>, DMatrix<f64>) {
     if matrix.is_empty() {
         return (Vec::new(), matrix.clone());

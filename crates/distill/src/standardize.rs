@@ -41,6 +41,8 @@ pub(crate) struct Moments {
     pub(crate) mean: Vec<f64>,
     /// With the floor applied: positive.
     pub(crate) sd: Vec<f64>,
+    /// As it is.
+    pub(crate) raw_sd: Vec<f64>,
 }
 
 impl Moments {
@@ -53,7 +55,8 @@ impl Moments {
             .map(|part| moments(rows, part * COLUMNS..((part + 1) * COLUMNS).min(d)))
             .collect();
         let mean: Vec<f64> = parts.iter().flat_map(|part| &part.0).copied().collect();
-        let mut sd: Vec<f64> = parts.iter().flat_map(|part| &part.1).copied().collect();
+        let raw_sd: Vec<f64> = parts.iter().flat_map(|part| &part.1).copied().collect();
+        let mut sd = raw_sd.clone();
         if let Some(j) = (0..d).find(|&j| !(mean[j].is_finite() && sd[j].is_finite())) {
             let reason = format!("coordinate {j} of some point is not finite");
             return Err(Error::Rows { rows: n, dim: d, reason });
@@ -62,7 +65,7 @@ impl Moments {
         // Points that are all equal: any positive scale serves.
         let floor = if rms > 0.0 { FLOOR * rms } else { 1.0 };
         sd.iter_mut().for_each(|sd| *sd = sd.max(floor));
-        Ok(Self { mean, sd })
+        Ok(Self { mean, sd, raw_sd })
     }
 }
 

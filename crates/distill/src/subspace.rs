@@ -120,7 +120,8 @@ impl SubspaceConfig {
 /// averages of S networks vary far less than those of S independent draws.
 ///
 /// **Where it fails**: a bank that moves in more directions than r (many chains: look at [`explained`](Self::explained)); statistics that
-/// need independent draws.
+/// need independent draws; points far from zero beside how they vary, whose mean 16 bits do not hold (by a 2 048th of itself: use
+/// [`Format::F32`]).
 ///
 /// Reference: kernel densities of posterior samples, West, *Approximating posterior distributions by mixtures*, JRSS B 1993, §2; the
 /// spreading of draws, Niederreiter, *Random number generation and quasi-Monte Carlo methods*, 1992, §3.1 (Kronecker sequences).
@@ -155,7 +156,7 @@ const TILE: usize = 384;
 const BLOCK: usize = 208;
 
 impl Subspace {
-    /// Distils the points: two passes over them, and then on their coefficients.
+    /// Distils the points: five passes over them, and then on their coefficients.
     ///
     /// **Errors**: settings out of range; no points, or a number in them that is not finite; a GAN that diverges.
     pub fn fit(rows: &impl Rows, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {

@@ -488,8 +488,8 @@ impl Config {
         positive("fidelity.truth", self.fidelity.truth as f64)?;
         positive("fidelity.networks", self.fidelity.networks as f64)?;
         positive("fidelity.draws", self.fidelity.draws as f64)?;
-        for &size in &self.fidelity.sizes {
-            positive("fidelity.sizes", size)?;
+        if let Some(size) = self.fidelity.sizes.iter().find(|&&size| !(size >= 1.0 && size.is_finite())) {
+            return Err(Error::Config(format!("fidelity.sizes = {size}: must be at least 1 and finite")));
         }
         positive("gan-losses.seeds", self.gan_losses.seeds as f64)?;
         positive("gan-losses.iterations", self.gan_losses.iterations as f64)?;

@@ -147,7 +147,7 @@ fn rivals<'a>(
             add("rows", Box::new(Kept::new(rows(count).view(), None, Format::F32)));
         }
         let quantised = (budget / (dim + 4) as f64) as usize;
-        if quantised <= learnt.len() {
+        if (1..=learnt.len()).contains(&quantised) {
             add("rows-int8", Box::new(Kept::new(rows(quantised).view(), None, Format::Int8)));
         }
         if count >= 2 && count <= learnt.len() {

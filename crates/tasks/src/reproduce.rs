@@ -93,7 +93,7 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
                 let found = fidelity(&experiment, &models.bank, models.baselines.ensemble(), inside, sets, observer)?;
                 found.rows.iter().for_each(|row| results.insert(row.clone()));
                 for (stage, seconds) in &found.seconds {
-                    clock.add(stage, *seconds, None)?;
+                    clock.set(stage, *seconds)?;
                 }
                 write_up::fidelity(config, &results, &found)
             }
@@ -248,6 +248,12 @@ impl Clock {
         let outcome = work();
         self.add(stage, started.elapsed().as_secs_f64(), Some(steps))?;
         outcome
+    }
+
+    /// What is done anew whenever a run goes on.
+    fn set(&mut self, stage: &str, seconds: f64) -> Result<()> {
+        self.stages.retain(|(name, ..)| name != stage);
+        self.add(stage, seconds, None)
     }
 
     fn add(&mut self, stage: &str, seconds: f64, steps: Option<u64>) -> Result<()> {

@@ -133,6 +133,8 @@ impl Config {
         config.sgd = SgdConfig { steps: 1_500, validate_every: 250, ..config.sgd };
         config.sgld = SgldConfig { steps: 4_000, burn_in: 1_000, thinning: 10, ..config.sgld };
         config.evaluation = EvaluationConfig { networks: 20, draws: 2, ood_count: 500, ..config.evaluation };
+        config.fidelity =
+            FidelityConfig { truth: 100, networks: 20, draws: 2, sizes: vec![4.0, 16.0], gan_rank: 0, apd: false };
         config.curves = CurvesConfig { networks: vec![1, 2, 5, 10, 20], draws: 1 };
         config.adversarial =
             AdversarialConfig { images: 100, networks: 5, draws: 1, epsilons: vec![0.1], ..config.adversarial };

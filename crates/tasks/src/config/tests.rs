@@ -63,6 +63,7 @@ fn every_mistake_is_named() {
         ("[sgld]\nsteps = 10\nburn-in = 5\nthinning = 6", "keep no sample"),
         ("dataset = \"mnist\"", "fetch-data"),
         ("tasks = [\"ood\", \"ood\"]", "named twice"),
+        ("[fidelity]\nsizes = [0.2]", "fidelity.sizes"),
         ("[toy2d]\ngrid = 0", "toy2d.grid"),
         ("[toy2d]\nhmc-chains = 1", "toy2d.hmc-chains"),
         ("[toy2d]\nsteps = 19", "keep no sample"),

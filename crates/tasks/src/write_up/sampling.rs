@@ -19,7 +19,7 @@ pub(crate) fn sampling(config: &Config, summary: &str, bank: &Bank) -> Section {
     );
     let (rows, dim) = (bank.len() as f64, bank.dim() as f64);
     table.push([rows, dim, sgld.chains as f64, 4.0 * rows * dim].map(Cell::number).to_vec());
-    Section::new("Method sampling")
+    Section::new("Posterior sampling")
         .setting(&format!(
             "SGLD, {} chain(s) of {} steps, minibatches of {}, learning rate {} and weight decay {} on the mean loss, \
              temperature {}; a sample every {} steps after {}.",
