@@ -44,17 +44,7 @@ impl Config {
                 validate_every: 500,
             },
             baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
-            // A second chain costs no time where there are two cores, and tells whether the first has seen everything.
-            sgld: SgldConfig {
-                chains: if dataset == Digits { 4 } else { 2 },
-                steps,
-                burn_in,
-                thinning,
-                batch: 100,
-                lr,
-                weight_decay,
-                temperature: 1.0,
-            },
+            sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
             distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
             subspace: {
                 let default = SubspaceConfig::default();
