@@ -36,7 +36,7 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
         Distiller::Dcgan => Config::gan1().with_loss(Loss::Dcgan),
         Distiller::Lsgan => Config::gan1().with_loss(Loss::Lsgan),
     };
-    let mut config = apd_tasks::distiller_defaults(preset);
+    let mut config = preset.with_moments();
     if let Some(standardization) = arguments.standardization {
         config.standardization = match standardization {
             Preparation::None => Standardization::None,

@@ -1,10 +1,12 @@
 //! The product of a distillation.
 
+use std::ops::Range;
+
 use apd_seed::Seed;
-use ndarray::{ArrayViewMut2, Axis};
+use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
-use crate::kernel::{Aligned, Left, accumulate};
+use crate::kernel::{self, BLOCK, Left, TILE, accumulate};
 use crate::model::{Widths, total};
 use crate::standardize::Affine;
 use crate::{Posterior, Standardization};
@@ -23,12 +25,6 @@ pub struct Generator {
     weight: Vec<f32>,
     pub(crate) bias: Vec<f32>,
 }
-
-/// Coordinates that one task computes at a time.
-const TILE: usize = 384;
-
-/// Points per sweep over a tile.
-const BLOCK: usize = 208;
 
 impl Generator {
     pub(crate) fn new(
@@ -103,37 +99,19 @@ impl Posterior for Generator {
         size_of::<f32>() * (self.trunk.len() + self.weight.len() + self.bias.len() + affine)
     }
 
-    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+    fn draw_into(&self, seed: Seed, first: u64, out: ArrayViewMut2<'_, f32>) {
         let Widths { dim, hidden, .. } = self.widths;
         assert!(out.ncols() == dim, "draw_into: points have {dim} coordinates, not {}", out.ncols());
         if out.is_empty() {
             return;
         }
         let features = self.features(seed, first, out.nrows());
-        let tiles: Vec<_> = out.axis_chunks_iter_mut(Axis(1), TILE).enumerate().collect();
-        let scratch = || (Aligned::new(), Aligned::new(), vec![0.0; TILE]);
-        tiles.into_par_iter().for_each_init(scratch, |(weight, buffer, line), (i, mut out)| {
-            let columns = i * TILE..i * TILE + out.ncols();
-            let t = columns.len();
+        let load = |columns: Range<usize>, weight: &mut [f32], bias: &mut [f32]| {
             // A copy, because it reads from memory in order, as the product does not.
-            weight.resize(t * hidden, 0.0);
             weight.copy_from_slice(&self.weight[columns.start * hidden..columns.end * hidden]);
-            let bias = &self.bias[columns.clone()];
-            let line = &mut line[..t];
-            for (block, mut out) in features.chunks(BLOCK * hidden).zip(out.axis_chunks_iter_mut(Axis(0), BLOCK)) {
-                buffer.resize(out.nrows() * t, 0.0);
-                buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(bias));
-                accumulate([out.nrows(), t, hidden], Left::rows(block, hidden), weight, t, buffer, t);
-                for (mut out, row) in out.rows_mut().into_iter().zip(buffer.chunks_exact(t)) {
-                    if let Some(out) = out.as_slice_mut() {
-                        self.affine.backward(columns.clone(), row, out);
-                    } else {
-                        self.affine.backward(columns.clone(), row, line);
-                        out.iter_mut().zip(&*line).for_each(|(out, &x)| *out = x);
-                    }
-                }
-            }
-        });
+            bias.copy_from_slice(&self.bias[columns]);
+        };
+        kernel::draw(&features, hidden, out, load, |_, columns, sum, out| self.affine.backward(columns, sum, out));
     }
 }
 

@@ -1,13 +1,15 @@
 //! A posterior distilled into a few directions: a mean, a basis, and a distribution of coefficients.
 
+use std::ops::Range;
+
 use apd_seed::Seed;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Aligned, Left, accumulate};
+use crate::kernel;
 use crate::quantized::Matrix;
-use crate::{Config, Error, Format, Generator, Posterior, Principal, Rows, Standardization, Trainer};
+use crate::{Config, Error, Format, Generator, Posterior, Principal, Rows, Trainer};
 
 /// How the coefficients are generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +57,7 @@ impl Default for SubspaceConfig {
             centres: 1000,
             noise: 0.5,
             residual: 0.0,
-            gan: Config {
-                iterations: 6_000,
-                standardization: Standardization::Standardize,
-                initial_output: crate::InitialOutput::Moments,
-                initial_spread: 0.1,
-                ..Config::gan1()
-            },
+            gan: Config { iterations: 6_000, ..Config::gan1().with_moments() },
         }
     }
 }
@@ -150,10 +146,6 @@ pub(crate) enum Coefficients {
     },
     Gan(Generator),
 }
-
-/// Coordinates that one task computes at a time, and points per sweep over them: see [`Generator`].
-const TILE: usize = 384;
-const BLOCK: usize = 208;
 
 impl Subspace {
     /// Distils the points: five passes over them, and then on their coefficients.
@@ -285,7 +277,7 @@ impl Posterior for Subspace {
         self.mean.bytes() + self.directions.bytes() + coefficients + residual
     }
 
-    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+    fn draw_into(&self, seed: Seed, first: u64, out: ArrayViewMut2<'_, f32>) {
         let (dim, rank) = (self.dim(), self.rank());
         assert!(out.ncols() == dim, "draw_into: points have {dim} coordinates, not {}", out.ncols());
         if out.is_empty() {
@@ -293,36 +285,21 @@ impl Posterior for Subspace {
         }
         let coefficients = self.coefficients(seed, first, out.nrows());
         let coefficients = coefficients.as_slice().expect("a fresh array");
-        let noise = seed.child("residual").normals();
-        let tiles: Vec<_> = out.axis_chunks_iter_mut(Axis(1), TILE).enumerate().collect();
-        let scratch = || (Aligned::new(), Aligned::new(), [vec![0.0; TILE], vec![0.0; TILE], vec![0.0; TILE]]);
-        tiles.into_par_iter().for_each_init(scratch, |(directions, buffer, [mean, sd, line]), (i, mut out)| {
-            let columns = i * TILE..i * TILE + out.ncols();
-            let t = columns.len();
-            let (mean, sd, line) = (&mut mean[..t], &mut sd[..t], &mut line[..t]);
+        let (noise, residual) = (seed.child("residual").normals(), self.residual.as_ref().map(|sd| sd.row(0)));
+        let load = |columns: Range<usize>, directions: &mut [f32], mean: &mut [f32]| {
             self.mean.read(0, columns.clone(), mean);
-            directions.resize(rank * t, 0.0);
-            for (k, row) in directions.chunks_exact_mut(t).enumerate() {
+            for (k, row) in directions.chunks_exact_mut(columns.len()).enumerate() {
                 self.directions.read(k, columns.clone(), row);
             }
-            if let Some(residual) = &self.residual {
-                residual.read(0, columns.clone(), sd);
+        };
+        let finish = |i: usize, columns: Range<usize>, sum: &mut [f32], out: &mut [f32]| match &residual {
+            None => out.copy_from_slice(sum),
+            Some(sd) => {
+                noise.fill(first + i as u64, columns.start, out);
+                out.iter_mut().zip(sum.iter().zip(&sd[columns])).for_each(|(x, (&sum, &sd))| *x = sum + sd * *x);
             }
-            for (block, mut out) in out.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
-                let count = out.nrows();
-                buffer.resize(count * t, 0.0);
-                buffer.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(mean));
-                let left = Left::rows(&coefficients[block * BLOCK * rank..], rank);
-                accumulate([count, t, rank], left, directions, t, buffer, t);
-                for (i, (mut out, row)) in out.rows_mut().into_iter().zip(buffer.chunks_exact_mut(t)).enumerate() {
-                    if self.residual.is_some() {
-                        noise.fill(first + (block * BLOCK + i) as u64, columns.start, line);
-                        row.iter_mut().zip(line.iter().zip(&*sd)).for_each(|(x, (&noise, &sd))| *x += sd * noise);
-                    }
-                    out.iter_mut().zip(&*row).for_each(|(out, &x)| *out = x);
-                }
-            }
-        });
+        };
+        kernel::draw(coefficients, rank, out, load, finish);
     }
 
     fn subspace(&self) -> Option<&Subspace> {

@@ -13,9 +13,11 @@ use crate::learnt::FOLD;
 
 mod active;
 mod defaults;
+mod fidelity;
 mod toy2d;
 
 pub use active::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
+pub use fidelity::FidelityConfig;
 pub use toy2d::Toy2dConfig;
 
 /// Every setting that decides a run's numbers.
@@ -350,24 +352,6 @@ pub struct SamplersConfig {
     pub reference_draws: u64,
 }
 
-/// The distilled posterior, and other ways of keeping a bank in fewer bytes, beside rows that were held out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FidelityConfig {
-    /// Held-out rows whose average is the truth, at equal distances; all of them where there are no more.
-    pub truth: usize,
-    /// Networks of one averaged prediction.
-    pub networks: usize,
-    /// Independent draws of that many, for mean and standard error.
-    pub draws: usize,
-    /// Budgets, in the bytes of networks of 32-bit weights, of the rivals that come in several sizes.
-    pub sizes: Vec<f64>,
-    /// Directions of the subspace whose coefficients a GAN generates; 0 leaves it out.
-    pub gan_rank: usize,
-    /// Whether the paper's GAN, with the settings of `distill`, learns from the same rows too: as long as `distill` takes.
-    pub apd: bool,
-}
-
 /// FGSM and PGD within an L∞ ball, on one network and on the averaged prediction of each method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -485,12 +469,6 @@ impl Config {
                 return Err(Error::Config(format!("online.buffer = {buffer}: a round has {staged} samples")));
             }
         }
-        positive("fidelity.truth", self.fidelity.truth as f64)?;
-        positive("fidelity.networks", self.fidelity.networks as f64)?;
-        positive("fidelity.draws", self.fidelity.draws as f64)?;
-        if let Some(size) = self.fidelity.sizes.iter().find(|&&size| !(size >= 1.0 && size.is_finite())) {
-            return Err(Error::Config(format!("fidelity.sizes = {size}: must be at least 1 and finite")));
-        }
         positive("gan-losses.seeds", self.gan_losses.seeds as f64)?;
         positive("gan-losses.iterations", self.gan_losses.iterations as f64)?;
         positive("gan-losses.looks", self.gan_losses.looks as f64)?;
@@ -562,6 +540,7 @@ impl Config {
                 self.dataset
             )));
         }
+        self.fidelity.validate()?;
         self.toy2d.validate()?;
         self.active.validate()?;
         self.subspace.validate().map_err(|e| Error::Config(format!("subspace: {e}")))?;
@@ -571,17 +550,6 @@ impl Config {
     /// The folder's name under `target/apd` when none is given.
     pub fn default_out(&self) -> PathBuf {
         PathBuf::from(format!("target/apd/{}-{}-{}", self.dataset, self.net, self.seed))
-    }
-}
-
-/// A preset of the paper with our choice of what it leaves open: rows are standardised, and the generator's last layer
-/// starts with the bank's moments.
-pub fn distiller_defaults(preset: apd_distill::Config) -> apd_distill::Config {
-    apd_distill::Config {
-        standardization: apd_distill::Standardization::Standardize,
-        initial_output: apd_distill::InitialOutput::Moments,
-        initial_spread: 0.1,
-        ..preset
     }
 }
 

@@ -3,13 +3,14 @@
 use apd_datasets::Images;
 use apd_report::Row;
 use apd_uncertainty::{Score, detection};
-use ndarray::{ArrayView2, Axis, concatenate};
+use ndarray::{ArrayView2, s};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
 use crate::observer::Observer;
 use crate::rows::Rows;
+use crate::stacked::Stacked;
 
 /// Scores whose detection is followed.
 const SCORES: [Score; 2] = [Score::Entropy, Score::Bald];
@@ -29,17 +30,7 @@ pub fn curves(
     let (settings, seed) = (&config.curves, experiment.seed.child("curves"));
     let mut views: Vec<ArrayView2<'_, f32>> = vec![split.test.images.pixels.view(), inside.pixels.view()];
     views.extend(sets.iter().map(|set| set.pixels.view()));
-    let inputs = concatenate(Axis(0), &views).map_err(|_| Error::Mismatch {
-        what: "pixels of an out-of-distribution image".into(),
-        expected: inside.pixels.ncols(),
-        found: sets.iter().map(|set| set.pixels.ncols()).find(|&n| n != inside.pixels.ncols()).unwrap_or(0),
-    })?;
-    let starts: Vec<usize> = std::iter::once(0)
-        .chain(views.iter().scan(0, |start, view| {
-            *start += view.nrows();
-            Some(*start)
-        }))
-        .collect();
+    let stacked = Stacked::new(&views)?;
 
     let random: Vec<Method<'_>> = posteriors.iter().copied().filter(|posterior| posterior.holds_samples()).collect();
     let total = random.len() * settings.networks.len() * settings.draws;
@@ -56,17 +47,16 @@ pub fn curves(
             let mut auroc = vec![Vec::new(); SCORES.len() * sets.len()];
             for draw in 0..settings.draws {
                 let seed = seed.child(posterior.name()).index(count as u64).index(draw as u64);
-                let predictive = posterior.predict(network, count, seed, inputs.view())?;
+                let predictive = posterior.predict(network, count, seed, stacked.inputs.view())?;
                 let mean = predictive.mean();
-                let test = mean.slice_axis(Axis(0), (0..starts[1]).into());
+                let test = mean.slice(s![stacked.block(0), ..]);
                 accuracy.push(apd_uncertainty::accuracy(test.view(), &split.test.labels)?);
                 nll.push(apd_uncertainty::nll(test.view(), &split.test.labels)?);
                 for (s, &score) in SCORES.iter().enumerate().filter(|(_, score)| count > 1 || **score == Score::Entropy)
                 {
                     let values = predictive.score(score);
                     for set in 0..sets.len() {
-                        let (within, without) =
-                            (&values[starts[1]..starts[2]], &values[starts[set + 2]..starts[set + 3]]);
+                        let (within, without) = (&values[stacked.block(1)], &values[stacked.block(set + 2)]);
                         auroc[s * sets.len() + set].push(detection(within, without)?.auroc);
                     }
                 }

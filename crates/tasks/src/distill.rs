@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::learnt::BankRows;
+use crate::learnt::Chosen;
 use crate::method::Method;
 use crate::observer::Observer;
 use crate::rows::Rows;
@@ -69,7 +69,7 @@ pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) ->
     let looks = Looks::new(experiment, bank);
     let path = folder.checkpoint(KIND);
     let (generator, points) =
-        train(BankRows(bank), &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
+        train(Chosen::all(bank), &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
             looks.at(generator, progress).map(Some)
         })?;
     let bank_accuracy = looks.accuracy(Method::Bank(bank))?;
@@ -124,7 +124,7 @@ pub fn subspace_of_bank(
     observer: &dyn Observer,
 ) -> Result<Distilled> {
     observer.begin("subspace", 1, 0);
-    let subspace = Subspace::fit(&BankRows(bank), config, seed)?;
+    let subspace = Subspace::fit(&Chosen::all(bank), config, seed)?;
     let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
     observer.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
     observer.end();
@@ -140,7 +140,7 @@ pub fn distill_bank(
     observer: &dyn Observer,
 ) -> Result<Distilled> {
     let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, seed);
-    let (generator, _) = train(BankRows(bank), config, seed, checkpoint, observer, |generator, progress| {
+    let (generator, _) = train(Chosen::all(bank), config, seed, checkpoint, observer, |generator, progress| {
         let variance = drawn_variance(Method::Drawn("apd", generator), LOOK_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
@@ -209,13 +209,13 @@ pub(crate) fn train(
 }
 
 /// Tells points apart: FNV-1a over the bits of up to 64 rows.
-fn fingerprint(bank: &impl apd_distill::Rows) -> u64 {
+fn fingerprint(rows: &impl apd_distill::Rows) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
-    mix(bank.len() as u64);
-    mix(bank.dim() as u64);
-    for row in (0..bank.len()).step_by((bank.len() / 64).max(1)) {
-        bank.row(row).iter().for_each(|x| mix(u64::from(x.to_bits())));
+    mix(rows.len() as u64);
+    mix(rows.dim() as u64);
+    for i in (0..rows.len()).step_by((rows.len() / 64).max(1)) {
+        rows.row(i).iter().for_each(|x| mix(u64::from(x.to_bits())));
     }
     hash
 }

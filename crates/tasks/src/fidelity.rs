@@ -13,7 +13,7 @@ use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::Bank;
 use apd_uncertainty::{self as uncertainty, Predictive, Score, detection};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::classify::ECE_BINS;
 use crate::distill::train;
@@ -23,6 +23,7 @@ use crate::learnt::Chosen;
 use crate::method::{Method, averaged, mean_sd, network_rows};
 use crate::observer::Observer;
 use crate::rows::Rows;
+use crate::stacked::Stacked;
 
 const TASK: &str = "fidelity";
 /// The most directions of a rival: beyond, the decomposition costs more than it shows.
@@ -31,7 +32,7 @@ const MOST_DIRECTIONS: usize = 130;
 const CLOUD: usize = 200;
 const SEARCHED: usize = 50;
 /// Noise of `rows+noise`, in standard deviations of each weight.
-const NOISE: f32 = 0.1;
+pub(crate) const NOISE: f32 = 0.1;
 /// The scores whose detection is compared.
 const SCORES: [Score; 2] = [Score::Entropy, Score::Bald];
 
@@ -227,9 +228,8 @@ impl Posterior for Sampled<'_> {
 struct Judge<'a> {
     experiment: &'a Experiment,
     sets: &'a [Images],
-    /// Test images, the detection task's, and each set, one below the other; where each begins.
-    inputs: Array2<f32>,
-    starts: Vec<usize>,
+    /// Test images, the detection task's, and each set.
+    stacked: Stacked,
     truth: Predictive,
     /// The average of other chains on the test images, if there are any.
     others: Option<Array2<f64>>,
@@ -251,29 +251,16 @@ impl<'a> Judge<'a> {
         let Experiment { config, network, split, .. } = experiment;
         let mut views: Vec<ArrayView2<'_, f32>> = vec![split.test.images.pixels.view(), inside.pixels.view()];
         views.extend(sets.iter().map(|set| set.pixels.view()));
-        let inputs = concatenate(Axis(0), &views).map_err(|_| Error::Mismatch {
-            what: "pixels of an out-of-distribution image".into(),
-            expected: inside.pixels.ncols(),
-            found: sets.iter().map(|set| set.pixels.ncols()).find(|&n| n != inside.pixels.ncols()).unwrap_or(0),
-        })?;
-        let mut starts = vec![0];
-        for view in &views {
-            starts.push(starts[starts.len() - 1] + view.nrows());
-        }
+        let stacked = Stacked::new(&views)?;
         let average = |chosen: &Chosen<'_>, inputs| {
             let places = chosen.spread(config.fidelity.truth);
             averaged(network, places.into_iter().map(|place| chosen.bank.row(place)), inputs)
         };
-        let truth = average(held_out, inputs.view());
+        let truth = average(held_out, stacked.inputs.view());
         let others = (!others.is_empty()).then(|| average(others, split.test.images.pixels.view()).mean());
         let networks = held_out.bank.gather(&held_out.spread(CLOUD));
         let fresh = median(nearest(networks.slice(s![..SEARCHED.min(networks.nrows()), ..]), learnt));
-        Ok(Self { experiment, sets, inputs, starts, truth, others, networks, learnt, fresh })
-    }
-
-    /// The part of rows or scores that belongs to block `b`: the test images, the detection task's, each set.
-    fn block(&self, b: usize) -> std::ops::Range<usize> {
-        self.starts[b]..self.starts[b + 1]
+        Ok(Self { experiment, sets, stacked, truth, others, networks, learnt, fresh })
     }
 
     /// What the held-out rows themselves say.
@@ -291,7 +278,7 @@ impl<'a> Judge<'a> {
     #[allow(clippy::type_complexity)]
     fn predictions(&self, predictive: &Predictive) -> Result<Vec<(&'static str, Option<Score>, Option<String>, f64)>> {
         let (mean, truth) = (predictive.mean(), self.truth.mean());
-        let test = |mean: &Array2<f64>| mean.slice(s![self.block(0), ..]).to_owned();
+        let test = |mean: &Array2<f64>| mean.slice(s![self.stacked.block(0), ..]).to_owned();
         let (on_test, true_on_test) = (test(&mean), test(&truth));
         let labels = &self.experiment.split.test.labels;
         let bald = predictive.score(Score::Bald);
@@ -302,18 +289,23 @@ impl<'a> Judge<'a> {
             ("brier", None, None, uncertainty::brier(on_test.view(), labels)?),
             ("agreement", None, None, uncertainty::agreement(on_test.view(), true_on_test.view())?),
             ("tv", None, None, uncertainty::total_variation(on_test.view(), true_on_test.view())?),
-            ("mean_bald", None, None, bald[self.block(0)].iter().sum::<f64>() / self.block(0).len() as f64),
+            (
+                "mean_bald",
+                None,
+                None,
+                bald[self.stacked.block(0)].iter().sum::<f64>() / self.stacked.block(0).len() as f64,
+            ),
         ];
         if let Some(others) = &self.others {
             found.push(("tv_chains", None, None, uncertainty::total_variation(on_test.view(), others.view())?));
         }
         for (i, set) in self.sets.iter().enumerate() {
-            let part = |mean: &Array2<f64>| mean.slice(s![self.block(i + 2), ..]).to_owned();
+            let part = |mean: &Array2<f64>| mean.slice(s![self.stacked.block(i + 2), ..]).to_owned();
             let tv = uncertainty::total_variation(part(&mean).view(), part(&truth).view())?;
             found.push(("tv", None, Some(set.name.clone()), tv));
             for score in SCORES {
                 let values = predictive.score(score);
-                let auroc = detection(&values[self.block(1)], &values[self.block(i + 2)])?.auroc;
+                let auroc = detection(&values[self.stacked.block(1)], &values[self.stacked.block(i + 2)])?.auroc;
                 found.push(("auroc", Some(score), Some(set.name.clone()), auroc));
             }
         }
@@ -327,7 +319,8 @@ impl<'a> Judge<'a> {
         let mut draws = Vec::new();
         for draw in 0..settings.draws {
             let drawn = Method::Drawn(rival.name, &*rival.posterior);
-            let predictive = drawn.predict(network, settings.networks, seed.index(draw as u64), self.inputs.view())?;
+            let predictive =
+                drawn.predict(network, settings.networks, seed.index(draw as u64), self.stacked.inputs.view())?;
             draws.push(self.predictions(&predictive)?);
             if !go_on(draw + 1) {
                 return Err(Error::Stopped);
@@ -359,7 +352,7 @@ impl<'a> Judge<'a> {
         let single: Vec<f64> = network_rows(&cloud)
             .take(SEARCHED)
             .map(|theta| {
-                let test = self.inputs.slice(s![self.block(0), ..]);
+                let test = self.stacked.inputs.slice(s![self.stacked.block(0), ..]);
                 Ok(uncertainty::accuracy(
                     averaged(network, [theta], test).mean().view(),
                     &self.experiment.split.test.labels,

@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{GanLossesConfig, distiller_defaults};
+use crate::config::GanLossesConfig;
 use crate::distill::total_variance;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -86,7 +86,7 @@ pub fn gan_losses(experiment: &Experiment, bank: &Bank, observer: &dyn Observer)
 /// The settings of one loss's runs.
 fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Config {
     let &GanLossesConfig { hidden, batch, iterations, .. } = settings;
-    distiller_defaults(apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss))
+    apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss).with_moments()
 }
 
 fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, done: &AtomicU64) -> Result<Run> {

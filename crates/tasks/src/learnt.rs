@@ -6,22 +6,6 @@ use apd_store::Bank;
 /// Of so many consecutive rows of the bank, the last is held out.
 pub(crate) const FOLD: usize = 5;
 
-/// A bank as points to distil.
-#[derive(Clone, Copy)]
-pub(crate) struct BankRows<'a>(pub(crate) &'a Bank);
-
-impl Rows for BankRows<'_> {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-    fn row(&self, i: usize) -> &[f32] {
-        self.0.row(i)
-    }
-}
-
 /// Some of a bank's rows as points to distil.
 #[derive(Clone)]
 pub(crate) struct Chosen<'a> {
@@ -31,6 +15,11 @@ pub(crate) struct Chosen<'a> {
 }
 
 impl<'a> Chosen<'a> {
+    /// All rows.
+    pub(crate) fn all(bank: &'a Bank) -> Self {
+        Self { bank, places: (0..bank.len()).collect() }
+    }
+
     /// Of every `FOLD` consecutive rows, all but the last; and the last ones.
     pub(crate) fn folds(bank: &'a Bank, of: impl Iterator<Item = usize>) -> [Self; 2] {
         let (mut learnt, mut held_out) = (Vec::new(), Vec::new());

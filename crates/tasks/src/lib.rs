@@ -41,6 +41,7 @@ mod rows;
 mod sample;
 mod samplers;
 mod sgd;
+mod stacked;
 #[cfg(test)]
 mod testing;
 mod toy2d;
@@ -53,7 +54,7 @@ pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
     Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
     EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnlineConfig, Profile, SamplersConfig, SgdConfig,
-    SgldConfig, Start, TaskName, Toy2dConfig, UserOod, distiller_defaults,
+    SgldConfig, Start, TaskName, Toy2dConfig, UserOod,
 };
 pub use curves::curves;
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};

@@ -2,13 +2,14 @@
 
 use apd_datasets::Images;
 use apd_uncertainty::{Score, detection};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::Array2;
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
 use crate::observer::Observer;
 use crate::rows::Rows;
+use crate::stacked::Stacked;
 
 /// What the task found.
 pub struct OutOfDistribution {
@@ -42,22 +43,13 @@ pub fn ood(
 ) -> Result<OutOfDistribution> {
     let Experiment { config, network, .. } = experiment;
     let seed = experiment.seed.child("ood");
-    // All images go through each draw of networks together: drawing costs more than predicting a few more rows.
     let scaled: Vec<(&Images, f32)> =
         sets.iter().flat_map(|set| config.evaluation.ood_scales.iter().map(move |&scale| (set, scale))).collect();
     let blocks: Vec<Array2<f32>> = std::iter::once(inside.pixels.clone())
         .chain(scaled.iter().map(|(set, scale)| set.scaled(*scale).pixels))
         .collect();
     let views: Vec<_> = blocks.iter().map(|block| block.view()).collect();
-    let inputs = concatenate(Axis(0), &views).map_err(|_| Error::Mismatch {
-        what: "pixels of an out-of-distribution image".into(),
-        expected: inside.pixels.ncols(),
-        found: views.iter().map(|v| v.ncols()).find(|&n| n != inside.pixels.ncols()).unwrap_or(0),
-    })?;
-    let mut starts = vec![0];
-    for block in &blocks {
-        starts.push(starts[starts.len() - 1] + block.nrows());
-    }
+    let stacked = Stacked::new(&views)?;
     drop(blocks);
 
     let mut rows = Rows::new(config, "ood");
@@ -70,10 +62,10 @@ pub fn ood(
         let mut found = vec![Vec::new(); usable.len() * scaled.len()];
         for draw in 0..draws(posterior) {
             let seed = seed.child(posterior.name()).index(draw as u64);
-            let predictive = posterior.predict(network, config.evaluation.networks, seed, inputs.view())?;
+            let predictive = posterior.predict(network, config.evaluation.networks, seed, stacked.inputs.view())?;
             for (s, &score) in usable.iter().enumerate() {
                 let values = predictive.score(score);
-                let block = |b: usize| &values[starts[b]..starts[b + 1]];
+                let block = |b: usize| &values[stacked.block(b)];
                 for b in 0..scaled.len() {
                     found[s * scaled.len() + b].push(detection(block(0), block(b + 1))?);
                 }

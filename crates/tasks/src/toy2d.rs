@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Toy2dConfig;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::fidelity::NOISE;
 use crate::method::{averaged, network_rows};
 use crate::observer::Observer;
 use crate::samplers::{collect, median};
@@ -297,7 +298,7 @@ impl<'a> Problem<'a> {
         };
         let places: Vec<usize> = (0..ROWS).map(|k| k * samples.len() / ROWS).collect();
         let kept = rows.select(Axis(0), &places);
-        let sd = principal.sd.iter().map(|sd| 0.1 * sd).collect::<Vec<f32>>();
+        let sd = principal.sd.iter().map(|sd| NOISE * sd).collect::<Vec<f32>>();
         Ok(vec![
             ("subspace", format!("{DIRECTIONS} directions"), subspace(CoefficientModel::Kernel)?),
             ("gaussian", format!("{DIRECTIONS} directions, one Gaussian"), subspace(CoefficientModel::Gaussian)?),

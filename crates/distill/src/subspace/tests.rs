@@ -1,6 +1,7 @@
 use ndarray::Array1;
 
 use super::*;
+use crate::kernel::{BLOCK, TILE};
 
 fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f32> {
     let mut matrix = Array2::zeros((rows, columns));

@@ -6,7 +6,7 @@ use apd_nn::optim::Adam;
 use apd_uncertainty::Score;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Profile, distiller_defaults};
+use crate::config::Profile;
 use crate::error::{Error, Result};
 
 /// Active learning: start with a few labels, train, label the images that the trained networks are least sure of, repeat.
@@ -202,7 +202,7 @@ impl ActiveConfig {
                 prior_precision,
                 temperature: 0.01,
             },
-            distill: distiller_defaults(distill),
+            distill: distill.with_moments(),
         }
     }
 

@@ -45,7 +45,7 @@ impl Config {
             },
             baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
             sgld: SgldConfig { chains: 1, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
-            distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::gan1()) },
+            distill: apd_distill::Config { iterations, ..apd_distill::Config::gan1().with_moments() },
             subspace: {
                 let default = SubspaceConfig::default();
                 // Sixteen networks' worth of bytes: kept coefficients are a larger share of a small network.
@@ -63,17 +63,7 @@ impl Config {
                 networks: 100,
             },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
-            fidelity: FidelityConfig {
-                truth: 1_000,
-                networks: 200,
-                draws: if profile == Quick { 3 } else { 10 },
-                sizes: match (dataset, profile) {
-                    (Digits, _) | (_, Full) => vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 200.0],
-                    (_, Quick) => vec![2.0, 4.0, 16.0, 64.0],
-                },
-                gan_rank: if dataset == Digits || profile == Full { 20 } else { 0 },
-                apd: true,
-            },
+            fidelity: FidelityConfig::new(dataset, profile),
             curves: CurvesConfig {
                 networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
                 draws: if profile == Quick && dataset != Digits { 1 } else { 3 },
@@ -112,8 +102,8 @@ impl Config {
     /// The same for a convolutional network. One step costs tens of times a perceptron's, so that the quick profile takes fewer, and
     /// averages fewer networks; the full one is the paper's.
     fn convolutional(self) -> Self {
-        let preset = apd_distill::Config::cnn();
-        let distill = apd_distill::Config { iterations: self.distill.iterations, ..distiller_defaults(preset) };
+        let distill =
+            apd_distill::Config { iterations: self.distill.iterations, ..apd_distill::Config::cnn().with_moments() };
         let baselines = BaselinesConfig { dropout: 0.0, ..self.baselines };
         let mut config = Config { distill, baselines, ..self };
         if config.profile == Profile::Full {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Profile, distiller_defaults};
+use crate::config::Profile;
 use crate::error::{Error, Result};
 
 /// Two blobs in the plane, a 2-10-10-2 network, and every method's prediction on a square around them.
@@ -47,7 +47,7 @@ impl Toy2dConfig {
             hmc_warmup: 300,
             hmc_draws,
             grid: 60,
-            distill: apd_distill::Config { iterations, ..distiller_defaults(apd_distill::Config::toy2d()) },
+            distill: apd_distill::Config { iterations, ..apd_distill::Config::toy2d().with_moments() },
         }
     }
 
