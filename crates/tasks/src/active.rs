@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::active::model::Learner;
 use crate::active::pool::Pool;
-use crate::config::{Acquisition, ActiveConfig, ActiveMethod, Config, Start};
+use crate::config::{Acquisition, ActiveMethod, Config, Start};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::mean_sd;
@@ -88,7 +88,7 @@ pub fn active(experiment: &Experiment, observer: &dyn Observer) -> Result<Active
             split.train.len()
         )));
     }
-    let plans = plans(settings, experiment.config.baselines.dropout > 0.0);
+    let plans = plans(&experiment.config);
     let seed = experiment.seed.child("active");
     let test = match settings.test_images {
         0 => split.test.clone(),
@@ -107,10 +107,18 @@ pub fn active(experiment: &Experiment, observer: &dyn Observer) -> Result<Active
 }
 
 /// Every run, the costly ones first, so that none of them is left to be waited for at the end.
-fn plans(settings: &ActiveConfig, dropout: bool) -> Vec<Plan> {
+fn plans(config: &Config) -> Vec<Plan> {
+    use ActiveMethod::{Apd, Ensemble, McDropout, Sgd, Sgld, Subspace, Swag};
+    let (settings, baselines) = (&config.active, &config.baselines);
     let mut plans = Vec::new();
-    for method in [ActiveMethod::Apd, ActiveMethod::Sgld, ActiveMethod::McDropout, ActiveMethod::Sgd] {
-        if !settings.methods.contains(&method) || (method == ActiveMethod::McDropout && !dropout) {
+    for method in [Apd, Ensemble, Subspace, Sgld, McDropout, Swag, Sgd] {
+        let left_out = match method {
+            McDropout => baselines.dropout == 0.0,
+            Ensemble => baselines.ensemble == 0,
+            Swag => baselines.swag_epochs < 2,
+            Sgd | Sgld | Subspace | Apd => false,
+        };
+        if left_out || !settings.methods.contains(&method) {
             continue;
         }
         for seed in 0..settings.seeds {
@@ -272,7 +280,7 @@ fn rows(config: &Config, classes: usize, curves: &[Curve]) -> Vec<Row> {
                 let gains = against(&|plan| Plan { acquisition: Acquisition::Random, ..plan });
                 push(method, acquisition, "gain_over_random", &gains, None);
             }
-            if method == ActiveMethod::Apd {
+            if matches!(method, ActiveMethod::Subspace | ActiveMethod::Apd) {
                 let gains = against(&|plan| Plan { method: ActiveMethod::Sgld, ..plan });
                 push(method, acquisition, "gain_over_sgld", &gains, None);
             }

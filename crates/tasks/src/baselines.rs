@@ -143,8 +143,7 @@ fn swag(experiment: &Experiment, point: &[f32], observer: &dyn Observer) -> Resu
         checkpoint::save(&path, "swag", &positions)?;
         positions
     };
-    let refused = |error: apd_sgmcmc::SwagError| Error::Config(format!("baselines: {error}"));
-    let mut swag = Swag::new(point.len(), settings.swag_rank).map_err(refused)?;
+    let mut swag = Swag::new(point.len(), settings.swag_rank)?;
     positions.iter().for_each(|position| swag.collect(position));
     Ok(swag)
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// A chain diverged.
     #[error(transparent)]
     Chain(#[from] apd_sgmcmc::ChainError),
+    /// A SWAG Gaussian could not be made.
+    #[error("baselines: {0}")]
+    Swag(#[from] apd_sgmcmc::SwagError),
     /// The bank or a checkpoint could not be written or read.
     #[error(transparent)]
     Store(#[from] apd_store::Error),

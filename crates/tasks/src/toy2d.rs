@@ -11,7 +11,9 @@ use apd_distill::{CoefficientModel, Format, Kept, Posterior, Principal, Subspace
 use apd_nn::Network;
 use apd_report::Row;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{
+    Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, Swag, from_mean_loss,
+};
 use apd_uncertainty::{self as uncertainty, Predictive, Score};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
@@ -21,7 +23,7 @@ use crate::config::Toy2dConfig;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::fidelity::NOISE;
-use crate::method::{averaged, network_rows};
+use crate::method::{Method, averaged, network_rows};
 use crate::observer::Observer;
 use crate::samplers::{collect, median};
 use crate::sgd::with_dropout;
@@ -116,14 +118,21 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
     let draws = settings.hmc_chains as u64 * (settings.hmc_warmup + settings.hmc_draws);
     observer.begin("toy2d", draws + settings.distill.iterations, 0);
     let nuts = folder.finished("toy2d-hmc", || problem.nuts(observer))?;
-    let sgd = folder.finished("toy2d-sgd", || problem.descend("sgd", &problem.network, false))?;
-    let dropout = match experiment.config.baselines.dropout {
+    let baselines = &experiment.config.baselines;
+    let sgd = folder.finished("toy2d-sgd", || problem.descend(&problem.network, problem.seed.child("sgd"), |_| ()))?;
+    let dropout = match baselines.dropout {
         p if p > 0.0 => {
             let network = with_dropout(&problem.network, p);
-            let theta = folder.finished("toy2d-mc-dropout", || problem.descend("mc-dropout", &network, true))?;
+            let seed = problem.seed.child("mc-dropout");
+            let theta = folder.finished("toy2d-mc-dropout", || problem.descend(&network, seed, |_| ()))?;
             Some((p, network, theta))
         }
         _ => None,
+    };
+    let ensemble = folder.finished("toy2d-ensemble", || problem.ensemble(baselines.ensemble))?;
+    let swag = match baselines.swag_epochs {
+        0 | 1 => Vec::new(),
+        _ => folder.finished("toy2d-swag", || problem.swag(baselines.swag_rank))?,
     };
     let sgld = folder.finished("toy2d-sgld", || problem.sgld(0))?;
     let second = folder.finished("toy2d-sgld-second", || problem.sgld(1))?;
@@ -139,6 +148,14 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
             predict_dropout(network, theta, count, problem.seed.child("passes"), x, |_, p| predictive.add(p));
             predictive
         }));
+    }
+    if !ensemble.is_empty() {
+        let setting = format!("{} networks", ensemble.len());
+        maps.push(problem.map("ensemble", setting, |x| averaged(&ensemble, x)));
+    }
+    if !swag.is_empty() {
+        let setting = format!("{} draws, second half of sgd's path", swag.len());
+        maps.push(problem.map("swag", setting, |x| averaged(&swag, x)));
     }
     let thinning = settings.thinning;
     maps.push(problem.map("sgld", format!("{count} samples, every {thinning}th step"), |x| averaged(&sgld, x)));
@@ -245,20 +262,32 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// The end of full-batch gradient descent.
-    fn descend(&self, name: &str, network: &Network, dropout: bool) -> Result<Vec<f32>> {
-        let (seed, n) = (self.seed.child(name), self.data.len());
-        let mut potential = self.potential(network)?;
-        if dropout {
-            potential = potential.with_dropout(seed.child("dropout"));
-        }
-        let steps = self.settings.steps;
-        let length = ChainConfig { steps, burn_in: steps, thinning: 1, batch_size: n };
+    /// The end of full-batch gradient descent; on the second half of its path, positions are handed to `keep`.
+    fn descend(&self, network: &Network, seed: Seed, mut keep: impl FnMut(&[f32])) -> Result<Vec<f32>> {
+        let (n, steps) = (self.data.len(), self.settings.steps);
+        // It counts only where the network has dropout.
+        let potential = self.potential(network)?.with_dropout(seed.child("dropout"));
+        let length = ChainConfig { steps, burn_in: steps / 2, thinning: self.settings.thinning, batch_size: n };
         let sampler = Momentum::from_mean_loss(self.settings.lr, 0.0, n);
         let initial = network.initialize(seed.child("initial"));
         let mut chain = Chain::new(0, potential, sampler, length, seed, initial)?;
-        collect(&mut chain)?;
+        collect(&mut chain)?.iter().for_each(|position| keep(position));
         Ok(chain.position().to_vec())
+    }
+
+    /// Where gradient descent ends from several starts.
+    fn ensemble(&self, members: usize) -> Result<Vec<Vec<f32>>> {
+        let seed = self.seed.child("ensemble");
+        (0..members).map(|i| self.descend(&self.network, seed.index(i as u64), |_| ())).collect()
+    }
+
+    /// As many networks of a Gaussian around the path of gradient descent as SGLD has samples.
+    fn swag(&self, rank: usize) -> Result<Vec<Vec<f32>>> {
+        let seed = self.seed.child("swag");
+        let mut swag = Swag::new(self.network.dim(), rank)?;
+        self.descend(&self.network, seed, |position| swag.collect(position))?;
+        let networks = Method::Swag(&swag).networks((self.settings.steps / self.settings.thinning) as usize, seed);
+        Ok(networks.rows().into_iter().map(|row| row.to_vec()).collect())
     }
 
     /// The samples of one SGLD chain.

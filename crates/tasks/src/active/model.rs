@@ -4,21 +4,23 @@ use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict_dropout};
 use apd_datasets::Labelled;
-use apd_distill::{Posterior, Trainer};
+use apd_distill::{Generator, Posterior, Subspace, Trainer};
 use apd_nn::Network;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, Swag, from_mean_loss};
 use apd_uncertainty::Predictive;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::config::{ActiveMethod, Config};
 use crate::error::{Error, Result};
-use crate::method::{averaged, network_rows};
+use crate::method::{Method, averaged, network_rows};
 use crate::observer::Observer;
 use crate::sgd::with_dropout;
 
 /// Steps between looks at the stop flag.
 const STRIDE: u64 = 100;
+/// Positions on the second half of SGD's path, from which SWAG makes a Gaussian.
+const POSITIONS: u64 = 20;
 
 /// What one round's training leaves.
 pub(crate) struct Fitted {
@@ -41,7 +43,7 @@ pub(crate) struct Learner<'a> {
     pub(crate) config: &'a Config,
     pub(crate) network: &'a Network,
     pub(crate) method: ActiveMethod,
-    /// Of the repetition: SGLD and APD that hold the same labels take the same samples.
+    /// Of the repetition: SGLD and what is distilled from it take the same samples while they hold the same labels.
     pub(crate) seed: Seed,
     pub(crate) observer: &'a dyn Observer,
 }
@@ -61,41 +63,77 @@ impl Learner<'_> {
             Some(start) => start.clone(),
             None => self.network.initialize(seed.child("initial").index(chain as u64)),
         };
-        let descend = |network: &Network, dropout: bool| -> Result<Vec<f32>> {
-            let (sgd, n, steps) = (&self.config.sgd, data.len(), self.config.active.sgd_steps);
-            let seed = self.seed.child(self.method.name()).index(round);
-            let (_, precision) = from_mean_loss(sgd.lr, sgd.weight_decay, n);
-            let mut potential = NetworkPotential::new(network, data.clone(), Likelihood::Categorical, precision)?;
-            if dropout {
-                potential = potential.with_dropout(seed.child("dropout"));
-            }
-            let length = ChainConfig { steps, burn_in: steps, thinning: 1, batch_size: sgd.batch.min(n) };
-            let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, n);
-            let mut chain = Chain::new(0, potential, sampler, length, seed, start(seed, 0))?;
-            self.walk(&mut chain, |_| ())?;
-            Ok(chain.position().to_vec())
+        let seed = self.seed.child(self.method.name()).index(round);
+        let sampled = || {
+            // Methods that hold the same labels take the same samples.
+            let seed = self.seed.child("sgld").index(round);
+            self.sgld(&data, seed, &|chain| start(seed, chain), &row)
+        };
+        let drawn = |posterior: &dyn Posterior| {
+            Model::Networks(posterior.draw(seed.child("networks"), self.config.active.networks))
         };
         let (model, ends) = match self.method {
             ActiveMethod::Sgd => {
-                let theta = descend(self.network, false)?;
+                let theta = self.descend(&data, self.network, seed, start(seed, 0), |_| ())?;
                 (Model::Point(row(&theta)), vec![theta])
             }
             ActiveMethod::McDropout => {
                 let network = with_dropout(self.network, self.config.baselines.dropout);
-                let theta = descend(&network, true)?;
+                let theta = self.descend(&data, &network, seed, start(seed, 0), |_| ())?;
                 (Model::Dropout(network, theta.clone()), vec![theta])
             }
-            ActiveMethod::Sgld | ActiveMethod::Apd => {
-                let seed = self.seed.child("sgld").index(round);
-                let (samples, ends) = self.sgld(&data, seed, &|chain| start(seed, chain), &row)?;
-                let networks = match self.method {
-                    ActiveMethod::Apd => self.distil(samples, round)?,
-                    _ => spread_out(samples, self.config.active.networks),
+            ActiveMethod::Ensemble => {
+                let member = |i: usize| {
+                    let streams = seed.child("member").index(i as u64);
+                    self.descend(&data, self.network, streams, start(seed, i), |_| ())
                 };
-                (Model::Networks(networks), ends)
+                let members = (0..self.config.baselines.ensemble).map(member).collect::<Result<Vec<_>>>()?;
+                let rows: Vec<Vec<f32>> = members.iter().map(|theta| row(theta)).collect();
+                (Model::Networks(Method::Ensemble(&rows).networks(rows.len(), seed)), members)
+            }
+            ActiveMethod::Swag => {
+                let mut swag = Swag::new(self.network.row_len(), self.config.baselines.swag_rank)?;
+                let collect = |theta: &[f32]| swag.collect(&row(theta));
+                let theta = self.descend(&data, self.network, seed, start(seed, 0), collect)?;
+                let networks = Method::Swag(&swag).networks(self.config.active.networks, seed.child("networks"));
+                (Model::Networks(networks), vec![theta])
+            }
+            ActiveMethod::Sgld => {
+                let (samples, ends) = sampled()?;
+                (Model::Networks(spread_out(samples, self.config.active.networks)), ends)
+            }
+            ActiveMethod::Subspace => {
+                let (samples, ends) = sampled()?;
+                (drawn(&Subspace::fit(&samples, &self.config.subspace, seed)?), ends)
+            }
+            ActiveMethod::Apd => {
+                let (samples, ends) = sampled()?;
+                (drawn(&self.distil(samples, seed)?), ends)
             }
         };
         Ok(Fitted { model, ends })
+    }
+
+    /// Where SGD ends; on the second half of its path, a few positions are handed to `keep`.
+    fn descend(
+        &self,
+        data: &Data,
+        network: &Network,
+        seed: Seed,
+        start: Vec<f32>,
+        keep: impl FnMut(&[f32]),
+    ) -> Result<Vec<f32>> {
+        let (sgd, n, steps) = (&self.config.sgd, data.len(), self.config.active.sgd_steps);
+        let (_, precision) = from_mean_loss(sgd.lr, sgd.weight_decay, n);
+        // It counts only where the network has dropout.
+        let potential = NetworkPotential::new(network, data.clone(), Likelihood::Categorical, precision)?
+            .with_dropout(seed.child("dropout"));
+        let (burn_in, thinning) = (steps / 2, (steps.div_ceil(2) / POSITIONS).max(1));
+        let length = ChainConfig { steps, burn_in, thinning, batch_size: sgd.batch.min(n) };
+        let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, n);
+        let mut chain = Chain::new(0, potential, sampler, length, seed, start)?;
+        self.walk(&mut chain, keep)?;
+        Ok(chain.position().to_vec())
     }
 
     /// The row of every kept sample, chain by chain, and where the chains ended.
@@ -126,19 +164,18 @@ impl Learner<'_> {
         Ok((Array2::from_shape_vec((rows, dim), samples).expect("whole networks were kept"), ends))
     }
 
-    /// Networks of a generator that has seen the round's samples.
+    /// A generator that has seen the round's samples.
     ///
     /// It starts anew even where the chains do not: one that went on from the round before, with that one's scales of the weights, lost ten
     /// to twenty points of accuracy on the digits until it had caught up.
-    fn distil(&self, samples: Array2<f32>, round: u64) -> Result<Array2<f32>> {
-        let settings = &self.config.active;
-        let seed = self.seed.child("distill").index(round);
-        let mut trainer = Trainer::new(samples, settings.distill.clone(), seed)?;
-        while trainer.iteration() < settings.distill.iterations {
+    fn distil(&self, samples: Array2<f32>, seed: Seed) -> Result<Generator> {
+        let config = &self.config.active.distill;
+        let mut trainer = Trainer::new(samples, config.clone(), seed)?;
+        while trainer.iteration() < config.iterations {
             trainer.step()?;
             self.stop_if_asked()?;
         }
-        Ok(trainer.into_generator().draw(seed.child("networks"), settings.networks))
+        Ok(trainer.into_generator())
     }
 
     /// Takes the chain to its end.

@@ -28,19 +28,19 @@ fn run_in(path: &Path, config: &Config, resume: bool, observer: &dyn Observer) -
 fn every_method_has_a_curve_for_every_acquisition_that_it_has() {
     let (dir, config) = (tempfile::tempdir().unwrap(), tiny());
     let found = run_in(dir.path(), &config, false, &Silent).unwrap();
-    // Three methods with four acquisitions, one network with two, over two seeds.
-    assert_eq!(found.curves.len(), (3 * 4 + 2) * 2);
+    // Six methods with four acquisitions, one network with two, over two seeds.
+    assert_eq!(found.curves.len(), (6 * 4 + 2) * 2);
     assert!(found.curves.iter().all(|curve| curve.accuracy.len() == 3 && !curve.diverged));
     let at: BTreeSet<u64> = found.rows.iter().filter_map(|row| Some(row.at? as u64)).collect();
     assert_eq!(at.into_iter().collect::<Vec<_>>(), [20, 30, 40]);
     let count = |metric: &str| found.rows.iter().filter(|row| row.metric == metric).count();
-    assert_eq!((count("accuracy"), count("gain_over_random"), count("gain_over_sgld")), (14 * 3, 10, 4));
+    assert_eq!((count("accuracy"), count("gain_over_random"), count("gain_over_sgld")), (26 * 3, 19, 8));
 
     // The first training has seen no acquisition yet: equal labels, equal networks.
     let first = |method, acquisition, seed| {
         found.curves.iter().find(|c| c.plan == Plan { method, acquisition, seed }).unwrap().accuracy[0]
     };
-    for method in [ActiveMethod::Sgld, ActiveMethod::Apd, ActiveMethod::McDropout] {
+    for method in ActiveMethod::ALL.into_iter().filter(|method| method.has_spread()) {
         assert_eq!(first(method, Acquisition::Random, 0), first(method, Acquisition::Bald, 0));
     }
 
@@ -96,11 +96,14 @@ fn what_diverges_ends_its_own_runs_only() {
     config.active.sgld.lr = 1e12;
     let found = run_in(dir.path(), &config, false, &Silent).unwrap();
     for curve in &found.curves {
-        let sampled = matches!(curve.plan.method, ActiveMethod::Sgld | ActiveMethod::Apd);
+        let sampled = matches!(curve.plan.method, ActiveMethod::Sgld | ActiveMethod::Subspace | ActiveMethod::Apd);
         assert_eq!(curve.diverged, sampled, "{:?}", curve.plan);
     }
     // No numbers from runs that ended, but for the share of them that got anywhere: none.
-    let fair = |row: &Row| row.value.is_finite() && (row.method != "sgld" || row.metric.starts_with("reached"));
+    let fair = |row: &Row| {
+        row.value.is_finite()
+            && (!["sgld", "subspace"].contains(&row.method.as_str()) || row.metric.starts_with("reached"))
+    };
     assert!(found.rows.iter().all(fair));
     // And it is over: to resume does not try again.
     assert_eq!(run_in(dir.path(), &config, true, &Silent).unwrap().curves, found.curves);

@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 
 /// Active learning: start with a few labels, train, label the images that the trained networks are least sure of, repeat.
 ///
-/// Learning rates, weight decay and batches of SGD and MC-dropout are those of [`SgdConfig`](crate::SgdConfig), the probability of
-/// dropout that of [`BaselinesConfig`](crate::BaselinesConfig): without dropout there is no MC-dropout here either.
+/// Learning rates, weight decay and batches of whatever SGD trains are those of [`SgdConfig`](crate::SgdConfig); the probability of dropout,
+/// the size of the ensemble and SWAG's rank those of [`BaselinesConfig`](crate::BaselinesConfig): what is left out there is left out here
+/// too. The subspace's settings are the run's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActiveConfig {
@@ -36,7 +37,7 @@ pub struct ActiveConfig {
     pub start: Start,
     /// Networks (or passes) averaged in one prediction.
     pub networks: usize,
-    /// Steps of SGD and of MC-dropout's training in each round.
+    /// Steps of SGD, for each network that it trains, in each round.
     pub sgd_steps: u64,
     /// SGLD in each round.
     pub sgld: ActiveSgld,
@@ -77,9 +78,15 @@ pub enum ActiveMethod {
     Sgd,
     /// One network whose hidden units are left out at random.
     McDropout,
+    /// Several networks by SGD, each from its own start.
+    Ensemble,
+    /// Networks drawn from a Gaussian around the second half of SGD's path.
+    Swag,
     /// Samples of SGLD.
     Sgld,
-    /// Networks drawn from a generator that was distilled from the round's samples of SGLD.
+    /// Networks drawn from a subspace into which the round's samples of SGLD were distilled.
+    Subspace,
+    /// Networks drawn from a generator that was distilled from the same samples.
     Apd,
 }
 
@@ -109,12 +116,19 @@ pub enum Start {
 }
 
 impl ActiveMethod {
+    /// All of them, as tables list them.
+    pub const ALL: [Self; 7] =
+        [Self::Sgd, Self::McDropout, Self::Ensemble, Self::Swag, Self::Sgld, Self::Subspace, Self::Apd];
+
     /// Its name in tables and results.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sgd => "sgd",
             Self::McDropout => "mc-dropout",
+            Self::Ensemble => "ensemble",
+            Self::Swag => "swag",
             Self::Sgld => "sgld",
+            Self::Subspace => "subspace",
             Self::Apd => "apd",
         }
     }
@@ -176,7 +190,7 @@ impl ActiveConfig {
         };
         let distill = apd_distill::Config { iterations, latent: 16, hidden: 20, batch: 32, optimizer, ..gan1 };
         Self {
-            methods: vec![ActiveMethod::Sgd, ActiveMethod::McDropout, ActiveMethod::Sgld, ActiveMethod::Apd],
+            methods: ActiveMethod::ALL.to_vec(),
             acquisitions: vec![
                 Acquisition::Random,
                 Acquisition::Entropy,

@@ -43,7 +43,20 @@ fn the_maps_are_of_the_square_from_below_and_one_network_has_no_bald() {
     let names: Vec<&str> = found.maps.iter().map(|map| map.method).collect();
     assert_eq!(
         names,
-        ["sgd", "mc-dropout", "sgld", SECOND, "apd", "subspace", "gaussian", "rows", "rows+noise", "hmc"]
+        [
+            "sgd",
+            "mc-dropout",
+            "ensemble",
+            "swag",
+            "sgld",
+            SECOND,
+            "apd",
+            "subspace",
+            "gaussian",
+            "rows",
+            "rows+noise",
+            "hmc"
+        ]
     );
     for map in &found.maps {
         let n = map.probability.len();

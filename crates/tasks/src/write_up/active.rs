@@ -41,6 +41,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         Column::text("acquisition"),
         Column::number("mean accuracy %", Format::Percent(2)).best(Best::Highest),
         Column::number("over random, points", Format::Percent(2)).best(Best::Highest),
+        Column::number("over sgld, points", Format::Percent(2)),
         Column::number(&format!("accuracy % with {last:.0}"), Format::Percent(2)).best(Best::Highest),
     ];
     for (target, ..) in TARGETS {
@@ -57,6 +58,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
                 Cell::text(acquisition),
                 Cell::from(of("mean_accuracy").row()),
                 Cell::from(of("gain_over_random").row()),
+                Cell::from(of("gain_over_sgld").row()),
                 Cell::from(of("accuracy").at(last).row()),
             ];
             for (_, labels_to, reached) in TARGETS {
@@ -77,9 +79,10 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
     };
     let setting = format!(
         "{} on {}: {} labels per class to start with, then {} rounds of {} labels, chosen among {} drawn for the round; {} seeds; {}; {}. \
-         Predictions average {} networks. sgd and mc-dropout: {} steps at lr {}, weight decay {}. sgld: {} of {} steps, a sample \
-         every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. apd: {} samples of the \
-         same chains distilled in each round, h {}, batch {}, {} iterations.",
+         Predictions average {} networks. sgd, mc-dropout, swag and each of the ensemble's {} networks: {} steps at lr {}, weight decay {}; \
+         swag's Gaussian is that of the second half of the path. sgld: {} of {} steps, a sample \
+         every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. subspace and apd: {} \
+         samples of the same chains distilled in each round, into at most {} directions and by a GAN with h {}, batch {}, {} iterations.",
         config.net,
         config.dataset,
         settings.initial_per_class,
@@ -93,6 +96,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         },
         or_all(settings.test_images, "test images"),
         settings.networks,
+        config.baselines.ensemble,
         settings.sgd_steps,
         config.sgd.lr,
         config.sgd.weight_decay,
@@ -105,6 +109,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         sgld.prior_precision,
         sgld.temperature,
         sgld.samples_per_chain() * sgld.chains as u64,
+        config.subspace.rank,
         distill.hidden,
         distill.batch,
         distill.iterations
@@ -129,8 +134,8 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
 /// What the rows say, in words. A difference counts when it is larger than twice its standard error over seeds.
 fn verdict(select: &Select<'_>, found: &Active, temperature: f64) -> String {
     let mut text = String::from(
-        "Expected: with networks that disagree, BALD, variation ratio and entropy need fewer labels than random acquisition; apd acquires \
-         what sgld would; one network's entropy is a weaker guide.\n\nFound: ",
+        "Expected: with networks that disagree, BALD, variation ratio and entropy need fewer labels than random acquisition; subspace and apd \
+         acquire what sgld would; one network's entropy is a weaker guide.\n\nFound: ",
     );
     let gains = select.clone().metric("gain_over_random");
     let methods = gains.distinct(|row| row.method.clone());
@@ -147,23 +152,24 @@ fn verdict(select: &Select<'_>, found: &Active, temperature: f64) -> String {
          its standard error over the seeds is called none.\n\n",
         sentences.join("; ")
     ));
-    let losses: Vec<String> = select
-        .clone()
-        .metric("gain_over_sgld")
-        .iter()
-        .map(|row| compared(row, row.score.as_deref().unwrap_or("")))
-        .collect();
-    if !losses.is_empty() {
+    let losses = select.clone().metric("gain_over_sgld");
+    let of_method = |method: &String| {
+        let rows = losses.clone().method(method);
+        let parts: Vec<String> = rows.iter().map(|row| compared(row, row.score.as_deref().unwrap_or(""))).collect();
+        format!("{method}: {}", parts.join(", "))
+    };
+    let sentences: Vec<String> = losses.distinct(|row| row.method.clone()).iter().map(of_method).collect();
+    if !sentences.is_empty() {
         text.push_str(&format!(
-            "apd against sgld with the same acquisition, in the same measure: {}. With random acquisition both hold the same labels and the \
-             same samples, so that this difference is distillation's alone.",
-            losses.join(", ")
+            "What was distilled against sgld with the same acquisition, in the same measure: {}. With random acquisition they hold the same \
+             labels and the same samples, so that this difference is distillation's alone.",
+            sentences.join("; ")
         ));
     }
     if temperature != 1.0 {
         text.push_str(&format!(
             " sgld's temperature is {temperature}, so its samples are not those of the Bayesian posterior. The defaults of temperature and \
-             prior were picked by test accuracy among a few settings, which flatters sgld and apd a little."
+             prior were picked by test accuracy among a few settings, which flatters sgld and what is distilled from it a little."
         ));
     }
     let diverged = found.curves.iter().filter(|curve| curve.diverged).count();
