@@ -320,6 +320,8 @@ WORKS = {
     "wgan-generator-478410": generator(478_410, 200),
     "predict-fc1-200": prediction(FC1, 200),
     "predict-fc2-100": prediction(FC2, 100),
+    # A bank: no peer has a shared basis.
+    "predict-shared-fc1-1000": prediction(FC1, 1000),
     "draw-fc1-200": {"jax-jit": lambda: draw(79_510, 200)},
     "cnn-small-step": cnn(SMALL, large=False),
     "cnn-large-step": cnn(LARGE),

@@ -426,6 +426,8 @@ WORKS = {
     "wgan-generator-478410": wgan(478_410, 200, 1),
     "predict-fc1-200": prediction(FC1, 200),
     "predict-fc2-100": prediction(FC2, 100),
+    # A bank: no peer has a shared basis.
+    "predict-shared-fc1-1000": prediction(FC1, 1000),
     "cnn-small-step": cnn(cnn_small),
     "cnn-large-step": cnn(lambda: cnn_large(False)),
     "cnn-large-bn-step": cnn(lambda: cnn_large(True)),

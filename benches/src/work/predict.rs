@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use apd_bnn::{SharedBasis, predict, predict_shared};
-use apd_distill::Posterior;
+use apd_distill::{Posterior, Subspace, SubspaceConfig};
 use apd_nn::Network;
 use apd_seed::Seed;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
 use super::wgan::trainer;
 use super::{Runner, Work};
@@ -15,9 +15,8 @@ pub(super) const FC1: &[usize] = &[784, 100, 10];
 pub(super) const FC2: &[usize] = &[784, 400, 400, 10];
 pub(super) const INPUTS: usize = 10_000;
 const DRAWN: usize = 200;
-/// Networks of a subspace, and its directions.
+/// Networks drawn from a subspace.
 const SHARED: usize = 1000;
-const DIRECTIONS: usize = 56;
 
 /// Weights of all layers, biases left out.
 pub(super) fn weights(widths: &[usize]) -> usize {
@@ -28,7 +27,7 @@ pub(super) fn works() -> Vec<Work> {
     vec![
         Work { unit: "mean of 200 networks' softmax rows", ..prediction("predict-fc1-200".into(), FC1, 200, INPUTS) },
         Work { unit: "mean of 100 networks' softmax rows", ..prediction("predict-fc2-100".into(), FC2, 100, INPUTS) },
-        shared("predict-shared-fc1-1000".into(), FC1, SHARED, DIRECTIONS, INPUTS),
+        shared("predict-shared-fc1-1000".into(), FC1, SHARED, INPUTS),
         Work {
             name: "draw-fc1-200".into(),
             unit: "200 networks drawn",
@@ -68,40 +67,43 @@ fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner
     })
 }
 
-/// As [`prediction`], of networks that are combinations of a few, whose first layers count once. Held are those, inputs and the
-/// mean.
-fn shared(name: String, widths: &'static [usize], networks: usize, directions: usize, inputs: usize) -> Work {
-    let (few, classes) = (1 + directions, widths[widths.len() - 1]);
+/// As [`prediction`], of networks drawn from a posterior distilled into a subspace of the default size, whose first layers count once.
+/// Held are the directions, the inputs and the mean. Peers predict with a bank of as many networks.
+fn shared(name: String, widths: &'static [usize], networks: usize, inputs: usize) -> Work {
+    let (rank, classes) = (SubspaceConfig::default().rank, widths[widths.len() - 1]);
     let dim = weights(widths) + widths[1..].iter().sum::<usize>();
     let (all, first) = (weights(widths), widths[0] * widths[1]);
     Work {
         name,
-        unit: "mean of 1000 combined networks' softmax rows",
-        flop: (2 * inputs * (few * first + networks * (directions * widths[1] + all - first))) as f64,
-        held: (4 * (few * dim + inputs * (widths[0] + classes))) as f64,
-        make: Box::new(move || shared_predictions(widths, networks, directions, inputs)),
+        unit: "mean of 1000 distilled networks' softmax rows",
+        flop: (2 * inputs * ((1 + rank) * first + networks * (rank * widths[1] + all - first))) as f64,
+        held: (4 * ((1 + rank) * dim + inputs * (widths[0] + classes))) as f64,
+        make: Box::new(move || shared_predictions(widths, networks, inputs)),
         ..Work::default()
     }
 }
 
-fn shared_predictions(widths: &[usize], networks: usize, directions: usize, rows: usize) -> Box<dyn Runner> {
+fn shared_predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner> {
     let root = Seed::root(1);
     let network = Network::mlp(widths);
-    let mean = network.initialize(root);
-    let mut stream = root.child("numbers").stream();
-    let mut uniform = |rows, columns, scale: f32| {
-        Array2::from_shape_simple_fn((rows, columns), || (stream.uniform_f32() * 2.0 - 1.0) * scale)
-    };
-    let basis = uniform(directions, mean.len(), 0.01);
-    let coefficients = uniform(networks, directions, 1.0);
-    let inputs = uniform(rows, widths[0], 1.0);
-    let mut average = Array2::zeros((rows, widths[widths.len() - 1]));
+    let config = SubspaceConfig::default();
+    let mut bank = Array2::zeros((2 * config.rank, network.dim()));
+    for (i, mut row) in bank.outer_iter_mut().enumerate() {
+        row.assign(&ArrayView1::from(&network.initialize(root.index(i as u64))));
+    }
+    let subspace = Subspace::fit(&bank, &config, root.child("subspace")).expect("finite rows");
+    let mut stream = root.child("inputs").stream();
+    let inputs = Array2::from_shape_simple_fn((rows, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
+    let (mut mean, mut call) = (Array2::zeros((rows, widths[widths.len() - 1])), 0);
     Box::new(move || {
-        average.fill(0.0);
-        let basis = SharedBasis { mean: &mean, directions: basis.view() };
-        predict_shared(&network, basis, coefficients.view(), inputs.view(), |_, rows| average += &rows);
-        average /= networks as f32;
-        black_box(&mut average);
+        call += 1;
+        mean.fill(0.0);
+        let (origin, directions) = (subspace.mean(), subspace.directions());
+        let basis = SharedBasis { mean: &origin, directions: directions.view() };
+        let coefficients = subspace.coefficients(root.index(call), 0, networks);
+        predict_shared(&network, basis, coefficients.view(), inputs.view(), |_, rows| mean += &rows);
+        mean /= networks as f32;
+        black_box(&mut mean);
     })
 }
 

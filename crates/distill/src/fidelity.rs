@@ -142,27 +142,36 @@ pub fn nearest(points: ArrayView2<'_, f32>, bank: &impl Rows) -> Vec<f64> {
     (0..points.nrows()).map(|i| nearest(i).max(0.0).sqrt()).collect()
 }
 
-/// Accuracy, left one out, of the 1-nearest-neighbour classifier that tells generated points from true ones: ½ where they have one
-/// distribution and are independent, 1 where they lie apart, and 0 where each generated point is a copy of a true one.
+/// How often the 1-nearest-neighbour classifier that tells generated points from true ones is right, left one out.
 ///
-/// **Where it fails**: a generated cloud that is too narrow has both at once, and can come out at ½ too. Look at the variance ratio.
-///
-/// **Shapes**: n × d each, equally many. **Panics** if not.
+/// ½ and ½ where both have one distribution and are independent; 1 and 1 where they lie apart; 0 and 0 where each generated point is a copy
+/// of a true one; near 1 and near 0 where the generated cloud is too narrow (its points lie closest to each other, and true ones to
+/// them), which a mean of both would not show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NeighbourTest {
+    /// On generated points.
+    pub generated: f64,
+    /// On true ones.
+    pub truth: f64,
+}
+
+/// The two-sample test by nearest neighbours. **Shapes**: n × d each, equally many. **Panics** if not.
 ///
 /// Reference: Lopez-Paz & Oquab, *Revisiting classifier two-sample tests*, ICLR 2017, §2.
 #[track_caller]
-pub fn nearest_neighbour_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> f64 {
+pub fn nearest_neighbour_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> NeighbourTest {
     check(&generated, &truth);
     assert_eq!(generated.nrows(), truth.nrows(), "generated points, and true ones");
     let n = truth.nrows();
     let all = ndarray::concatenate(Axis(0), &[generated, truth]).expect("points of one dimension");
     let distances = squared_distances(all.view(), &all, 0, 2 * n);
-    let right = distances.outer_iter().enumerate().filter(|(i, row)| {
-        let others = row.iter().enumerate().filter(|(j, _)| j != i);
+    let right = |i: usize| {
+        let others = distances.row(i).into_iter().enumerate().filter(|(j, _)| *j != i);
         let (nearest, _) = others.min_by(|a, b| a.1.total_cmp(b.1)).expect("two points or more");
-        (nearest < n) == (*i < n)
-    });
-    right.count() as f64 / (2 * n) as f64
+        (nearest < n) == (i < n)
+    };
+    let share = |points: std::ops::Range<usize>| points.filter(|&i| right(i)).count() as f64 / n as f64;
+    NeighbourTest { generated: share(0..n), truth: share(n..2 * n) }
 }
 
 /// ‖x − y‖² of every point and `count` rows of the bank from `first` on: sums over tiles, each of them relative to a row of the bank,

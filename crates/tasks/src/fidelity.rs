@@ -28,9 +28,9 @@ use crate::stacked::Stacked;
 const TASK: &str = "fidelity";
 /// The most directions of a rival: beyond, the decomposition costs more than it shows.
 const MOST_DIRECTIONS: usize = 130;
-/// Networks of each cloud in the comparisons in weight space, and of each in the search for the nearest row.
+/// Networks of each cloud in the comparisons in weight space; for every fourth of them the nearest row is searched for.
 const CLOUD: usize = 200;
-const SEARCHED: usize = 50;
+const SEARCHED_EVERY: isize = 4;
 /// Noise of `rows+noise`, in standard deviations of each weight.
 pub(crate) const NOISE: f32 = 0.1;
 /// The scores whose detection is compared.
@@ -233,7 +233,7 @@ struct Judge<'a> {
     truth: Predictive,
     /// The average of other chains on the test images, if there are any.
     others: Option<Array2<f64>>,
-    /// Some held-out networks, and how far each of the first ones is from the rows that are learnt from.
+    /// Some held-out networks, and how far they are from the rows that are learnt from, in the median.
     networks: Array2<f32>,
     learnt: &'a Chosen<'a>,
     fresh: f64,
@@ -259,7 +259,7 @@ impl<'a> Judge<'a> {
         let truth = average(held_out, stacked.inputs.view());
         let others = (!others.is_empty()).then(|| average(others, split.test.images.pixels.view()).mean());
         let networks = held_out.bank.gather(&held_out.spread(CLOUD));
-        let fresh = median(nearest(networks.slice(s![..SEARCHED.min(networks.nrows()), ..]), learnt));
+        let fresh = median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), learnt));
         Ok(Self { experiment, sets, stacked, truth, others, networks, learnt, fresh })
     }
 
@@ -346,11 +346,13 @@ impl<'a> Judge<'a> {
         push("variance_ratio_50", &[found.variance_ratios[1]]);
         push("variance_ratio_95", &[found.variance_ratios[2]]);
         push("sliced_wasserstein", &[sliced_wasserstein(cloud.view(), self.networks.view(), seed.child("slices"))]);
-        push("neighbour_test", &[nearest_neighbour_test(cloud.view(), self.networks.view())]);
-        let distances = nearest(cloud.slice(s![..SEARCHED.min(cloud.nrows()), ..]), self.learnt);
+        let told_apart = nearest_neighbour_test(cloud.view(), self.networks.view());
+        push("neighbour_test_drawn", &[told_apart.generated]);
+        push("neighbour_test_held_out", &[told_apart.truth]);
+        let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.learnt);
         push("novelty", &[median(distances) / self.fresh]);
         let single: Vec<f64> = network_rows(&cloud)
-            .take(SEARCHED)
+            .step_by(SEARCHED_EVERY as usize)
             .map(|theta| {
                 let test = self.stacked.inputs.slice(s![self.stacked.block(0), ..]);
                 Ok(uncertainty::accuracy(

@@ -26,6 +26,7 @@ const BARS: &[(&str, Against, f64)] = &[
     ("wgan-generator-478410", COMPILED, 2.5),
     ("predict-fc1-200", Against::Anybody, 1.3),
     ("predict-fc2-100", Against::Anybody, 1.2),
+    ("predict-shared-fc1-1000", Against::Anybody, 3.0),
     ("draw-fc1-200", Against::Anybody, 2.0),
     ("cnn-large-step", COMPILED, 0.7),
 ];

@@ -73,7 +73,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
             Column::number("50 %", Format::Decimal(2)),
             Column::number("95 %", Format::Decimal(2)),
             Column::number("sliced W₁", Format::Decimal(3)),
-            Column::number("neighbour test", Format::Decimal(2)),
+            Column::number("told apart: drawn", Format::Decimal(2)),
+            Column::number("held-out", Format::Decimal(2)),
             Column::number("novelty", Format::Decimal(2)),
             Column::number("accuracy of one %", Format::Percent(2)),
         ],
@@ -96,7 +97,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
                 "variance_ratio_50",
                 "variance_ratio_95",
                 "sliced_wasserstein",
-                "neighbour_test",
+                "neighbour_test_drawn",
+                "neighbour_test_held_out",
                 "novelty",
             ];
             let mut row = vec![Cell::text(&label)];
@@ -156,8 +158,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
              that of the set on which it is largest; negative where detection is better than the held-out rows'.",
         ))
         .table(networks.note(
-            "Mean error in posterior standard deviations. Neighbour test: accuracy of a 1-nearest-neighbour classifier between drawn and held-out \
-             networks: ½ where it cannot tell, but also where drawn networks vary less; below ½ where both lie beside rows of one chain. Novelty: distance of a drawn network to the nearest row that was learnt from, over that of a held-out row: \
+            "Mean error in posterior standard deviations. Told apart: how often a 1-nearest-neighbour classifier is right about drawn and about \
+             held-out networks: ½ and ½ where it cannot tell, 1 and 0 where drawn networks vary less, below ½ where both lie beside rows of one chain. Novelty: distance of a drawn network to the nearest row that was learnt from, over that of a held-out row: \
              below 1, networks are remembered. What lies in few directions is far from every row, because each row also has what the directions leave out.",
         ))
         .figure(Figure::new("fidelity", "What is lost against what is kept; both axes are logarithmic, and lower and further left is better.", figure))
