@@ -56,6 +56,7 @@ mod mlp;
 mod network;
 pub mod optim;
 mod panel;
+mod permutation;
 
 pub use activation::Activation;
 pub use backprop::{Accumulate, Backprop, Onto, Threads};

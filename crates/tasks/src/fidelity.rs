@@ -9,11 +9,13 @@ use apd_distill::{
     CoefficientModel, Format, Kept, Posterior, Principal, Rows as _, Subspace, SubspaceConfig,
     fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
 };
+use apd_nn::Network;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::Bank;
 use apd_uncertainty::{self as uncertainty, Predictive, Score, detection};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use rayon::prelude::*;
 
 use crate::classify::ECE_BINS;
 use crate::distill::train;
@@ -31,6 +33,8 @@ const MOST_DIRECTIONS: usize = 130;
 /// Networks of each cloud in the comparisons in weight space; for every fourth of them the nearest row is searched for.
 const CLOUD: usize = 200;
 const SEARCHED_EVERY: isize = 4;
+/// … and for every twentieth, with its hidden units in other orders too.
+const ALIGNED_EVERY: usize = 20;
 /// Noise of `rows+noise`, in standard deviations of each weight.
 pub(crate) const NOISE: f32 = 0.1;
 /// The scores whose detection is compared.
@@ -237,6 +241,8 @@ struct Judge<'a> {
     networks: Array2<f32>,
     learnt: &'a Chosen<'a>,
     fresh: f64,
+    /// The same of networks whose hidden units were brought into the order of the rows'.
+    fresh_aligned: Option<f64>,
 }
 
 impl<'a> Judge<'a> {
@@ -260,7 +266,8 @@ impl<'a> Judge<'a> {
         let others = (!others.is_empty()).then(|| average(others, split.test.images.pixels.view()).mean());
         let networks = held_out.bank.gather(&held_out.spread(CLOUD));
         let fresh = median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), learnt));
-        Ok(Self { experiment, sets, stacked, truth, others, networks, learnt, fresh })
+        let fresh_aligned = aligned_distance(network, &networks, learnt);
+        Ok(Self { experiment, sets, stacked, truth, others, networks, learnt, fresh, fresh_aligned })
     }
 
     /// What the held-out rows themselves say.
@@ -351,6 +358,11 @@ impl<'a> Judge<'a> {
         push("neighbour_test_held_out", &[told_apart.truth]);
         let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.learnt);
         push("novelty", &[median(distances) / self.fresh]);
+        // One size of each rival: putting units in order costs a while.
+        if let Some(fresh) = self.fresh_aligned.filter(|_| rival.budget.is_none()) {
+            let found = aligned_distance(network, &cloud, self.learnt);
+            push("novelty_aligned", &[found.map_or(f64::NAN, |distance| distance / fresh)]);
+        }
         let single: Vec<f64> = network_rows(&cloud)
             .step_by(SEARCHED_EVERY as usize)
             .map(|theta| {
@@ -364,6 +376,27 @@ impl<'a> Judge<'a> {
         push("single_accuracy", &single);
         Ok(())
     }
+}
+
+/// How far networks are from the nearest row, in the median, where their hidden units may be in any order: they are brought into that of one
+/// row of each chain, whose other rows have the same. None for networks whose units have no such order.
+fn aligned_distance(network: &Network, networks: &Array2<f32>, learnt: &Chosen<'_>) -> Option<f64> {
+    let Network::Mlp(mlp) = network else { return None };
+    let references = learnt.middle_of_each_chain();
+    let searched: Vec<&[f32]> = network_rows(networks).step_by(ALIGNED_EVERY).collect();
+    // As they are, too.
+    let variants = 1 + references.len();
+    let orders: Vec<Vec<f32>> = (0..searched.len() * variants)
+        .into_par_iter()
+        .map(|i| match (searched[i / variants], i % variants) {
+            (theta, 0) => theta.to_vec(),
+            (theta, chain) => mlp.aligned(theta, learnt.bank.row(references[chain - 1])),
+        })
+        .collect();
+    let orders = Array2::from_shape_fn((orders.len(), learnt.dim()), |(i, j)| orders[i][j]);
+    let distances = nearest(orders.view(), learnt);
+    let least = |of_network: &[f64]| of_network.iter().copied().fold(f64::INFINITY, f64::min);
+    Some(median(distances.chunks(variants).map(least).collect()))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -29,6 +29,12 @@ impl<'a> Chosen<'a> {
         [learnt, held_out].map(|places| Self { bank, places })
     }
 
+    /// A place in the middle of each chain.
+    pub(crate) fn middle_of_each_chain(&self) -> Vec<usize> {
+        let chains = self.places.chunk_by(|&a, &b| self.bank.meta(a).chain == self.bank.meta(b).chain);
+        chains.map(|chain| chain[chain.len() / 2]).collect()
+    }
+
     /// `count` of them at equal distances, or all where there are no more.
     pub(crate) fn spread(&self, count: usize) -> Vec<usize> {
         let (all, count) = (self.places.len(), count.min(self.places.len()));

@@ -64,6 +64,7 @@ fn every_rival_is_judged_and_keeps_its_budget() {
     // One network says less of the posterior than many; and copies of rows are at no distance from them.
     assert!(value("bank", "tv", None) < value("rows", "tv", Some(2.0)));
     assert!(value("rows", "novelty", Some(8.0)) < 0.01 && value("subspace", "novelty", None) > 0.1);
+    assert!(value("bank", "novelty_aligned", None) < 0.01 && value("ensemble", "novelty_aligned", None).is_finite());
     assert!((value("bank", "variance_ratio", None) - 1.0).abs() < 0.2);
     assert!(value("diagonal", "tv", Some(2.0)) > 0.0);
     // The truth is at no distance from itself.
@@ -101,4 +102,31 @@ fn a_bank_without_rows_to_hold_out_is_refused() {
     let (inside, sets) = experiment.ood_images().unwrap();
     let error = fidelity(&experiment, &Bank::open(&path).unwrap(), &[], &inside, &sets, &Silent);
     assert!(error.err().unwrap().to_string().contains("6 rows"));
+}
+
+#[test]
+fn rows_whose_units_were_shuffled_do_not_pass_for_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let experiment = experiment(dir.path());
+    let bank = bank(dir.path(), &experiment, 2);
+    let [learnt, held_out] = Chosen::folds(&bank, 0..bank.len());
+    let Network::Mlp(mlp) = &experiment.network else { unreachable!("fc1 is a perceptron") };
+    // Each row with its hidden units turned round.
+    let (linears, mut turned) = (mlp.linears(), bank.gather(&learnt.places));
+    let (below, above) = (&linears[0], &linears[1]);
+    for (mut to, from) in turned.outer_iter_mut().zip(learnt.places.iter().map(|&place| bank.row(place))) {
+        for i in 0..below.outputs {
+            let unit = below.outputs - 1 - i;
+            let rows = (0..below.inputs).map(|k| (i * below.inputs + k, unit * below.inputs + k));
+            let columns = (0..above.outputs).map(|k| k * above.inputs).map(|at| (at + i, at + unit));
+            rows.for_each(|(t, f)| to[below.weight.start + t] = from[below.weight.start + f]);
+            columns.for_each(|(t, f)| to[above.weight.start + t] = from[above.weight.start + f]);
+            to[below.bias.start + i] = from[below.bias.start + unit];
+        }
+    }
+    let fresh = bank.gather(&held_out.places);
+    let of = |networks: &Array2<f32>| aligned_distance(&experiment.network, networks, &learnt).unwrap();
+    assert!(median(nearest(turned.view(), &learnt)) > median(nearest(fresh.view(), &learnt)));
+    // As far as rounding a row of 7 510 weights relative to another.
+    assert!(of(&turned) < 0.01 * of(&fresh), "{} {}", of(&turned), of(&fresh));
 }

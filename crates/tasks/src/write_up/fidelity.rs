@@ -76,6 +76,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
             Column::number("told apart: drawn", Format::Decimal(2)),
             Column::number("held-out", Format::Decimal(2)),
             Column::number("novelty", Format::Decimal(2)),
+            Column::number("in any order", Format::Decimal(2)),
             Column::number("accuracy of one %", Format::Percent(2)),
         ],
     );
@@ -100,6 +101,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
                 "neighbour_test_drawn",
                 "neighbour_test_held_out",
                 "novelty",
+                "novelty_aligned",
             ];
             let mut row = vec![Cell::text(&label)];
             row.extend(names.map(|name| number(at(key).metric(name).value())));
@@ -160,7 +162,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
         .table(networks.note(
             "Mean error in posterior standard deviations. Told apart: how often a 1-nearest-neighbour classifier is right about drawn and about \
              held-out networks: ½ and ½ where it cannot tell, 1 and 0 where drawn networks vary less, below ½ where both lie beside rows of one chain. Novelty: distance of a drawn network to the nearest row that was learnt from, over that of a held-out row: \
-             below 1, networks are remembered. What lies in few directions is far from every row, because each row also has what the directions leave out.",
+             below 1, networks are remembered; in any order: with the hidden units of both put into the order of a row first, so that a row with its \
+             units shuffled would not pass for new. What lies in few directions is far from every row, because each row also has what the directions leave out.",
         ))
         .figure(Figure::new("fidelity", "What is lost against what is kept; both axes are logarithmic, and lower and further left is better.", figure))
 }
