@@ -154,11 +154,9 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
         maps.push(problem.map("ensemble", setting, |x| averaged(&ensemble, x)));
     }
     if !swag.is_empty() {
-        let setting = format!("{} draws, second half of sgd's path", swag.len());
-        maps.push(problem.map("swag", setting, |x| averaged(&swag, x)));
+        maps.push(problem.map("swag", format!("{} draws", swag.len()), |x| averaged(&swag, x)));
     }
-    let thinning = settings.thinning;
-    maps.push(problem.map("sgld", format!("{count} samples, every {thinning}th step"), |x| averaged(&sgld, x)));
+    maps.push(problem.map("sgld", format!("{count} samples"), |x| averaged(&sgld, x)));
     maps.push(problem.map(SECOND, format!("{count} samples, another chain"), |x| averaged(&second, x)));
     let iterations = settings.distill.iterations;
     maps.push(problem.map("apd", format!("{count} draws, {iterations} iterations"), |x| averaged(&drawn, x)));
@@ -169,7 +167,7 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
         );
     }
     let flat = nuts.chains.concat();
-    let setting = format!("NUTS, {} chains × {} draws", nuts.chains.len(), settings.hmc_draws);
+    let setting = format!("{} chains × {} draws", nuts.chains.len(), settings.hmc_draws);
     maps.push(problem.map("hmc", setting, |x| averaged(&flat, x)));
 
     let reference = problem.diagnose(&nuts)?;

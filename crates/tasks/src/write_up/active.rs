@@ -114,7 +114,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         distill.batch,
         distill.iterations
     );
-    let columns = if methods.len() > 1 { 2 } else { 1 };
+    let columns = methods.len().clamp(1, 3);
     Section::new("Active learning")
         .setting(&setting)
         .text(&verdict(&select, found, sgld.temperature))

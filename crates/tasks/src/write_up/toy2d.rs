@@ -67,13 +67,16 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
     Section::new("A posterior that can be looked at")
         .setting(&format!(
             "Two blobs of {} points each at (−2, −2) and (2, 2) with covariance 0.3·I; a 2-10-10-2 ReLU network; prior \
-             N(0, 1/τ) with τ = N·{} = {}. sgd, mc-dropout, the ensemble's networks, swag and sgld make {} full-batch steps each at lr {} (ε = lr/N). Temperature 1. \
+             N(0, 1/τ) with τ = N·{} = {}. sgd, mc-dropout, the ensemble's networks, swag and sgld make {} full-batch steps each at lr {} (ε = lr/N), of which \
+             sgld keeps every {}th and swag takes every {}th of the second half. Temperature 1. \
              apd: z {}, h {}, batch {}, {} iterations on sgld's samples. hmc is NUTS with {} draws of warm-up.",
             settings.points,
             settings.weight_decay,
             2.0 * settings.points as f64 * settings.weight_decay,
             settings.steps,
             settings.lr,
+            settings.thinning,
+            settings.thinning,
             settings.distill.latent,
             settings.distill.hidden,
             settings.distill.batch,
