@@ -1,4 +1,4 @@
-//! Builds the `apd` command in the release profile and hands over to it.
+//! Builds one of our commands in the release profile and hands over to it.
 
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -8,11 +8,10 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
 
-/// Runs `apd SUBCOMMAND ARGUMENTS…` in the caller's working directory; its exit code becomes ours.
-pub(crate) fn run(subcommand: &str, arguments: &[OsString]) -> Result<ExitCode> {
-    let program = build("apd-cli", "apd")?;
-    let mut command = Command::new(program);
-    command.arg(subcommand).args(arguments);
+/// Runs `PROGRAM [SUBCOMMAND] ARGUMENTS…` of a package in the caller's working directory; its exit code becomes ours.
+pub(crate) fn run(package: &str, program: &[&str], arguments: &[OsString]) -> Result<ExitCode> {
+    let mut command = Command::new(build(package, program[0])?);
+    command.args(&program[1..]).args(arguments);
     hand_over(command)
 }
 

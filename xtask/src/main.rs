@@ -34,6 +34,9 @@ enum Command {
     VerifySamplers(PassedOn),
     /// Put the usual bugs into the samplers, one at a time, and see which test notices
     MutateSamplers(mutants::Options),
+    /// Give every parser mutated files (`fuzz --help` lists its options)
+    #[command(disable_help_flag = true)]
+    Fuzz(PassedOn),
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
@@ -51,9 +54,10 @@ struct PassedOn {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse_from(protect(std::env::args_os())).command {
-        Command::Reproduce(passed) => experiment::run("reproduce", &passed.arguments),
-        Command::FetchData(passed) => experiment::run("fetch-data", &passed.arguments),
-        Command::VerifySamplers(passed) => experiment::run("verify-samplers", &passed.arguments),
+        Command::Reproduce(passed) => experiment::run("apd-cli", &["apd", "reproduce"], &passed.arguments),
+        Command::FetchData(passed) => experiment::run("apd-cli", &["apd", "fetch-data"], &passed.arguments),
+        Command::VerifySamplers(passed) => experiment::run("apd-cli", &["apd", "verify-samplers"], &passed.arguments),
+        Command::Fuzz(passed) => experiment::run("apd-fuzz", &["apd-fuzz"], &passed.arguments),
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
@@ -65,14 +69,14 @@ fn main() -> ExitCode {
     })
 }
 
-/// The commands that `apd` carries out.
-const PASSED_ON: [&str; 3] = ["reproduce", "fetch-data", "verify-samplers"];
+/// The commands that another program carries out.
+const PASSED_ON: [&str; 4] = ["reproduce", "fetch-data", "verify-samplers", "fuzz"];
 
 fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Puts a `--` behind the commands of `apd`, so that none of what follows is read here: not `--help`, not a `--`
+/// Puts a `--` behind those commands, so that none of what follows is read here: not `--help`, not a `--`
 /// of the user's own.
 fn protect(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.collect();

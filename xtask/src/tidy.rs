@@ -70,6 +70,7 @@ const ARROWS: &[(&str, May)] = &[
     ("xtask", May::Use(&[])),
     ("apd-tests", May::UseAnything),
     ("apd-benches", May::UseAnything),
+    ("apd-fuzz", May::UseAnything),
 ];
 
 /// Checks every rule, prints each complaint; whether there was none.
@@ -101,7 +102,7 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
             all.extend(manifests::ready_to_publish(package));
         }
     }
-    for folder in ["crates", "xtask", "tests", "benches"] {
+    for folder in ["crates", "xtask", "tests", "benches", "fuzz"] {
         sources::walk(&root.join(folder), &mut |path, text| {
             let shown = path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/");
             all.extend(sources::file_name(&shown));
