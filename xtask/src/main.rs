@@ -6,6 +6,7 @@ mod ci;
 mod experiment;
 mod mutants;
 mod tidy;
+mod torture;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     /// Give every parser mutated files (`fuzz --help` lists its options)
     #[command(disable_help_flag = true)]
     Fuzz(PassedOn),
+    /// Kill the pipeline at random moments, resume it, and compare what it ends with
+    Torture(torture::Options),
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::VerifySamplers(passed) => experiment::run("apd-cli", &["apd", "verify-samplers"], &passed.arguments),
         Command::Fuzz(passed) => experiment::run("apd-fuzz", &["apd-fuzz"], &passed.arguments),
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
+        Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
         Command::Ci(options) => ci::run(&options).map(verdict),

@@ -79,6 +79,9 @@ pub(crate) struct Reproduce {
     /// Go on with an interrupted run in the same folder
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) checkpoint_seconds: Option<f64>,
     /// Threads [default: one per core]; the results do not depend on it
     #[arg(long)]
     pub(crate) threads: Option<usize>,
@@ -110,6 +113,9 @@ pub(crate) struct SamplePosterior {
     /// Go on with an interrupted bank
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) checkpoint_seconds: Option<f64>,
     /// Threads [default: one per core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,

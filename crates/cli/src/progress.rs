@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use apd_tasks::Observer;
+use apd_tasks::{CHECKPOINT_EVERY, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::usage::Usage;
 
 /// Set by the first Ctrl-C or SIGTERM; asked by every stage at every step boundary.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -24,6 +26,7 @@ pub(crate) fn stop_on_signals() -> Result<(), ctrlc::Error> {
 /// Shows stages as bars with rate, ETA and how it is going; without a terminal, as a line every ten seconds.
 pub(crate) struct Terminal {
     current: Mutex<Option<Stage>>,
+    checkpoint_every: Duration,
 }
 
 struct Stage {
@@ -39,7 +42,14 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 impl Terminal {
     pub(crate) fn new() -> Self {
-        Terminal { current: Mutex::new(None) }
+        Terminal { current: Mutex::new(None), checkpoint_every: CHECKPOINT_EVERY }
+    }
+
+    /// With another time between checkpoints.
+    pub(crate) fn checkpoint_every(self, seconds: Option<f64>) -> Result<Self, Usage> {
+        let Some(seconds) = seconds else { return Ok(self) };
+        let refused = |_| Usage(format!("--checkpoint-seconds {seconds}: not a time"));
+        Ok(Self { checkpoint_every: Duration::try_from_secs_f64(seconds).map_err(refused)?, ..self })
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Option<Stage>> {
@@ -102,5 +112,9 @@ impl Observer for Terminal {
 
     fn stop_requested(&self) -> bool {
         STOP.load(Ordering::Relaxed)
+    }
+
+    fn checkpoint_every(&self) -> Duration {
+        self.checkpoint_every
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     threads(arguments.threads)?;
     stop_on_signals()?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
-    let outcome = match apd_tasks::reproduce(config, &out, arguments.resume, &Terminal::new()) {
+    let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
+    let outcome = match apd_tasks::reproduce(config, &out, arguments.resume, &terminal) {
         Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
         other => other?,
     };
@@ -33,7 +34,8 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     let config = validated(&settings(&arguments.config)?)?;
     threads(arguments.threads)?;
     stop_on_signals()?;
-    let info = match apd_tasks::sample_posterior(config, &arguments.out, arguments.resume, &Terminal::new()) {
+    let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
+    let info = match apd_tasks::sample_posterior(config, &arguments.out, arguments.resume, &terminal) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };

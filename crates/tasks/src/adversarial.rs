@@ -1,6 +1,6 @@
 //! Adversarial examples: how far do small changes mislead each method, and does its uncertainty tell?
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use apd_datasets::Labelled;
 use apd_report::Row;
@@ -21,7 +21,6 @@ mod victim;
 pub use victim::Kind;
 use victim::{Judged, Victim};
 
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 const KIND: &str = "adversarial";
 
 /// What the task found.
@@ -108,7 +107,7 @@ pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer:
         outcomes.push(outcome);
         observer.advance(outcomes.len() as u64, Some(message));
         let stop = observer.stop_requested();
-        if stop || outcomes.len() == jobs.len() || saved.elapsed() >= CHECKPOINT_EVERY {
+        if stop || outcomes.len() == jobs.len() || saved.elapsed() >= observer.checkpoint_every() {
             checkpoint::save(&path, KIND, &outcomes)?;
             saved = Instant::now();
         }

@@ -1,6 +1,7 @@
 //! What else people use for uncertainty: MC-dropout, a deep ensemble, SWAG. Each is trained as the point estimate is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use apd_nn::Network;
 use apd_sgmcmc::{Chain, ChainConfig, Momentum, Swag, from_mean_loss};
@@ -109,6 +110,10 @@ impl Observer for Part<'_> {
 
     fn stop_requested(&self) -> bool {
         self.total.observer.stop_requested()
+    }
+
+    fn checkpoint_every(&self) -> Duration {
+        self.total.observer.checkpoint_every()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use apd_datasets::Labelled;
 use apd_distill::{Distilled, Generator, Posterior, Progress, State, Subspace, Trainer};
@@ -28,7 +28,6 @@ const LOOK_NETWORKS: usize = 50;
 pub(crate) const LOOK_ROWS: usize = 200;
 /// Validation images of one look.
 const LOOK_IMAGES: usize = 2_000;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 const KIND: &str = "distill";
 
 /// The distiller's losses and the generator's quality after some iterations.
@@ -196,7 +195,7 @@ pub(crate) fn train(
             observer.advance(iteration, None);
         }
         let stop = observer.stop_requested();
-        if stop || iteration == config.iterations || saved.elapsed() >= CHECKPOINT_EVERY {
+        if stop || iteration == config.iterations || saved.elapsed() >= observer.checkpoint_every() {
             checkpoint::save(path, KIND, &(trainer.state(), &points, fingerprint))?;
             saved = Instant::now();
         }

@@ -1,7 +1,7 @@
 //! Which loss? Every one of the distiller's, with its published settings, on the run's bank.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use apd_distill::{Generator, Loss, Posterior, State, Trainer};
 use apd_report::Row;
@@ -23,7 +23,6 @@ use crate::rows::Rows;
 const KIND: &str = "gan-losses";
 /// Test images of one look.
 const LOOK_IMAGES: usize = 2_000;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// The quality of one generator after some iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,7 +122,7 @@ fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, d
         observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, message);
         let finished = trainer.iteration() == settings.iterations || run.diverged;
         let stop = observer.stop_requested();
-        if stop || finished || saved.elapsed() >= CHECKPOINT_EVERY {
+        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
             checkpoint::save(&path, KIND, &(trainer.state(), &run))?;
             saved = Instant::now();
         }

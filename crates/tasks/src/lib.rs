@@ -67,7 +67,7 @@ pub use fidelity::{Fidelity, fidelity};
 pub use folder::Folder;
 pub use gan_losses::{Look, Run, Stability, gan_losses};
 pub use method::Method;
-pub use observer::{Observer, Silent};
+pub use observer::{CHECKPOINT_EVERY, Observer, Silent};
 pub use online::{Chains, Online, distill_online};
 pub use ood::{MethodScores, OutOfDistribution, ood};
 pub use reproduce::{Outcome, reproduce};

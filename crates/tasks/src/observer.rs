@@ -1,5 +1,10 @@
 //! What a long stage tells whoever is watching, and how it is asked to stop.
 
+use std::time::Duration;
+
+/// [`Observer::checkpoint_every`] of those who do not say: far longer than a checkpoint takes.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
 /// Watches a run: told of stages, progress and remarks, and asked at every step boundary whether to stop.
 ///
 /// `tasks` never prints; the command line implements this with progress bars, tests with [`Silent`].
@@ -14,6 +19,10 @@ pub trait Observer: Sync {
     fn note(&self, text: &str);
     /// Whether the run should stop at the next step boundary, keeping what it has.
     fn stop_requested(&self) -> bool;
+    /// The time after which a long stage makes its state durable: what a kill costs at most.
+    fn checkpoint_every(&self) -> Duration {
+        CHECKPOINT_EVERY
+    }
 }
 
 /// Watches nothing and never asks to stop.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use apd_distill::Distilled;
-use apd_report::{Report, Results};
+use apd_report::{Report, Results, Row, Section};
 use apd_store::{Bank, checkpoint};
 
 use crate::active::active;
@@ -15,7 +15,7 @@ use crate::config::{Config, TaskName};
 use crate::curves::curves;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distillation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::fidelity::fidelity;
 use crate::gan_losses::gan_losses;
@@ -74,64 +74,80 @@ pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observ
     let with_online: Vec<_> =
         posteriors.iter().copied().chain(models.iter().flat_map(Models::online_posteriors)).collect();
     for task in &config.tasks {
-        let started = Instant::now();
-        let section = match task {
-            TaskName::Classify => {
-                let found = classify(&experiment, &with_online, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::classification(config, &results, &found)
-            }
-            TaskName::Ood => {
-                let (inside, sets) = images.as_ref().expect("read above for this task");
-                let found = ood(&experiment, inside, sets, &with_online, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::detection_section(config, &results, &found, inside, sets)?
-            }
-            TaskName::Fidelity => {
-                let (inside, sets) = images.as_ref().expect("read above for this task");
-                let models = models.as_ref().expect("fitted above for this task");
-                let found = fidelity(&experiment, &models.bank, models.baselines.ensemble(), inside, sets, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                for (stage, seconds) in &found.seconds {
-                    clock.set(stage, *seconds)?;
+        // As text, because rows and figures leave out what they do not have, and read again also where nothing was interrupted: so both
+        // ways show the same.
+        let name = format!("task-{}", task.name());
+        let text: String = folder.finished(&name, || {
+            let started = Instant::now();
+            let (mut results, before) = (results.clone(), results.rows.len());
+            let section = match task {
+                TaskName::Classify => {
+                    let found = classify(&experiment, &with_online, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::classification(config, &results, &found)
                 }
-                write_up::fidelity(config, &results, &found)
-            }
-            TaskName::Curves => {
-                let (inside, sets) = images.as_ref().expect("read above for this task");
-                let rows = curves(&experiment, inside, sets, &posteriors, observer)?;
-                rows.into_iter().for_each(|row| results.insert(row));
-                write_up::curves(config, &results, experiment.network.row_len())
-            }
-            TaskName::GanLosses => {
-                let bank = &models.as_ref().expect("fitted above for this task").bank;
-                let found = gan_losses(&experiment, bank, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::gan_losses(config, &results, &found)
-            }
-            TaskName::Samplers => {
-                let found = compare_samplers(config, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::samplers(config, &found)
-            }
-            TaskName::Adversarial => {
-                let found = adversarial(&experiment, &posteriors, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::adversarial(config, &results, &found)
-            }
-            TaskName::Toy2d => {
-                let found = toy2d(&experiment, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::toy2d(config, &results, &found)
-            }
-            TaskName::Active => {
-                let found = active(&experiment, observer)?;
-                found.rows.iter().for_each(|row| results.insert(row.clone()));
-                write_up::active(config, &results, &found)
-            }
-        };
+                TaskName::Ood => {
+                    let (inside, sets) = images.as_ref().expect("read above for this task");
+                    let found = ood(&experiment, inside, sets, &with_online, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::detection_section(config, &results, &found, inside, sets)?
+                }
+                TaskName::Fidelity => {
+                    let (inside, sets) = images.as_ref().expect("read above for this task");
+                    let models = models.as_ref().expect("fitted above for this task");
+                    let found =
+                        fidelity(&experiment, &models.bank, models.baselines.ensemble(), inside, sets, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    for (stage, seconds) in &found.seconds {
+                        clock.set(stage, *seconds)?;
+                    }
+                    write_up::fidelity(config, &results, &found)
+                }
+                TaskName::Curves => {
+                    let (inside, sets) = images.as_ref().expect("read above for this task");
+                    let rows = curves(&experiment, inside, sets, &posteriors, observer)?;
+                    rows.into_iter().for_each(|row| results.insert(row));
+                    write_up::curves(config, &results, experiment.network.row_len())
+                }
+                TaskName::GanLosses => {
+                    let bank = &models.as_ref().expect("fitted above for this task").bank;
+                    let found = gan_losses(&experiment, bank, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::gan_losses(config, &results, &found)
+                }
+                TaskName::Samplers => {
+                    let found = compare_samplers(config, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::samplers(config, &found)
+                }
+                TaskName::Adversarial => {
+                    let found = adversarial(&experiment, &posteriors, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::adversarial(config, &results, &found)
+                }
+                TaskName::Toy2d => {
+                    let found = toy2d(&experiment, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::toy2d(config, &results, &found)
+                }
+                TaskName::Active => {
+                    let found = active(&experiment, observer)?;
+                    found.rows.iter().for_each(|row| results.insert(row.clone()));
+                    write_up::active(config, &results, &found)
+                }
+            };
+            clock.add(task.name(), started.elapsed().as_secs_f64(), None)?;
+            Ok(serde_json::to_string(&(&results.rows[before..], section)).expect("rows and sections are JSON"))
+        })?;
+        let (rows, section): (Vec<Row>, Section) = serde_json::from_str(&text).map_err(|e| {
+            let path = folder.checkpoint(&name);
+            Error::Config(format!(
+                "{}: not by this version of apd ({e}); remove it to do the task again",
+                path.display()
+            ))
+        })?;
+        rows.into_iter().for_each(|row| results.insert(row));
         report = report.section(section);
-        clock.add(task.name(), started.elapsed().as_secs_f64(), None)?;
     }
     for (stage, seconds, steps) in &clock.stages {
         results.time(stage, *seconds, *steps);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use apd_bnn::NetworkPotential;
 use apd_nn::Layout;
@@ -19,8 +19,6 @@ use crate::experiment::Experiment;
 use crate::method::Method;
 use crate::observer::Observer;
 
-/// A chain's position and the rows before it are made durable this often.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 /// Steps between looks at the clock, the stop flag and the progress bar.
 const STRIDE: u64 = 200;
 /// Looks at the first chain's accuracy during a run.
@@ -163,7 +161,7 @@ fn walk(
         }
         advance(before, chain)?;
         let (stop, finished) = (observer.stop_requested(), chain.progress().step == steps);
-        if stop || finished || saved.elapsed() >= CHECKPOINT_EVERY {
+        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
             writer.flush()?;
             checkpoint::save(&state, KIND, &chain.state())?;
             saved = Instant::now();

@@ -1,6 +1,6 @@
 //! The point estimate: SGD, keeping the parameters that did best on the validation images.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use apd_nn::Network;
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Momentum, from_mean_loss};
@@ -12,7 +12,6 @@ use crate::experiment::Experiment;
 use crate::method::Method;
 use crate::observer::Observer;
 
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 const KIND: &str = "sgd";
 
 /// The parameters with the best validation accuracy so far.
@@ -81,7 +80,7 @@ pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn O
             );
         }
         let stop = observer.stop_requested();
-        if stop || finished || saved.elapsed() >= CHECKPOINT_EVERY {
+        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
             checkpoint::save(&path, KIND, &(chain.state(), &best))?;
             saved = Instant::now();
         }

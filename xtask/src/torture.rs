@@ -1,0 +1,189 @@
+//! Kills the pipeline at random moments, resumes it, and compares what it ends with.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+#[cfg(test)]
+mod tests;
+
+/// Settings of a run that has every stage and takes seconds.
+const SETTINGS: &str = include_str!("torture.toml");
+
+/// Between checkpoints, so that short stages are interrupted halfway too.
+const CHECKPOINT_SECONDS: &str = "0.1";
+
+/// A process lives for at most this share of the time that the whole run takes.
+const LONGEST_LIFE: f64 = 0.4;
+
+/// One kill in so many is a SIGTERM, which a run answers by stopping at the next step.
+const POLITE: u64 = 8;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Kills, over as many runs as it takes
+    #[arg(long, default_value_t = 100)]
+    kills: u64,
+    /// Another seed, other moments
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the runs are kept
+    #[arg(long, default_value = "target/torture", value_name = "FOLDER")]
+    out: PathBuf,
+}
+
+/// Kills until there were enough kills, and every killed run ended as the uninterrupted one did.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let program = crate::experiment::build("apd-cli", "apd")?;
+    if options.out.exists() {
+        fs::remove_dir_all(&options.out)?;
+    }
+    fs::create_dir_all(&options.out)?;
+    let settings = options.out.join("settings.toml");
+    fs::write(&settings, SETTINGS)?;
+    let attempt = |name: &str, resume: bool| -> Result<(Child, PathBuf)> {
+        let log = options.out.join(format!("{name}.log"));
+        let mut command = Command::new(&program);
+        command.args(["reproduce", "--checkpoint-seconds", CHECKPOINT_SECONDS, "--config"]).arg(&settings);
+        command.arg("--out").arg(options.out.join(name)).args(resume.then_some("--resume"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+        Ok((command.spawn().context("apd did not start")?, log))
+    };
+
+    let started = Instant::now();
+    let (mut child, log) = attempt("whole", false)?;
+    ensure!(child.wait()?.success(), "the uninterrupted run failed:\n{}", fs::read_to_string(log)?);
+    let whole = started.elapsed();
+    println!("uninterrupted: {:.1} s", whole.as_secs_f64());
+    let expected = outcome(&options.out.join("whole"))?;
+
+    let (mut random, mut kills, mut polite, mut runs) = (Random(options.seed), 0, 0, 0);
+    let mut stages: BTreeMap<String, u64> = BTreeMap::new();
+    while kills < options.kills {
+        let folder = options.out.join("killed");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let mut of_this_run = 0;
+        loop {
+            let (mut child, log) = attempt("killed", of_this_run > 0)?;
+            let life = whole.mul_f64(LONGEST_LIFE * random.uniform());
+            if let Some(status) = wait(&mut child, life)? {
+                ensure!(status.success(), "after {kills} kills, a resumed run failed:\n{}", fs::read_to_string(log)?);
+                break;
+            }
+            if cfg!(unix) && random.next().is_multiple_of(POLITE) {
+                terminate(&mut child, &log)?;
+                polite += 1;
+            } else {
+                child.kill()?;
+                child.wait()?;
+            }
+            of_this_run += 1;
+            *stages.entry(last_stage(&fs::read_to_string(log)?)).or_default() += 1;
+        }
+        kills += of_this_run;
+        runs += 1;
+        let differences = differences(&expected, &outcome(&folder)?);
+        ensure!(differences.is_empty(), "after {of_this_run} kills, other results: {}", differences.join(", "));
+        println!("run {runs}: killed {of_this_run} times, identical ({kills} of {})", options.kills);
+    }
+    println!("\n{:<26} {:>5}", "killed after", "times");
+    stages.iter().for_each(|(stage, times)| println!("{stage:<26} {times:>5}"));
+    println!(
+        "\n{kills} kills ({polite} by SIGTERM, the others by SIGKILL) in {runs} runs: {} files of each are those of the uninterrupted run, bit for bit",
+        expected.len()
+    );
+    Ok(())
+}
+
+/// Waits for so long at most; how the process ended, if it did.
+fn wait(child: &mut Child, life: Duration) -> Result<Option<std::process::ExitStatus>> {
+    let started = Instant::now();
+    while started.elapsed() < life {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(child.try_wait()?)
+}
+
+/// Asks a process to stop: it has to say how to go on, unless it had not begun or was about to end.
+fn terminate(child: &mut Child, log: &Path) -> Result<()> {
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    let status = child.wait()?;
+    let text = fs::read_to_string(log)?;
+    if asked.success() && status.code().is_some_and(|code| code != 0) && !text.contains("--resume") {
+        bail!("stopped by SIGTERM without saying how to go on:\n{text}");
+    }
+    Ok(())
+}
+
+/// The last stage that a run has reported as done.
+fn last_stage(log: &str) -> String {
+    let done = |line: &str| Some(line.split_once(" done in ")?.0.trim().to_owned());
+    log.lines().rev().find_map(done).unwrap_or_else(|| "(start)".to_owned())
+}
+
+/// What a run has to end with, file by file. Left out are what tells of time (the report has a table of it, and is made of the
+/// results and the figures), and states of finished stages.
+fn outcome(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    collect(folder, folder, &mut files)?;
+    let results = files.get_mut(Path::new("results.json")).context("results.json is missing")?;
+    let mut value: Value = serde_json::from_slice(results)?;
+    value.as_object_mut().context("results.json: no object")?.remove("timings");
+    *results = value.to_string().into_bytes();
+    for wanted in ["bank/manifest.json", "generator.safetensors", "generator-apd.safetensors"] {
+        ensure!(files.contains_key(Path::new(wanted)), "{wanted} is missing");
+    }
+    Ok(files)
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.strip_prefix(root)?.to_owned();
+        if path.is_dir() {
+            if name != Path::new("checkpoints") {
+                collect(root, &path, files)?;
+            }
+            continue;
+        }
+        let text = name.to_string_lossy();
+        let state = text.ends_with(".ckpt") || text.ends_with(".ckpt.prev") || text.ends_with(".lock");
+        if !state && !text.starts_with("report.") {
+            files.insert(name, fs::read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// Files that only one of two outcomes has, or that differ.
+fn differences(expected: &BTreeMap<PathBuf, Vec<u8>>, found: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
+    let names: std::collections::BTreeSet<&PathBuf> = expected.keys().chain(found.keys()).collect();
+    let differs = |name: &&&PathBuf| expected.get(**name) != found.get(**name);
+    names.iter().filter(differs).map(|name| name.display().to_string()).collect()
+}
+
+/// SplitMix64: xtask depends on no room of ours.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ (x >> 31)
+    }
+
+    fn uniform(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
