@@ -28,7 +28,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -40,6 +40,7 @@ const STEPS: [Step; 9] = [
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
     Step { name: "samplers", run: samplers },
+    Step { name: "torture", run: torture },
     Step { name: "pipeline", run: pipeline },
 ];
 
@@ -124,6 +125,12 @@ fn samplers(root: &Path) -> Result<Option<String>> {
     let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
     command.current_dir(root).arg("verify-samplers");
     finish(command)
+}
+
+/// A few of the kills of `cargo xtask torture`.
+fn torture(root: &Path) -> Result<Option<String>> {
+    let options = crate::torture::Options { kills: 10, seed: 1, out: root.join("target/torture") };
+    crate::torture::run(&options).map(|()| None)
 }
 
 /// The whole way on the embedded digits, quickly, and a look at what came out.

@@ -28,13 +28,13 @@ const POLITE: u64 = 8;
 pub(crate) struct Options {
     /// Kills, over as many runs as it takes
     #[arg(long, default_value_t = 100)]
-    kills: u64,
+    pub(crate) kills: u64,
     /// Another seed, other moments
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Where the runs are kept
     #[arg(long, default_value = "target/torture", value_name = "FOLDER")]
-    out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 /// Kills until there were enough kills, and every killed run ended as the uninterrupted one did.

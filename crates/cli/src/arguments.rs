@@ -272,5 +272,8 @@ pub(crate) enum Bank {
     Verify {
         /// A bank's folder
         bank: PathBuf,
+        /// Keep what is good of each chain, move what is damaged aside, and say what was lost
+        #[arg(long)]
+        repair: bool,
     },
 }

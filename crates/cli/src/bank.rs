@@ -18,7 +18,8 @@ pub(crate) fn bank(command: &Bank) -> Result<()> {
             }
             println!("{}: {} networks of {} parameters", out.display(), opened.len(), opened.dim());
         }
-        Bank::Verify { bank } => {
+        Bank::Verify { bank, repair: true } => println!("{}", apd_store::repair(bank)?),
+        Bank::Verify { bank, repair: false } => {
             let opened = apd_store::Bank::open(bank)?;
             opened.verify()?;
             println!("{}: {} networks, every checksum matches", bank.display(), opened.len());

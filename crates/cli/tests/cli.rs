@@ -328,3 +328,36 @@ fn a_full_disk_is_an_error_and_leaves_what_was_there() {
     let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("tmp")), "{left:?}");
 }
+
+#[test]
+fn a_damaged_bank_is_repaired_and_what_was_lost_is_sampled_again() {
+    let dir = folder();
+    let sample = ["sample-posterior", "--config", "run.toml", "--out", "bank"];
+    succeeds(&apd(dir.path(), &sample));
+    let shards = || -> Vec<(String, Vec<u8>)> {
+        let entries = fs::read_dir(dir.path().join("bank")).unwrap().map(|entry| entry.unwrap().path());
+        let mut shards: Vec<_> = entries
+            .filter(|path| path.extension().is_some_and(|ending| ending == "safetensors" || ending == "json"))
+            .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
+            .collect();
+        shards.sort();
+        shards
+    };
+    let whole = shards();
+    let (name, bytes) = whole.iter().find(|(name, _)| name.starts_with("shard-0")).unwrap();
+    fs::write(dir.path().join("bank").join(name), &bytes[..bytes.len() / 2]).unwrap();
+
+    fails(&apd(dir.path(), &["bank", "verify", "bank"]), 1, &[name, "bytes"]);
+    let repaired = apd(dir.path(), &["bank", "verify", "bank", "--repair"]);
+    succeeds(&repaired);
+    let said = String::from_utf8_lossy(&repaired.stdout).into_owned();
+    for fact in [name, "chain 0: 0 rows kept, 100 lost", "chain 1: 100 rows kept, 0 lost", "--resume"] {
+        assert!(said.contains(fact), "{fact}: {said}");
+    }
+    succeeds(&apd(dir.path(), &["bank", "verify", "bank"]));
+    // The chain's checkpoint is at its end: going on from there would leave a hole.
+    let resumed = apd(dir.path(), &[&sample[..], &["--resume"]].concat());
+    succeeds(&resumed);
+    assert!(stderr(&resumed).contains("chain 0: the bank has lost rows"), "{}", stderr(&resumed));
+    assert_eq!(shards(), whole);
+}

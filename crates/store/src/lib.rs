@@ -18,7 +18,7 @@
 //! - **The same bytes** whatever the timing of the threads that write, and whether or not a run was interrupted.
 //! - **No copy.** [`Bank::row`] is a slice of the memory map; a 3 GB bank opens in milliseconds.
 //! - **Errors are values** that name the file, what was expected and what was found; lengths are checked before anything
-//!   is allocated. [`Bank::verify`] reads all checksums.
+//!   is allocated. [`Bank::verify`] reads all checksums, [`repair`] saves what is good.
 //!
 //! [`checkpoint`] keeps the state of a run (bincode behind a checksum), [`write_atomic`] any file, [`npy`] matrices.
 //!
@@ -51,6 +51,7 @@ mod error;
 mod manifest;
 mod map;
 pub mod npy;
+mod repair;
 mod tensors;
 mod writer;
 
@@ -58,6 +59,7 @@ pub use atomic::write_atomic;
 pub use bank::{Bank, BankInfo, ChainInfo, Kind, RowMeta, Verified};
 pub use error::Error;
 pub use manifest::Header;
+pub use repair::{Repaired, repair};
 pub use writer::{BankWriter, ChainWriter};
 
 #[cfg(doctest)]

@@ -365,7 +365,8 @@ impl Drop for ChainWriter {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, Error> {
+/// The only writer's; the system takes it back when the process ends, however it ends.
+pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
     let path = dir.join(LOCK);
     let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io(&path))?;
     match file.try_lock() {

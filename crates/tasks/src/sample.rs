@@ -46,12 +46,19 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
     let mut chains: Vec<(SgldChain, ChainWriter)> = Vec::new();
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
-        let chain = if checkpoint::exists(&state) {
+        let writer = writer.chain(number)?;
+        let mut chain = if checkpoint::exists(&state) {
             recipe.resume(checkpoint::load(&state, KIND)?.value)?
         } else {
             recipe.start(number)?
         };
-        chains.push((chain, writer.chain(number)?));
+        if recipe.kept(chain.progress().step) > writer.rows() {
+            observer.note(&format!(
+                "chain {number}: the bank has lost rows from before the chain's checkpoint; it walks again from its start, and what is there stays"
+            ));
+            chain = recipe.start(number)?;
+        }
+        chains.push((chain, writer));
     }
     let summary = recipe.start(0)?.summary().to_string();
     observer.note(&summary);
@@ -121,6 +128,11 @@ impl<'a> Recipe<'a> {
             prior_precision,
             seed: experiment.seed.child("sgld"),
         }
+    }
+
+    /// Samples that a chain has given after so many steps.
+    fn kept(&self, step: u64) -> u64 {
+        step.saturating_sub(self.length.burn_in) / self.length.thinning
     }
 
     /// A chain at its start.
