@@ -108,9 +108,10 @@ mod tests {
     fn passed(arguments: &[&str]) -> Vec<OsString> {
         let line = ["xtask"].iter().chain(arguments).map(OsString::from);
         match Arguments::try_parse_from(protect(line)).unwrap_or_else(|error| panic!("{error}")).command {
-            Command::Reproduce(passed) | Command::FetchData(passed) | Command::VerifySamplers(passed) => {
-                passed.arguments
-            }
+            Command::Reproduce(passed)
+            | Command::FetchData(passed)
+            | Command::VerifySamplers(passed)
+            | Command::Fuzz(passed) => passed.arguments,
             _ => panic!("another command"),
         }
     }
