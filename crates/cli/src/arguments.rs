@@ -76,6 +76,9 @@ pub(crate) struct Reproduce {
     /// Settings as a TOML file, such as the config.toml that a run leaves; the other options go over it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// A chain that diverges: stop the run, drop the chain, or restart it from its last sample [default: stop]
+    #[arg(long, value_name = "stop|drop|restart")]
+    pub(crate) on_divergence: Option<apd_tasks::OnDivergence>,
     /// Go on with an interrupted run in the same folder
     #[arg(long)]
     pub(crate) resume: bool,
@@ -110,6 +113,9 @@ pub(crate) struct SamplePosterior {
     /// Folder of the bank
     #[arg(long, value_name = "BANK")]
     pub(crate) out: PathBuf,
+    /// A chain that diverges: stop the run, drop the chain, or restart it from its last sample [default: stop]
+    #[arg(long, value_name = "stop|drop|restart")]
+    pub(crate) on_divergence: Option<apd_tasks::OnDivergence>,
     /// Go on with an interrupted bank
     #[arg(long)]
     pub(crate) resume: bool,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_tasks::{Config, Error};
+use apd_tasks::{Config, Error, OnDivergence};
 
 use crate::arguments::{Reproduce, SamplePosterior};
 use crate::progress::{Terminal, stop_on_signals};
@@ -31,7 +31,9 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
 
 /// Samples a posterior into a bank.
 pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
-    let config = validated(&settings(&arguments.config)?)?;
+    let mut table = settings(&arguments.config)?;
+    set_on_divergence(&mut table, arguments.on_divergence)?;
+    let config = validated(&table)?;
     threads(arguments.threads)?;
     stop_on_signals()?;
     let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
@@ -102,7 +104,16 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         }
         set("user-ood", sets.into());
     }
+    set_on_divergence(&mut table, arguments.on_divergence)?;
     validated(&table)
+}
+
+fn set_on_divergence(table: &mut toml::Table, wanted: Option<OnDivergence>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let sgld = table.entry("sgld").or_insert_with(|| toml::Table::new().into());
+    let sgld = sgld.as_table_mut().ok_or_else(|| Usage("[sgld]: not a section".into()))?;
+    sgld.insert("on-divergence".into(), toml::Value::try_from(wanted)?);
+    Ok(())
 }
 
 fn utf8(path: &Path) -> Result<&str> {

@@ -266,6 +266,35 @@ pub struct SgldConfig {
     pub weight_decay: f64,
     /// Temperature T; 1 is the Bayesian posterior.
     pub temperature: f64,
+    /// What becomes of a chain that diverges.
+    pub on_divergence: OnDivergence,
+}
+
+/// What becomes of a chain whose potential or position is no longer a number, or explodes. The other chains go on in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDivergence {
+    /// The run ends with an error once the other chains are through.
+    #[default]
+    Stop,
+    /// It ends where it is; its samples before that stay.
+    Drop,
+    /// It goes on from its last sample, or from another start if it has none, with the noise of later steps: three times, then as
+    /// [`Stop`](Self::Stop).
+    Restart,
+}
+
+impl std::str::FromStr for OnDivergence {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "stop" => Ok(Self::Stop),
+            "drop" => Ok(Self::Drop),
+            "restart" => Ok(Self::Restart),
+            other => Err(format!("{other}: must be stop, drop or restart")),
+        }
+    }
 }
 
 /// Distillation while sampling, by the distiller's settings, with as many SGLD steps as the bank takes.

@@ -31,6 +31,19 @@ pub enum Error {
     /// A chain diverged.
     #[error(transparent)]
     Chain(#[from] apd_sgmcmc::ChainError),
+    /// A chain's potential is finite, and far above that of any network.
+    #[error(
+        "chain {chain} diverged at step {step}: the potential is {potential:e} nats, a hundred times that of a network that guesses; the \
+         samples up to then are in the bank. Try a smaller learning rate ([sgld] lr), or --on-divergence restart or drop"
+    )]
+    Exploded {
+        /// The chain.
+        chain: u32,
+        /// Updates made.
+        step: u64,
+        /// U(θ) in nats, full-data scale.
+        potential: f64,
+    },
     /// A SWAG Gaussian could not be made.
     #[error("baselines: {0}")]
     Swag(#[from] apd_sgmcmc::SwagError),

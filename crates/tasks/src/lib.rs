@@ -53,8 +53,8 @@ pub use baselines::Baselines;
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
     Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
-    EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnlineConfig, Profile, SamplersConfig, SgdConfig,
-    SgldConfig, Start, TaskName, Toy2dConfig, UserOod,
+    EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnDivergence, OnlineConfig, Profile, SamplersConfig,
+    SgdConfig, SgldConfig, Start, TaskName, Toy2dConfig, UserOod,
 };
 pub use curves::curves;
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};

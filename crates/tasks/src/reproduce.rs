@@ -229,7 +229,7 @@ impl Models {
             _ => (images.height, images.width),
         };
         let mut report = report
-            .section(write_up::sampling(config, &sampled.summary, bank))
+            .section(write_up::sampling(config, sampled, bank))
             .section(write_up::mixing(config, &results, diagnosed))
             .section(write_up::distillation(
                 config,

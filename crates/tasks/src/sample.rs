@@ -8,12 +8,13 @@ use std::time::Instant;
 use apd_bnn::NetworkPotential;
 use apd_nn::Layout;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, ChainState, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, ChainError, ChainState, Progress, Schedule, Sgld, from_mean_loss};
 use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, OnDivergence};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
@@ -27,10 +28,28 @@ const LOOKS: u64 = 50;
 const LOOK_IMAGES: usize = 2_000;
 const KIND: &str = "chain";
 
+/// Restarts of one chain before it is given up.
+const RESTARTS: u32 = 3;
+/// A chain explodes above this many times the potential of a network that guesses, whose weights are those of the prior. Chains that
+/// sample are below twice of it.
+const EXPLODED: f64 = 100.0;
+
 /// A sampled posterior.
 pub struct Sampled {
     /// What the sampler's settings amount to.
     pub summary: String,
+    /// Chains that diverged and what became of them, a sentence each.
+    pub diverged: Vec<String>,
+}
+
+/// A chain, and what it takes to go on after it has diverged.
+#[derive(Serialize, Deserialize)]
+struct Walk<C> {
+    chain: C,
+    /// Times that it was restarted.
+    restarts: u32,
+    /// Its last sample.
+    last: Option<Vec<f32>>,
 }
 
 /// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
@@ -43,28 +62,29 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
         true => BankWriter::resume(path)?,
         false => BankWriter::create(path, header(config, &network.row_layout()))?,
     };
-    let mut chains: Vec<(SgldChain, ChainWriter)> = Vec::new();
+    let mut chains: Vec<(Walk<SgldChain>, ChainWriter)> = Vec::new();
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
         let writer = writer.chain(number)?;
-        let mut chain = if checkpoint::exists(&state) {
-            recipe.resume(checkpoint::load(&state, KIND)?.value)?
+        let mut walk = if checkpoint::exists(&state) {
+            let Walk { chain, restarts, last } = checkpoint::load::<Walk<ChainState>>(&state, KIND)?.value;
+            Walk { chain: recipe.resume(chain)?, restarts, last }
         } else {
-            recipe.start(number)?
+            Walk::new(recipe.start(number)?)
         };
-        if recipe.kept(chain.progress().step) > writer.rows() {
+        if recipe.kept(walk.chain.progress().step) > writer.rows() {
             observer.note(&format!(
                 "chain {number}: the bank has lost rows from before the chain's checkpoint; it walks again from its start, and what is there stays"
             ));
-            chain = recipe.start(number)?;
+            walk = Walk::new(recipe.start(number)?);
         }
-        chains.push((chain, writer));
+        chains.push((walk, writer));
     }
     let summary = recipe.start(0)?.summary().to_string();
     observer.note(&summary);
 
     let total = sgld.steps * sgld.chains as u64;
-    let done = AtomicU64::new(chains.iter().map(|(chain, _)| chain.progress().step).sum());
+    let done = AtomicU64::new(chains.iter().map(|(walk, _)| walk.chain.progress().step).sum());
     observer.begin("sgld", total, done.load(Ordering::Relaxed));
     let validation = split.validation.take(LOOK_IMAGES);
     let look = |position: &[f32]| -> Result<String> {
@@ -83,19 +103,23 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
         observer.advance(taken, if due { Some(look(chain.position())?) } else { None });
         Ok(())
     };
-    let outcomes: Vec<Result<()>> = chains
+    let outcomes: Vec<Result<Option<String>>> = chains
         .into_par_iter()
         .with_max_len(1)
-        .map(|(mut chain, mut writer)| {
-            let outcome = walk(experiment, &mut chain, &mut writer, path, observer, &advance);
+        .map(|(mut walk, mut writer)| {
+            let outcome = walk.walk_on(&recipe, &mut writer, path, observer, &advance);
             // Whatever ended the chain, the rows before it are good.
             writer.finish()?;
             outcome
         })
         .collect();
-    outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+    let diverged: Vec<String> = outcomes.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     observer.end();
-    Ok(Sampled { summary })
+    diverged.iter().for_each(|what| observer.note(what));
+    if Bank::open(path)?.is_empty() {
+        return Err(Error::Config(format!("no chain has kept a sample: {}", diverged.join("; "))));
+    }
+    Ok(Sampled { summary, diverged })
 }
 
 pub(crate) type SgldChain = Chain<NetworkPotential, Sgld>;
@@ -138,8 +162,20 @@ impl<'a> Recipe<'a> {
     /// A chain at its start.
     pub(crate) fn start(&self, number: u32) -> Result<SgldChain> {
         let potential = self.experiment.potential(self.prior_precision, self.at_once)?;
-        let initial = self.experiment.network.initialize(self.seed.child("initial").index(u64::from(number)));
-        Ok(Chain::new(number, potential, self.sampler, self.length, self.seed, initial)?)
+        Ok(Chain::new(number, potential, self.sampler, self.length, self.seed, self.initial(number, 0))?)
+    }
+
+    /// Where a chain starts, the first time and after some restarts.
+    fn initial(&self, number: u32, restarts: u32) -> Vec<f32> {
+        let seed = self.seed.child("initial").index(u64::from(number));
+        let seed = if restarts == 0 { seed } else { seed.child("restart").index(u64::from(restarts)) };
+        self.experiment.network.initialize(seed)
+    }
+
+    /// The potential of a network that gives each class the same probability, its weights drawn from the prior: N·ln K + d/2 nats.
+    fn guessing(&self) -> f64 {
+        let train = &self.experiment.split.train;
+        train.len() as f64 * (train.classes as f64).ln() + 0.5 * self.experiment.network.dim() as f64
     }
 
     /// A chain where it was.
@@ -149,40 +185,76 @@ impl<'a> Recipe<'a> {
     }
 }
 
-/// Takes the chain to its end, its samples into the bank, and its state to disk every so often.
-fn walk(
-    experiment: &Experiment,
-    chain: &mut SgldChain,
-    writer: &mut ChainWriter,
-    bank: &Path,
-    observer: &dyn Observer,
-    advance: &(dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
-) -> Result<()> {
-    let state = state_path(bank, chain.chain());
-    let steps = chain.config().steps;
-    let mut saved = Instant::now();
-    while chain.progress().step < steps {
-        let before = chain.progress().step;
-        for _ in before..steps.min(before + STRIDE) {
-            if let Some(sample) = chain.step()? {
+impl Walk<SgldChain> {
+    fn new(chain: SgldChain) -> Self {
+        Self { chain, restarts: 0, last: None }
+    }
+
+    /// Takes the chain to its end, its samples into the bank, and its state to disk every so often; what there is to say if it diverged.
+    fn walk_on(
+        &mut self,
+        recipe: &Recipe<'_>,
+        writer: &mut ChainWriter,
+        bank: &Path,
+        observer: &dyn Observer,
+        advance: &(dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
+    ) -> Result<Option<String>> {
+        let (number, steps) = (self.chain.chain(), self.chain.config().steps);
+        let mut saved = Instant::now();
+        while self.chain.progress().step < steps {
+            let before = self.chain.progress().step;
+            let outcome = self.stride(recipe, writer);
+            let at = self.chain.progress().step;
+            match (outcome, recipe.experiment.config.sgld.on_divergence) {
+                (Ok(()), _) => {}
+                (Err(Error::Chain(ChainError::Diverged { .. }) | Error::Exploded { .. }), OnDivergence::Drop) => {
+                    return Ok(Some(format!(
+                        "chain {number} diverged at step {at} and was dropped: {} samples stay",
+                        writer.rows()
+                    )));
+                }
+                (Err(Error::Chain(ChainError::Diverged { .. }) | Error::Exploded { .. }), OnDivergence::Restart)
+                    if self.restarts < RESTARTS =>
+                {
+                    self.restarts += 1;
+                    let start = self.last.clone().unwrap_or_else(|| recipe.initial(number, self.restarts));
+                    self.chain.restart_from(&start);
+                }
+                (outcome, _) => outcome?,
+            }
+            advance(before, &self.chain)?;
+            let (stop, finished) = (observer.stop_requested(), at == steps);
+            if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
+                writer.flush()?;
+                let state = Walk { chain: self.chain.state(), restarts: self.restarts, last: self.last.clone() };
+                checkpoint::save(state_path(bank, number), KIND, &state)?;
+                saved = Instant::now();
+            }
+            if stop {
+                return Err(Error::Stopped);
+            }
+        }
+        Ok((self.restarts > 0).then(|| format!("chain {number} diverged and was restarted {} time(s)", self.restarts)))
+    }
+
+    /// Some steps.
+    fn stride(&mut self, recipe: &Recipe<'_>, writer: &mut ChainWriter) -> Result<()> {
+        let before = self.chain.progress().step;
+        for _ in before..self.chain.config().steps.min(before + STRIDE) {
+            if let Some(sample) = self.chain.step()? {
+                let last = self.last.get_or_insert_default();
+                last.clear();
+                last.extend_from_slice(sample.position);
                 // A chain that went back to its checkpoint gives the rows after it once more.
                 if writer.last_step().is_none_or(|last| sample.step > last) {
-                    writer.push(sample.step, sample.weight, sample.potential, &experiment.row(sample.position))?;
+                    let row = recipe.experiment.row(sample.position);
+                    writer.push(sample.step, sample.weight, sample.potential, &row)?;
                 }
             }
         }
-        advance(before, chain)?;
-        let (stop, finished) = (observer.stop_requested(), chain.progress().step == steps);
-        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
-            writer.flush()?;
-            checkpoint::save(&state, KIND, &chain.state())?;
-            saved = Instant::now();
-        }
-        if stop {
-            return Err(Error::Stopped);
-        }
+        let Progress { chain, step, potential, .. } = self.chain.progress();
+        if potential > EXPLODED * recipe.guessing() { Err(Error::Exploded { chain, step, potential }) } else { Ok(()) }
     }
-    Ok(())
 }
 
 /// Samples a posterior into a bank, apart from any other stage.
@@ -225,3 +297,6 @@ fn header(config: &Config, layout: &Layout) -> Header {
 fn settings(header: &Header) -> String {
     header.metadata.get("config").cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,17 @@ impl Config {
             },
             baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
             // A second chain costs no time where there are two cores, and tells whether the first has seen everything.
-            sgld: SgldConfig { chains: 2, steps, burn_in, thinning, batch: 100, lr, weight_decay, temperature: 1.0 },
+            sgld: SgldConfig {
+                chains: 2,
+                steps,
+                burn_in,
+                thinning,
+                batch: 100,
+                lr,
+                weight_decay,
+                temperature: 1.0,
+                on_divergence: OnDivergence::Stop,
+            },
             distill: apd_distill::Config { iterations, ..apd_distill::Config::gan1().with_moments() },
             subspace: {
                 let default = SubspaceConfig::default();

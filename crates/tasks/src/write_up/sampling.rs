@@ -4,9 +4,10 @@ use apd_report::{Cell, Column, Format, Section, Table};
 use apd_store::Bank;
 
 use crate::config::Config;
+use crate::sample::Sampled;
 
 /// The posterior and its bank: settings, the sampler's summary and what a bank costs.
-pub(crate) fn sampling(config: &Config, summary: &str, bank: &Bank) -> Section {
+pub(crate) fn sampling(config: &Config, sampled: &Sampled, bank: &Bank) -> Section {
     let sgld = &config.sgld;
     let mut table = Table::new(
         "The posterior bank.",
@@ -19,6 +20,11 @@ pub(crate) fn sampling(config: &Config, summary: &str, bank: &Bank) -> Section {
     );
     let (rows, dim) = (bank.len() as f64, bank.dim() as f64);
     table.push([rows, dim, sgld.chains as f64, 4.0 * rows * dim].map(Cell::number).to_vec());
+    let mut text = sampled.summary.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    // Somebody has to see it who did not watch the run.
+    if !sampled.diverged.is_empty() {
+        text.push_str(&format!("\n\n**{}.**", sampled.diverged.join("; ")));
+    }
     Section::new("Posterior sampling")
         .setting(&format!(
             "SGLD, {} chain(s) of {} steps, minibatches of {}, learning rate {} and weight decay {} on the mean loss, \
@@ -32,6 +38,6 @@ pub(crate) fn sampling(config: &Config, summary: &str, bank: &Bank) -> Section {
             sgld.thinning,
             sgld.burn_in
         ))
-        .text(&summary.lines().map(str::trim).collect::<Vec<_>>().join("; "))
+        .text(&text)
         .table(table)
 }
