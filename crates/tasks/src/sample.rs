@@ -66,18 +66,22 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
         let writer = writer.chain(number)?;
-        let mut walk = if checkpoint::exists(&state) {
-            let Walk { chain, restarts, last } = checkpoint::load::<Walk<ChainState>>(&state, KIND)?.value;
-            Walk { chain: recipe.resume(chain)?, restarts, last }
-        } else {
-            Walk::new(recipe.start(number)?)
+        let walk = match checkpoint::exists(&state) {
+            false => Walk::new(recipe.start(number)?),
+            true => {
+                let Walk { chain, restarts, last } = checkpoint::load::<Walk<ChainState>>(&state, KIND)?.value;
+                // A repair took them; going on from here would leave a gap.
+                if chain.last_sample > writer.last_step() {
+                    observer.note(&format!(
+                        "chain {number}: the bank has lost rows from before the chain's checkpoint; it walks again from its start, and \
+                         what is there stays"
+                    ));
+                    Walk::new(recipe.start(number)?)
+                } else {
+                    Walk { chain: recipe.resume(chain)?, restarts, last }
+                }
+            }
         };
-        if recipe.kept(walk.chain.progress().step) > writer.rows() {
-            observer.note(&format!(
-                "chain {number}: the bank has lost rows from before the chain's checkpoint; it walks again from its start, and what is there stays"
-            ));
-            walk = Walk::new(recipe.start(number)?);
-        }
         chains.push((walk, writer));
     }
     let summary = recipe.start(0)?.summary().to_string();
@@ -152,11 +156,6 @@ impl<'a> Recipe<'a> {
             prior_precision,
             seed: experiment.seed.child("sgld"),
         }
-    }
-
-    /// Samples that a chain has given after so many steps.
-    fn kept(&self, step: u64) -> u64 {
-        step.saturating_sub(self.length.burn_in) / self.length.thinning
     }
 
     /// A chain at its start.
