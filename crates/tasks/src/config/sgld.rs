@@ -1,0 +1,89 @@
+//! Settings of the chains, and of distilling while they walk.
+
+use serde::{Deserialize, Serialize};
+
+/// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SgldConfig {
+    /// Independent chains, each with its own streams and start.
+    pub chains: usize,
+    /// Steps of each chain, burn-in included.
+    pub steps: u64,
+    /// Steps before the first sample.
+    pub burn_in: u64,
+    /// A sample is kept every this many steps after burn-in.
+    pub thinning: u64,
+    /// Examples in a minibatch.
+    pub batch: usize,
+    /// Learning rate on the mean loss: ε = lr/N.
+    pub lr: f64,
+    /// Weight decay on the mean loss: τ = N·weight_decay.
+    pub weight_decay: f64,
+    /// Temperature T; 1 is the Bayesian posterior.
+    pub temperature: f64,
+    /// What becomes of a chain that diverges.
+    pub on_divergence: OnDivergence,
+}
+
+/// What becomes of a chain whose potential or position is no longer a number, or explodes. The other chains go on in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDivergence {
+    /// The run ends with an error once the other chains are through.
+    #[default]
+    Stop,
+    /// It ends where it is; its samples before that stay.
+    Drop,
+    /// It goes on from its last sample, or from another start if it has none, with the noise of later steps: three times, then as
+    /// [`Stop`](Self::Stop).
+    Restart,
+}
+
+impl std::str::FromStr for OnDivergence {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "stop" => Ok(Self::Stop),
+            "drop" => Ok(Self::Drop),
+            "restart" => Ok(Self::Restart),
+            other => Err(format!("{other}: must be stop, drop or restart")),
+        }
+    }
+}
+
+/// Distillation while sampling, by the distiller's settings, with as many SGLD steps as the bank takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OnlineConfig {
+    /// Pieces into which the SGLD steps after burn-in are cut; 0 for no online distillation.
+    pub rounds: u64,
+    /// Generator iterations in each round.
+    pub iterations: u64,
+    /// Samples that the buffer holds.
+    pub buffer: usize,
+    /// Does it once more with infinite chains, which restart from networks of the generator in each round.
+    pub infinite: bool,
+}
+
+impl SgldConfig {
+    /// Samples that each chain keeps.
+    pub fn samples_per_chain(&self) -> u64 {
+        self.steps.saturating_sub(self.burn_in) / self.thinning.max(1)
+    }
+}
+
+impl OnlineConfig {
+    /// The step of the chains at the end of a round, from 0.
+    pub(crate) fn until(&self, sgld: &SgldConfig, round: u64) -> u64 {
+        let (length, rounds) = (u128::from(sgld.steps - sgld.burn_in), u128::from(self.rounds));
+        sgld.burn_in + (length * u128::from(round + 1) / rounds) as u64
+    }
+
+    /// The most samples that all chains together take in a round.
+    pub(crate) fn staged(&self, sgld: &SgldConfig) -> usize {
+        let steps = (sgld.steps - sgld.burn_in).div_ceil(self.rounds);
+        sgld.chains * steps.div_ceil(sgld.thinning) as usize
+    }
+}
