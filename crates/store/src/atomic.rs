@@ -31,6 +31,27 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Removes what killed processes left unfinished in a folder: files whose names are those of
+/// [`write_atomic`]'s temporary ones.
+///
+/// Only for a folder that nobody else writes to.
+///
+/// **Errors** if the folder cannot be read, or a file cannot be removed.
+pub fn remove_temporaries(folder: impl AsRef<Path>) -> Result<(), Error> {
+    let folder = folder.as_ref();
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        // name.process-number.tmp, or name.process.tmp
+        let inner = path.file_stem().map(Path::new).and_then(Path::extension).and_then(|e| e.to_str());
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let ours = inner.is_some_and(|inner| inner.split('-').all(digits));
+        if ours && path.extension().is_some_and(|e| e == TEMPORARY) && path.is_file() {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// A file under construction; it gets its name on `commit`, and vanishes if dropped before.
 pub(crate) struct AtomicFile {
     path: PathBuf,

@@ -55,7 +55,7 @@ mod repair;
 mod tensors;
 mod writer;
 
-pub use atomic::write_atomic;
+pub use atomic::{remove_temporaries, write_atomic};
 pub use bank::{Bank, BankInfo, ChainInfo, Kind, RowMeta, Verified};
 pub use error::Error;
 pub use manifest::Header;

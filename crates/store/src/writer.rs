@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::atomic::{AtomicFile, TEMPORARY, sync_folder, write_le};
+use crate::atomic::{AtomicFile, remove_temporaries, sync_folder, write_le};
 use crate::bank::{LAYOUT_KEY, checked_shard};
 use crate::manifest::{FILE, Manifest, Shard};
 use crate::tensors::{Table, write_header};
@@ -82,6 +82,7 @@ impl BankWriter {
         if dir.join(FILE).exists() {
             return Err(Error::Exists { path: dir.to_owned() });
         }
+        remove_temporaries(dir)?;
         Manifest::new(header.clone(), Vec::new()).write(dir)?;
         sync_folder(dir)?;
         Ok(Self::new(dir, header, BTreeMap::new(), lock))
@@ -100,15 +101,14 @@ impl BankWriter {
         let lock = lock(dir)?;
         // Refuses to build on a bank that cannot be read.
         Bank::open(dir)?;
+        remove_temporaries(dir)?;
         let manifest = Manifest::read(dir)?;
         let shards: BTreeMap<_, _> = manifest.shards.into_iter().map(|s| ((s.chain, s.index), s)).collect();
         for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
             let path = entry.map_err(Error::io(dir))?.path();
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
-            let temporary = path.extension().is_some_and(|e| e == TEMPORARY);
-            let ours = name.starts_with("shard-") || name.starts_with(FILE);
-            let listed = name == FILE || shards.values().any(|s| s.file == name);
-            if ours && !listed && (temporary || name.ends_with(".safetensors")) {
+            let listed = shards.values().any(|s| s.file == name);
+            if name.starts_with("shard-") && !listed && name.ends_with(".safetensors") {
                 fs::remove_file(&path).map_err(Error::io(&path))?;
             }
         }

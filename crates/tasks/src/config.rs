@@ -391,9 +391,11 @@ impl Config {
         toml::to_string_pretty(self).expect("a configuration is a table")
     }
 
-    /// What decides whether two runs are the same: everything but where the data lie.
+    /// What decides whether two runs are the same: everything but where the data lie, and what becomes of a chain that diverges, for one
+    /// decides on that when it has.
     pub fn identity(&self) -> String {
-        Config { data_dir: None, ..self.clone() }.to_toml()
+        let sgld = SgldConfig { on_divergence: OnDivergence::default(), ..self.sgld.clone() };
+        Config { data_dir: None, sgld, ..self.clone() }.to_toml()
     }
 
     /// Refuses settings that no run could honour, each with its name, its value and what is allowed.

@@ -52,8 +52,16 @@ impl Folder {
             }
             Err(e) => return Err(io(&config_path)(e)),
         }
-        fs::create_dir_all(folder.checkpoints()).map_err(io(&folder.checkpoints()))?;
+        // The settings first: without them the rest would be somebody else's.
+        fs::create_dir_all(root).map_err(io(root))?;
         apd_store::write_atomic(&config_path, config.to_toml().as_bytes())?;
+        fs::create_dir_all(folder.checkpoints()).map_err(io(&folder.checkpoints()))?;
+        // The bank's writer sees to the bank.
+        for swept in [root.to_path_buf(), folder.checkpoints(), root.join("figures")] {
+            if swept.is_dir() {
+                apd_store::remove_temporaries(swept)?;
+            }
+        }
         Ok(folder)
     }
 

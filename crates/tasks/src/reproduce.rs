@@ -268,7 +268,9 @@ impl Clock {
 
     /// What is done anew whenever a run goes on.
     fn set(&mut self, stage: &str, seconds: f64) -> Result<()> {
-        self.stages.retain(|(name, ..)| name != stage);
+        if let Some((_, total, _)) = self.stages.iter_mut().find(|(name, ..)| name == stage) {
+            *total = 0.0;
+        }
         self.add(stage, seconds, None)
     }
 

@@ -117,7 +117,12 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
             outcome
         })
         .collect();
-    let diverged: Vec<String> = outcomes.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    // That a chain was asked to stop is no news beside what went wrong in another.
+    let (stopped, outcomes): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().partition(|outcome| matches!(outcome, Err(Error::Stopped)));
+    let said = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
+    stopped.into_iter().collect::<Result<Vec<_>>>()?;
+    let diverged: Vec<String> = said.into_iter().flatten().collect();
     observer.end();
     diverged.iter().for_each(|what| observer.note(what));
     if Bank::open(path)?.is_empty() {
@@ -238,9 +243,13 @@ impl Walk<SgldChain> {
 
     /// Some steps.
     fn stride(&mut self, recipe: &Recipe<'_>, writer: &mut ChainWriter) -> Result<()> {
-        let before = self.chain.progress().step;
+        let (before, exploded) = (self.chain.progress().step, EXPLODED * recipe.guessing());
         for _ in before..self.chain.config().steps.min(before + STRIDE) {
             if let Some(sample) = self.chain.step()? {
+                let (chain, step, potential) = (sample.chain, sample.step, sample.potential);
+                if potential > exploded {
+                    return Err(Error::Exploded { chain, step, potential });
+                }
                 let last = self.last.get_or_insert_default();
                 last.clear();
                 last.extend_from_slice(sample.position);
@@ -252,7 +261,7 @@ impl Walk<SgldChain> {
             }
         }
         let Progress { chain, step, potential, .. } = self.chain.progress();
-        if potential > EXPLODED * recipe.guessing() { Err(Error::Exploded { chain, step, potential }) } else { Ok(()) }
+        if potential > exploded { Err(Error::Exploded { chain, step, potential }) } else { Ok(()) }
     }
 }
 

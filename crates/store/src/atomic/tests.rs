@@ -68,3 +68,19 @@ fn what_is_no_file_is_left_alone() {
     }
     assert!(!fs::metadata(&socket).unwrap().is_file());
 }
+
+#[test]
+fn what_killed_processes_left_is_removed_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let leftovers = ["chain-0.ckpt.123-4.tmp", "manifest.json.9-0.tmp", "a.svg.77.tmp"];
+    let others = ["mine.tmp", "notes.v2-final.tmp", "shard-0-00000.safetensors", "x.12-3", "y.1-.tmp"];
+    for name in leftovers.iter().chain(&others) {
+        fs::write(dir.path().join(name), name).unwrap();
+    }
+    fs::create_dir(dir.path().join("folder.1-2.tmp")).unwrap();
+    remove_temporaries(dir.path()).unwrap();
+    let left = |name: &&str| dir.path().join(name).exists();
+    assert!(!leftovers.iter().any(left) && others.iter().all(left));
+    assert!(dir.path().join("folder.1-2.tmp").exists());
+    assert!(remove_temporaries(dir.path().join("nowhere")).is_err());
+}

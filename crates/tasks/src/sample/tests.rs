@@ -14,10 +14,10 @@ fn tiny(on_divergence: OnDivergence) -> Config {
 }
 
 /// Puts the first chain where no chain comes back from.
-fn doom(experiment: &Experiment, bank: &Path) {
+fn doom(experiment: &Experiment, bank: &Path, weight: f32) {
     let recipe = Recipe::new(experiment, 2);
     let mut state = recipe.start(0).unwrap().state();
-    state.position.fill(1e15);
+    state.position.fill(weight);
     std::fs::create_dir_all(bank).unwrap();
     checkpoint::save(state_path(bank, 0), KIND, &Walk { chain: state, restarts: 0, last: None }).unwrap();
 }
@@ -43,7 +43,7 @@ fn a_chain_that_diverges_is_what_was_asked_for_and_the_other_one_never_notices()
 
     for policy in [OnDivergence::Stop, OnDivergence::Drop, OnDivergence::Restart] {
         let (experiment, bank) = (experiment(policy), dir.path().join(format!("{policy:?}")));
-        doom(&experiment, &bank);
+        doom(&experiment, &bank, 1e15);
         let outcome = sample(&experiment, &bank, &Silent);
         let [doomed, other] = rows(&bank);
         assert_eq!(other, healthy, "{policy:?}");
@@ -68,7 +68,7 @@ fn a_chain_that_diverges_is_what_was_asked_for_and_the_other_one_never_notices()
                 assert!(doomed.iter().all(|(_, row)| row.iter().all(|x| x.abs() < 100.0)));
                 // Stopped on the way and gone on with, it is the same.
                 let again = dir.path().join("again");
-                doom(&experiment, &again);
+                doom(&experiment, &again, 1e15);
                 for advances in [1, 3] {
                     let outcome = sample(&experiment, &again, &StopAfter::new(advances));
                     assert!(matches!(outcome, Err(Error::Stopped)), "{advances}");
@@ -89,4 +89,17 @@ fn chains_that_all_diverge_leave_no_bank_to_go_on_with() {
         let error = sample(&Experiment::in_memory(config).unwrap(), &dir.path().join("bank"), &Silent).err().unwrap();
         assert!(error.to_string().contains("diverged"), "{error}");
     }
+}
+
+#[test]
+fn what_a_chain_gives_while_it_explodes_is_no_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = tiny(OnDivergence::Drop);
+    config.sgld.burn_in = 0;
+    let (experiment, bank) = (Experiment::in_memory(config).unwrap(), dir.path().join("bank"));
+    // Finite, and the prior takes thousands of steps to bring it back.
+    doom(&experiment, &bank, 1e3);
+    let said = sample(&experiment, &bank, &Silent).unwrap().diverged;
+    assert!(said[0].contains("chain 0 diverged at step 10 and was dropped: 0 samples"), "{said:?}");
+    assert_eq!(rows(&bank).map(|rows| rows.len()), [0, 100]);
 }
