@@ -116,7 +116,8 @@ fn wait(child: &mut Child, life: Duration) -> Result<Option<std::process::ExitSt
 
 /// Asks a process to stop: it has to say how to go on, unless it had not begun or was about to end.
 fn terminate(child: &mut Child, log: &Path) -> Result<()> {
-    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    // The shell's own: not every system has it as a program.
+    let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status()?;
     let status = child.wait()?;
     let text = fs::read_to_string(log)?;
     // No code: it was killed before it could be asked.
