@@ -115,7 +115,9 @@ impl SubspaceConfig {
 /// uniform. Each draw alone is uniform over the rows, but any S consecutive ones are spread evenly through the bank, chains included:
 /// averages of S networks vary far less than those of S independent draws.
 ///
-/// **Where it fails**: a bank that moves in more directions than r (many chains: look at [`explained`](Self::explained)); statistics that
+/// **Where it fails**: a bank that moves in more directions than r: of C chains, r has to be several times C, or the variance between the
+/// chains comes back as noise around each of them (look at [`explained`](Self::explained): nine chains of a 784-100-10 network are well
+/// described at 95 %, and not at 80 %); statistics that
 /// need independent draws; points far from zero beside how they vary, whose mean 16 bits do not hold (by a 2 048th of itself: use
 /// [`Format::F32`]).
 ///
