@@ -334,18 +334,10 @@ fn a_damaged_bank_is_repaired_and_what_was_lost_is_sampled_again() {
     let dir = folder();
     let sample = ["sample-posterior", "--config", "run.toml", "--out", "bank"];
     succeeds(&apd(dir.path(), &sample));
-    let shards = || -> Vec<(String, Vec<u8>)> {
-        let entries = fs::read_dir(dir.path().join("bank")).unwrap().map(|entry| entry.unwrap().path());
-        let mut shards: Vec<_> = entries
-            .filter(|path| path.extension().is_some_and(|ending| ending == "safetensors" || ending == "json"))
-            .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
-            .collect();
-        shards.sort();
-        shards
-    };
-    let whole = shards();
+    let bank = dir.path().join("bank");
+    let whole = rows_on_disk(&bank);
     let (name, bytes) = whole.iter().find(|(name, _)| name.starts_with("shard-0")).unwrap();
-    fs::write(dir.path().join("bank").join(name), &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(bank.join(name), &bytes[..bytes.len() / 2]).unwrap();
 
     fails(&apd(dir.path(), &["bank", "verify", "bank"]), 1, &[name, "bytes"]);
     let repaired = apd(dir.path(), &["bank", "verify", "bank", "--repair"]);
@@ -359,5 +351,65 @@ fn a_damaged_bank_is_repaired_and_what_was_lost_is_sampled_again() {
     let resumed = apd(dir.path(), &[&sample[..], &["--resume"]].concat());
     succeeds(&resumed);
     assert!(stderr(&resumed).contains("chain 0: the bank has lost rows"), "{}", stderr(&resumed));
-    assert_eq!(shards(), whole);
+    assert_eq!(rows_on_disk(&bank), whole);
+}
+
+/// A bank's shards and its manifest.
+fn rows_on_disk(bank: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(bank).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|ending| ending == "safetensors" || ending == "json"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_with_an_error_and_a_bank_that_can_be_gone_on_with() {
+    let dir = folder();
+    let sample = |out: &str| format!("sample-posterior --config run.toml --checkpoint-seconds 0 --out {out}");
+    let apd = |line: &str| apd(dir.path(), &line.split(' ').collect::<Vec<_>>());
+    succeeds(&apd(&sample("whole")));
+
+    // No file may grow beyond a third of a chain's rows; without the signal, the write that would is an error, as on a full disk.
+    let limited = format!("trap '' XFSZ; ulimit -f 2000; exec \"$0\" {}", sample("bank"));
+    let full = Command::new("sh").args(["-c", &limited, env!("CARGO_BIN_EXE_apd")]).current_dir(dir.path()).output();
+    fails(&full.unwrap(), 1, &["bank/shard-", "File too large"]);
+    succeeds(&apd("bank verify bank"));
+    let left = fs::read_dir(dir.path().join("bank")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().ends_with(".tmp")));
+
+    succeeds(&apd(&format!("{} --resume", sample("bank"))));
+    assert!(rows_on_disk(&dir.path().join("bank")) == rows_on_disk(&dir.path().join("whole")));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named_before_any_work() {
+    let dir = folder();
+    // Below a file: root could write to a folder that is merely read-only.
+    fs::write(dir.path().join("file"), "").unwrap();
+    for line in ["reproduce --config run.toml --out file/run", "sample-posterior --config run.toml --out file/bank"] {
+        fails(&apd(dir.path(), &line.split(' ').collect::<Vec<_>>()), 1, &["file/"]);
+    }
+}
+
+#[test]
+fn clocks_that_go_backwards_do_not_matter() {
+    let dir = folder();
+    let sample = ["sample-posterior", "--config", "run.toml", "--out", "bank"];
+    succeeds(&apd(dir.path(), &sample));
+    let bank = dir.path().join("bank");
+    let whole = rows_on_disk(&bank);
+    // The newest files are from tomorrow, the oldest from long ago.
+    let now = std::time::SystemTime::now();
+    for (i, entry) in fs::read_dir(&bank).unwrap().enumerate() {
+        let day = std::time::Duration::from_secs(86_400);
+        let time = if i % 2 == 0 { now + day } else { now - 10_000 * day };
+        fs::File::options().append(true).open(entry.unwrap().path()).unwrap().set_modified(time).unwrap();
+    }
+    succeeds(&apd(dir.path(), &[&sample[..], &["--resume"]].concat()));
+    succeeds(&apd(dir.path(), &["bank", "verify", "bank"]));
+    assert!(rows_on_disk(&bank) == whole);
 }
