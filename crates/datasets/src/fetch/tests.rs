@@ -157,7 +157,10 @@ fn every_kind_of_bad_mirror_is_passed_over_and_named() {
         ("/page/labels.gz", ok(b"<html>please log in</html>")),
         ("/large/labels.gz", promise(1001, &[0; 1001])),
         ("/endless/labels.gz", [&b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"[..], &[0; 5000]].concat()),
-        ("/busy/labels.gz", b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        (
+            "/busy/labels.gz",
+            b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec(),
+        ),
         ("/noise/labels.gz", b"\x16\x03\x01 not http at all\r\n\r\n".to_vec()),
         ("/good/labels.gz", ok(&stored)),
     ]);
