@@ -10,7 +10,7 @@ use apd_distill::{CoefficientModel, Config, Distilled, Format, Subspace, Subspac
 use apd_nn::Network;
 use apd_report::{Results, Row};
 use apd_seed::Seed;
-use apd_store::{Bank, BankWriter, Header, checkpoint, npy};
+use apd_store::{Bank, BankWriter, Header, checkpoint, npy, repair};
 use apd_tasks::{Config as RunConfig, NetName, Profile};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array2;
@@ -35,7 +35,7 @@ pub const TARGETS: &[Target] = &[
         seeds: pngs,
         parse: |dir, input| read_omniglot(file(dir, &zip(&[("a.png", input)]))).is_ok(),
     },
-    Target { name: "user-images", seeds: arrays, parse: |dir, input| user_images(file(dir, input), 4, 4).is_ok() },
+    Target { name: "user-images", seeds: arrays, parse: |dir, input| user_images(file(dir, input), 28, 28).is_ok() },
     Target { name: "npy-matrix", seeds: matrices, parse: |dir, input| npy::read_matrix_f32(file(dir, input)).is_ok() },
     Target { name: "bank-npy", seeds: matrices, parse: |dir, input| bank(&named(dir, "rows.npy", input)) },
     Target {
@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bank-manifest", seeds: manifests, parse: manifest },
     Target { name: "bank-manifest-inside", seeds: manifests, parse: |dir, input| manifest(dir, &signed(input)) },
     Target { name: "bank-shard", seeds: shards, parse: shard },
+    Target { name: "bank-shard-alone", seeds: shards, parse: shard_alone },
     Target { name: "checkpoint", seeds: checkpoints, parse: |dir, input| state(&file(dir, input)) },
     Target { name: "checkpoint-inside", seeds: payloads, parse: |dir, input| state(&file(dir, &sealed(input))) },
     Target { name: "generator", seeds: generators, parse: |_, input| Distilled::from_safetensors(input).is_ok() },
@@ -140,9 +141,16 @@ fn npy_file(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// At the smallest size that is brought to 28×28, and at that size.
 fn arrays() -> Vec<Vec<u8>> {
-    let floats: Vec<u8> = (0..32).flat_map(|i| (i as f32 / 32.0).to_le_bytes()).collect();
-    vec![npy_file("|u1", "(2, 3, 5)", &[7; 30]), npy_file("<f4", "(2, 16)", &floats), images()[0].clone()]
+    let floats: Vec<u8> = (0..784).flat_map(|i| (i as f32 / 784.0).to_le_bytes()).collect();
+    let bytes = npy_file("|u1", "(2, 7, 8)", &[7; 112]);
+    vec![
+        bytes,
+        npy_file("<f4", "(1, 784)", &floats),
+        idx_file(&[2, 8, 7], 112),
+        gzip(&idx_file(&[64, 28, 28], 64 * 784)),
+    ]
 }
 
 fn matrices() -> Vec<Vec<u8>> {
@@ -237,6 +245,14 @@ fn shard(dir: &Path, input: &[u8]) -> bool {
     named(&folder, &shard, input);
     named(&folder, "manifest.json", &signed(text.as_bytes()));
     bank(&folder)
+}
+
+/// A bank that has lost its manifest.
+fn shard_alone(dir: &Path, input: &[u8]) -> bool {
+    let (folder, shard, _) = whole_bank(dir);
+    let _ = fs::remove_file(folder.join("manifest.json"));
+    named(&folder, &shard, input);
+    repair(&folder).is_ok_and(|repaired| repaired.lost.is_empty()) && bank(&folder)
 }
 
 // Checkpoints.

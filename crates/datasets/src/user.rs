@@ -10,6 +10,11 @@ use std::path::Path;
 const NPY_MAGIC: &[u8] = b"\x93NUMPY";
 const MAX_NPY: u64 = 4 << 30;
 const MAX_NPY_HEADER: usize = 1 << 16;
+/// Most pixels of a file, before and after it is resized: a GiB of float32, five times MNIST's training images.
+const MAX_PIXELS: u64 = 1 << 28;
+/// Most times that a side is enlarged. The digits' 8×8 come to MNIST's 28×28; what has one pixel has nothing to show, and would become
+/// a thousand times what its file holds.
+const MAX_ENLARGEMENT: usize = 4;
 
 /// Images from a file, at the size that a network expects; named after the file.
 ///
@@ -19,7 +24,8 @@ const MAX_NPY_HEADER: usize = 1 << 16;
 ///
 /// The format is recognised by the content, not by the name.
 ///
-/// **Errors**: a file of another format, type or shape, truncated or oversized content, a float that is not finite.
+/// **Errors**: a file of another format, type or shape, truncated or oversized content, a float that is not finite; images that would have
+/// to be enlarged more than four times a side; more than 2²⁸ pixels, before or after resizing.
 pub fn user_images(path: impl AsRef<Path>, height: usize, width: usize) -> Result<Images, Error> {
     let path = path.as_ref();
     let io = |cause| Error::io(path, cause);
@@ -35,10 +41,31 @@ pub fn user_images(path: impl AsRef<Path>, height: usize, width: usize) -> Resul
         npy(path, &bytes, height, width)?
     } else {
         let (dims, bytes) = idx::parse(path, reader, length, 3).map_err(name_both_formats)?;
+        check_size(path, [dims[0], dims[1], dims[2]], height, width)?;
         Images::from_bytes("", &bytes, u8::MAX, dims[1], dims[2])
     };
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     Ok(images.resized(height, width).named(name))
+}
+
+/// Whether `shape`, which the file has been found to hold, fits in memory as float32, and again once resized.
+fn check_size(path: &Path, shape: [usize; 3], height: usize, width: usize) -> Result<(), Error> {
+    let [count, h, w] = shape;
+    if h.saturating_mul(MAX_ENLARGEMENT) < height || w.saturating_mul(MAX_ENLARGEMENT) < width {
+        let expected = format!(
+            "at least {}×{}, to be resized to {height}×{width}",
+            height.div_ceil(MAX_ENLARGEMENT),
+            width.div_ceil(MAX_ENLARGEMENT)
+        );
+        return Err(Error::mismatch(path, "size of an image", expected, format!("{h}×{w}")));
+    }
+    for (what, [h, w]) in [("the number of pixels", [h, w]), ("the number of pixels once resized", [height, width])] {
+        let found = [count, h, w].iter().fold(1, |product: u64, &dim| product.saturating_mul(dim as u64));
+        if found > MAX_PIXELS {
+            return Err(Error::TooLarge { path: path.to_owned(), what, limit: MAX_PIXELS, found });
+        }
+    }
+    Ok(())
 }
 
 fn name_both_formats(error: Error) -> Error {
@@ -86,6 +113,7 @@ fn npy(path: &Path, bytes: &[u8], height: usize, width: usize) -> Result<Images,
     if data.len() > needed {
         return Err(Error::Oversized { path: path.to_owned(), expected: (start + needed) as u64 });
     }
+    check_size(path, [shape[0], image_height, image_width], height, width)?;
     let values: Vec<f32> = if size == 1 {
         data.iter().map(|&byte| 2.0 * f32::from(byte) / 255.0 - 1.0).collect()
     } else {

@@ -1,5 +1,6 @@
 //! Files that are either the old one or the new one, whatever happens in between.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -156,6 +157,35 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
         File::open(parent).and_then(|f| f.sync_all()).map_err(Error::io(parent))?;
     }
     Ok(())
+}
+
+/// The CRC-32 of what is written to it; eight hexadecimal digits.
+#[derive(Default)]
+pub(crate) struct Checksum(crc32fast::Hasher);
+
+impl Checksum {
+    pub(crate) fn of<const N: usize>(parts: [&[u8]; N]) -> Self {
+        let mut checksum = Self::default();
+        parts.iter().for_each(|part| checksum.0.update(part));
+        checksum
+    }
+}
+
+impl Write for Checksum {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0.clone().finalize())
+    }
 }
 
 /// Writes numbers little-endian through a small buffer: no copy of the whole, and none of the byte order of the machine.

@@ -19,6 +19,12 @@ pub use verify::Verified;
 
 /// Metadata key under which files say how a row is laid out, as JSON `[[name, [length, …]], …]`.
 pub(crate) const LAYOUT_KEY: &str = "apd.layout";
+/// What else a shard says of itself, so that a bank can do without its manifest: the bank's [`Header`] as JSON, chain and index, and the
+/// CRC-32 of that header and its numbers.
+pub(crate) const HEADER_KEY: &str = "apd.header";
+pub(crate) const CHAIN_KEY: &str = "apd.chain";
+pub(crate) const INDEX_KEY: &str = "apd.index";
+pub(crate) const CHECKSUM_KEY: &str = "apd.crc32";
 
 /// A posterior bank on disk, read by memory map: rows cost nothing until they are touched, and are never copied.
 ///
@@ -116,6 +122,41 @@ impl Bank {
                 Err(e) => return Err(e),
             }
         }
+    }
+
+    /// Takes in what a writer has added since the bank was opened; returns the number of new rows.
+    ///
+    /// Rows stay in the order chain, then step, so that those of later chains get higher numbers: a follower tells rows apart by
+    /// [`meta`](Self::meta). Costs what opening costs, milliseconds. A bank in one file stays as it is.
+    ///
+    /// **Errors**: as [`open`](Self::open), and another bank in the place of this one; the bank then stays as it was.
+    ///
+    /// ```
+    /// use apd_store::{Bank, BankWriter, Header};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path().join("bank");
+    /// let mut writer = BankWriter::create(&dir, Header::new(1))?.chain(0)?;
+    /// let mut bank = Bank::open(&dir)?;
+    /// for step in 0..3 {
+    ///     writer.push(step, 1.0, 0.0, &[step as f32])?;
+    /// }
+    /// assert_eq!(bank.refresh()?, 0); // they are in the writer's memory still
+    /// writer.flush()?;
+    /// assert_eq!((bank.refresh()?, bank.row(2)), (3, &[2.0][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn refresh(&mut self) -> Result<usize, Error> {
+        if self.kind != Kind::Folder {
+            return Ok(0);
+        }
+        let (before, now) = (self.len(), Self::open_folder(&self.path)?);
+        if now.header != self.header || now.len() < before {
+            let found = format!("another, or {} of its rows", now.len());
+            return Err(Error::format(&self.path, format!("the same bank, of at least {before} rows"), found));
+        }
+        *self = now;
+        Ok(self.len() - before)
     }
 
     fn open_npy(path: &Path) -> Result<Self, Error> {

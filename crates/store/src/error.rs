@@ -105,8 +105,8 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// Another writer has the bank.
-    #[error("{path}: another writer has this bank open", path = .path.display())]
+    /// Another process, or another part of this one, writes there.
+    #[error("{path}: another writer is at work there", path = .path.display())]
     Locked {
         /// The folder.
         path: PathBuf,

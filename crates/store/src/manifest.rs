@@ -74,6 +74,9 @@ pub(crate) struct Shard {
     pub(crate) crc32: u32,
 }
 
+/// Chain, index, and the rows of a shard that is filled in part.
+pub(crate) type Place = (u32, u32, Option<usize>);
+
 impl Shard {
     /// The name of a shard says what is in it: a reader of the old manifest never sees another content under a name.
     pub(crate) fn name(chain: u32, index: u32, rows: usize, full: bool) -> String {
@@ -81,6 +84,19 @@ impl Shard {
             format!("shard-{chain}-{index:05}.safetensors")
         } else {
             format!("shard-{chain}-{index:05}-part{rows}.safetensors")
+        }
+    }
+
+    /// What a shard's name says.
+    pub(crate) fn place(name: &str) -> Option<Place> {
+        let mut parts = name.strip_prefix("shard-")?.strip_suffix(".safetensors")?.split('-');
+        let (chain, index) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let part = parts.next().map(|part| part.strip_prefix("part")?.parse().ok());
+        // `None` inside: a part that is not one.
+        match (part, parts.next()) {
+            (None, None) => Some((chain, index, None)),
+            (Some(Some(rows)), None) => Some((chain, index, Some(rows))),
+            _ => None,
         }
     }
 }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
-use crate::atomic::sync_folder;
-use crate::bank::checked_shard;
-use crate::manifest::{Manifest, Shard};
-use crate::writer::lock;
+use crate::atomic::{Checksum, sync_folder};
+use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, checked_shard};
+use crate::manifest::{FILE, Manifest, Place, Shard};
+use crate::map::Map;
+use crate::tensors::{self, Table};
+use crate::writer::LOCK;
+use crate::{Error, Header, Lock};
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +26,7 @@ pub struct Repaired {
     pub kept: BTreeMap<u32, usize>,
     /// Rows that are lost, by chain; chains that lost none are not there.
     pub lost: BTreeMap<u32, usize>,
-    /// Why the first shard of a chain that was given up is damaged, in the order of the chains.
+    /// What is wrong with the manifest, where that is why the shards were asked, and with the first shard of each chain that was given up.
     pub reasons: Vec<String>,
     /// Files that were moved out of the way.
     pub moved: Vec<PathBuf>,
@@ -36,7 +38,11 @@ pub struct Repaired {
 /// up move to the folder `damaged` inside the bank; nothing is deleted. Of a bank that is whole nothing is changed. A
 /// [`BankWriter`](crate::BankWriter) resumes after the rows that are left.
 ///
-/// **Errors**: no manifest, or a damaged one (without it nothing says which rows there were); another writer; a file that cannot be moved.
+/// A manifest that is missing or damaged is made anew from the shards, each of which knows the bank's header, its place and a checksum of
+/// its numbers. Whether a chain had further shards, nothing says then.
+///
+/// **Errors**: a folder that holds neither a manifest nor a shard that can be read; a manifest of another version; another writer; a file
+/// that cannot be moved.
 ///
 /// ```
 /// use apd_store::{Bank, BankWriter, Header, repair};
@@ -59,52 +65,182 @@ pub struct Repaired {
 /// ```
 pub fn repair(dir: impl AsRef<Path>) -> Result<Repaired, Error> {
     let dir = dir.as_ref();
-    Manifest::read(dir)?;
-    let _lock = lock(dir)?;
-    let manifest = Manifest::read(dir)?;
-    let (mut repaired, mut kept, mut aside) = (Repaired::default(), Vec::new(), Vec::new());
-    for shard in &manifest.shards {
-        let chain = shard.chain;
-        let given_up = repaired.lost.contains_key(&chain);
-        let damage = if given_up { None } else { damage(dir, &manifest, shard).err() };
-        if let Some(damage) = &damage {
-            repaired.reasons.push(damage.to_string());
-        }
-        if given_up || damage.is_some() {
-            *repaired.lost.entry(chain).or_default() += shard.rows;
-            aside.push(&shard.file);
-        } else {
-            *repaired.kept.entry(chain).or_default() += shard.rows;
-            kept.push(shard.clone());
+    // Before the lock, which would leave its file in a folder that holds no bank.
+    if let Err(e) = Manifest::read(dir)
+        && shard_names(dir)?.is_empty()
+    {
+        return Err(e);
+    }
+    let _lock = Lock::acquire(dir, LOCK)?;
+    let Contents { header, shards, without_manifest } = Contents::of(dir)?;
+    let manifest_damaged = without_manifest.is_some() && dir.join(FILE).exists();
+    let mut repaired = Repaired { reasons: Vec::from_iter(without_manifest), ..Repaired::default() };
+    let (mut kept, mut aside) = (Vec::<Shard>::new(), Vec::new());
+    for Candidate { file, chain, index, rows, outcome } in shards {
+        let last = kept.last().filter(|last| last.chain == chain);
+        // A part-filled shard is the last of its chain.
+        let place = last.map_or(Some(0), |last| (last.rows == header.rows_per_shard).then_some(last.index + 1));
+        let reason = match &outcome {
+            Err(damage) => Some(damage.to_string()),
+            Ok(_) if place != Some(index) => {
+                Some(format!("{}: the shard before it is missing", dir.join(&file).display()))
+            }
+            Ok(_) => None,
+        };
+        match outcome {
+            Ok(shard) if reason.is_none() && !repaired.lost.contains_key(&chain) => {
+                *repaired.kept.entry(chain).or_default() += rows;
+                kept.push(shard);
+            }
+            _ => {
+                if !repaired.lost.contains_key(&chain) {
+                    repaired.reasons.extend(reason);
+                }
+                *repaired.lost.entry(chain).or_default() += rows;
+                aside.push(file);
+            }
         }
     }
-    if aside.is_empty() {
+    if repaired.reasons.is_empty() {
         return Ok(repaired);
     }
-    // First the manifest: until then the bank is as damaged as it was, afterwards nobody asks for the files.
-    Manifest::new(manifest.header.clone(), kept).write(dir)?;
     let folder = dir.join(ASIDE);
     fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    if manifest_damaged {
+        let (from, to) = (dir.join(FILE), folder.join(FILE));
+        fs::copy(&from, &to).map_err(Error::io(&from))?;
+        repaired.moved.push(to);
+    }
+    // First the manifest: until then the bank is as damaged as it was, afterwards nobody asks for the files.
+    Manifest::new(header, kept).write(dir)?;
     for file in aside {
-        let (from, to) = (dir.join(file), folder.join(file));
+        let (from, to) = (dir.join(&file), folder.join(file));
         match fs::rename(&from, &to) {
             Ok(()) => repaired.moved.push(to),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(Error::io(&from)(e)),
         }
     }
-    sync_folder(&folder)?;
+    sync_folder(&folder.join(FILE))?;
     Ok(repaired)
 }
 
-/// Reads all of a shard.
-fn damage(dir: &Path, manifest: &Manifest, shard: &Shard) -> Result<(), Error> {
-    let (path, map, _) = checked_shard(dir, &manifest.header, shard)?;
+/// What there is to judge.
+struct Contents {
+    header: Header,
+    /// By chain, then index.
+    shards: Vec<Candidate>,
+    /// Why the shards had to be asked, where they had.
+    without_manifest: Option<String>,
+}
+
+/// A shard that the manifest lists, or whose name is that of one.
+struct Candidate {
+    file: String,
+    chain: u32,
+    index: u32,
+    rows: usize,
+    outcome: Result<Shard, Error>,
+}
+
+impl Contents {
+    /// By the manifest if it can be read, else by the shards.
+    fn of(dir: &Path) -> Result<Self, Error> {
+        match Manifest::read(dir) {
+            Ok(Manifest { header, shards, .. }) => {
+                let judged = |shard: Shard| Candidate {
+                    file: shard.file.clone(),
+                    chain: shard.chain,
+                    index: shard.index,
+                    rows: shard.rows,
+                    outcome: damage(dir, &header, &shard).map(|()| shard),
+                };
+                let shards = shards.into_iter().map(judged).collect();
+                Ok(Self { header, shards, without_manifest: None })
+            }
+            Err(e @ (Error::Missing { .. } | Error::Checksum { .. } | Error::Format { .. })) => Self::of_shards(dir, e),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn of_shards(dir: &Path, without_manifest: Error) -> Result<Self, Error> {
+        let mut header: Option<Header> = None;
+        let mut places: BTreeMap<(u32, u32), Vec<Candidate>> = BTreeMap::new();
+        for (file, (chain, index, part)) in shard_names(dir)? {
+            let outcome = standing_alone(dir, &file, &mut header);
+            let full = header.as_ref().map_or(0, |header| header.rows_per_shard);
+            let candidate = Candidate { file, chain, index, rows: part.unwrap_or(full), outcome };
+            places.entry((chain, index)).or_default().push(candidate);
+        }
+        let Some(header) = header else { return Err(without_manifest) };
+        // A crash may have left the part-filled shard beside the one that replaced it: the most that is whole, or else the most there was.
+        let best = |mut candidates: Vec<Candidate>| {
+            candidates.sort_by_key(|candidate| (candidate.outcome.is_ok(), candidate.rows));
+            candidates.pop()
+        };
+        let shards = places.into_values().filter_map(best).collect();
+        let reason = format!("{without_manifest}; made anew from the shards");
+        Ok(Self { header, shards, without_manifest: Some(reason) })
+    }
+}
+
+/// Files whose names are those of shards, in an order that is not the file system's.
+fn shard_names(dir: &Path) -> Result<BTreeMap<String, Place>, Error> {
+    let entries = fs::read_dir(dir).map_err(Error::open(dir, "the folder of a bank"))?;
+    let named = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.map_err(Error::io(dir))?.file_name().to_string_lossy().into_owned();
+        Ok(Shard::place(&name).map(|place| (name, place)))
+    };
+    entries.map(named).filter_map(Result::transpose).collect()
+}
+
+/// Reads all of a shard that the manifest lists.
+fn damage(dir: &Path, header: &Header, shard: &Shard) -> Result<(), Error> {
+    let (path, map, _) = checked_shard(dir, header, shard)?;
     let found = crc32fast::hash(map.bytes());
     if found != shard.crc32 {
         return Err(Error::Checksum { path, expected: shard.crc32, found });
     }
     Ok(())
+}
+
+/// Reads all of a shard that no manifest speaks for. `header` is that of the shards before it, or becomes this one's.
+fn standing_alone(dir: &Path, file: &str, header: &mut Option<Header>) -> Result<Shard, Error> {
+    let path = dir.join(file);
+    let map = Map::open(&path, "a shard")?;
+    let bytes = map.bytes();
+    let table = tensors::parse(&path, bytes)?;
+    let of = |key: &str| {
+        let missing = || Error::format(&path, format!("a shard that says its `{key}`"), "none");
+        table.metadata.get(key).ok_or_else(missing)
+    };
+    let (text, said) = (of(HEADER_KEY)?, of(CHECKSUM_KEY)?);
+    let found = Checksum::of([text.as_bytes(), &bytes[table.data..]]).to_string();
+    if *said != found {
+        return Err(Error::format(&path, format!("a header and numbers with checksum {said}"), found));
+    }
+    let own: Header = serde_json::from_str(text)
+        .map_err(|e| Error::format(&path, format!("the bank's header in `{HEADER_KEY}`"), e.to_string()))?;
+    own.check(&path)?;
+    let header = header.get_or_insert_with(|| own.clone());
+    let step = |row| table.step.map_or(0, |column| u64::from_le_bytes(Table::cell(column, bytes, row)));
+    let (chain, index) = (of(CHAIN_KEY)?.parse().unwrap_or(u32::MAX), of(INDEX_KEY)?.parse().unwrap_or(u32::MAX));
+    let full = table.rows == header.rows_per_shard;
+    if own != *header || table.rows == 0 || Shard::name(chain, index, table.rows, full) != file {
+        return Err(Error::format(&path, "a shard of this bank under its own name", "another bank's, or another name"));
+    }
+    let shard = Shard {
+        file: file.to_owned(),
+        chain,
+        index,
+        rows: table.rows,
+        first_step: step(0),
+        last_step: step(table.rows - 1),
+        bytes: bytes.len() as u64,
+        crc32: crc32fast::hash(bytes),
+    };
+    checked_shard(dir, header, &shard)?;
+    Ok(shard)
 }
 
 impl fmt::Display for Repaired {
@@ -116,9 +252,12 @@ impl fmt::Display for Repaired {
             writeln!(f, "chain {chain}: {} rows kept, {} lost", of(&self.kept), of(&self.lost))?;
         }
         self.moved.iter().try_for_each(|path| writeln!(f, "moved: {}", path.display()))?;
-        match self.lost.is_empty() {
-            true => write!(f, "nothing to repair"),
-            false => write!(f, "to sample what is missing, give the command that made the bank again, with --resume"),
+        match (self.reasons.is_empty(), self.lost.is_empty()) {
+            (true, _) => write!(f, "nothing to repair"),
+            (false, true) => write!(f, "every row that was found is kept"),
+            (false, false) => {
+                write!(f, "to sample what is missing, give the command that made the bank again, with --resume")
+            }
         }
     }
 }

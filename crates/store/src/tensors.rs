@@ -22,6 +22,8 @@ const MAX_HEADER: u64 = 4 << 20;
 pub(crate) struct Table {
     pub(crate) rows: usize,
     pub(crate) dim: usize,
+    /// Where the numbers begin: those of all tensors.
+    pub(crate) data: usize,
     /// Offset in the file of `theta`, rows×dim f32; a multiple of 4.
     theta: usize,
     /// Offsets of the columns of 8-byte numbers.
@@ -35,7 +37,17 @@ pub(crate) struct Table {
 impl Table {
     /// A table that is nothing but `rows`×`dim` numbers from `theta` on; the caller has checked that they are there.
     pub(crate) fn bare(rows: usize, dim: usize, theta: usize) -> Self {
-        Self { rows, dim, theta, chain: None, step: None, weight: None, potential: None, metadata: BTreeMap::new() }
+        Self {
+            rows,
+            dim,
+            data: theta,
+            theta,
+            chain: None,
+            step: None,
+            weight: None,
+            potential: None,
+            metadata: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn row<'a>(&self, bytes: &'a [u8], row: usize) -> &'a [f32] {
@@ -127,6 +139,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Table, Error> {
         // A zero-sized tensor may claim a length that no file has.
         rows: usize::try_from(rows).map_err(|_| Error::format(path, "a countable number of rows", rows.to_string()))?,
         dim: usize::try_from(dim).map_err(|_| Error::format(path, "a countable dimension", dim.to_string()))?,
+        data: data.start,
         theta: start,
         chain: column("chain", "I64")?,
         step: column("step", "I64")?,

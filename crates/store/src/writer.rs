@@ -1,19 +1,19 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::atomic::{AtomicFile, remove_temporaries, sync_folder, write_le};
-use crate::bank::{LAYOUT_KEY, checked_shard};
+use crate::atomic::{AtomicFile, Checksum, remove_temporaries, sync_folder, write_le};
+use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, LAYOUT_KEY, checked_shard};
 use crate::manifest::{FILE, Manifest, Shard};
 use crate::tensors::{Table, write_header};
-use crate::{Bank, Error, Header};
+use crate::{Bank, Error, Header, Lock};
 
 #[cfg(test)]
 mod tests;
 
-const LOCK: &str = "writer.lock";
+pub(crate) const LOCK: &str = "writer.lock";
 
 /// Writes a bank while it is being sampled.
 ///
@@ -53,8 +53,7 @@ struct Shared {
     dir: PathBuf,
     header: Header,
     state: Mutex<State>,
-    /// Held for its lock.
-    _lock: File,
+    _lock: Lock,
 }
 
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl BankWriter {
         let dir = dir.as_ref();
         header.check(dir)?;
         fs::create_dir_all(dir).map_err(Error::io(dir))?;
-        let lock = lock(dir)?;
+        let lock = Lock::acquire(dir, LOCK)?;
         if dir.join(FILE).exists() {
             return Err(Error::Exists { path: dir.to_owned() });
         }
@@ -98,7 +97,7 @@ impl BankWriter {
         let dir = dir.as_ref();
         // Before the lock, which would leave its file in a folder that holds no bank.
         Manifest::read(dir)?;
-        let lock = lock(dir)?;
+        let lock = Lock::acquire(dir, LOCK)?;
         // Refuses to build on a bank that cannot be read.
         Bank::open(dir)?;
         remove_temporaries(dir)?;
@@ -115,7 +114,7 @@ impl BankWriter {
         Ok(Self::new(dir, manifest.header, shards, lock))
     }
 
-    fn new(dir: &Path, header: Header, shards: BTreeMap<(u32, u32), Shard>, lock: File) -> Self {
+    fn new(dir: &Path, header: Header, shards: BTreeMap<(u32, u32), Shard>, lock: Lock) -> Self {
         let state = Mutex::new(State { shards, open: BTreeSet::new() });
         let shared = Arc::new(Shared { dir: dir.to_owned(), header, state, _lock: lock });
         Self { shared, own: BTreeMap::new() }
@@ -293,18 +292,23 @@ impl ChainWriter {
         let path = shared.dir.join(&name);
         let io = Error::io;
 
-        let mut metadata = BTreeMap::from([("apd.chain".to_owned(), self.chain.to_string())]);
-        metadata.insert("apd.index".to_owned(), self.index.to_string());
+        // With the header and a checksum in each shard, a bank can do without its manifest: `repair`.
+        let json = |text: serde_json::Result<String>| text.map_err(|e| io(&path)(e.into()));
+        let header = json(serde_json::to_string(&shared.header))?;
+        let mut checksum = Checksum::of([header.as_bytes()]);
+        self.write_columns(&mut checksum).map_err(io(&path))?;
+        let mut metadata = BTreeMap::from([
+            (CHAIN_KEY.to_owned(), self.chain.to_string()),
+            (INDEX_KEY.to_owned(), self.index.to_string()),
+            (HEADER_KEY.to_owned(), header),
+            (CHECKSUM_KEY.to_owned(), checksum.to_string()),
+        ]);
         if !shared.header.layout.is_empty() {
-            let layout = serde_json::to_string(&shared.header.layout).map_err(|e| io(&path)(e.into()))?;
-            metadata.insert(LAYOUT_KEY.to_owned(), layout);
+            metadata.insert(LAYOUT_KEY.to_owned(), json(serde_json::to_string(&shared.header.layout))?);
         }
         let mut file = AtomicFile::create(&path)?;
         write_header(&mut file, rows, shared.header.dim, false, &metadata)
-            .and_then(|()| write_le(&mut file, &self.step, u64::to_le_bytes))
-            .and_then(|()| write_le(&mut file, &self.weight, f64::to_le_bytes))
-            .and_then(|()| write_le(&mut file, &self.potential, f64::to_le_bytes))
-            .and_then(|()| write_le(&mut file, &self.theta, f32::to_le_bytes))
+            .and_then(|()| self.write_columns(&mut file))
             .and_then(|()| file.flush())
             .map_err(io(&path))?;
         let written = file.commit()?;
@@ -339,6 +343,14 @@ impl ChainWriter {
         Ok(())
     }
 
+    /// The data section of a shard.
+    fn write_columns(&self, out: &mut impl Write) -> io::Result<()> {
+        write_le(out, &self.step, u64::to_le_bytes)?;
+        write_le(out, &self.weight, f64::to_le_bytes)?;
+        write_le(out, &self.potential, f64::to_le_bytes)?;
+        write_le(out, &self.theta, f32::to_le_bytes)
+    }
+
     /// Takes the rows of the chain's last, part-filled shard back into memory.
     fn reload(&mut self, last: &Shard) -> Result<(), Error> {
         let (path, map, table) = checked_shard(&self.shared.dir, &self.shared.header, last)?;
@@ -362,16 +374,5 @@ impl ChainWriter {
 impl Drop for ChainWriter {
     fn drop(&mut self) {
         self.shared.state().open.remove(&self.chain);
-    }
-}
-
-/// The only writer's; the system takes it back when the process ends, however it ends.
-pub(crate) fn lock(dir: &Path) -> Result<File, Error> {
-    let path = dir.join(LOCK);
-    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: dir.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(Error::io(&path)(e)),
     }
 }

@@ -2,18 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use apd_store::checkpoint;
+use apd_store::{Lock, checkpoint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 
-/// The folder of one run.
+/// The folder of one run, which no other process writes to meanwhile.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
     root: PathBuf,
+    _lock: Option<Arc<Lock>>,
 }
 
 impl Folder {
@@ -23,38 +25,18 @@ impl Folder {
     /// same settings left there is removed first.
     ///
     /// **Errors.** A run with other settings: [`Error::ConfigChanged`], with the difference. A folder whose `config.toml` is
-    /// not a run's.
+    /// not a run's. A run that is under way there.
     pub fn open(root: &Path, config: &Config, resume: bool) -> Result<Self> {
-        let folder = Folder { root: root.to_path_buf() };
-        let config_path = folder.config();
-        let io = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| Error::Io { path, source }
-        };
-        match fs::read_to_string(&config_path) {
-            // Where data lie may change between a run and its resumption; what is in them is checked when they are read.
-            Ok(found) => match Config::from_toml(&found) {
-                Ok(found) if found.identity() == config.identity() => {
-                    if !resume {
-                        folder.clear()?;
-                    }
-                }
-                Ok(found) => {
-                    let difference = difference(&found.identity(), &config.identity());
-                    return Err(Error::ConfigChanged { path: config_path, difference });
-                }
-                Err(_) => return Err(folder.not_ours(&config_path)),
-            },
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                if let Some(theirs) = folder.left_by_a_run().iter().find(|path| path.exists()) {
-                    return Err(folder.not_ours(theirs));
-                }
-            }
-            Err(e) => return Err(io(&config_path)(e)),
+        let mut folder = Folder { root: root.to_path_buf(), _lock: None };
+        // Before the lock, which would leave its file in a folder that is not ours.
+        folder.check(config)?;
+        fs::create_dir_all(root).map_err(io(root))?;
+        folder._lock = Some(Arc::new(Lock::acquire(root, "run.lock")?));
+        if folder.check(config)? && !resume {
+            folder.clear()?;
         }
         // The settings first: without them the rest would be somebody else's.
-        fs::create_dir_all(root).map_err(io(root))?;
-        apd_store::write_atomic(&config_path, config.to_toml().as_bytes())?;
+        apd_store::write_atomic(folder.config(), config.to_toml().as_bytes())?;
         fs::create_dir_all(folder.checkpoints()).map_err(io(&folder.checkpoints()))?;
         // The bank's writer sees to the bank.
         for swept in [root.to_path_buf(), folder.checkpoints(), root.join("figures")] {
@@ -63,6 +45,29 @@ impl Folder {
             }
         }
         Ok(folder)
+    }
+
+    /// Whether the folder holds a run of these settings; an error if it holds anything of another's.
+    fn check(&self, config: &Config) -> Result<bool> {
+        let path = self.config();
+        match fs::read_to_string(&path) {
+            // Where data lie may change between a run and its resumption; what is in them is checked when they are read.
+            Ok(found) => match Config::from_toml(&found) {
+                Ok(found) if found.identity() == config.identity() => Ok(true),
+                Ok(found) => {
+                    let difference = difference(&found.identity(), &config.identity());
+                    Err(Error::ConfigChanged { path, difference })
+                }
+                Err(_) => Err(self.not_ours(&path)),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                match self.left_by_a_run().iter().find(|path| path.exists()) {
+                    Some(theirs) => Err(self.not_ours(theirs)),
+                    None => Ok(false),
+                }
+            }
+            Err(e) => Err(io(&path)(e)),
+        }
     }
 
     fn left_by_a_run(&self) -> [PathBuf; 8] {
@@ -146,6 +151,11 @@ impl Folder {
         checkpoint::save(&path, name, &product)?;
         Ok(product)
     }
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
+    let path = path.to_path_buf();
+    move |source| Error::Io { path, source }
 }
 
 /// The settings in which two configuration files differ, a line each, with the section they are in.

@@ -27,6 +27,24 @@ fn idx_is_mapped_resized_and_named_after_the_file() {
     assert_eq!(read("same", &file, 4, 4).unwrap().pixels[[0, 2]], 1.0);
 }
 
+/// Sixty kilobytes of single pixels would become 188 MB of MNIST's size.
+#[test]
+fn images_too_small_or_too_many_for_the_size_they_are_wanted_at_are_refused() {
+    for file in [idx_file(&[4, 1, 1], &[7; 4]), npy_file(&dictionary("|u1", "False", "(4, 1, 1)"), &[7; 4])] {
+        let error = read("dots", &file, 28, 28).unwrap_err().to_string();
+        assert!(
+            error.ends_with("size of an image: expected at least 7×7, to be resized to 28×28, found 1×1"),
+            "{error}"
+        );
+        assert_eq!(read("dots", &file, 4, 4).unwrap().dim(), 16);
+    }
+    // 2²⁷ pixels, an eighth of a MiB when compressed, would become 2³¹.
+    let many = gzip(&idx_file(&[1 << 23, 4, 4], &[0; 1 << 27]));
+    assert!(many.len() < 1 << 18);
+    let error = read("many", &many, 16, 16).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { limit, found, .. } if (limit, found) == (1 << 28, 1 << 31)), "{error}");
+}
+
 #[test]
 fn npy_floats_are_taken_as_they_are() {
     let values = [-1.0, 0.25, 20.0, 0.0, 1.0, -0.5];

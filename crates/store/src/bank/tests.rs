@@ -48,6 +48,48 @@ fn damage(bytes: &[u8], mut check: impl FnMut(&[u8], String)) {
 }
 
 #[test]
+fn a_bank_is_followed_while_two_chains_write_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = BankWriter::create(dir.path(), Header { rows_per_shard: 8, ..Header::new(2) }).unwrap();
+    let mut bank = Bank::open(dir.path()).unwrap();
+    let chains = [0, 1].map(|chain| writer.chain(chain).unwrap());
+    std::thread::scope(|scope| {
+        for mut chain in chains {
+            scope.spawn(move || {
+                for step in 0..60 {
+                    chain.push(step, 1.0, 0.5, &[chain.chain() as f32, step as f32]).unwrap();
+                    if step % 5 == 0 {
+                        chain.flush().unwrap();
+                    }
+                }
+                chain.finish().unwrap();
+            });
+        }
+        // At every moment: whole rows, each chain from its start and without a gap.
+        let mut rows = 0;
+        while rows < 120 {
+            rows += bank.refresh().unwrap();
+            assert_eq!(bank.len(), rows);
+            let mut next = [0; 2];
+            for i in 0..rows {
+                let meta = bank.meta(i);
+                assert_eq!(bank.row(i), [meta.chain as f32, meta.step as f32]);
+                assert_eq!(meta.step, next[meta.chain as usize]);
+                next[meta.chain as usize] += 1;
+            }
+        }
+    });
+    assert_eq!(bank.refresh().unwrap(), 0);
+    bank.verify().unwrap();
+
+    drop(writer);
+    fs::remove_dir_all(dir.path()).unwrap();
+    BankWriter::create(dir.path(), Header::new(3)).unwrap();
+    assert!(bank.refresh().unwrap_err().to_string().contains("the same bank, of at least 120 rows"));
+    assert_eq!(bank.row(119), [1.0, 59.0]);
+}
+
+#[test]
 fn rows_come_by_chain_then_step() {
     let dir = tempfile::tempdir().unwrap();
     let header = small(dir.path());

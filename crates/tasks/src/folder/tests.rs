@@ -17,11 +17,27 @@ fn resuming_keeps_and_starting_clears_what_a_run_left() {
     fs::write(folder.checkpoint("sgd"), "state").unwrap();
     fs::create_dir(folder.bank()).unwrap();
 
+    drop(folder);
     let resumed = Folder::open(&root, &config(), true).unwrap();
     assert!(resumed.checkpoint("sgd").exists() && resumed.bank().exists());
+    drop(resumed);
     let started = Folder::open(&root, &config(), false).unwrap();
     assert!(!started.checkpoint("sgd").exists() && !started.bank().exists());
     assert!(mine.exists(), "what the run did not write is not its to remove");
+}
+
+#[test]
+fn a_run_under_way_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path(), &config(), false).unwrap();
+    fs::write(folder.checkpoint("sgd"), "state").unwrap();
+    for resume in [true, false] {
+        let error = Folder::open(dir.path(), &config(), resume).unwrap_err();
+        assert!(matches!(error, Error::Store(apd_store::Error::Locked { .. })), "{error}");
+    }
+    assert!(folder.checkpoint("sgd").exists());
+    drop(folder);
+    assert!(Folder::open(dir.path(), &config(), true).unwrap().checkpoint("sgd").exists());
 }
 
 #[test]
