@@ -9,52 +9,18 @@ use apd_seed::Seed;
 use apd_sgmcmc::{
     Baoab, Chain, ChainConfig, Gamma, Minibatch, Momentum, Potential, Psgld, Sampler, Schedule, Sghmc, Sgld, Sgnht,
 };
+use apd_watch::Watch;
 use ndarray::Array2;
 use rayon::ThreadPoolBuilder;
 
-mod watch {
-    //! Counts what a thread allocates.
-    #![allow(unsafe_code)]
-
-    use std::alloc::{GlobalAlloc, Layout, System};
-    use std::cell::Cell;
-
-    thread_local! {
-        /// Allocations of this thread: the test harness has its own.
-        static COUNT: Cell<u64> = const { Cell::new(0) };
-    }
-
-    struct Watch;
-
-    // SAFETY: hands every call to the system's allocator unchanged.
-    unsafe impl GlobalAlloc for Watch {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            // Not there any more while the thread ends; that is no step.
-            let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-            // SAFETY: the caller's promises are those that the system's allocator asks for.
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-            // SAFETY: as above.
-            unsafe { System.dealloc(pointer, layout) }
-        }
-    }
-
-    #[global_allocator]
-    static ALLOCATOR: Watch = Watch;
-
-    /// Allocations of this thread so far.
-    pub(super) fn count() -> u64 {
-        COUNT.get()
-    }
-}
+#[global_allocator]
+static ALLOCATOR: Watch = Watch;
 
 #[test]
 fn an_allocation_is_counted() {
-    let before = watch::count();
+    let before = apd_watch::count();
     drop(std::hint::black_box(vec![0_u8; 100]));
-    assert_eq!(watch::count() - before, 1);
+    assert_eq!(apd_watch::count() - before, 1);
 }
 
 /// U(θ) = Σₙ ½‖θ − xₙ‖² for 50 numbers xₙ, the same in all coordinates.
@@ -94,11 +60,11 @@ fn of_a_sampler<S: Sampler>(sampler: S) -> u64 {
     for _ in 0..5 {
         chain.step().unwrap();
     }
-    let (before, mut kept) = (watch::count(), 0);
+    let (before, mut kept) = (apd_watch::count(), 0);
     for _ in 0..40 {
         kept += u64::from(chain.step().unwrap().is_some());
     }
-    let after = watch::count();
+    let after = apd_watch::count();
     assert!(kept > 0 && chain.position().iter().all(|&x| x != 0.0), "{}: nothing happened", chain.summary());
     after - before
 }
@@ -151,11 +117,11 @@ fn a_step_on_a_networks_posterior_allocates_nothing() {
         for _ in 0..7 {
             chain.step().expect("it does not diverge");
         }
-        let before = watch::count();
+        let before = apd_watch::count();
         for _ in 0..30 {
             chain.step().expect("it does not diverge");
         }
-        assert_eq!(watch::count() - before, 0, "allocations of 30 steps: {name}");
+        assert_eq!(apd_watch::count() - before, 0, "allocations of 30 steps: {name}");
     }
 }
 
@@ -170,12 +136,12 @@ fn of_a_trainer(config: Config) -> u64 {
         for _ in 0..2 {
             trainer.step().unwrap();
         }
-        let before = watch::count();
+        let before = apd_watch::count();
         for _ in 0..3 {
             let progress = trainer.step().unwrap();
             assert!(progress.critic_loss.is_finite());
         }
-        watch::count() - before
+        apd_watch::count() - before
     })
 }
 

@@ -17,15 +17,14 @@
 
 mod mutation;
 mod targets;
-mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub use apd_watch::Watch;
 pub use mutation::mutate;
 pub use targets::TARGETS;
-pub use watch::Watch;
 
 /// Allocating more than this at once, for files of some kilobytes, is believing a length that the file claims.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -76,10 +75,10 @@ impl Workshop {
 
     /// Hands the input to the parser. Allocations are counted where [`Watch`] is the program's allocator.
     pub fn attempt(&mut self, target: &Target, input: &[u8]) -> Verdict {
-        watch::start();
+        apd_watch::start();
         let start = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| (target.parse)(self.folder.path(), input)));
-        let cost = Cost { largest: watch::largest(), time: start.elapsed() };
+        let cost = Cost { largest: apd_watch::largest(), time: start.elapsed() };
         match outcome {
             Ok(true) => Verdict::Accepted(cost),
             Ok(false) => Verdict::Refused(cost),

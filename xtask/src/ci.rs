@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// Packages that are never published and so never packaged.
-const KEPT_AT_HOME: [&str; 4] = ["xtask", "apd-tests", "apd-benches", "apd-fuzz"];
+const KEPT_AT_HOME: [&str; 5] = ["xtask", "apd-tests", "apd-watch", "apd-benches", "apd-fuzz"];
 
 /// What the pipeline leaves behind.
 const OUTPUTS: [&str; 5] = ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors"];

@@ -26,7 +26,7 @@ enum May {
 const ARROWS: &[(&str, May)] = &[
     ("apd-seed", May::Use(&[])),
     ("apd-tensor", May::Use(&[])),
-    ("apd-store", May::Use(&[])),
+    ("apd-store", May::Use(&["apd-watch"])),
     ("apd-uncertainty", May::Use(&[])),
     ("apd-report", May::Use(&[])),
     ("apd-diagnostics", May::Use(&["apd-seed"])),
@@ -69,6 +69,7 @@ const ARROWS: &[(&str, May)] = &[
     ),
     ("xtask", May::Use(&[])),
     ("apd-tests", May::UseAnything),
+    ("apd-watch", May::Use(&[])),
     ("apd-benches", May::UseAnything),
     ("apd-fuzz", May::UseAnything),
 ];

@@ -82,6 +82,12 @@ pub(crate) struct Reproduce {
     /// Go on with an interrupted run in the same folder
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Start even where disk or memory do not suffice for the run
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Any setting of the settings file, such as sgld.thinning=40; the other options go over it (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) checkpoint_seconds: Option<f64>,
@@ -119,6 +125,12 @@ pub(crate) struct SamplePosterior {
     /// Go on with an interrupted bank
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Start even where disk or memory do not suffice for the run
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Any setting of the settings file, such as sgld.thinning=40; the other options go over it (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) checkpoint_seconds: Option<f64>,

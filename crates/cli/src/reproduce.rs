@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_tasks::{Config, Error, OnDivergence};
+use apd_tasks::{Config, Error, Launch, OnDivergence};
 
 use crate::arguments::{Reproduce, SamplePosterior};
 use crate::progress::{Terminal, stop_on_signals};
@@ -17,7 +17,8 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     stop_on_signals()?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
     let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
-    let outcome = match apd_tasks::reproduce(config, &out, arguments.resume, &terminal) {
+    let launch = Launch { resume: arguments.resume, force: arguments.force };
+    let outcome = match apd_tasks::reproduce(config, &out, launch, &terminal) {
         Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
         other => other?,
     };
@@ -32,12 +33,14 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
 /// Samples a posterior into a bank.
 pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     let mut table = settings(&arguments.config)?;
+    set_all(&mut table, &arguments.set)?;
     set_on_divergence(&mut table, arguments.on_divergence)?;
     let config = validated(&table)?;
     threads(arguments.threads)?;
     stop_on_signals()?;
     let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
-    let info = match apd_tasks::sample_posterior(config, &arguments.out, arguments.resume, &terminal) {
+    let launch = Launch { resume: arguments.resume, force: arguments.force };
+    let info = match apd_tasks::sample_posterior(config, &arguments.out, launch, &terminal) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };
@@ -61,6 +64,7 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         Some(path) => settings(path)?,
         None => toml::Table::new(),
     };
+    set_all(&mut table, &arguments.set)?;
     // These choose the defaults of all other settings, which a file that names them may have pinned.
     let chosen = [
         ("dataset", arguments.dataset.map(|dataset| dataset.name())),
@@ -106,6 +110,25 @@ fn config(arguments: &Reproduce) -> Result<Config> {
     }
     set_on_divergence(&mut table, arguments.on_divergence)?;
     validated(&table)
+}
+
+/// Lays `key=value` over the settings; a value that is no TOML is text.
+fn set_all(table: &mut toml::Table, settings: &[String]) -> Result<()> {
+    for setting in settings {
+        let refuse = |why: &str| Usage(format!("--set {setting}: {why}"));
+        let (key, value) = setting.split_once('=').ok_or_else(|| refuse("expected KEY=VALUE"))?;
+        let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+        let value = parsed.unwrap_or_else(|| value.into());
+        let mut section = &mut *table;
+        let mut path: Vec<&str> = key.split('.').collect();
+        let name = path.pop().filter(|name| !name.is_empty()).ok_or_else(|| refuse("expected KEY=VALUE"))?;
+        for part in path {
+            let inner = section.entry(part).or_insert_with(|| toml::Table::new().into());
+            section = inner.as_table_mut().ok_or_else(|| refuse(&format!("`{part}` is not a section")))?;
+        }
+        section.insert(name.into(), value);
+    }
+    Ok(())
 }
 
 fn set_on_divergence(table: &mut toml::Table, wanted: Option<OnDivergence>) -> Result<()> {

@@ -396,6 +396,44 @@ fn a_folder_that_cannot_be_written_to_is_named_before_any_work() {
 }
 
 #[test]
+fn two_processes_do_not_write_into_one_folder() {
+    let dir = folder();
+    let sample = ["sample-posterior", "--config", "run.toml", "--out", "bank", "--resume"];
+    succeeds(&apd(dir.path(), &sample[..5]));
+    let before = rows_on_disk(&dir.path().join("bank"));
+    {
+        let _bank = apd_store::BankWriter::resume(dir.path().join("bank")).unwrap();
+        fails(&apd(dir.path(), &sample), 1, &["bank", "another writer"]);
+        fails(&apd(dir.path(), &["bank", "verify", "bank", "--repair"]), 1, &["bank", "another writer"]);
+    }
+    succeeds(&apd(dir.path(), &sample));
+    assert!(rows_on_disk(&dir.path().join("bank")) == before);
+
+    fs::create_dir(dir.path().join("run")).unwrap();
+    let _run = apd_store::Lock::acquire(dir.path().join("run"), "run.lock").unwrap();
+    fails(&apd(dir.path(), &["reproduce", "--config", "run.toml", "--out", "run"]), 1, &["run", "another writer"]);
+    assert!(!dir.path().join("run/config.toml").exists());
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_refused_before_it_starts() {
+    let dir = folder();
+    // A bank of petabytes.
+    let large = ["--config", "run.toml", "--out", "a", "--set", "sgld.steps=4000000000000", "--set", "online.rounds=0"];
+    for command in ["reproduce", "sample-posterior"] {
+        let refused = apd(dir.path(), &[&[command], &large[..]].concat());
+        fails(&refused, 1, &["a: ", "PB of disk", "for the bank", "--set sgld.thinning=20", "--force"]);
+        assert!(!dir.path().join("a").exists());
+    }
+    let fits = apd(dir.path(), &["sample-posterior", "--config", "run.toml", "--out", "a", "--set", "sgld.steps=400"]);
+    succeeds(&fits);
+    assert!(stderr(&fits).contains("this run takes at most"), "{}", stderr(&fits));
+    fails(&apd(dir.path(), &["reproduce", "--set", "sgld"]), 2, &["--set sgld", "KEY=VALUE"]);
+    fails(&apd(dir.path(), &["reproduce", "--set", "seed.x=1"]), 2, &["seed"]);
+    fails(&apd(dir.path(), &["reproduce", "--set", "sgld.no-such=1"]), 2, &["no-such"]);
+}
+
+#[test]
 fn clocks_that_go_backwards_do_not_matter() {
     let dir = folder();
     let sample = ["sample-posterior", "--config", "run.toml", "--out", "bank"];

@@ -1,30 +1,9 @@
 //! A small file that claims to be giant must not make us allocate what it claims.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apd_store::{Bank, BankWriter, Header, checkpoint, npy};
-
-/// The largest single allocation so far.
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
-
-struct Watch;
-
-// SAFETY: hands every call to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Watch {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use apd_watch::Watch;
 
 #[global_allocator]
 static ALLOCATOR: Watch = Watch;
@@ -53,7 +32,7 @@ fn no_claim_is_believed() {
     header.rows_per_shard = usize::MAX;
     BankWriter::create(path("bank"), header).unwrap().finish().unwrap();
 
-    LARGEST.store(0, Ordering::Relaxed);
+    apd_watch::start();
     for claimed in [1_u64 << 17, 1 << 31, 1 << 40, u64::MAX / 4, u64::MAX] {
         std::fs::write(path("x.ckpt"), forged_checkpoint(&claimed.to_le_bytes())).unwrap();
         assert!(checkpoint::load::<String>(path("x.ckpt"), "k").is_err());
@@ -77,9 +56,9 @@ fn no_claim_is_believed() {
     let writer = BankWriter::resume(path("bank")).unwrap();
     drop(writer.chain(0).unwrap());
 
-    let largest = LARGEST.load(Ordering::Relaxed);
+    let largest = apd_watch::largest();
     assert!(largest <= 2 << 20, "one allocation of {largest} bytes");
     // The watch does watch.
     drop(std::hint::black_box(vec![0_u8; 3 << 20]));
-    assert!(LARGEST.load(Ordering::Relaxed) >= 3 << 20);
+    assert!(apd_watch::largest() >= 3 << 20);
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::budget::{Bytes, Part};
+
 /// The result of a stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -22,6 +24,23 @@ pub enum Error {
     /// Stopped at a step boundary because the observer asked for it; what was done is on disk.
     #[error("stopped; everything so far is kept")]
     Stopped,
+    /// The run would take more than there is.
+    #[error(
+        "{place}the run takes up to {needed} of {what}, of which up to {} for {}, and {free} are free; {} takes less, --force starts anyway",
+        Bytes(part.bytes), part.what, part.flag
+    )]
+    Budget {
+        /// The folder, where that matters, and a colon.
+        place: String,
+        /// Disk or memory.
+        what: &'static str,
+        /// What the run takes.
+        needed: Bytes,
+        /// What there is.
+        free: Bytes,
+        /// What takes the most of it.
+        part: Part,
+    },
     /// A dataset is missing or damaged.
     #[error(transparent)]
     Data(#[from] apd_datasets::Error),

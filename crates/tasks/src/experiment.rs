@@ -37,9 +37,12 @@ impl Experiment {
     ///
     /// **Errors.** Missing or damaged data; with `resume`, a folder of other settings.
     pub fn new(config: Config, out: &Path, resume: bool) -> Result<Self> {
-        let mut experiment = Experiment::in_memory(config)?;
-        experiment.folder = Folder::open(out, &experiment.config, resume)?;
-        Ok(experiment)
+        Experiment::in_memory(config)?.in_folder(out, resume)
+    }
+
+    /// Opens the folder.
+    pub(crate) fn in_folder(self, out: &Path, resume: bool) -> Result<Self> {
+        Ok(Experiment { folder: Folder::open(out, &self.config, resume)?, ..self })
     }
 
     /// Reads the data and leaves the disk alone.

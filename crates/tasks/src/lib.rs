@@ -9,7 +9,7 @@
 //! use apd_tasks::{Config, NetName, Profile, Silent, reproduce};
 //!
 //! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-//! let outcome = reproduce(config, "target/apd/example".as_ref(), false, &Silent)?;
+//! let outcome = reproduce(config, "target/apd/example".as_ref(), Launch::default(), &Silent)?;
 //! let accuracy = outcome.results.select().task("classify").method("apd").metric("accuracy").value();
 //! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
 //! # Ok::<(), apd_tasks::Error>(())
@@ -21,6 +21,7 @@
 mod active;
 mod adversarial;
 mod baselines;
+mod budget;
 mod classify;
 mod config;
 mod curves;
@@ -50,6 +51,7 @@ mod write_up;
 pub use active::{Active, Curve, Plan, active};
 pub use adversarial::{Adversarial, AttackedScores, Kind, adversarial};
 pub use baselines::Baselines;
+pub use budget::{Budget, Bytes, Part};
 pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
     Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
@@ -70,7 +72,7 @@ pub use method::Method;
 pub use observer::{CHECKPOINT_EVERY, Observer, Silent};
 pub use online::{Chains, Online, distill_online};
 pub use ood::{MethodScores, OutOfDistribution, ood};
-pub use reproduce::{Outcome, reproduce};
+pub use reproduce::{Launch, Outcome, reproduce};
 pub use sample::{Sampled, sample, sample_posterior};
 pub use samplers::{Compared, Comparison, compare_samplers};
 pub use sgd::train;

@@ -10,6 +10,7 @@ use apd_store::{Bank, checkpoint};
 use crate::active::active;
 use crate::adversarial::adversarial;
 use crate::baselines::Baselines;
+use crate::budget::Budget;
 use crate::classify::classify;
 use crate::config::{Config, TaskName};
 use crate::curves::curves;
@@ -38,15 +39,26 @@ pub struct Outcome {
     pub files: Vec<PathBuf>,
 }
 
+/// How a run starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Launch {
+    /// Goes on with what an interrupted run of the same settings has left; else that is cleared.
+    pub resume: bool,
+    /// Starts even where the [`Budget`] says that disk or memory do not suffice.
+    pub force: bool,
+}
+
 /// Trains the point estimate, samples the posterior into `out/bank`, distils it into `out/generator.safetensors`, runs
 /// the tasks that `config` names and writes results, report and figures.
 ///
-/// The stages keep checkpoints. With `resume`, a run that was interrupted goes on where its last checkpoint is and ends
+/// The stages keep checkpoints. With [`Launch::resume`], a run that was interrupted goes on where its last checkpoint is and ends
 /// with the same numbers, bit for bit, as one that was not.
 ///
 /// **Errors.** Anything in [`crate::Error`]; after [`crate::Error::Stopped`] the folder is ready to be resumed.
-pub fn reproduce(config: Config, out: &Path, resume: bool, observer: &dyn Observer) -> Result<Outcome> {
-    let experiment = Experiment::new(config, out, resume)?;
+pub fn reproduce(config: Config, out: &Path, launch: Launch, observer: &dyn Observer) -> Result<Outcome> {
+    let experiment = Experiment::in_memory(config)?;
+    observer.note(&format!("this run takes {}", Budget::of(&experiment).check(out, launch.force)?));
+    let experiment = experiment.in_folder(out, launch.resume)?;
     // Read now, so that a missing file is told before hours of sampling, not after.
     let images = match experiment.config.tasks.iter().any(|task| task.reads_ood_images()) {
         true => Some(experiment.ood_images()?),

@@ -14,11 +14,13 @@ use apd_uncertainty::accuracy;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::config::{Config, OnDivergence};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
 use crate::observer::Observer;
+use crate::reproduce::Launch;
 
 /// Steps between looks at the clock, the stop flag and the progress bar.
 const STRIDE: u64 = 200;
@@ -267,13 +269,14 @@ impl Walk<SgldChain> {
 
 /// Samples a posterior into a bank, apart from any other stage.
 ///
-/// **Errors.** With `resume`, a bank of other settings; without it, a folder that holds a bank already.
-pub fn sample_posterior(config: Config, path: &Path, resume: bool, observer: &dyn Observer) -> Result<BankInfo> {
+/// **Errors.** With [`Launch::resume`], a bank of other settings; without it, a folder that holds a bank already.
+pub fn sample_posterior(config: Config, path: &Path, launch: Launch, observer: &dyn Observer) -> Result<BankInfo> {
     let experiment = Experiment::in_memory(config)?;
+    observer.note(&format!("this run takes {}", Budget::of_sampling(&experiment).check(path, launch.force)?));
     if path.join("manifest.json").exists() {
         let bank = Bank::open(path)?;
         let (found, wanted) = (settings(bank.header()), experiment.config.identity());
-        if !resume {
+        if !launch.resume {
             return Err(Error::Config(format!(
                 "{}: there is a bank already; --resume goes on with it",
                 path.display()
