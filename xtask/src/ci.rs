@@ -28,7 +28,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -41,6 +41,7 @@ const STEPS: [Step; 10] = [
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
     Step { name: "samplers", run: samplers },
     Step { name: "torture", run: torture },
+    Step { name: "determinism", run: determinism },
     Step { name: "pipeline", run: pipeline },
 ];
 
@@ -75,7 +76,7 @@ fn line(name: &str, outcome: &Result<Option<String>>, time: Duration) -> String 
         Ok(Some(reason)) => format!("NOT RUN: {reason}"),
         Err(_) => "FAILED".to_owned(),
     };
-    format!("{name:<10} {:>8.1} s   {verdict}", time.as_secs_f64())
+    format!("{name:<12} {:>8.1} s   {verdict}", time.as_secs_f64())
 }
 
 fn finish(mut command: Command) -> Result<Option<String>> {
@@ -122,7 +123,7 @@ fn deny(root: &Path) -> Result<Option<String>> {
 
 /// All of the samplers' suite; its quick half is among the tests.
 fn samplers(root: &Path) -> Result<Option<String>> {
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", true)?);
     command.current_dir(root).arg("verify-samplers");
     finish(command)
 }
@@ -133,13 +134,19 @@ fn torture(root: &Path) -> Result<Option<String>> {
     crate::torture::run(&options).map(|()| None)
 }
 
+/// The same bits with any number of threads, again, and in debug.
+fn determinism(root: &Path) -> Result<Option<String>> {
+    let options = crate::determinism::Options { bless: false, out: root.join("target/determinism") };
+    crate::determinism::run(&options).map(|()| None)
+}
+
 /// The whole way on the embedded digits, quickly, and a look at what came out.
 fn pipeline(root: &Path) -> Result<Option<String>> {
     let out = root.join("target/apd/ci");
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
     }
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", true)?);
     command.current_dir(root).args(["reproduce", "--profile", "quick", "--out", "target/apd/ci"]);
     finish(command)?;
     inspect(&out)?;

@@ -3,8 +3,10 @@
 
 mod bench;
 mod ci;
+mod determinism;
 mod experiment;
 mod mutants;
+mod outcome;
 mod tidy;
 mod torture;
 
@@ -40,6 +42,8 @@ enum Command {
     Fuzz(PassedOn),
     /// Kill the pipeline at random moments, resume it, and compare what it ends with
     Torture(torture::Options),
+    /// Run every stage with several numbers of threads, again, and in a debug build, and compare the bits
+    Determinism(determinism::Options),
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Command::Fuzz(passed) => experiment::run("apd-fuzz", &["apd-fuzz"], &passed.arguments),
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
         Command::Ci(options) => ci::run(&options).map(verdict),

@@ -1,19 +1,17 @@
 //! Kills the pipeline at random moments, resumes it, and compares what it ends with.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+
+use crate::outcome::{clear, command, differences, outcome};
 
 #[cfg(test)]
 mod tests;
-
-/// Settings of a run that has every stage and takes seconds.
-const SETTINGS: &str = include_str!("torture.toml");
 
 /// Between checkpoints, so that short stages are interrupted halfway too.
 const CHECKPOINT_SECONDS: &str = "0.1";
@@ -39,19 +37,11 @@ pub(crate) struct Options {
 
 /// Kills until there were enough kills, and every killed run ended as the uninterrupted one did.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let program = crate::experiment::build("apd-cli", "apd")?;
-    if options.out.exists() {
-        fs::remove_dir_all(&options.out)?;
-    }
-    fs::create_dir_all(&options.out)?;
-    let settings = options.out.join("settings.toml");
-    fs::write(&settings, SETTINGS)?;
+    let program = crate::experiment::build("apd-cli", "apd", true)?;
+    clear(&options.out)?;
     let attempt = |name: &str, resume: bool| -> Result<(Child, PathBuf)> {
-        let log = options.out.join(format!("{name}.log"));
-        let mut command = Command::new(&program);
-        command.args(["reproduce", "--checkpoint-seconds", CHECKPOINT_SECONDS, "--config"]).arg(&settings);
-        command.arg("--out").arg(options.out.join(name)).args(resume.then_some("--resume"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+        let (mut command, log) = command(&program, &options.out, name)?;
+        command.args(["--checkpoint-seconds", CHECKPOINT_SECONDS]).args(resume.then_some("--resume"));
         Ok((command.spawn().context("apd did not start")?, log))
     };
 
@@ -132,47 +122,6 @@ fn terminate(child: &mut Child, log: &Path) -> Result<()> {
 fn last_stage(log: &str) -> String {
     let done = |line: &str| Some(line.split_once(" done in ")?.0.trim().to_owned());
     log.lines().rev().find_map(done).unwrap_or_else(|| "(start)".to_owned())
-}
-
-/// What a run has to end with, file by file. Left out are what tells of time (the report has a table of it, and is made of the
-/// results and the figures), and states of finished stages.
-fn outcome(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    collect(folder, folder, &mut files)?;
-    let results = files.get_mut(Path::new("results.json")).context("results.json is missing")?;
-    let mut value: Value = serde_json::from_slice(results)?;
-    value.as_object_mut().context("results.json: no object")?.remove("timings");
-    *results = value.to_string().into_bytes();
-    for wanted in ["bank/manifest.json", "generator.safetensors", "generator-apd.safetensors"] {
-        ensure!(files.contains_key(Path::new(wanted)), "{wanted} is missing");
-    }
-    Ok(files)
-}
-
-fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.strip_prefix(root)?.to_owned();
-        if path.is_dir() {
-            if name != Path::new("checkpoints") {
-                collect(root, &path, files)?;
-            }
-            continue;
-        }
-        let text = name.to_string_lossy();
-        let state = text.ends_with(".ckpt") || text.ends_with(".ckpt.prev") || text.ends_with(".lock");
-        if !state && !text.starts_with("report.") {
-            files.insert(name, fs::read(&path)?);
-        }
-    }
-    Ok(())
-}
-
-/// Files that only one of two outcomes has, or that differ.
-fn differences(expected: &BTreeMap<PathBuf, Vec<u8>>, found: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
-    let names: std::collections::BTreeSet<&PathBuf> = expected.keys().chain(found.keys()).collect();
-    let differs = |name: &&&PathBuf| expected.get(**name) != found.get(**name);
-    names.iter().filter(differs).map(|name| name.display().to_string()).collect()
 }
 
 /// SplitMix64: xtask depends on no room of ours.

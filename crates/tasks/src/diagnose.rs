@@ -20,6 +20,8 @@ use crate::rows::Rows;
 const WEIGHTS: usize = 100;
 /// Held-out images whose true class's probability is looked at.
 const IMAGES: usize = 100;
+/// A chain of fewer than one in so many of the longest's samples, because it was dropped, would cut all others to its length.
+const LONG_ENOUGH: usize = 2;
 
 /// The draws of one scalar, a vector per chain.
 pub type Draws = Vec<Vec<f64>>;
@@ -40,6 +42,8 @@ pub struct Diagnosed {
     pub rows: Vec<Row>,
     /// U(θ), functions, weights.
     pub groups: Vec<Group>,
+    /// Chains that have too few samples to be diagnosed beside the others.
+    pub left_out: Vec<u32>,
     /// How far the weights of the first chain spread, beside the prior's deviation and that of free weights.
     pub spread: Option<Spread>,
 }
@@ -48,7 +52,7 @@ pub struct Diagnosed {
 pub fn diagnose(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Diagnosed> {
     let Experiment { config, network, split, seed, .. } = experiment;
     let seed = seed.child("diagnose");
-    let chains = rows_by_chain(bank);
+    let (chains, left_out) = rows_by_chain(bank);
     let draws = chains.iter().map(Vec::len).min().unwrap_or(0);
 
     let potential = vec![by_chain(&chains, draws, |row| bank.meta(row).potential)];
@@ -82,7 +86,7 @@ pub fn diagnose(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -
     }
     let spread = spread(experiment, bank, &chains)?;
     observer.end();
-    Ok(Diagnosed { rows: rows.finish(), groups, spread })
+    Ok(Diagnosed { rows: rows.finish(), groups, left_out, spread })
 }
 
 impl Group {
@@ -127,13 +131,17 @@ fn summary(metric: &str, values: &[f64]) -> f64 {
     }
 }
 
-/// The bank's rows of each chain, in the chain's order.
-fn rows_by_chain(bank: &Bank) -> Vec<Vec<usize>> {
+/// The bank's rows of each chain, in the chain's order; and the chains that are too short.
+fn rows_by_chain(bank: &Bank) -> (Vec<Vec<usize>>, Vec<u32>) {
     let mut chains = std::collections::BTreeMap::<u32, Vec<usize>>::new();
     for row in 0..bank.len() {
         chains.entry(bank.meta(row).chain).or_default().push(row);
     }
-    chains.into_values().collect()
+    let longest = chains.values().map(Vec::len).max().unwrap_or(0);
+    let left_out = chains.iter().filter(|(_, rows)| LONG_ENOUGH * rows.len() < longest).map(|(&chain, _)| chain);
+    let left_out: Vec<u32> = left_out.collect();
+    chains.retain(|chain, _| !left_out.contains(chain));
+    (chains.into_values().collect(), left_out)
 }
 
 fn by_chain(chains: &[Vec<usize>], draws: usize, value: impl Fn(usize) -> f64) -> Draws {

@@ -46,6 +46,7 @@ mod stacked;
 #[cfg(test)]
 mod testing;
 mod toy2d;
+mod walk;
 mod write_up;
 
 pub use active::{Active, Curve, Plan, active};

@@ -18,7 +18,7 @@ use crate::experiment::Experiment;
 use crate::method::network_rows;
 use crate::observer::Observer;
 use crate::rows::Rows;
-use crate::sample::{Recipe, SgldChain};
+use crate::walk::{Recipe, SgldChain, Walk};
 
 const KIND: &str = "online";
 /// Steps of a chain between looks at the stop flag.
@@ -86,16 +86,17 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
     let (mut round, mut drawn, mut walkers, mut trainer);
     observer.begin(name, rounds * iterations, 0);
     if checkpoint::exists(&path) {
-        let states: Vec<ChainState>;
+        let states: Vec<Walk<ChainState>>;
         let (buffer, state): (Buffer, State<'static>);
         (round, drawn, points, states, buffer, state) = checkpoint::load(&path, KIND)?.value;
-        walkers = states.into_iter().map(|state| Ok(Walker::new(recipe.resume(state)?))).collect::<Result<Vec<_>>>()?;
+        walkers =
+            states.into_iter().map(|state| Ok(Walker::new(state.resume(&recipe)?))).collect::<Result<Vec<_>>>()?;
         trainer = Trainer::resume(buffer, state)?;
         observer.note(&format!("going on from round {round} of {}", path.display()));
     } else {
-        let fresh = (0..config.sgld.chains as u32).map(|number| Ok(Walker::new(recipe.start(number)?)));
+        let fresh = (0..config.sgld.chains as u32).map(|number| Ok(Walker::new(Walk::new(recipe.start(number)?))));
         walkers = fresh.collect::<Result<Vec<_>>>()?;
-        walk(experiment, &mut walkers, config.online.until(&config.sgld, 0), observer)?;
+        walk(&recipe, &mut walkers, config.online.until(&config.sgld, 0), observer)?;
         let mut buffer = Buffer::new(network.row_len(), capacity);
         (round, drawn) = (0, collect(&mut walkers, &mut buffer));
         trainer = Trainer::new(buffer, config.distill.clone(), seed.child(name))?;
@@ -108,7 +109,7 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
         let until = config.online.until(&config.sgld, round + 1);
         let (learned, walked) = rayon::join(
             || learn(&mut trainer, iterations, observer),
-            || if more { walk(experiment, &mut walkers, until, observer) } else { Ok(()) },
+            || if more { walk(&recipe, &mut walkers, until, observer) } else { Ok(()) },
         );
         let progress = learned?;
         walked?;
@@ -120,40 +121,44 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
         points.push(point);
         trainer.change_rows(|buffer| drawn += collect(&mut walkers, buffer));
         round += 1;
-        let states: Vec<ChainState> = walkers.iter().map(|walker| walker.chain.state()).collect();
+        let states: Vec<Walk<ChainState>> = walkers.iter().map(|walker| walker.walk.state()).collect();
         checkpoint::save(&path, KIND, &(round, drawn, &points, states, trainer.rows(), trainer.state()))?;
         if observer.stop_requested() {
             return Err(Error::Stopped);
         }
     }
     observer.end();
+    walkers.iter().filter_map(|walker| walker.walk.said()).for_each(|said| observer.note(&said));
     let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * network.row_len();
     Ok(Online { chains, generator: trainer.into_generator(), points, drawn, buffer_bytes })
 }
 
 /// A chain, and the samples of the round under way, as [`Experiment::row`] makes them.
 struct Walker {
-    chain: SgldChain,
+    walk: Walk<SgldChain>,
     samples: Vec<f32>,
 }
 
 impl Walker {
-    fn new(chain: SgldChain) -> Self {
-        Self { chain, samples: Vec::new() }
+    fn new(walk: Walk<SgldChain>) -> Self {
+        Self { walk, samples: Vec::new() }
     }
 }
 
-/// Takes all chains to step `until`, at once.
-fn walk(experiment: &Experiment, walkers: &mut [Walker], until: u64, observer: &dyn Observer) -> Result<()> {
+/// Takes all chains to step `until`, at once; those that were dropped stay where they are.
+fn walk(recipe: &Recipe<'_>, walkers: &mut [Walker], until: u64, observer: &dyn Observer) -> Result<()> {
     let outcomes: Vec<Result<()>> = walkers
         .par_iter_mut()
         .with_max_len(1)
-        .map(|Walker { chain, samples }| {
-            while chain.progress().step < until {
-                if let Some(sample) = chain.step()? {
-                    samples.extend(experiment.row(sample.position));
-                }
-                if chain.progress().step.is_multiple_of(STRIDE) && observer.stop_requested() {
+        .map(|Walker { walk, samples }| {
+            while !walk.was_dropped() && walk.chain.progress().step < until {
+                // As sampling into a bank does: looks for an explosion come at the same steps.
+                let stride = (walk.chain.progress().step / STRIDE + 1) * STRIDE;
+                walk.walk(recipe, until.min(stride), &mut |sample| {
+                    samples.extend(recipe.experiment.row(sample.position));
+                    Ok(())
+                })?;
+                if walk.chain.progress().step == stride && observer.stop_requested() {
                     return Err(Error::Stopped);
                 }
             }
@@ -182,8 +187,10 @@ fn restart(walkers: &mut [Walker], generator: &Generator, seed: Seed) {
     let starts = generator.draw(seed, walkers.len());
     for (walker, start) in walkers.iter_mut().zip(network_rows(&starts)) {
         // Without the buffers, which are a function of θ.
-        let dim = walker.chain.position().len();
-        walker.chain.restart_from(&start[..dim]);
+        let dim = walker.walk.chain.position().len();
+        if !walker.walk.was_dropped() {
+            walker.walk.chain.restart_from(&start[..dim]);
+        }
     }
 }
 

@@ -22,7 +22,11 @@ fn the_bank_is_counted_to_the_byte_and_its_flag_halves_it() {
 
 #[test]
 fn what_does_not_fit_is_refused_with_the_flag_that_helps() {
-    let budget = budget(|_| ());
+    let budget = budget(|config| {
+        config.online.rounds = 0;
+        config.distill.hidden = 10;
+        config.tasks = vec![TaskName::Classify];
+    });
     let (disk, memory, out) = (budget.disk(), budget.memory(), Path::new("out"));
     let said = budget.compare(out, [Some(disk), Some(memory)], false).unwrap();
     assert_eq!(said, format!("at most {0} of {0} on disk and {1} of {1} in memory", Bytes(disk), Bytes(memory)));

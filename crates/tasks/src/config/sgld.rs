@@ -26,8 +26,8 @@ pub struct SgldConfig {
     pub on_divergence: OnDivergence,
 }
 
-/// What becomes of a chain of the bank whose potential or position is no longer a number, or explodes. The other chains go on in any case.
-/// Online distillation, which has no bank to fall back on, stops.
+/// What becomes of a chain whose potential or position is no longer a number, or explodes. The other chains go on in any case. In online
+/// distillation it is the same, but that the run ends at once where it has to.
 ///
 /// It may differ between a run and its resumption.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

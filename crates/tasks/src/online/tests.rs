@@ -87,6 +87,39 @@ fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
     assert!(long - short < 6 * 100, "{long} bytes, {short} before");
 }
 
+/// What a round leaves.
+type Saved = (u64, u64, Vec<Point>, Vec<Walk<ChainState>>, Buffer, State<'static>);
+
+#[test]
+fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(4);
+    config.sgld.on_divergence = crate::config::OnDivergence::Drop;
+    let (mut experiment, bank) = experiment(config, dir.path());
+    let path = experiment.folder.checkpoint(Chains::GoOn.method());
+    // One round, then the first chain is put where none comes back from.
+    let doomed = |experiment: &Experiment| {
+        let _ = distill_online(experiment, &bank, Chains::GoOn, &Impatient(AtomicU64::new(0)));
+        let mut saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
+        saved.3[0].chain.position.fill(1e15);
+        checkpoint::save(&path, KIND, &saved).unwrap();
+        saved.0
+    };
+    let round = doomed(&experiment);
+    assert!((1..3).contains(&round), "{round}");
+    let online = distill_online(&experiment, &bank, Chains::GoOn, &Silent).unwrap();
+    // Ten samples of each chain in a round; the last collected is that before the end.
+    assert!(online.drawn < 80 && online.drawn >= 50, "{}", online.drawn);
+    let saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
+    assert_eq!(saved.3.iter().map(Walk::was_dropped).collect::<Vec<_>>(), [true, false]);
+
+    checkpoint::remove(&path).unwrap();
+    doomed(&experiment);
+    experiment.config.sgld.on_divergence = crate::config::OnDivergence::Stop;
+    let error = distill_online(&experiment, &bank, Chains::GoOn, &Silent).err().unwrap().to_string();
+    assert!(error.contains("chain 0 diverged"), "{error}");
+}
+
 /// The newest rows of the bank are what the buffer holds: the same chains, to the bit.
 #[test]
 fn chains_that_go_on_are_those_of_the_bank() {
@@ -95,7 +128,6 @@ fn chains_that_go_on_are_those_of_the_bank() {
     let buffer = |chains| {
         distill_online(&experiment, &bank, chains, &Silent).unwrap();
         let path = experiment.folder.checkpoint(Chains::method(chains));
-        type Saved = (u64, u64, Vec<Point>, Vec<ChainState>, Buffer, State<'static>);
         let saved: Saved = checkpoint::load(path, KIND).unwrap().value;
         saved.4
     };

@@ -1,7 +1,7 @@
 use apd_datasets::Dataset;
 
 use super::*;
-use crate::config::{NetName, Profile};
+use crate::config::{NetName, OnDivergence, Profile};
 use crate::observer::Silent;
 use crate::testing::StopAfter;
 
@@ -19,7 +19,7 @@ fn doom(experiment: &Experiment, bank: &Path, weight: f32) {
     let mut state = recipe.start(0).unwrap().state();
     state.position.fill(weight);
     std::fs::create_dir_all(bank).unwrap();
-    checkpoint::save(state_path(bank, 0), KIND, &Walk { chain: state, restarts: 0, last: None }).unwrap();
+    checkpoint::save(state_path(bank, 0), KIND, &Walk::new(state)).unwrap();
 }
 
 /// The rows of each chain, with their steps.

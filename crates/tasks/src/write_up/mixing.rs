@@ -46,6 +46,13 @@ pub(crate) fn mixing(config: &Config, results: &Results, found: &Diagnosed) -> S
         ),
         _ => "Found: too few samples to say.".into(),
     });
+    if !found.left_out.is_empty() {
+        let chains: Vec<String> = found.left_out.iter().map(u32::to_string).collect();
+        text.push_str(&format!(
+            " Left out, for they have fewer than half of the longest's samples: chain {}.",
+            chains.join(", ")
+        ));
+    }
     if let Some(spread) = &found.spread {
         text.push_str(&format!(" Spread of the first chain: {spread}"));
     }
