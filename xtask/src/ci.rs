@@ -28,7 +28,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -39,6 +39,7 @@ const STEPS: [Step; 11] = [
     },
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
+    Step { name: "sanitize", run: |_| crate::sanitize::run() },
     Step { name: "samplers", run: samplers },
     Step { name: "torture", run: torture },
     Step { name: "determinism", run: determinism },

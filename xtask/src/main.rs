@@ -7,6 +7,7 @@ mod determinism;
 mod experiment;
 mod mutants;
 mod outcome;
+mod sanitize;
 mod tidy;
 mod torture;
 
@@ -44,6 +45,8 @@ enum Command {
     Torture(torture::Options),
     /// Run every stage with several numbers of threads, again, and in a debug build, and compare the bits
     Determinism(determinism::Options),
+    /// Test the crates with unsafe code under AddressSanitizer
+    Sanitize,
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
@@ -68,6 +71,10 @@ fn main() -> ExitCode {
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Sanitize => sanitize::run().map(|skipped| {
+            skipped.iter().for_each(|why| println!("not run: {why}"));
+            ExitCode::SUCCESS
+        }),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
         Command::Ci(options) => ci::run(&options).map(verdict),

@@ -14,6 +14,9 @@ mod tests;
 /// Settings of a run that has every stage and takes seconds.
 pub(crate) const SETTINGS: &str = include_str!("small.toml");
 
+/// Words in the heads of columns that tell of time.
+const CLOCKS: [&str; 2] = ["time", "per second"];
+
 /// Contents by name.
 pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -35,8 +38,8 @@ pub(crate) fn clear(folder: &Path) -> Result<()> {
     Ok(fs::create_dir_all(folder)?)
 }
 
-/// What a run has to end with. Left out are what tells of time (the report has a table of it, and is made of the results and the figures),
-/// and states of finished stages.
+/// What a run has to end with. Left out are what tells of time, the report as a web page (it is made of what the Markdown is made of), and
+/// states of finished stages.
 pub(crate) fn outcome(folder: &Path) -> Result<Files> {
     let mut files = BTreeMap::new();
     collect(folder, folder, &mut files)?;
@@ -44,6 +47,9 @@ pub(crate) fn outcome(folder: &Path) -> Result<Files> {
     let mut value: Value = serde_json::from_slice(results)?;
     value.as_object_mut().context("results.json: no object")?.remove("timings");
     *results = value.to_string().into_bytes();
+    if let Some(report) = files.get_mut(Path::new("report.md")) {
+        *report = timeless(&String::from_utf8_lossy(report)).into_bytes();
+    }
     for wanted in ["bank/manifest.json", "generator.safetensors", "generator-apd.safetensors"] {
         ensure!(files.contains_key(Path::new(wanted)), "{wanted} is missing");
     }
@@ -62,11 +68,36 @@ fn collect(root: &Path, folder: &Path, files: &mut Files) -> Result<()> {
         }
         let text = name.to_string_lossy();
         let state = text.ends_with(".ckpt") || text.ends_with(".ckpt.prev") || text.ends_with(".lock");
-        if !state && !text.starts_with("report.") {
+        if !state && text != "report.html" {
             files.insert(name, fs::read(&path)?);
         }
     }
     Ok(())
+}
+
+/// A report without the columns of its tables that tell of time. As they widen others, spaces go too; and so does the mark of a column's
+/// best, which may stand in one of them.
+fn timeless(markdown: &str) -> String {
+    let mut clocks: Vec<bool> = Vec::new();
+    let mut lines = String::new();
+    for line in markdown.lines() {
+        let Some(cells) = line.strip_prefix('|') else {
+            clocks.clear();
+            lines.push_str(line);
+            lines.push('\n');
+            continue;
+        };
+        let rule = |cell: &str| cell.bytes().all(|byte| byte == b'-' || byte == b':');
+        let cells = cells.split('|').map(|cell| cell.trim().trim_matches('*'));
+        let cells: Vec<&str> = cells.map(|cell| if rule(cell) { "" } else { cell }).collect();
+        if clocks.is_empty() {
+            clocks = cells.iter().map(|cell| CLOCKS.iter().any(|word| cell.to_lowercase().contains(word))).collect();
+        }
+        let kept = cells.iter().zip(&clocks).filter(|(_, clock)| !**clock).map(|(cell, _)| *cell);
+        lines.push_str(&kept.collect::<Vec<&str>>().join("|"));
+        lines.push('\n');
+    }
+    lines
 }
 
 /// Files that only one of two outcomes has, or that differ.

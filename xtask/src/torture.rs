@@ -59,10 +59,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
-        let mut of_this_run = 0;
+        let (mut of_this_run, mut reached) = (0, "(start)".to_owned());
         loop {
             let (mut child, log) = attempt("killed", of_this_run > 0)?;
-            let life = whole.mul_f64(LONGEST_LIFE * random.uniform());
+            // Short lives are the more frequent, or short stages would hardly ever be hit.
+            let life = whole.mul_f64(LONGEST_LIFE * random.uniform().powi(2));
             if let Some(status) = wait(&mut child, life)? {
                 ensure!(status.success(), "after {kills} kills, a resumed run failed:\n{}", fs::read_to_string(log)?);
                 break;
@@ -75,7 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 child.wait()?;
             }
             of_this_run += 1;
-            *stages.entry(last_stage(&fs::read_to_string(log)?)).or_default() += 1;
+            reached = last_stage(&fs::read_to_string(log)?).unwrap_or(reached);
+            *stages.entry(reached.clone()).or_default() += 1;
         }
         kills += of_this_run;
         runs += 1;
@@ -118,10 +120,10 @@ fn terminate(child: &mut Child, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The last stage that a run has reported as done.
-fn last_stage(log: &str) -> String {
+/// The last stage that a run has reported as done; one that goes on does not speak of those before.
+fn last_stage(log: &str) -> Option<String> {
     let done = |line: &str| Some(line.split_once(" done in ")?.0.trim().to_owned());
-    log.lines().rev().find_map(done).unwrap_or_else(|| "(start)".to_owned())
+    log.lines().rev().find_map(done)
 }
 
 /// SplitMix64: xtask depends on no room of ours.

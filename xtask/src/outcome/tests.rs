@@ -12,7 +12,7 @@ fn run(root: &Path, row: &str) {
         format!("{{\"rows\": [{row}], \"timings\": [{}]}}", root.display().to_string().len()),
     )
     .unwrap();
-    fs::write(root.join("report.md"), root.display().to_string()).unwrap();
+    fs::write(root.join("report.html"), root.display().to_string()).unwrap();
     fs::write(root.join("checkpoints/sgd.ckpt"), root.display().to_string()).unwrap();
 }
 
@@ -34,4 +34,18 @@ fn a_changed_byte_a_missing_and_a_further_file_are_found() {
     fs::remove_file(b.join("results.json")).unwrap();
     assert!(outcome(&b).is_err());
     fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn of_a_report_what_tells_of_time_does_not_count() {
+    let report = |a: &str, b: &str, accuracy: &str| {
+        format!(
+            "took\n\n| of | ESS per second | accuracy |\n|:--|{}--:|--:|\n| x | {a} | {accuracy} |\n\n| of | time |\n|-|-|\n| y | {b} |\n",
+            "-".repeat(a.len())
+        )
+    };
+    let expected = timeless(&report("**12**", "1.1 s", "0.5"));
+    assert_eq!(expected, timeless(&report("7", "900 ms", "**0.5**")));
+    assert_ne!(expected, timeless(&report("12", "1.1 s", "0.6")));
+    assert!(expected.contains("x|0.5|"), "{expected}");
 }
