@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::testing::damaged;
 
@@ -19,6 +21,12 @@ pub(crate) fn tar_file(members: &[(&str, u8, &[u8])]) -> Vec<u8> {
     }
     file.resize(file.len() + 2 * BLOCK, 0);
     file
+}
+
+/// Puts the first header's checksum right.
+fn sign(file: &mut [u8]) {
+    let sum: u32 = file[..148].iter().chain(&file[156..BLOCK]).map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32;
+    file[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
 fn extracted(file: &[u8], member: &str, limit: u64) -> Result<Vec<u8>, String> {
@@ -46,8 +54,7 @@ fn the_member_is_found_among_others() {
 fn a_prefix_goes_before_the_name() {
     let mut file = tar_file(&[("y", b'0', b"wanted")]);
     file[345] = b'a';
-    let sum: u32 = file[..148].iter().chain(&file[156..BLOCK]).map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32;
-    file[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    sign(&mut file);
     assert_eq!(extracted(&file, "a/y", 6).unwrap(), b"wanted");
 }
 
@@ -71,7 +78,25 @@ fn no_damage_panics_and_none_to_a_header_goes_unnoticed() {
 fn a_size_that_overflows_is_skipped_over_the_end() {
     let mut file = tar_file(&[("x", b'0', b"")]);
     file[124..136].copy_from_slice(b"777777777777");
-    let sum: u32 = file[..148].iter().chain(&file[156..BLOCK]).map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32;
-    file[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    sign(&mut file);
     assert!(extracted(&file, "y", 6).unwrap_err().contains("truncated after byte 512"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    /// Mutations that the checksum would keep from being read.
+    #[test]
+    fn whatever_a_header_says_there_is_an_answer(
+        changes in prop::collection::vec((prop_oneof![0..BLOCK, 100..157_usize, 257..265_usize], any::<u8>()), 0..12),
+        end in 0..4 * BLOCK,
+    ) {
+        let mut file = tar_file(&[("a/x", b'0', b"other"), ("a/y", b'0', b"wanted")]);
+        changes.into_iter().for_each(|(at, byte)| file[at] = byte);
+        sign(&mut file);
+        file.truncate(file.len().min(BLOCK + end));
+        if let Ok(found) = extracted(&file, "a/y", 6) {
+            prop_assert!(found.len() <= 6);
+        }
+    }
 }
