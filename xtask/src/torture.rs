@@ -19,6 +19,9 @@ const CHECKPOINT_SECONDS: &str = "0.1";
 /// A process lives for at most this share of the time that the whole run takes.
 const LONGEST_LIFE: f64 = 0.4;
 
+/// Most time between the end of a stage and a kill that waits for one.
+const SOON: Duration = Duration::from_millis(300);
+
 /// One kill in so many is a SIGTERM, which a run answers by stopping at the next step.
 const POLITE: u64 = 8;
 
@@ -62,9 +65,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let (mut of_this_run, mut reached) = (0, "(start)".to_owned());
         loop {
             let (mut child, log) = attempt("killed", of_this_run > 0)?;
-            // Short lives are the more frequent, or short stages would hardly ever be hit.
-            let life = whole.mul_f64(LONGEST_LIFE * random.uniform().powi(2));
-            if let Some(status) = wait(&mut child, life)? {
+            let life = whole.mul_f64(LONGEST_LIFE * random.uniform());
+            // Every other life ends soon after a stage has, or short stages would hardly ever be hit.
+            let ended = match of_this_run % 2 {
+                0 => wait(&mut child, life, || false)?,
+                _ => match wait(&mut child, whole, || {
+                    fs::read_to_string(&log).is_ok_and(|text| last_stage(&text).is_some())
+                })? {
+                    None => wait(&mut child, SOON.mul_f64(random.uniform()), || false)?,
+                    ended => ended,
+                },
+            };
+            if let Some(status) = ended {
                 ensure!(status.success(), "after {kills} kills, a resumed run failed:\n{}", fs::read_to_string(log)?);
                 break;
             }
@@ -94,10 +106,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Waits for so long at most; how the process ended, if it did.
-fn wait(child: &mut Child, life: Duration) -> Result<Option<std::process::ExitStatus>> {
+/// Waits for so long at most, or until something is so; how the process ended, if it did.
+fn wait(child: &mut Child, life: Duration, so: impl Fn() -> bool) -> Result<Option<std::process::ExitStatus>> {
     let started = Instant::now();
-    while started.elapsed() < life {
+    while started.elapsed() < life && !so() {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
