@@ -113,7 +113,7 @@ fn judge(
             farthest = (distance, name);
         }
         // Not a number is far from anything.
-        if !(distance <= 1.0) {
+        if distance.is_nan() || distance > 1.0 {
             far.push(format!("{name} is {found}, was {expected}"));
         }
     }

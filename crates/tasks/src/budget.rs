@@ -259,7 +259,8 @@ impl Sizes {
                     bytes: 2 * runs * self.saved_gan(&gan),
                     flag: without(task),
                 });
-                self.gan(&gan) + networks(2 * settings.networks)
+                self.threads.min(runs) * (self.gan(&gan) + networks(settings.networks))
+                    + networks(2 * settings.networks)
             }
             TaskName::Fidelity => {
                 let settings = &config.fidelity;
