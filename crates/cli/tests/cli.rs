@@ -352,6 +352,11 @@ fn a_damaged_bank_is_repaired_and_what_was_lost_is_sampled_again() {
     succeeds(&resumed);
     assert!(stderr(&resumed).contains("chain 0: the bank has lost rows"), "{}", stderr(&resumed));
     assert_eq!(rows_on_disk(&bank), whole);
+
+    fs::remove_file(bank.join("manifest.json")).unwrap();
+    fails(&apd(dir.path(), &[&sample[..], &["--resume"]].concat()), 1, &["manifest.json", "apd bank verify --repair"]);
+    succeeds(&apd(dir.path(), &["bank", "verify", "bank", "--repair"]));
+    assert_eq!(rows_on_disk(&bank), whole);
 }
 
 /// A bank's shards and its manifest.

@@ -1,7 +1,7 @@
 //! `manifest.json`: the one file that says which shards belong to a bank.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -85,6 +85,16 @@ impl Shard {
         } else {
             format!("shard-{chain}-{index:05}-part{rows}.safetensors")
         }
+    }
+
+    /// Files in a folder whose names are those of shards, in an order that is not the file system's.
+    pub(crate) fn files(dir: &Path) -> Result<BTreeMap<String, Place>, Error> {
+        let entries = fs::read_dir(dir).map_err(Error::open(dir, "the folder of a bank"))?;
+        let named = |entry: std::io::Result<fs::DirEntry>| {
+            let name = entry.map_err(Error::io(dir))?.file_name().to_string_lossy().into_owned();
+            Ok(Self::place(&name).map(|place| (name, place)))
+        };
+        entries.map(named).filter_map(Result::transpose).collect()
     }
 
     /// What a shard's name says.

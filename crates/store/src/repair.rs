@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::atomic::{Checksum, sync_folder};
 use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, checked_shard};
-use crate::manifest::{FILE, Manifest, Place, Shard};
+use crate::manifest::{FILE, Manifest, Shard};
 use crate::map::Map;
 use crate::tensors::{self, Table};
 use crate::writer::LOCK;
@@ -67,7 +67,7 @@ pub fn repair(dir: impl AsRef<Path>) -> Result<Repaired, Error> {
     let dir = dir.as_ref();
     // Before the lock, which would leave its file in a folder that holds no bank.
     if let Err(e) = Manifest::read(dir)
-        && shard_names(dir)?.is_empty()
+        && Shard::files(dir)?.is_empty()
     {
         return Err(e);
     }
@@ -166,7 +166,7 @@ impl Contents {
     fn of_shards(dir: &Path, without_manifest: Error) -> Result<Self, Error> {
         let mut header: Option<Header> = None;
         let mut places: BTreeMap<(u32, u32), Vec<Candidate>> = BTreeMap::new();
-        for (file, (chain, index, part)) in shard_names(dir)? {
+        for (file, (chain, index, part)) in Shard::files(dir)? {
             let outcome = standing_alone(dir, &file, &mut header);
             let full = header.as_ref().map_or(0, |header| header.rows_per_shard);
             let candidate = Candidate { file, chain, index, rows: part.unwrap_or(full), outcome };
@@ -182,16 +182,6 @@ impl Contents {
         let reason = format!("{without_manifest}; made anew from the shards");
         Ok(Self { header, shards, without_manifest: Some(reason) })
     }
-}
-
-/// Files whose names are those of shards, in an order that is not the file system's.
-fn shard_names(dir: &Path) -> Result<BTreeMap<String, Place>, Error> {
-    let entries = fs::read_dir(dir).map_err(Error::open(dir, "the folder of a bank"))?;
-    let named = |entry: std::io::Result<fs::DirEntry>| {
-        let name = entry.map_err(Error::io(dir))?.file_name().to_string_lossy().into_owned();
-        Ok(Shard::place(&name).map(|place| (name, place)))
-    };
-    entries.map(named).filter_map(Result::transpose).collect()
 }
 
 /// Reads all of a shard that the manifest lists.

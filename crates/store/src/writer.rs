@@ -72,7 +72,7 @@ impl Shared {
 impl BankWriter {
     /// Starts a bank in `dir`, which is created if need be and must not hold one.
     ///
-    /// **Errors** if there is a bank, another writer, a header whose layout does not add up to `dim`, or no permission.
+    /// **Errors** if there is a bank, or shards of one that has lost its manifest, another writer, a header whose layout does not add up to `dim`, or no permission.
     pub fn create(dir: impl AsRef<Path>, header: Header) -> Result<Self, Error> {
         let dir = dir.as_ref();
         header.check(dir)?;
@@ -80,6 +80,10 @@ impl BankWriter {
         let lock = Lock::acquire(dir, LOCK)?;
         if dir.join(FILE).exists() {
             return Err(Error::Exists { path: dir.to_owned() });
+        }
+        if !Shard::files(dir)?.is_empty() {
+            let expected = "the manifest of the shards beside it, which `apd bank verify --repair` makes anew";
+            return Err(Error::Missing { path: dir.join(FILE), expected });
         }
         remove_temporaries(dir)?;
         Manifest::new(header.clone(), Vec::new()).write(dir)?;

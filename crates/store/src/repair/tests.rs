@@ -94,6 +94,11 @@ fn a_lost_or_damaged_manifest_is_made_anew_from_the_shards() {
         let part = "shard-0-00000-part1.safetensors";
         fs::copy(writer.path().join(part), dir.join(part)).unwrap();
 
+        // Nobody takes it for an empty folder, or for whole.
+        let create = BankWriter::create(&dir, Header { rows_per_shard: 2, ..Header::new(2) });
+        assert!(matches!(create, Err(Error::Missing { .. } | Error::Exists { .. })));
+        assert!(BankWriter::resume(&dir).is_err());
+
         let repaired = repair(&dir).unwrap();
         assert_eq!((&repaired.kept, &repaired.lost), (&BTreeMap::from([(0, 7), (1, 7)]), &BTreeMap::new()));
         assert_eq!((repaired.reasons.len(), repaired.moved.len()), (1, usize::from(damage.is_some())));
