@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! use apd_datasets::Dataset;
-//! use apd_tasks::{Config, NetName, Profile, Silent, reproduce};
+//! use apd_tasks::{Config, Launch, NetName, Profile, Silent, reproduce};
 //!
 //! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
 //! let outcome = reproduce(config, "target/apd/example".as_ref(), Launch::default(), &Silent)?;
