@@ -59,13 +59,6 @@ epsilons = []
 struct Hasty;
 
 impl Observer for Hasty {
-    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
-    fn advance(&self, _done: u64, _message: Option<String>) {}
-    fn end(&self) {}
-    fn note(&self, _text: &str) {}
-    fn stop_requested(&self) -> bool {
-        false
-    }
     fn checkpoint_every(&self) -> Duration {
         Duration::ZERO
     }

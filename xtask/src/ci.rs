@@ -124,7 +124,7 @@ fn deny(root: &Path) -> Result<Option<String>> {
 
 /// All of the samplers' suite; its quick half is among the tests.
 fn samplers(root: &Path) -> Result<Option<String>> {
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", true)?);
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", "release")?);
     command.current_dir(root).arg("verify-samplers");
     finish(command)
 }
@@ -137,7 +137,7 @@ fn torture(root: &Path) -> Result<Option<String>> {
 
 /// The same bits with any number of threads, again, and in debug.
 fn determinism(root: &Path) -> Result<Option<String>> {
-    let options = crate::determinism::Options { bless: false, out: root.join("target/determinism") };
+    let options = crate::determinism::Options { bless: false, seed: None, out: root.join("target/determinism") };
     crate::determinism::run(&options).map(|()| None)
 }
 
@@ -147,7 +147,7 @@ fn pipeline(root: &Path) -> Result<Option<String>> {
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
     }
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", true)?);
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", "release")?);
     command.current_dir(root).args(["reproduce", "--profile", "quick", "--out", "target/apd/ci"]);
     finish(command)?;
     inspect(&out)?;

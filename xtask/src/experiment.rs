@@ -10,15 +10,14 @@ use cargo_metadata::Message;
 
 /// Runs `PROGRAM [SUBCOMMAND] ARGUMENTS…` of a package in the caller's working directory; its exit code becomes ours.
 pub(crate) fn run(package: &str, program: &[&str], arguments: &[OsString]) -> Result<ExitCode> {
-    let mut command = Command::new(build(package, program[0], true)?);
+    let mut command = Command::new(build(package, program[0], "release")?);
     command.args(&program[1..]).args(arguments);
     hand_over(command)
 }
 
 /// What `cargo run --release` would start, in two halves, so that a failed build (cargo says 101) is our 1 and the
-/// experiment can be handed over to. In release mode, or with the assertions of a debug build.
-pub(crate) fn build(package: &str, binary: &str, release: bool) -> Result<PathBuf> {
-    let profile = if release { "release" } else { "dev" };
+/// experiment can be handed over to. `profile` is cargo's name of it.
+pub(crate) fn build(package: &str, binary: &str, profile: &str) -> Result<PathBuf> {
     let mut cargo = crate::cargo()
         .args(["build", "--profile", profile, "--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))

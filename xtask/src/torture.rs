@@ -40,7 +40,7 @@ pub(crate) struct Options {
 
 /// Kills until there were enough kills, and every killed run ended as the uninterrupted one did.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let program = crate::experiment::build("apd-cli", "apd", true)?;
+    let program = crate::experiment::build("apd-cli", "apd", "release")?;
     clear(&options.out)?;
     let attempt = |name: &str, resume: bool| -> Result<(Child, PathBuf)> {
         let (mut command, log) = command(&program, &options.out, name)?;
@@ -65,18 +65,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let (mut of_this_run, mut reached) = (0, "(start)".to_owned());
         loop {
             let (mut child, log) = attempt("killed", of_this_run > 0)?;
-            let life = whole.mul_f64(LONGEST_LIFE * random.uniform());
             // Every other life ends soon after a stage has, or short stages would hardly ever be hit.
-            let ended = match of_this_run % 2 {
-                0 => wait(&mut child, life, || false)?,
-                _ => match wait(&mut child, whole, || {
-                    fs::read_to_string(&log).is_ok_and(|text| last_stage(&text).is_some())
-                })? {
-                    None => wait(&mut child, SOON.mul_f64(random.uniform()), || false)?,
-                    ended => ended,
-                },
+            let longest = if of_this_run % 2 == 0 {
+                whole.mul_f64(LONGEST_LIFE)
+            } else {
+                wait(&mut child, whole, || fs::read_to_string(&log).is_ok_and(|text| last_stage(&text).is_some()))?;
+                SOON
             };
-            if let Some(status) = ended {
+            if let Some(status) = wait(&mut child, longest.mul_f64(random.uniform()), || false)? {
                 ensure!(status.success(), "after {kills} kills, a resumed run failed:\n{}", fs::read_to_string(log)?);
                 break;
             }

@@ -49,6 +49,29 @@ pub(crate) struct VerifySamplers {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
+/// What everything that samples for a while takes.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// A chain that diverges: stop the run, drop the chain, or restart it from its last sample [default: stop]
+    #[arg(long, value_name = "stop|drop|restart")]
+    pub(crate) on_divergence: Option<apd_tasks::OnDivergence>,
+    /// Go on with what an interrupted run has left in the folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Start even where disk or memory do not suffice for the run
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Any setting of the settings file, such as sgld.thinning=40; the other options go over it (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) checkpoint_seconds: Option<f64>,
+    /// Threads [default: one per core]; the results do not depend on it
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
 #[derive(Args)]
 pub(crate) struct Reproduce {
     /// Dataset [default: digits]
@@ -76,24 +99,8 @@ pub(crate) struct Reproduce {
     /// Settings as a TOML file, such as the config.toml that a run leaves; the other options go over it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// A chain that diverges: stop the run, drop the chain, or restart it from its last sample [default: stop]
-    #[arg(long, value_name = "stop|drop|restart")]
-    pub(crate) on_divergence: Option<apd_tasks::OnDivergence>,
-    /// Go on with an interrupted run in the same folder
-    #[arg(long)]
-    pub(crate) resume: bool,
-    /// Start even where disk or memory do not suffice for the run
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Any setting of the settings file, such as sgld.thinning=40; the other options go over it (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) checkpoint_seconds: Option<f64>,
-    /// Threads [default: one per core]; the results do not depend on it
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) run: Run,
     /// Also score the images of an IDX or npy file as out-of-distribution (repeatable)
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) ood: Vec<String>,
@@ -119,24 +126,8 @@ pub(crate) struct SamplePosterior {
     /// Folder of the bank
     #[arg(long, value_name = "BANK")]
     pub(crate) out: PathBuf,
-    /// A chain that diverges: stop the run, drop the chain, or restart it from its last sample [default: stop]
-    #[arg(long, value_name = "stop|drop|restart")]
-    pub(crate) on_divergence: Option<apd_tasks::OnDivergence>,
-    /// Go on with an interrupted bank
-    #[arg(long)]
-    pub(crate) resume: bool,
-    /// Start even where disk or memory do not suffice for the run
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Any setting of the settings file, such as sgld.thinning=40; the other options go over it (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) checkpoint_seconds: Option<f64>,
-    /// Threads [default: one per core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 #[derive(Args)]

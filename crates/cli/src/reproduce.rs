@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_tasks::{Config, Error, Launch, OnDivergence};
+use apd_tasks::{Config, Error, Launch};
 
-use crate::arguments::{Reproduce, SamplePosterior};
+use crate::arguments::{Reproduce, Run, SamplePosterior};
 use crate::progress::{Terminal, stop_on_signals};
 use crate::usage::Usage;
 
@@ -13,11 +13,8 @@ use crate::usage::Usage;
 pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     let config = config(arguments)?;
     let out = arguments.out.clone().unwrap_or_else(|| config.default_out());
-    threads(arguments.threads)?;
-    stop_on_signals()?;
+    let (terminal, launch) = start(&arguments.run)?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
-    let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
-    let launch = Launch { resume: arguments.resume, force: arguments.force };
     let outcome = match apd_tasks::reproduce(config, &out, launch, &terminal) {
         Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
         other => other?,
@@ -33,13 +30,9 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
 /// Samples a posterior into a bank.
 pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     let mut table = settings(&arguments.config)?;
-    set_all(&mut table, &arguments.set)?;
-    set_on_divergence(&mut table, arguments.on_divergence)?;
+    lay_over(&mut table, &arguments.run)?;
     let config = validated(&table)?;
-    threads(arguments.threads)?;
-    stop_on_signals()?;
-    let terminal = Terminal::new().checkpoint_every(arguments.checkpoint_seconds)?;
-    let launch = Launch { resume: arguments.resume, force: arguments.force };
+    let (terminal, launch) = start(&arguments.run)?;
     let info = match apd_tasks::sample_posterior(config, &arguments.out, launch, &terminal) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
@@ -64,7 +57,7 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         Some(path) => settings(path)?,
         None => toml::Table::new(),
     };
-    set_all(&mut table, &arguments.set)?;
+    lay_over(&mut table, &arguments.run)?;
     // These choose the defaults of all other settings, which a file that names them may have pinned.
     let chosen = [
         ("dataset", arguments.dataset.map(|dataset| dataset.name())),
@@ -108,35 +101,44 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         }
         set("user-ood", sets.into());
     }
-    set_on_divergence(&mut table, arguments.on_divergence)?;
     validated(&table)
 }
 
-/// Lays `key=value` over the settings; a value that is no TOML is text.
-fn set_all(table: &mut toml::Table, settings: &[String]) -> Result<()> {
-    for setting in settings {
-        let refuse = |why: &str| Usage(format!("--set {setting}: {why}"));
-        let (key, value) = setting.split_once('=').ok_or_else(|| refuse("expected KEY=VALUE"))?;
-        let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
-        let value = parsed.unwrap_or_else(|| value.into());
-        let mut section = &mut *table;
-        let mut path: Vec<&str> = key.split('.').collect();
-        let name = path.pop().filter(|name| !name.is_empty()).ok_or_else(|| refuse("expected KEY=VALUE"))?;
-        for part in path {
-            let inner = section.entry(part).or_insert_with(|| toml::Table::new().into());
-            section = inner.as_table_mut().ok_or_else(|| refuse(&format!("`{part}` is not a section")))?;
-        }
-        section.insert(name.into(), value);
-    }
-    Ok(())
+/// Sizes the thread pool, and arranges for a run to be watched and stopped.
+fn start(run: &Run) -> Result<(Terminal, Launch)> {
+    threads(run.threads)?;
+    stop_on_signals()?;
+    let terminal = Terminal::new().checkpoint_every(run.checkpoint_seconds)?;
+    Ok((terminal, Launch { resume: run.resume, force: run.force }))
 }
 
-fn set_on_divergence(table: &mut toml::Table, wanted: Option<OnDivergence>) -> Result<()> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    let sgld = table.entry("sgld").or_insert_with(|| toml::Table::new().into());
-    let sgld = sgld.as_table_mut().ok_or_else(|| Usage("[sgld]: not a section".into()))?;
-    sgld.insert("on-divergence".into(), toml::Value::try_from(wanted)?);
-    Ok(())
+/// Lays `--set` over the settings, where a value that is no TOML is text, and `--on-divergence` over those.
+fn lay_over(table: &mut toml::Table, run: &Run) -> Result<()> {
+    for setting in &run.set {
+        let split = setting.split_once('=').filter(|(key, _)| !key.is_empty());
+        let (key, value) = split.ok_or_else(|| Usage(format!("--set {setting}: expected KEY=VALUE")))?;
+        let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+        set(table, key, parsed.unwrap_or_else(|| value.into()))?;
+    }
+    match run.on_divergence {
+        Some(wanted) => set(table, "sgld.on-divergence", toml::Value::try_from(wanted)?),
+        None => Ok(()),
+    }
+}
+
+/// Sets `section.key`.
+fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<()> {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.into(), value);
+            Ok(())
+        }
+        Some((section, rest)) => {
+            let inner = table.entry(section).or_insert_with(|| toml::Table::new().into());
+            let inner = inner.as_table_mut().ok_or_else(|| Usage(format!("{key}: `{section}` is not a section")))?;
+            set(inner, rest, value)
+        }
+    }
 }
 
 fn utf8(path: &Path) -> Result<&str> {

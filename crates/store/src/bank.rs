@@ -304,14 +304,20 @@ pub(crate) fn checked_shard(dir: &Path, header: &Header, listed: &Listed) -> Res
         return Err(Error::Length { path, expected: listed.bytes, found });
     }
     let table = tensors::parse(&path, map.bytes())?;
-    if (table.rows, table.dim) != (listed.rows, header.dim) {
-        let expected = format!("{} rows of dimension {}", listed.rows, header.dim);
-        return Err(Error::format(&path, expected, format!("{} rows of dimension {}", table.rows, table.dim)));
+    check_table(&path, &table, listed.rows, header.dim)?;
+    Ok((path, map, table))
+}
+
+/// Whether a shard's tensors are those of so many rows of a bank.
+pub(crate) fn check_table(path: &Path, table: &Table, rows: usize, dim: usize) -> Result<(), Error> {
+    if (table.rows, table.dim) != (rows, dim) {
+        let expected = format!("{rows} rows of dimension {dim}");
+        return Err(Error::format(path, expected, format!("{} rows of dimension {}", table.rows, table.dim)));
     }
     if table.step.is_none() || table.weight.is_none() || table.potential.is_none() || table.chain.is_some() {
-        return Err(Error::format(&path, "tensors step, weight, potential and theta", "others"));
+        return Err(Error::format(path, "tensors step, weight, potential and theta", "others"));
     }
-    Ok((path, map, table))
+    Ok(())
 }
 
 /// What a bank holds; its `Display` is the text of `apd bank info`.

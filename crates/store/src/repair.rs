@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::atomic::{Checksum, sync_folder};
-use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, checked_shard};
+use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, check_table, checked_shard};
 use crate::manifest::{FILE, Manifest, Shard};
 use crate::map::Map;
 use crate::tensors::{self, Table};
@@ -213,13 +213,14 @@ fn standing_alone(dir: &Path, file: &str, header: &mut Option<Header>) -> Result
         .map_err(|e| Error::format(&path, format!("the bank's header in `{HEADER_KEY}`"), e.to_string()))?;
     own.check(&path)?;
     let header = header.get_or_insert_with(|| own.clone());
+    check_table(&path, &table, table.rows, header.dim)?;
     let step = |row| table.step.map_or(0, |column| u64::from_le_bytes(Table::cell(column, bytes, row)));
     let (chain, index) = (of(CHAIN_KEY)?.parse().unwrap_or(u32::MAX), of(INDEX_KEY)?.parse().unwrap_or(u32::MAX));
     let full = table.rows == header.rows_per_shard;
     if own != *header || table.rows == 0 || Shard::name(chain, index, table.rows, full) != file {
         return Err(Error::format(&path, "a shard of this bank under its own name", "another bank's, or another name"));
     }
-    let shard = Shard {
+    Ok(Shard {
         file: file.to_owned(),
         chain,
         index,
@@ -228,9 +229,7 @@ fn standing_alone(dir: &Path, file: &str, header: &mut Option<Header>) -> Result
         last_step: step(table.rows - 1),
         bytes: bytes.len() as u64,
         crc32: crc32fast::hash(bytes),
-    };
-    checked_shard(dir, header, &shard)?;
-    Ok(shard)
+    })
 }
 
 impl fmt::Display for Repaired {

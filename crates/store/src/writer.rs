@@ -72,7 +72,8 @@ impl Shared {
 impl BankWriter {
     /// Starts a bank in `dir`, which is created if need be and must not hold one.
     ///
-    /// **Errors** if there is a bank, or shards of one that has lost its manifest, another writer, a header whose layout does not add up to `dim`, or no permission.
+    /// **Errors** if there is a bank, or shards of one that has lost its manifest, another writer, a header whose layout does not add up
+    /// to `dim`, or no permission.
     pub fn create(dir: impl AsRef<Path>, header: Header) -> Result<Self, Error> {
         let dir = dir.as_ref();
         header.check(dir)?;
@@ -107,13 +108,9 @@ impl BankWriter {
         remove_temporaries(dir)?;
         let manifest = Manifest::read(dir)?;
         let shards: BTreeMap<_, _> = manifest.shards.into_iter().map(|s| ((s.chain, s.index), s)).collect();
-        for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
-            let path = entry.map_err(Error::io(dir))?.path();
-            let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
-            let listed = shards.values().any(|s| s.file == name);
-            if name.starts_with("shard-") && !listed && name.ends_with(".safetensors") {
-                fs::remove_file(&path).map_err(Error::io(&path))?;
-            }
+        for file in Shard::files(dir)?.into_keys().filter(|file| shards.values().all(|listed| listed.file != *file)) {
+            let path = dir.join(file);
+            fs::remove_file(&path).map_err(Error::io(&path))?;
         }
         Ok(Self::new(dir, manifest.header, shards, lock))
     }

@@ -7,12 +7,12 @@ use std::path::Path;
 use apd_distill::{Config as GanConfig, Loss};
 
 use crate::config::{Config, TaskName};
+use crate::distill::{LOOK_NETWORKS, LOOK_ROWS};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::{fidelity, gan_losses};
 
-/// Rows drawn and rows read for a look at a generator.
-const LOOKED_AT: u64 = 300;
-/// Partial sums of a distiller's update.
+/// Partial sums of a distiller's update, at most.
 const PARTS: u64 = 64;
 /// Copies of θ that a chain makes: itself, its gradient, noise, what it is saved as.
 const OF_A_CHAIN: u64 = 8;
@@ -148,26 +148,28 @@ impl Sizes {
     }
 
     fn bank(&self, config: &Config) -> Part {
-        let sgld = &config.sgld;
-        let rows = sgld.chains as u64 * sgld.samples_per_chain();
+        let rows = rows(config);
         // Step, weight, potential; a header and a manifest's entry for each shard, which holds at least a row.
         let bytes = rows * (self.row + 24) + (1 + rows * self.row / (32 << 20)) * 10_000 + 10_000;
-        Part { what: "the bank", bytes, flag: format!("--set sgld.thinning={}", 2 * sgld.thinning) }
+        Part { what: "the bank", bytes, flag: format!("--set sgld.thinning={}", 2 * config.sgld.thinning) }
     }
 
     fn sampling(&self, config: &Config) -> Part {
         // A shard that is being filled.
         let pending = (32 << 20).max(self.row).min(self.row * config.sgld.samples_per_chain());
-        let chains = config.sgld.chains as u64;
-        let flag = format!("--set sgld.chains={}", (chains / 2).max(1));
-        Part { what: "sampling", bytes: chains * (OF_A_CHAIN * self.row + pending), flag }
+        let bytes = config.sgld.chains as u64 * (OF_A_CHAIN * self.row + pending);
+        Part { what: "sampling", bytes, flag: halved("sgld.chains", config.sgld.chains) }
+    }
+
+    fn networks(&self, count: usize) -> u64 {
+        count as u64 * self.row
     }
 
     /// A GAN: for both networks a matrix of d × h and its two moments; a generator for a look, partial sums, and the networks looked at.
     fn gan(&self, gan: &GanConfig) -> u64 {
         let (hidden, batch) = (gan.hidden as u64, gan.batch as u64);
         let sums = PARTS * (batch * hidden + 2 * hidden * hidden + hidden) * 4;
-        self.saved_gan(gan) + self.row * (hidden + 1) + sums + LOOKED_AT * self.row
+        self.saved_gan(gan) + self.generator(gan) + sums + self.networks(LOOK_NETWORKS + LOOK_ROWS)
     }
 
     fn saved_gan(&self, gan: &GanConfig) -> u64 {
@@ -176,117 +178,130 @@ impl Sizes {
         3 * (self.row * (2 * hidden + 1) + 4 * small) + 4 * self.row
     }
 
+    fn generator(&self, gan: &GanConfig) -> u64 {
+        self.networks(gan.hidden + 1)
+    }
+
+    /// The directions, a mean and centres.
+    fn subspace(&self, config: &Config) -> u64 {
+        self.networks(config.subspace.rank + 2)
+    }
+
     /// A randomised decomposition's four matrices, and what comes of it.
-    fn directions(&self, rank: u64, rows: u64) -> u64 {
+    fn directions(&self, rank: usize, rows: u64) -> u64 {
+        let rank = rank as u64;
         (4 * (rank + 20 + rank / 2).min(rows) + rank + 4) * self.row
     }
 
     /// What finished stages leave in memory: points, ensemble, SWAG, generators.
     fn kept(&self, config: &Config) -> u64 {
         let baselines = &config.baselines;
-        let points = 2 + baselines.ensemble as u64 + 2 * (2 + baselines.swag_rank as u64);
-        let generators = 1 + if config.online.rounds == 0 { 0 } else { 1 + u64::from(config.online.infinite) };
-        points * self.row
-            + generators * self.row * (config.distill.hidden as u64 + 1)
-            + (config.subspace.rank as u64 + 2) * self.row
+        let points = 2 + baselines.ensemble + 2 * (2 + baselines.swag_rank);
+        self.networks(points) + (1 + onlines(config)) * self.generator(&config.distill) + self.subspace(config)
     }
 
     fn models(&self, config: &Config, budget: &mut Budget) {
         let Config { sgld, distill, online, baselines, .. } = config;
-        let narrower = format!("--set distill.hidden={}", (distill.hidden / 2).max(1));
-        let gan = self.saved_gan(distill);
-        // The last two checkpoints of everything that has them; state of the chains, point estimates, generators.
-        let onlines = if online.rounds == 0 { 0 } else { 1 + u64::from(online.infinite) };
-        let buffered = (online.buffer as u64).min(sgld.chains as u64 * sgld.samples_per_chain()) * self.row;
-        let points =
-            2 * (4 + 4 * baselines.ensemble as u64 + baselines.swag_epochs) + 2 * OF_A_CHAIN * sgld.chains as u64;
-        let fidelity = u64::from(config.fidelity.apd && config.tasks.contains(&TaskName::Fidelity));
-        let generators = self.row * (distill.hidden as u64 + 1) + (config.subspace.rank as u64 + 2) * self.row;
+        let narrower = halved("distill.hidden", distill.hidden);
+        // The last two checkpoints of everything that has them: GANs, online buffers, chains, point estimates.
+        let gans = 1 + onlines(config) + u64::from(config.fidelity.apd && config.tasks.contains(&TaskName::Fidelity));
+        let buffers = onlines(config) * (online.buffer as u64).min(rows(config));
+        let points = 4 + 4 * baselines.ensemble as u64 + baselines.swag_epochs + OF_A_CHAIN * sgld.chains as u64;
+        let saved = 2 * (gans * self.saved_gan(distill) + (buffers + points) * self.row);
         budget.disk.push(self.bank(config));
         budget.disk.push(Part {
             what: "checkpoints and generators",
-            bytes: 2 * gan * (1 + onlines + fidelity)
-                + 2 * buffered * onlines
-                + points * self.row
-                + generators
-                + (64 << 20),
+            bytes: saved + self.generator(distill) + self.subspace(config) + (64 << 20),
             flag: narrower.clone(),
         });
-        let rows = sgld.chains as u64 * sgld.samples_per_chain();
-        let working = OF_A_CHAIN * self.row * self.threads;
         budget.memory.extend([
             Part {
                 what: "baselines",
-                bytes: working + baselines.swag_epochs * self.row,
-                flag: format!("--set baselines.swag-epochs={}", baselines.swag_epochs / 2),
+                bytes: (OF_A_CHAIN * self.threads + baselines.swag_epochs) * self.row,
+                flag: halved("baselines.swag-epochs", baselines.swag_epochs as usize),
             },
             self.sampling(config),
-            Part { what: "distillation", bytes: self.gan(distill), flag: narrower.clone() },
+            Part { what: "distillation", bytes: self.gan(distill), flag: narrower },
             Part {
                 what: "the subspace",
-                bytes: self.directions(config.subspace.rank as u64, rows),
-                flag: format!("--set subspace.rank={}", config.subspace.rank / 2),
+                bytes: self.directions(config.subspace.rank, rows(config)),
+                flag: halved("subspace.rank", config.subspace.rank),
             },
         ]);
         if online.rounds > 0 {
-            let staged = 2 * online.staged(sgld) as u64 * self.row;
-            let chains = OF_A_CHAIN * self.row * sgld.chains as u64;
+            let rows = online.buffer + 2 * online.staged(sgld) + OF_A_CHAIN as usize * sgld.chains;
             budget.memory.push(Part {
                 what: "online distillation",
-                bytes: self.gan(distill) + online.buffer as u64 * self.row + staged + chains,
+                bytes: self.gan(distill) + self.networks(rows),
                 flag: "--set online.rounds=0".to_owned(),
             });
         }
     }
 
     fn task(&self, task: TaskName, config: &Config, budget: &mut Budget) {
-        let without = |task: TaskName| {
-            let rest: Vec<&str> =
-                config.tasks.iter().filter(|other| **other != task).map(|other| other.name()).collect();
-            if rest.is_empty() { "--profile quick".to_owned() } else { format!("--only {}", rest.join(",")) }
-        };
-        let networks = |count: usize| count as u64 * self.row;
-        let bytes = match task {
-            TaskName::Classify | TaskName::Ood => networks(config.evaluation.networks),
-            TaskName::Adversarial => networks(config.adversarial.networks * 2),
-            TaskName::Curves => networks(config.curves.networks.iter().copied().max().unwrap_or(0)),
+        let networks = |count| self.networks(count);
+        let (bytes, flag) = match task {
+            TaskName::Classify | TaskName::Ood => {
+                let count = config.evaluation.networks;
+                (networks(count), halved("evaluation.networks", count))
+            }
+            TaskName::Adversarial => {
+                let count = config.adversarial.networks;
+                (networks(2 * count), halved("adversarial.networks", count))
+            }
+            TaskName::Curves => {
+                let count = config.curves.networks.iter().copied().max().unwrap_or(0);
+                (networks(count), format!("--set curves.networks=[{}]", count / 2))
+            }
             TaskName::GanLosses => {
                 let settings = &config.gan_losses;
-                let gan = GanConfig { hidden: settings.hidden, batch: settings.batch, ..config.distill.clone() };
-                let runs = (Loss::ALL.into_iter().count() * settings.seeds) as u64;
-                budget.disk.push(Part {
-                    what: "checkpoints of gan-losses",
-                    bytes: 2 * runs * self.saved_gan(&gan),
-                    flag: without(task),
-                });
-                self.threads.min(runs) * (self.gan(&gan) + networks(settings.networks))
-                    + networks(2 * settings.networks)
+                let gan = gan_losses::config(settings, Loss::WganGp);
+                let (runs, flag) =
+                    ((Loss::ALL.len() * settings.seeds) as u64, halved("gan-losses.hidden", settings.hidden));
+                let saved = 2 * runs * self.saved_gan(&gan);
+                budget.disk.push(Part { what: "checkpoints of gan-losses", bytes: saved, flag: flag.clone() });
+                let at_once = self.threads.min(runs) * (self.gan(&gan) + networks(settings.networks));
+                (at_once + networks(2 * settings.networks), flag)
             }
             TaskName::Fidelity => {
                 let settings = &config.fidelity;
-                let largest =
-                    settings.sizes.iter().fold(config.subspace.rank as f64, |most, &size| most.max(4.0 * size));
+                let rank = fidelity::directions(config);
                 // Nine rivals at each size, each at most as large as it says.
-                let rivals = settings.sizes.iter().map(|size| (9.0 * size) as u64 * self.row).sum::<u64>();
-                let rows = config.sgld.chains as u64 * config.sgld.samples_per_chain();
-                let directions = self.directions((largest as u64).min(130), rows);
+                let rivals: usize = settings.sizes.iter().map(|size| (9.0 * size) as usize).sum();
                 let apd = if settings.apd { self.gan(&config.distill) } else { 0 };
                 // Clouds of networks are compared once everything has been fitted.
-                directions.max(130 * self.row + rivals + apd.max(networks(settings.networks.max(600))))
+                let judging = networks(settings.networks.max(3 * fidelity::CLOUD));
+                let fitted = networks(rank + rivals) + apd.max(judging);
+                (self.directions(rank, rows(config)).max(fitted), "--set fidelity.sizes=[4.0]".to_owned())
             }
             TaskName::Active => {
                 let settings = &config.active;
                 let samples = settings.sgld.steps.saturating_sub(settings.sgld.burn_in) / settings.sgld.thinning.max(1);
                 let rows = samples * settings.sgld.chains as u64;
-                let directions = self.directions(config.subspace.rank as u64, rows);
-                self.threads
-                    * (2 * rows * self.row + networks(settings.networks) + self.gan(&settings.distill).max(directions))
+                let distilling = self.gan(&settings.distill).max(self.directions(config.subspace.rank, rows));
+                let of_one = 2 * rows * self.row + networks(settings.networks) + distilling;
+                (self.threads * of_one, "--threads 1".to_owned())
             }
             // Networks of a few hundred parameters.
-            TaskName::Samplers | TaskName::Toy2d => 0,
+            TaskName::Samplers => (0, halved("samplers.images", config.samplers.images)),
+            TaskName::Toy2d => (0, halved("toy2d.grid", config.toy2d.grid)),
         };
-        budget.memory.push(Part { what: task.name(), bytes, flag: without(task) });
+        budget.memory.push(Part { what: task.name(), bytes, flag });
     }
+}
+
+/// Rows of the bank.
+fn rows(config: &Config) -> u64 {
+    config.sgld.chains as u64 * config.sgld.samples_per_chain()
+}
+
+/// Generators that are distilled while sampling.
+fn onlines(config: &Config) -> u64 {
+    if config.online.rounds == 0 { 0 } else { 1 + u64::from(config.online.infinite) }
+}
+
+fn halved(setting: &str, value: usize) -> String {
+    format!("--set {setting}={}", (value / 2).max(1))
 }
 
 /// Bytes of all files in a folder; 0 for what cannot be read.

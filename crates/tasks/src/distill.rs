@@ -24,7 +24,7 @@ use crate::rows::Rows;
 /// Looks at the generator during a run.
 const LOOKS: u64 = 25;
 /// Networks drawn, and bank rows read, for one look.
-const LOOK_NETWORKS: usize = 50;
+pub(crate) const LOOK_NETWORKS: usize = 50;
 pub(crate) const LOOK_ROWS: usize = 200;
 /// Validation images of one look.
 const LOOK_IMAGES: usize = 2_000;

@@ -16,6 +16,15 @@ use crate::folder::Folder;
 /// Training images whose statistics are the buffers of a network with batch normalisation. They cost a pass at each kept sample.
 const CALIBRATION: usize = 256;
 
+/// How a run starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Launch {
+    /// Goes on with what an interrupted run of the same settings has left; else that is cleared.
+    pub resume: bool,
+    /// Starts even where the [`Budget`](crate::Budget) says that disk or memory do not suffice.
+    pub force: bool,
+}
+
 /// What every stage of a run shares.
 pub struct Experiment {
     /// The settings.

@@ -18,6 +18,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
 use crate::classify::ECE_BINS;
+use crate::config::Config;
 use crate::distill::train;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -31,7 +32,7 @@ const TASK: &str = "fidelity";
 /// The most directions of a rival: beyond, the decomposition costs more than it shows.
 const MOST_DIRECTIONS: usize = 130;
 /// Networks of each cloud in the comparisons in weight space; for every fourth of them the nearest row is searched for.
-const CLOUD: usize = 200;
+pub(crate) const CLOUD: usize = 200;
 const SEARCHED_EVERY: isize = 4;
 /// … and for every twentieth, with its hidden units in other orders too.
 const ALIGNED_EVERY: usize = 20;
@@ -101,6 +102,13 @@ pub fn fidelity(
     Ok(Fidelity { rows: rows.finish(), seconds, counts: [learnt.len(), held_out.len(), others.len()] })
 }
 
+/// Directions that the rivals need, the largest of them: one of 8 bits takes a quarter of a network's bytes.
+pub(crate) fn directions(config: &Config) -> usize {
+    let sizes = config.fidelity.sizes.iter();
+    let largest = sizes.fold(config.subspace.rank as f64, |most, &size| most.max(4.0 * size));
+    (largest as usize).min(MOST_DIRECTIONS)
+}
+
 /// Every rival, fitted to the rows that are learnt from.
 fn rivals<'a>(
     experiment: &Experiment,
@@ -122,8 +130,7 @@ fn rivals<'a>(
     observer.end();
     rivals.push(Rival { name: "subspace", budget: None, posterior: Box::new(default) });
 
-    let largest = settings.sizes.iter().fold(config.subspace.rank as f64, |most, &size| most.max(4.0 * size));
-    let rank = (largest as usize).min(MOST_DIRECTIONS);
+    let rank = directions(config);
     observer.begin("fidelity: directions", 1, 0);
     let principal = Principal::of(learnt, rank, seed.child("principal"))?;
     observer.advance(1, Some(format!("{rank} directions, {:.1} % of the variance", 100.0 * principal.explained(rank))));

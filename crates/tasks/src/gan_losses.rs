@@ -83,7 +83,7 @@ pub fn gan_losses(experiment: &Experiment, bank: &Bank, observer: &dyn Observer)
 }
 
 /// The settings of one loss's runs.
-fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Config {
+pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Config {
     let &GanLossesConfig { hidden, batch, iterations, .. } = settings;
     apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss).with_moments()
 }

@@ -65,7 +65,7 @@ pub use distill::{
     Distillation, History, Point, distill, distill_bank, distill_subspace, generator_file, subspace_of_bank,
 };
 pub use error::{Error, Result};
-pub use experiment::Experiment;
+pub use experiment::{Experiment, Launch};
 pub use fidelity::{Fidelity, fidelity};
 pub use folder::Folder;
 pub use gan_losses::{Look, Run, Stability, gan_losses};
@@ -73,7 +73,7 @@ pub use method::Method;
 pub use observer::{CHECKPOINT_EVERY, Observer, Silent};
 pub use online::{Chains, Online, distill_online};
 pub use ood::{MethodScores, OutOfDistribution, ood};
-pub use reproduce::{Launch, Outcome, reproduce};
+pub use reproduce::{Outcome, reproduce};
 pub use sample::{Sampled, sample, sample_posterior};
 pub use samplers::{Compared, Comparison, compare_samplers};
 pub use sgd::train;

@@ -7,18 +7,21 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// Watches a run: told of stages, progress and remarks, and asked at every step boundary whether to stop.
 ///
-/// `tasks` never prints; the command line implements this with progress bars, tests with [`Silent`].
+/// `tasks` never prints; the command line implements this with progress bars, tests with [`Silent`]. What is not implemented does nothing,
+/// and never asks to stop.
 pub trait Observer: Sync {
-    /// A stage of `total` steps begins; the first `done` of them were finished by an earlier, interrupted run.
-    fn begin(&self, stage: &str, total: u64, done: u64);
-    /// `done` steps of the current stage are finished; `message` says how it is going (the accuracy so far, a loss, …).
-    fn advance(&self, done: u64, message: Option<String>);
+    /// A stage of so many steps in total begins; the first `_done` of them were finished by an earlier, interrupted run.
+    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
+    /// So many steps of the current stage are finished; `_message` says how it is going (the accuracy so far, a loss, …).
+    fn advance(&self, _done: u64, _message: Option<String>) {}
     /// The current stage is over.
-    fn end(&self);
+    fn end(&self) {}
     /// A remark for people: the sampler's temperature, the location of a file, a warning.
-    fn note(&self, text: &str);
+    fn note(&self, _text: &str) {}
     /// Whether the run should stop at the next step boundary, keeping what it has.
-    fn stop_requested(&self) -> bool;
+    fn stop_requested(&self) -> bool {
+        false
+    }
     /// The time after which a long stage makes its state durable: what a kill costs at most.
     fn checkpoint_every(&self) -> Duration {
         CHECKPOINT_EVERY
@@ -28,12 +31,4 @@ pub trait Observer: Sync {
 /// Watches nothing and never asks to stop.
 pub struct Silent;
 
-impl Observer for Silent {
-    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
-    fn advance(&self, _done: u64, _message: Option<String>) {}
-    fn end(&self) {}
-    fn note(&self, _text: &str) {}
-    fn stop_requested(&self) -> bool {
-        false
-    }
-}
+impl Observer for Silent {}

@@ -17,7 +17,7 @@ use crate::curves::curves;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distillation;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Launch};
 use crate::fidelity::fidelity;
 use crate::gan_losses::gan_losses;
 use crate::method::Method;
@@ -37,15 +37,6 @@ pub struct Outcome {
     pub report: Report,
     /// The files that were written for people.
     pub files: Vec<PathBuf>,
-}
-
-/// How a run starts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Launch {
-    /// Goes on with what an interrupted run of the same settings has left; else that is cleared.
-    pub resume: bool,
-    /// Starts even where the [`Budget`] says that disk or memory do not suffice.
-    pub force: bool,
 }
 
 /// Trains the point estimate, samples the posterior into `out/bank`, distils it into `out/generator.safetensors`, runs

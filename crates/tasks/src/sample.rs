@@ -14,10 +14,9 @@ use rayon::prelude::*;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Launch};
 use crate::method::Method;
 use crate::observer::Observer;
-use crate::reproduce::Launch;
 use crate::walk::{Recipe, SgldChain, Walk};
 
 /// Steps between looks at the clock, the stop flag and the progress bar.

@@ -17,12 +17,9 @@ impl StopAfter {
 }
 
 impl Observer for StopAfter {
-    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
     fn advance(&self, _done: u64, _message: Option<String>) {
         self.seen.fetch_add(1, Ordering::Relaxed);
     }
-    fn end(&self) {}
-    fn note(&self, _text: &str) {}
     fn stop_requested(&self) -> bool {
         self.seen.load(Ordering::Relaxed) >= self.advances
     }

@@ -67,7 +67,7 @@ impl<'a> Recipe<'a> {
     }
 
     /// A chain where it was.
-    pub(crate) fn resume(&self, state: ChainState) -> Result<SgldChain> {
+    fn resume(&self, state: ChainState) -> Result<SgldChain> {
         let potential = self.experiment.potential(self.prior_precision, self.at_once)?;
         Ok(Chain::resume(potential, self.sampler, self.length, self.seed, state)?)
     }
@@ -94,18 +94,13 @@ impl<C> Walk<C> {
     pub(crate) fn was_dropped(&self) -> bool {
         self.dropped.is_some()
     }
-
-    /// The same with another form of the chain.
-    fn with<D>(self, chain: impl FnOnce(C) -> Result<D>) -> Result<Walk<D>> {
-        let Self { chain: own, restarts, last, dropped } = self;
-        Ok(Walk { chain: chain(own)?, restarts, last, dropped })
-    }
 }
 
 impl Walk<ChainState> {
     /// The walk that this is the state of.
     pub(crate) fn resume(self, recipe: &Recipe<'_>) -> Result<Walk<SgldChain>> {
-        self.with(|state| recipe.resume(state))
+        let Self { chain, restarts, last, dropped } = self;
+        Ok(Walk { chain: recipe.resume(chain)?, restarts, last, dropped })
     }
 }
 

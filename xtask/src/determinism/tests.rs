@@ -16,7 +16,7 @@ fn golden(bank: &str, rows: &str) -> Golden {
 }
 
 fn judged(golden: &Golden, processor: &str, files: &Files) -> Result<Vec<String>, String> {
-    judge(golden, processor, &hashes(files).unwrap(), &values(files).unwrap()).map_err(|e| e.to_string())
+    judge(golden, processor, &hashes(files).unwrap(), &values(files).unwrap()).map_err(|e| format!("{e:#}"))
 }
 
 #[test]

@@ -8,14 +8,16 @@ use anyhow::{Context, Result};
 /// Names that say nothing about what is inside and so attract everything.
 const NAMES_THAT_SAY_NOTHING: [&str; 6] = ["common", "util", "utils", "helpers", "misc", "prelude"];
 
-/// Calls `visit` with every Rust file under `folder`, in the order of their names.
+/// Calls `visit` with every Rust file under `folder`, in the order of their names; what cargo made is not ours.
 pub(super) fn walk(folder: &Path, visit: &mut impl FnMut(&Path, &str)) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            walk(&path, visit)?;
+            if !path.ends_with("target") {
+                walk(&path, visit)?;
+            }
         } else if path.extension().is_some_and(|it| it == "rs") {
             visit(&path, &super::read(&path)?);
         }

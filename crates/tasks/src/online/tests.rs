@@ -29,10 +29,6 @@ fn experiment(config: Config, dir: &Path) -> (Experiment, Bank) {
 struct Impatient(AtomicU64);
 
 impl Observer for Impatient {
-    fn begin(&self, _: &str, _: u64, _: u64) {}
-    fn advance(&self, _: u64, _: Option<String>) {}
-    fn end(&self) {}
-    fn note(&self, _: &str) {}
     fn stop_requested(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) > 5
     }
