@@ -111,7 +111,7 @@ impl Posterior for Generator {
             weight.copy_from_slice(&self.weight[columns.start * hidden..columns.end * hidden]);
             bias.copy_from_slice(&self.bias[columns]);
         };
-        kernel::draw(&features, hidden, out, load, |_, columns, sum, out| self.affine.backward(columns, sum, out));
+        kernel::draw(&features, hidden, out, load, |_, columns, point| self.affine.backward(columns, point));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use apd_tensor::Scalar;
-use ndarray::{ArrayViewMut2, Axis};
+use apd_tensor::kernel::sparse::{self, Sparse};
+use ndarray::{Array2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 pub(crate) use apd_tensor::kernel::Aligned;
@@ -28,44 +29,43 @@ impl Element for f64 {
 }
 
 /// Coordinates that one task of [`draw`] computes at a time.
-pub(crate) const TILE: usize = 384;
+pub(crate) const TILE: usize = 192;
 
 /// Points per sweep over a tile.
 pub(crate) const BLOCK: usize = 208;
 
-/// Points from their last features: features·W + b, coordinate tile by coordinate tile, in parallel.
+/// Points from their last features: features·W + b, coordinate tile by coordinate tile, in parallel. Features that are 0 cost nothing.
 ///
-/// `load(columns, w, b)` gives a tile of W (`width` × its columns) and of b; `finish(i, columns, sum, out)` makes that part of point i,
-/// counted in `out`, of the sum.
+/// `load(columns, w, b)` gives a tile of W (`width` × its columns) and of b; `finish(i, columns, out)` goes over that part of point i,
+/// counted in `out`.
 pub(crate) fn draw(
     features: &[f32],
     width: usize,
     mut out: ArrayViewMut2<'_, f32>,
     load: impl Fn(Range<usize>, &mut [f32], &mut [f32]) + Sync,
-    finish: impl Fn(usize, Range<usize>, &mut [f32], &mut [f32]) + Sync,
+    finish: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
 ) {
+    if out.rows().into_iter().any(|row| row.as_slice().is_none()) {
+        let mut points = Array2::zeros(out.dim());
+        draw(features, width, points.view_mut(), load, finish);
+        return out.assign(&points);
+    }
+    let blocks = (0..out.nrows()).step_by(BLOCK).map(|top| top..(top + BLOCK).min(out.nrows()));
+    let features: Vec<Sparse> =
+        blocks.map(|rows| Sparse::new([rows.len(), width], &features[rows.start * width..rows.end * width])).collect();
     let tiles: Vec<_> = out.axis_chunks_iter_mut(Axis(1), TILE).enumerate().collect();
-    let scratch = || (Aligned::new(), Aligned::new(), [vec![0.0; TILE], vec![0.0; TILE]]);
-    tiles.into_par_iter().for_each_init(scratch, |(weight, sums, [bias, line]), (i, mut out)| {
+    let scratch = || (Aligned::new(), vec![0.0; TILE]);
+    tiles.into_par_iter().for_each_init(scratch, |(weight, bias), (i, mut out)| {
         let columns = i * TILE..i * TILE + out.ncols();
-        let t = columns.len();
-        let (bias, line) = (&mut bias[..t], &mut line[..t]);
-        weight.resize(t * width, 0.0);
+        let bias = &mut bias[..columns.len()];
+        weight.resize(columns.len() * width, 0.0);
         load(columns.clone(), weight, bias);
         for (block, mut out) in out.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
-            let count = out.nrows();
-            sums.resize(count * t, 0.0);
-            sums.chunks_exact_mut(t).for_each(|row| row.copy_from_slice(bias));
-            let left = Left::rows(&features[block * BLOCK * width..], width);
-            accumulate([count, t, width], left, weight, t, sums, t);
-            for (i, (mut out, sum)) in out.rows_mut().into_iter().zip(sums.chunks_exact_mut(t)).enumerate() {
-                let number = block * BLOCK + i;
-                if let Some(out) = out.as_slice_mut() {
-                    finish(number, columns.clone(), sum, out);
-                } else {
-                    finish(number, columns.clone(), sum, line);
-                    out.iter_mut().zip(&*line).for_each(|(out, &x)| *out = x);
-                }
+            let rows = out.rows_mut().into_iter().map(|row| row.into_slice().expect("looked at above"));
+            let mut rows: Vec<_> = rows.collect();
+            sparse::affine(&features[block], weight, bias, &mut rows);
+            for (i, row) in rows.into_iter().enumerate() {
+                finish(block * BLOCK + i, columns.clone(), row);
             }
         }
     });

@@ -128,20 +128,13 @@ impl Affine<'_> {
         }
     }
 
-    /// `to[i]` ← the point whose standardised coordinates `columns` are `from`.
-    pub(crate) fn backward(&self, columns: Range<usize>, from: &[f32], to: &mut [f32]) {
-        match (self.mean.is_empty(), self.scale.is_empty()) {
-            (true, _) => to.copy_from_slice(from),
-            (false, true) => {
-                let mean = &self.mean[columns];
-                to.iter_mut().zip(from.iter().zip(mean)).for_each(|(to, (&y, &mean))| *to = y + mean);
-            }
-            (false, false) => {
-                let (mean, scale) = (&self.mean[columns.clone()], &self.scale[columns]);
-                for ((to, &y), (&mean, &scale)) in to.iter_mut().zip(from).zip(mean.iter().zip(scale)) {
-                    *to = y * scale + mean;
-                }
-            }
+    /// Standardised coordinates `columns` of a point ← the point's.
+    pub(crate) fn backward(&self, columns: Range<usize>, x: &mut [f32]) {
+        if !self.scale.is_empty() {
+            x.iter_mut().zip(&self.scale[columns.clone()]).for_each(|(x, &scale)| *x *= scale);
+        }
+        if !self.mean.is_empty() {
+            x.iter_mut().zip(&self.mean[columns]).for_each(|(x, &mean)| *x += mean);
         }
     }
 

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel;
+use crate::kernel::{self, TILE};
 use crate::quantized::Matrix;
 use crate::{Config, Error, Format, Generator, Posterior, Principal, Rows, Trainer};
 
@@ -294,11 +294,12 @@ impl Posterior for Subspace {
                 self.directions.read(k, columns.clone(), row);
             }
         };
-        let finish = |i: usize, columns: Range<usize>, sum: &mut [f32], out: &mut [f32]| match &residual {
-            None => out.copy_from_slice(sum),
-            Some(sd) => {
-                noise.fill(first + i as u64, columns.start, out);
-                out.iter_mut().zip(sum.iter().zip(&sd[columns])).for_each(|(x, (&sum, &sd))| *x = sum + sd * *x);
+        let finish = |i: usize, columns: Range<usize>, point: &mut [f32]| {
+            if let Some(sd) = &residual {
+                let mut line = [0.0; TILE];
+                let z = &mut line[..point.len()];
+                noise.fill(first + i as u64, columns.start, z);
+                point.iter_mut().zip(z.iter().zip(&sd[columns])).for_each(|(x, (&z, &sd))| *x += sd * z);
             }
         };
         kernel::draw(coefficients, rank, out, load, finish);

@@ -56,10 +56,9 @@ fn drawing_is_the_generator_as_trained() {
         let expected = hidden.matmul_nt(&weight).add(&matrix(&convert(&generator.bias), &[301]));
         let drawn = generator.draw(seed, count as usize);
         for (i, row) in expected.as_slice().chunks_exact(301).enumerate() {
-            let row: Vec<f32> = row.iter().map(|&x| x as f32).collect();
-            let mut points = vec![0.0; 301];
-            generator.affine.backward(0..301, &row, &mut points);
-            for (j, (x, y)) in points.iter().zip(drawn.row(i)).enumerate() {
+            let mut point: Vec<f32> = row.iter().map(|&x| x as f32).collect();
+            generator.affine.backward(0..301, &mut point);
+            for (j, (x, y)) in point.iter().zip(drawn.row(i)).enumerate() {
                 assert!((x - y).abs() < 1e-4 * (1.0 + x.abs()), "{kind}, ({i}, {j}): {y}, not {x}");
             }
         }

@@ -21,6 +21,7 @@ pub mod norm;
 pub mod panel;
 pub mod pool;
 pub(crate) mod softmax;
+pub mod sparse;
 pub(crate) mod sum;
 pub(crate) mod tile;
 mod transpose;
