@@ -175,6 +175,21 @@ def sgd(widths, dropout=0.0):
     }
 
 
+def training(sgld_step, compiled=False):
+    """A unit is a step each of SGD, SGD with dropout and SGLD."""
+    steps = [sgd_step(FC1, 0.0, compiled), sgd_step(FC1, 0.5, compiled), sgld_step(FC1)]
+
+    def unit():
+        for step in steps:
+            step()
+
+    return unit
+
+
+def training_compiled(_):
+    return training(sgld_compiled, True)
+
+
 # WGAN-GP updates.
 
 LATENT, HIDDEN, PENALTY, LEARNING_RATE, BETAS = 32, 100, 10.0, 1e-4, (0.5, 0.9)
@@ -420,6 +435,12 @@ WORKS = {
     "sgld-fc1-one-chain": one_chain(FC1),
     "sgd-fc1": sgd(FC1),
     "mc-dropout-fc1": sgd(FC1, 0.5),
+    "training-fc1": {
+        "eager": lambda: Loop(training(sgld_eager), 50),
+        "eager-flat": lambda: Loop(training(sgld_flat), 50),
+        "compile": lambda: Loop(training_compiled(FC1), 50),
+        f"compile-{THREADS}-processes": lambda: Chains(partial(alone, training_compiled, FC1)),
+    },
     "wgan-critic-79510": wgan(79_510, 400, 0),
     "wgan-generator-79510": wgan(79_510, 400, 1),
     "wgan-critic-478410": wgan(478_410, 200, 0),

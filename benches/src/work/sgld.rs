@@ -1,12 +1,14 @@
 //! Steps of chains: gather, forward, backward, prior, noise, update. Batch 100 of 50 000, lr .05, weight decay .001.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
 use apd_nn::{Network, Threads};
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Momentum, Potential, Sampler, Schedule, Sgld, from_mean_loss};
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::predict::{FC1, FC2, weights};
 use super::{Chains, Runner, Work};
@@ -40,14 +42,43 @@ pub(super) fn works() -> Vec<Work> {
             Box::new(network_steps(alone(&Network::mlp(FC1)), sgd(), 0))
         }),
         row("mc-dropout-fc1", "step of one chain, all threads", FC1, || {
-            let mut network = Network::mlp(FC1);
-            if let Network::Mlp(mlp) = &mut network {
-                mlp.dropout = 0.5;
-            }
-            let potential = alone(&network).with_dropout(Seed::root(1).child("dropout"));
-            Box::new(network_steps(potential, sgd(), 0))
+            Box::new(network_steps(thinned(alone), sgd(), 0))
         }),
+        Work {
+            flop: 3.0 * flop(FC1),
+            ..row("training-fc1", "a step each of SGD, SGD with dropout and SGLD", FC1, || {
+                // As `reproduce` has them: side by side, a thread for each, the longest first.
+                let network = Network::mlp(FC1);
+                let one = |network: &Network| potential(network, data(FC1, EXAMPLES));
+                Box::new(SideBySide(vec![
+                    Box::new(network_steps(thinned(one), sgd(), 0)),
+                    Box::new(network_steps(one(&network), sgld(EXAMPLES), 0)),
+                    Box::new(network_steps(one(&network), sgd(), 0)),
+                ]))
+            })
+        },
     ]
+}
+
+/// Runs of the same length, each a piece of work for one thread.
+struct SideBySide(Vec<Box<dyn FnMut() + Send>>);
+
+impl Runner for SideBySide {
+    /// `units` calls of each.
+    fn run(&mut self, units: u64) -> Duration {
+        let start = Instant::now();
+        self.0.par_iter_mut().with_max_len(1).for_each(|call| (0..units).for_each(|_| call()));
+        start.elapsed()
+    }
+}
+
+/// A potential with dropout.
+fn thinned(make: impl FnOnce(&Network) -> NetworkPotential) -> NetworkPotential {
+    let mut network = Network::mlp(FC1);
+    if let Network::Mlp(mlp) = &mut network {
+        mlp.dropout = 0.5;
+    }
+    make(&network).with_dropout(Seed::root(1).child("dropout"))
 }
 
 /// So many SGLD chains, each on its thread.

@@ -1,17 +1,15 @@
 //! What else people use for uncertainty: MC-dropout, a deep ensemble, SWAG. Each is trained as the point estimate is.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use apd_nn::Network;
 use apd_sgmcmc::{Chain, ChainConfig, Momentum, Swag, from_mean_loss};
 use apd_store::checkpoint;
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::config::Config;
+use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
-use crate::observer::Observer;
+use crate::observer::{Observer, Together};
 use crate::sgd::{Run, train_run, with_dropout};
 
 /// The baselines of a run; those that the settings leave out are not there.
@@ -25,19 +23,41 @@ pub struct Baselines {
 }
 
 impl Baselines {
-    /// Trains what `config.baselines` asks for, or takes it from checkpoints; SWAG goes on from `point`.
-    pub fn train(experiment: &Experiment, point: &[f32], observer: &dyn Observer) -> Result<Self> {
-        let settings = &experiment.config.baselines;
-        let dropout = match settings.dropout {
-            p if p > 0.0 && matches!(experiment.network, Network::Mlp(_)) => {
-                let run = Run { name: "mc-dropout", dropout: Some(p), siblings: 1 };
-                Some((with_dropout(&experiment.network, p), train_run(experiment, &run, observer)?))
-            }
-            _ => None,
+    /// Trains the point estimate and what `config.baselines` asks for, or takes it from checkpoints, all at once and besides so many
+    /// `others`. SWAG goes on from the point.
+    pub(crate) fn train(experiment: &Experiment, others: usize, together: &Together<'_>) -> Result<(Vec<f32>, Self)> {
+        let Experiment { config, network, .. } = experiment;
+        let at_once = Self::runs(experiment) + others;
+        let train = |run: Run| together.run(|observer| train_run(experiment, &run, at_once, observer));
+        let point_and_swag = || {
+            let point = train(Run { name: "sgd".into(), dropout: None })?;
+            let swag = match config.baselines.swag_epochs {
+                0 | 1 => None,
+                _ => Some(together.run(|observer| swag(experiment, &point, at_once, observer))?),
+            };
+            Ok((point, swag))
         };
-        let ensemble = ensemble(experiment, observer)?;
-        let swag = if settings.swag_epochs >= 2 { Some(swag(experiment, point, observer)?) } else { None };
-        Ok(Self { dropout, ensemble, swag })
+        let dropout = dropout(experiment);
+        let mut runs: Vec<_> =
+            dropout.map(|p| Run { name: "mc-dropout".into(), dropout: Some(p) }).into_iter().collect();
+        runs.extend((1..=config.baselines.ensemble).map(|i| Run { name: format!("ensemble-{i}"), dropout: None }));
+        // The longest first, which is that with dropout.
+        let (networks, first) =
+            rayon::join(|| runs.into_par_iter().with_max_len(1).map(train).collect::<Vec<_>>(), point_and_swag);
+        let ((point, swag), mut networks) = error::both(first, error::all(networks))?;
+        let dropout = dropout.map(|p| (with_dropout(network, p), networks.remove(0)));
+        Ok((point, Self { dropout, ensemble: networks, swag }))
+    }
+
+    /// Networks that are trained at once.
+    pub(crate) fn runs(experiment: &Experiment) -> usize {
+        1 + usize::from(dropout(experiment).is_some()) + experiment.config.baselines.ensemble
+    }
+
+    /// Updates of all of them, and of SWAG's path.
+    pub(crate) fn steps(experiment: &Experiment) -> u64 {
+        let Config { sgd, baselines, .. } = &experiment.config;
+        Self::runs(experiment) as u64 * sgd.steps + baselines.swag_epochs * epoch(experiment)
     }
 
     /// The members of the deep ensemble; none where it was left out.
@@ -61,64 +81,19 @@ impl Baselines {
     }
 }
 
-/// Networks from different starts and minibatch orders, several at a time.
-fn ensemble(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<Vec<f32>>> {
-    let (members, steps) = (experiment.config.baselines.ensemble, experiment.config.sgd.steps);
-    if members == 0 {
-        return Ok(Vec::new());
-    }
-    let total = Total { observer, done: AtomicU64::new(0) };
-    observer.begin("ensemble", steps * members as u64, 0);
-    let member = |number: usize| {
-        let name = format!("ensemble-{}", number + 1);
-        let part = Part { total: &total, last: AtomicU64::new(0) };
-        train_run(experiment, &Run { name: &name, dropout: None, siblings: members }, &part)
-    };
-    let networks: Vec<Result<Vec<f32>>> = (0..members).into_par_iter().with_max_len(1).map(member).collect();
-    let networks = networks.into_iter().collect::<Result<Vec<_>>>()?;
-    observer.end();
-    Ok(networks)
+/// The probability of dropout of MC-dropout; none where it was left out, or the network has no place for it.
+fn dropout(experiment: &Experiment) -> Option<f32> {
+    let p = experiment.config.baselines.dropout;
+    (p > 0.0 && matches!(experiment.network, Network::Mlp(_))).then_some(p)
 }
 
-/// The progress of several runs as that of one.
-struct Total<'a> {
-    observer: &'a dyn Observer,
-    done: AtomicU64,
-}
-
-struct Part<'a> {
-    total: &'a Total<'a>,
-    last: AtomicU64,
-}
-
-impl Observer for Part<'_> {
-    fn begin(&self, _stage: &str, _total: u64, done: u64) {
-        self.advance(done, None);
-    }
-
-    fn advance(&self, done: u64, message: Option<String>) {
-        let step = done.saturating_sub(self.last.swap(done, Ordering::Relaxed));
-        let done = self.total.done.fetch_add(step, Ordering::Relaxed) + step;
-        self.total.observer.advance(done, message);
-    }
-
-    fn end(&self) {}
-
-    fn note(&self, text: &str) {
-        self.total.observer.note(text);
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.total.observer.stop_requested()
-    }
-
-    fn checkpoint_every(&self) -> Duration {
-        self.total.observer.checkpoint_every()
-    }
+/// Minibatches of one pass over the training images.
+fn epoch(experiment: &Experiment) -> u64 {
+    (experiment.split.train.len() / experiment.config.sgd.batch).max(1) as u64
 }
 
 /// Collects the point estimate's path from its best point on, once an epoch, at the same learning rate.
-fn swag(experiment: &Experiment, point: &[f32], observer: &dyn Observer) -> Result<Swag> {
+fn swag(experiment: &Experiment, point: &[f32], at_once: usize, observer: &dyn Observer) -> Result<Swag> {
     let Experiment { config, split, folder, seed, .. } = experiment;
     let (sgd, settings, terms) = (&config.sgd, &config.baselines, split.train.len());
     let path = folder.checkpoint("swag");
@@ -126,11 +101,11 @@ fn swag(experiment: &Experiment, point: &[f32], observer: &dyn Observer) -> Resu
         checkpoint::load(&path, "swag")?.value
     } else {
         let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
-        let epoch = (terms / sgd.batch).max(1) as u64;
+        let epoch = epoch(experiment);
         let length =
             ChainConfig { steps: settings.swag_epochs * epoch, burn_in: 0, thinning: epoch, batch_size: sgd.batch };
         let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
-        let potential = experiment.potential(prior_precision, 1)?;
+        let potential = experiment.potential(prior_precision, at_once)?;
         let theta = point[..experiment.network.dim()].to_vec();
         let mut chain = Chain::new(0, potential, sampler, length, seed.child("swag"), theta)?;
         let mut positions = Vec::new();

@@ -214,13 +214,14 @@ impl Sizes {
             bytes: saved + self.generator(distill) + self.subspace(config) + (64 << 20),
             flag: narrower.clone(),
         });
+        let sampling = self.sampling(config);
         budget.memory.extend([
             Part {
-                what: "baselines",
-                bytes: (OF_A_CHAIN * self.threads + baselines.swag_epochs) * self.row,
-                flag: halved("baselines.swag-epochs", baselines.swag_epochs as usize),
+                what: "training",
+                bytes: (OF_A_CHAIN * (2 + baselines.ensemble as u64) + baselines.swag_epochs) * self.row
+                    + sampling.bytes,
+                ..sampling
             },
-            self.sampling(config),
             Part { what: "distillation", bytes: self.gan(distill), flag: narrower },
             Part {
                 what: "the subspace",

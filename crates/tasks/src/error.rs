@@ -7,6 +7,21 @@ use crate::budget::{Bytes, Part};
 /// The result of a stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// All of them, or the error to report: that some were asked to stop is no news beside what went wrong in another.
+pub(crate) fn all<T>(outcomes: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let (stopped, outcomes): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().partition(|outcome| matches!(outcome, Err(Error::Stopped)));
+    outcomes.into_iter().chain(stopped).collect()
+}
+
+/// As [`all`], of two.
+pub(crate) fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(Error::Stopped), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
 /// Everything that can stop a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -16,18 +16,18 @@ use crate::config::{Config, TaskName};
 use crate::curves::curves;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distillation;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::experiment::{Experiment, Launch};
 use crate::fidelity::fidelity;
 use crate::gan_losses::gan_losses;
 use crate::method::Method;
-use crate::observer::Observer;
+use crate::observer::{Observer, Together};
 use crate::online::{Chains, Online, distill_online};
 use crate::ood::ood;
 use crate::sample::Sampled;
 use crate::samplers::compare_samplers;
 use crate::toy2d::toy2d;
-use crate::{distill, online, sample, sgd, write_up};
+use crate::{distill, online, sample, write_up};
 
 /// What a finished run leaves.
 pub struct Outcome {
@@ -175,13 +175,21 @@ impl Models {
     /// Trains, samples and distils, or takes from the folder what an earlier run has done.
     fn fit(experiment: &Experiment, clock: &mut Clock, observer: &dyn Observer) -> Result<Self> {
         let Experiment { config, folder, .. } = experiment;
-        let point = clock.time("sgd", config.sgd.steps, || sgd::train(experiment, observer))?;
-        let baselines = &config.baselines;
-        let runs = u64::from(baselines.dropout > 0.0) + baselines.ensemble as u64;
-        let baselines =
-            clock.time("baselines", runs * config.sgd.steps, || Baselines::train(experiment, &point, observer))?;
-        let steps = config.sgld.steps * config.sgld.chains as u64;
-        let sampled = clock.time("sgld", steps, || sample::sample(experiment, &folder.bank(), observer))?;
+        // They depend on nothing but the data, and one thread is best busy with one of them.
+        let together = Together::new(observer);
+        let (networks, chains) = (Baselines::runs(experiment), config.sgld.chains);
+        let walked = config.sgld.steps * chains as u64;
+        let steps = Baselines::steps(experiment) + walked;
+        let ((point, baselines), sampled) = clock.time("training", steps, || {
+            observer.begin("training", steps, 0);
+            let (trained, sampled) = rayon::join(
+                || Baselines::train(experiment, chains, &together),
+                || together.run(|observer| sample::sample_beside(experiment, &folder.bank(), networks, observer)),
+            );
+            let both = error::both(trained, sampled)?;
+            observer.end();
+            Ok(both)
+        })?;
         let bank = Bank::open(folder.bank())?;
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(experiment, &bank, observer))?;
         let distilled =
@@ -197,7 +205,7 @@ impl Models {
         };
         let mut online = Vec::new();
         for &chains in kinds {
-            let found = clock.time(chains.method(), steps, || distill_online(experiment, &bank, chains, observer))?;
+            let found = clock.time(chains.method(), walked, || distill_online(experiment, &bank, chains, observer))?;
             online.push(found);
         }
         Ok(Self { point, baselines, sampled, bank, diagnosed, distilled, subspace, online })

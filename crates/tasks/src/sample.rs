@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::experiment::{Experiment, Launch};
 use crate::method::Method;
 use crate::observer::Observer;
@@ -37,9 +37,19 @@ pub struct Sampled {
 
 /// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
 pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> Result<Sampled> {
+    sample_beside(experiment, path, 0, observer)
+}
+
+/// The same beside so many runs of other kinds.
+pub(crate) fn sample_beside(
+    experiment: &Experiment,
+    path: &Path,
+    others: usize,
+    observer: &dyn Observer,
+) -> Result<Sampled> {
     let Experiment { config, network, split, .. } = experiment;
     let sgld = &config.sgld;
-    let recipe = Recipe::new(experiment, sgld.chains);
+    let recipe = Recipe::new(experiment, sgld.chains + others);
     let seed = recipe.seed;
     let writer = match path.join("manifest.json").exists() {
         true => BankWriter::resume(path)?,
@@ -100,12 +110,7 @@ pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> 
             outcome
         })
         .collect();
-    // That a chain was asked to stop is no news beside what went wrong in another.
-    let (stopped, outcomes): (Vec<_>, Vec<_>) =
-        outcomes.into_iter().partition(|outcome| matches!(outcome, Err(Error::Stopped)));
-    let said = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
-    stopped.into_iter().collect::<Result<Vec<_>>>()?;
-    let diverged: Vec<String> = said.into_iter().flatten().collect();
+    let diverged: Vec<String> = error::all(outcomes)?.into_iter().flatten().collect();
     observer.end();
     diverged.iter().for_each(|what| observer.note(what));
     if Bank::open(path)?.is_empty() {

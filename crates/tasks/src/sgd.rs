@@ -22,36 +22,40 @@ struct Best {
 }
 
 /// One training run.
-pub(crate) struct Run<'a> {
+pub(crate) struct Run {
     /// Of its streams, its checkpoint and its progress bar.
-    pub(crate) name: &'a str,
+    pub(crate) name: String,
     /// Trains with this probability of dropout.
     pub(crate) dropout: Option<f32>,
-    /// Runs that go on at the same time.
-    pub(crate) siblings: usize,
 }
 
 /// Trains the point estimate; goes on from a checkpoint where there is one. The result is a row, as [`Experiment::row`] makes it.
 ///
 /// Among equal validation accuracies the earliest point is kept.
 pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32>> {
-    train_run(experiment, &Run { name: "sgd", dropout: None, siblings: 1 }, observer)
+    train_run(experiment, &Run { name: "sgd".into(), dropout: None }, 1, observer)
 }
 
-pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn Observer) -> Result<Vec<f32>> {
+/// The same of any run, of which so many go on at the same time.
+pub(crate) fn train_run(
+    experiment: &Experiment,
+    run: &Run,
+    at_once: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<f32>> {
     let Experiment { config, network, split, folder, seed, .. } = experiment;
-    let (sgd, seed) = (&config.sgd, seed.child(run.name));
+    let (sgd, seed) = (&config.sgd, seed.child(&run.name));
     let terms = split.train.len();
     let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
-    let mut potential = experiment.potential(prior_precision, run.siblings)?;
+    let mut potential = experiment.potential(prior_precision, at_once)?;
     if let Some(p) = run.dropout {
-        potential = experiment.potential_of(&with_dropout(network, p), prior_precision, run.siblings)?;
+        potential = experiment.potential_of(&with_dropout(network, p), prior_precision, at_once)?;
         potential = potential.with_dropout(seed.child("dropout"));
     }
     let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
     // Nothing is sampled: the chain's position is looked at directly.
     let length = ChainConfig { steps: sgd.steps, burn_in: sgd.steps, thinning: 1, batch_size: sgd.batch };
-    let path = folder.checkpoint(run.name);
+    let path = folder.checkpoint(&run.name);
     let (mut chain, mut best) = if checkpoint::exists(&path) {
         let (state, best): (ChainState, Option<Best>) = checkpoint::load(&path, KIND)?.value;
         (Chain::resume(potential, sampler, length, seed, state)?, best)
@@ -60,7 +64,7 @@ pub(crate) fn train_run(experiment: &Experiment, run: &Run<'_>, observer: &dyn O
         (Chain::new(0, potential, sampler, length, seed, initial)?, None)
     };
     let images = split.validation.images.pixels.view();
-    observer.begin(run.name, sgd.steps, chain.progress().step);
+    observer.begin(&run.name, sgd.steps, chain.progress().step);
     let mut saved = Instant::now();
     while chain.progress().step < sgd.steps {
         chain.step()?;

@@ -42,9 +42,7 @@ const JOB_BAR: f64 = 4.0;
 
 /// The units of each work in `reproduce --dataset mnist --net fc1 --profile full`, as far as the reference does it too.
 const JOB: &[(&str, f64, &str)] = &[
-    ("sgd-fc1", 200_000.0, "SGD"),
-    ("mc-dropout-fc1", 200_000.0, "training with dropout"),
-    ("sgld-fc1-one-chain", 200_000.0, "SGLD"),
+    ("training-fc1", 200_000.0, "SGD, SGD with dropout and SGLD: 200 000 steps each"),
     ("wgan-critic-79510", 5.0 * 2_000.0, "GAN: 2000 iterations of 5 critic updates"),
     ("wgan-generator-79510", 2_000.0, "GAN: 2000 generator updates"),
     // Three methods with 200 networks each; 10 draws on 10 000 images, and 6 sets of 2000 images at 4 intensities.
@@ -184,6 +182,6 @@ mod tests {
         assert!(text.contains("| **all** | | | **6** | **30** | **6** | **30** | |"), "{text}");
         assert!(text.contains("takes 5.00 times as long, at least 4: met"), "{text}");
         let text = job(&[side("PyTorch", &pairs[1..])]);
-        assert!(text.starts_with("Not added up: sgd-fc1 not measured"), "{text}");
+        assert!(text.starts_with("Not added up: training-fc1 not measured"), "{text}");
     }
 }

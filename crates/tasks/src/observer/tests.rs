@@ -1,0 +1,52 @@
+use super::*;
+use crate::error::Error;
+
+/// Remembers what it is told.
+#[derive(Default)]
+struct Heard {
+    done: Mutex<Vec<u64>>,
+    messages: Mutex<Vec<String>>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Observer for Heard {
+    fn advance(&self, done: u64, message: Option<String>) {
+        self.done.lock().unwrap().push(done);
+        self.messages.lock().unwrap().extend(message);
+    }
+
+    fn note(&self, text: &str) {
+        self.notes.lock().unwrap().push(text.to_owned());
+    }
+}
+
+#[test]
+fn stages_at_the_same_time_add_up() {
+    let heard = Heard::default();
+    let together = Together::new(&heard);
+    let stage = |name: &str, resumed: u64| {
+        together.run(|observer| {
+            observer.begin(name, 10, resumed);
+            observer.advance(resumed + 3, Some("well".into()));
+            // Of two chains the one may overtake the other.
+            observer.advance(resumed + 2, None);
+            observer.advance(10, None);
+            observer.end();
+            Ok(())
+        })
+    };
+    stage("first", 0).unwrap();
+    stage("second", 5).unwrap();
+    assert_eq!(*heard.done.lock().unwrap(), [0, 3, 3, 10, 15, 18, 18, 20]);
+    assert_eq!(*heard.messages.lock().unwrap(), ["first: well", "second: well"]);
+    let notes = heard.notes.lock().unwrap();
+    assert!(notes.len() == 2 && notes[1].contains("second done in") && notes[1].ends_with("well"), "{notes:?}");
+}
+
+#[test]
+fn a_failure_stops_the_others() {
+    let together = Together::new(&Silent);
+    assert!(together.run(|observer| Ok(observer.stop_requested())).is_ok_and(|asked| !asked));
+    together.run(|_| Err::<(), _>(Error::Empty("sgd"))).unwrap_err();
+    assert!(together.run(|observer| Ok(observer.stop_requested())).is_ok_and(|asked| asked));
+}
