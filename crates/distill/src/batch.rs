@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use apd_seed::Seed;
+use apd_tensor::kernel::prefetch;
 
 use crate::Rows;
 use crate::kernel::Element;
@@ -54,6 +55,16 @@ pub(crate) struct Points<'a, R> {
 }
 
 impl<R: Rows> Points<'_, R> {
+    /// At each call asks for coordinates `columns` of the next of these points, which lie all over the bank.
+    pub(crate) fn prefetch(&self, indices: &[u32], columns: Range<usize>) -> impl FnMut() {
+        let mut indices = indices.iter();
+        move || {
+            if let Some(&index) = indices.next() {
+                prefetch(&self.rows.row(index as usize)[columns.clone()]);
+            }
+        }
+    }
+
     /// Coordinates `columns` of these points, one point after the other.
     pub(crate) fn gather<T: Element>(&self, indices: &[u32], columns: Range<usize>, out: &mut [T]) {
         for (&index, out) in indices.iter().zip(out.chunks_exact_mut(columns.len())) {

@@ -112,18 +112,23 @@ impl<T: Element> Structured<T> {
             .zip(generator.weight.value.par_chunks(block).zip(generator.bias.value.par_chunks(part)))
             .enumerate()
             .for_each(|(i, (((partial, value), (first, second)), (weight, bias)))| {
+                let end = i * part + bias.len();
                 let mut partial = Partial::new(partial, shapes);
                 Scratch::with(scratch, shapes, |scratch| {
                     for (columns, rows) in tile::tiles(i * part, bias.len(), shapes.hidden) {
                         let local = columns.start - i * part..columns.end - i * part;
                         let (value, weight, bias) = (&mut value[rows.clone()], &weight[rows.clone()], &bias[local]);
                         points.gather(&batch.rows, columns.clone(), scratch.points(columns.len()));
-                        let slope = scratch.critic_gradient(gradient, value, weight, bias);
+                        // Minibatches lie all over the bank: each is on its way while the products before it are made.
+                        let soon = &mut points.prefetch(next, columns.clone());
+                        let slope = scratch.critic_gradient(gradient, value, weight, bias, soon);
                         let first = first.get_mut(rows.clone()).unwrap_or_default();
                         rule.apply(t, value, slope, first, &mut second[rows]);
                         points.gather(next, columns.clone(), scratch.points(columns.len()));
-                        partial.add_points(scratch.points(columns.len()), value);
-                        partial.add_cross(weight, bias, value);
+                        let ahead = columns.end..(columns.end + TILE).min(end);
+                        let soon = &mut points.prefetch(&batch.rows, ahead);
+                        partial.add_points(scratch.points(columns.len()), value, soon);
+                        partial.add_cross(weight, bias, value, soon);
                         partial.add_gram(value);
                     }
                 });
@@ -177,7 +182,7 @@ impl<T: Element> Structured<T> {
                         rule.apply(t, weight, weight_slope, first, &mut weight_moments.1[rows]);
                         let first = bias_moments.0.get_mut(columns.clone()).unwrap_or_default();
                         rule.apply(t, bias, bias_slope, first, &mut bias_moments.1[columns]);
-                        partial.add_cross(weight, bias, value);
+                        partial.add_cross(weight, bias, value, &mut || ());
                     }
                 });
             });
@@ -213,8 +218,8 @@ impl<T: Element> Structured<T> {
                         let local = columns.start - i * part..columns.end - i * part;
                         let (value, weight) = (&value[block.clone()], &weight[block]);
                         points.gather(rows, columns.clone(), scratch.points(columns.len()));
-                        partial.add_points(scratch.points(columns.len()), value);
-                        partial.add_cross(weight, &bias[local], value);
+                        partial.add_points(scratch.points(columns.len()), value, &mut || ());
+                        partial.add_cross(weight, &bias[local], value, &mut || ());
                         partial.add_gram(value);
                     }
                 });

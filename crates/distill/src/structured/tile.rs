@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::TILE;
 use super::dense::dot;
 use super::small::{CriticGradient, GeneratorGradient};
-use crate::kernel::{Element, Left, accumulate};
+use crate::kernel::{Element, Left, accumulate, accumulate_while};
 
 /// The tiles of `len` coordinates that begin at `start`: their coordinates, and their elements in a block of rows of `hidden`.
 pub(super) fn tiles(start: usize, len: usize, hidden: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
@@ -86,17 +86,18 @@ impl<'a, T: Element> Partial<'a, T> {
     }
 
     /// A += X·V.
-    pub(super) fn add_points(&mut self, points: &[T], value: &[T]) {
+    pub(super) fn add_points(&mut self, points: &[T], value: &[T], meanwhile: &mut dyn FnMut()) {
         let h = self.shapes.hidden;
         let t = value.len() / h;
-        accumulate([self.shapes.batch, h, t], Left::rows(points, t), value, h, self.real, h);
+        let left = Left::rows(points, t);
+        accumulate_while([self.shapes.batch, h, t], left, value, h, self.real, h, meanwhile);
     }
 
     /// G += W_gᵀ·V and w += Vᵀ·b_g.
-    pub(super) fn add_cross(&mut self, weight: &[T], bias: &[T], value: &[T]) {
+    pub(super) fn add_cross(&mut self, weight: &[T], bias: &[T], value: &[T], meanwhile: &mut dyn FnMut()) {
         let h = self.shapes.hidden;
         let t = bias.len();
-        accumulate([h, h, t], Left::transposed(weight, h), value, h, self.cross, h);
+        accumulate_while([h, h, t], Left::transposed(weight, h), value, h, self.cross, h, meanwhile);
         accumulate([1, h, t], Left::rows(bias, t), value, h, self.shift, h);
     }
 
@@ -153,14 +154,16 @@ impl<T: Element> Scratch<T> {
         value: &[T],
         weight: &[T],
         bias: &[T],
+        meanwhile: &mut dyn FnMut(),
     ) -> &[T] {
         let (h, t, size) = (self.hidden, bias.len(), self.batch);
         let slope = &mut self.slope[..t * h];
         for (slope, &bias) in slope.chunks_exact_mut(h).zip(bias) {
             slope.iter_mut().zip(&gradient.shift).for_each(|(slope, &shift)| *slope = bias * shift);
         }
-        accumulate([t, h, size], Left::transposed(&self.points, t), &gradient.real, h, slope, h);
-        accumulate([t, h, h], Left::rows(weight, h), &gradient.cross, h, slope, h);
+        let points = Left::transposed(&self.points, t);
+        accumulate_while([t, h, size], points, &gradient.real, h, slope, h, meanwhile);
+        accumulate_while([t, h, h], Left::rows(weight, h), &gradient.cross, h, slope, h, meanwhile);
         if !gradient.gram.is_empty() {
             accumulate([t, h, h], Left::rows(value, h), &gradient.gram, h, slope, h);
         }

@@ -38,9 +38,9 @@ pub fn gather_rows<T: Scalar>(rows: &[T], width: usize, indices: &[u32], out: &m
     }
 }
 
-/// Asks for the cache lines of a slice.
+/// Asks for the cache lines of a slice, which will be read soon.
 #[inline(always)]
-pub(super) fn prefetch<T>(slice: &[T]) {
+pub fn prefetch<T>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

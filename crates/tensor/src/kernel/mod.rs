@@ -29,7 +29,7 @@ mod transpose;
 pub use aligned::Aligned;
 pub use conv::Convolution;
 pub use frame::Frame;
-pub use gather::gather_rows;
+pub use gather::{gather_rows, prefetch};
 pub use gemm::{gemm, gemm_naive, gemm_serial};
 pub use panel::lanes;
 pub use softmax::{log_softmax_rows, softmax_cross_entropy, softmax_rows};

@@ -82,8 +82,23 @@ pub fn accumulate<T: Scalar>(
     out: &mut [T],
     out_row: usize,
 ) {
+    accumulate_while(shape, left, right, right_row, out, out_row, &mut || ());
+}
+
+/// As [`accumulate`], calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
+/// ([`prefetch`](super::prefetch)), a little at a time, so that it arrives while the arithmetic goes on.
+#[track_caller]
+pub fn accumulate_while<T: Scalar>(
+    shape: [usize; 3],
+    left: Left<'_, T>,
+    right: &[T],
+    right_row: usize,
+    out: &mut [T],
+    out_row: usize,
+    meanwhile: &mut dyn FnMut(),
+) {
     if !shape.contains(&0) {
-        let product = Product { shape, left, right, right_row, out, out_row };
+        let product = Product { shape, left, right, right_row, out, out_row, meanwhile };
         assert!(product.fits(), "accumulate: a slice is shorter than its matrix");
         T::accumulate(product);
     }
@@ -109,6 +124,7 @@ pub struct Product<'a, T> {
     right_row: usize,
     out: &'a mut [T],
     out_row: usize,
+    meanwhile: &'a mut dyn FnMut(),
 }
 
 impl<T> Product<'_, T> {
@@ -192,6 +208,7 @@ macro_rules! element {
                     let mut i = rows.start;
                     while i < rows.end {
                         let block = block_height(rows.end - i, wide, S::REGISTER_COUNT);
+                        (self.meanwhile)();
                         if j == 0 {
                             self.left.prefetch(i + block..(i + 2 * block).min(self.shape[0]), inner.clone());
                         }

@@ -64,7 +64,15 @@ where
     let (mut expected, mut got) = (numbers::<T>(3, m * n), numbers::<T>(3, m * n));
     accumulate([m, n, k], Left::rows(&a, k), &b, n, &mut expected, n);
     let left = Left::rows(&a[..], k);
-    simd.vectorize(Product { shape: [m, n, k], left, right: &b, right_row: n, out: &mut got, out_row: n });
+    simd.vectorize(Product {
+        shape: [m, n, k],
+        left,
+        right: &b,
+        right_row: n,
+        out: &mut got,
+        out_row: n,
+        meanwhile: &mut || (),
+    });
     for (expected, got) in expected.into_iter().zip(got) {
         assert!((expected.as_f64() - got.as_f64()).abs() < 1e-5, "{m}×{n}×{k}: {got}, not {expected}");
     }
