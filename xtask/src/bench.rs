@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if table_only && !options.no_criterion {
         criterion(&root, &options.only)?;
     }
-    let program = crate::experiment::build("apd-benches", "apd-peer", "release")?;
+    let program = crate::experiment::build("apd-benches", "apd-peer")?;
     let mut ours = Peer::start(Command::new(&program)).context("our own side")?;
     let plan = Plan { rounds: options.rounds as usize, seconds: options.seconds, only: &options.only };
     println!("measuring: {} rounds of {} s each; leave the machine alone", plan.rounds, plan.seconds);

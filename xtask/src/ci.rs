@@ -124,7 +124,7 @@ fn deny(root: &Path) -> Result<Option<String>> {
 
 /// All of the samplers' suite; its quick half is among the tests.
 fn samplers(root: &Path) -> Result<Option<String>> {
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", "release")?);
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
     command.current_dir(root).arg("verify-samplers");
     finish(command)
 }
@@ -147,7 +147,7 @@ fn pipeline(root: &Path) -> Result<Option<String>> {
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
     }
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd", "release")?);
+    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
     command.current_dir(root).args(["reproduce", "--profile", "quick", "--out", "target/apd/ci"]);
     finish(command)?;
     inspect(&out)?;

@@ -45,7 +45,7 @@ struct Golden {
 
 /// Runs every stage with each number of threads, again, and in a debug build, and compares; then compares with what was written down.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let release = crate::experiment::build("apd-cli", "apd", "release")?;
+    let release = crate::experiment::build("apd-cli", "apd")?;
     clear(&options.out)?;
     let attempt = |program: &Path, name: &str, option: &str, value: &str| -> Result<Files> {
         let (mut command, log) = command(program, &options.out, name)?;
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("{}", near(&golden, &values(&attempt(&release, "seed", "--seed", &seed.to_string())?)?)?);
         return Ok(());
     }
-    let debug = crate::experiment::build("apd-cli", "apd", "dev")?;
+    let debug = crate::experiment::build_debug()?;
     let mut runs: Vec<(String, &Path, usize)> =
         THREADS.map(|threads| (format!("{threads}-threads"), release.as_path(), threads)).into();
     runs.push(("again".to_owned(), &release, 2));

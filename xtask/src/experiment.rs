@@ -10,18 +10,28 @@ use cargo_metadata::Message;
 
 /// Runs `PROGRAM [SUBCOMMAND] ARGUMENTS…` of a package in the caller's working directory; its exit code becomes ours.
 pub(crate) fn run(package: &str, program: &[&str], arguments: &[OsString]) -> Result<ExitCode> {
-    let mut command = Command::new(build(package, program[0], "release")?);
+    let mut command = Command::new(build(package, program[0])?);
     command.args(&program[1..]).args(arguments);
     hand_over(command)
 }
 
 /// What `cargo run --release` would start, in two halves, so that a failed build (cargo says 101) is our 1 and the
-/// experiment can be handed over to. `profile` is cargo's name of it.
-pub(crate) fn build(package: &str, binary: &str, profile: &str) -> Result<PathBuf> {
+/// experiment can be handed over to.
+pub(crate) fn build(package: &str, binary: &str) -> Result<PathBuf> {
+    program(&["build", "--release", "--package", package, "--bin", binary], binary)
+}
+
+/// `apd` as `cargo test --workspace` compiles it, so that nothing has to be compiled after that.
+pub(crate) fn build_debug() -> Result<PathBuf> {
+    program(&["test", "--no-run", "--workspace", "--test", "cli"], "apd")
+}
+
+/// The program that cargo makes by this command.
+fn program(command: &[&str], binary: &str) -> Result<PathBuf> {
     let mut cargo = crate::cargo()
-        .args(["build", "--profile", profile, "--message-format", "json-render-diagnostics", "--manifest-path"])
+        .args(command)
+        .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .args(["--package", package, "--bin", binary])
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo did not start")?;
@@ -35,9 +45,9 @@ pub(crate) fn build(package: &str, binary: &str, profile: &str) -> Result<PathBu
         }
     }
     if !cargo.wait()?.success() {
-        bail!("the build of {package} failed");
+        bail!("the build of {binary} failed");
     }
-    program.with_context(|| format!("the build of {package} made no program named {binary}"))
+    program.with_context(|| format!("the build made no program named {binary}"))
 }
 
 /// The experiment replaces this process, so that every signal, whoever it was sent by, reaches the experiment itself:

@@ -40,7 +40,7 @@ pub(crate) struct Options {
 
 /// Kills until there were enough kills, and every killed run ended as the uninterrupted one did.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let program = crate::experiment::build("apd-cli", "apd", "release")?;
+    let program = crate::experiment::build("apd-cli", "apd")?;
     clear(&options.out)?;
     let attempt = |name: &str, resume: bool| -> Result<(Child, PathBuf)> {
         let (mut command, log) = command(&program, &options.out, name)?;
