@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// A Python that has the peers' packages, instead of the environment made under target/
     #[arg(long, value_name = "PROGRAM")]
     python: Option<PathBuf>,
+    /// Let PyTorch's MKL use AVX-512 on AMD's processors too, which it does only if a function of its own is replaced (Linux)
+    #[arg(long)]
+    mkl_on_amd: bool,
     /// The page that the tables are written to
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
     out: PathBuf,
@@ -106,9 +109,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let mut command = Command::new(python);
         command.arg(root.join("benches").join(entry.script)).env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("PEER_THREADS", ours.introduction["threads"].to_string());
+        let preload = if options.mkl_on_amd { environment::mkl_on_amd(&root, entry)? } else { None };
+        command.envs(preload.iter().map(|library| ("LD_PRELOAD", library)));
         let mut peer = Peer::start(command).with_context(|| format!("{} did not start", entry.name))?;
         let pairs = plan.alternate(&mut ours, &mut peer)?;
-        sides.push(Side { peer: peer.name(), versions: peer.versions(), pairs });
+        let told = if preload.is_some() { "; MKL with AVX-512 by --mkl-on-amd" } else { "" };
+        sides.push(Side { peer: peer.name(), versions: peer.versions() + told, pairs });
         // After each peer, so that an interrupted run leaves what it has.
         let text = format!(
             "{}\n## What was asked for\n\n{}\n## The whole job\n\n{}\n{}\n## Our rates\n\n{table}\n",

@@ -11,14 +11,17 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) script: &'static str,
     pub(super) packages: &'static [&'static str],
+    /// Its matrix products are MKL's.
+    mkl: bool,
 }
 
 pub(super) const PEERS: &[Entry] = &[
-    Entry { name: "pytorch", script: "pytorch_peer.py", packages: &["torch==2.15.0", "numpy==2.4.6"] },
+    Entry { name: "pytorch", script: "pytorch_peer.py", packages: &["torch==2.15.0", "numpy==2.4.6"], mkl: true },
     Entry {
         name: "jax",
         script: "jax_peer.py",
         packages: &["jax==0.10.2", "jaxlib==0.10.2", "blackjax==1.7.1", "numpy==2.4.6"],
+        mkl: false,
     },
 ];
 
@@ -41,6 +44,17 @@ pub(super) fn create(root: &Path, entry: &Entry) -> Result<PathBuf> {
     // Only a complete environment has its stamp.
     fs::write(&stamp, wanted)?;
     Ok(python)
+}
+
+/// A library that, loaded before MKL, lets it use AVX-512 on AMD's processors (`benches/mkl_on_amd.c` says how); for peers that use MKL.
+pub(super) fn mkl_on_amd(root: &Path, entry: &Entry) -> Result<Option<PathBuf>> {
+    if !entry.mkl {
+        return Ok(None);
+    }
+    let library = root.join("target/bench-venv/libmkl_on_amd.so");
+    run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(root.join("benches/mkl_on_amd.c")))
+        .context("a C compiler is needed for --mkl-on-amd")?;
+    Ok(Some(library))
 }
 
 fn run(command: &mut Command) -> Result<()> {

@@ -86,7 +86,7 @@ pub fn accumulate<T: Scalar>(
 }
 
 /// As [`accumulate`], calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
-/// ([`prefetch`](super::prefetch)), a little at a time, so that it arrives while the arithmetic goes on.
+/// ([`prefetch`]), a little at a time, so that it arrives while the arithmetic goes on.
 #[track_caller]
 pub fn accumulate_while<T: Scalar>(
     shape: [usize; 3],
