@@ -23,9 +23,21 @@ pub struct Baselines {
 }
 
 impl Baselines {
-    /// Trains the point estimate and what `config.baselines` asks for, or takes it from checkpoints, all at once and besides so many
-    /// `others`. SWAG goes on from the point.
-    pub(crate) fn train(experiment: &Experiment, others: usize, together: &Together<'_>) -> Result<(Vec<f32>, Self)> {
+    /// Trains the point estimate and what `config.baselines` asks for, or takes it from checkpoints: all at the same time, but for SWAG,
+    /// which goes on from the point.
+    pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<(Vec<f32>, Self)> {
+        let together = Together::begin(observer, "training", Self::steps(experiment));
+        let trained = Self::train_beside(experiment, 0, &together)?;
+        together.end();
+        Ok(trained)
+    }
+
+    /// The same beside so many runs of other kinds.
+    pub(crate) fn train_beside(
+        experiment: &Experiment,
+        others: usize,
+        together: &Together<'_>,
+    ) -> Result<(Vec<f32>, Self)> {
         let Experiment { config, network, .. } = experiment;
         let at_once = Self::runs(experiment) + others;
         let train = |run: Run| together.run(|observer| train_run(experiment, &run, at_once, observer));

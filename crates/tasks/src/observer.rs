@@ -45,8 +45,15 @@ pub(crate) struct Together<'a> {
 }
 
 impl<'a> Together<'a> {
-    pub(crate) fn new(observer: &'a dyn Observer) -> Self {
+    /// They begin, with so many steps in total.
+    pub(crate) fn begin(observer: &'a dyn Observer, stage: &str, total: u64) -> Self {
+        observer.begin(stage, total, 0);
         Self { observer, done: AtomicU64::new(0), failed: AtomicBool::new(false) }
+    }
+
+    /// They are all over.
+    pub(crate) fn end(self) {
+        self.observer.end();
     }
 
     /// Does `work` as one of them. If it fails, the others are asked to stop.

@@ -175,19 +175,18 @@ impl Models {
     /// Trains, samples and distils, or takes from the folder what an earlier run has done.
     fn fit(experiment: &Experiment, clock: &mut Clock, observer: &dyn Observer) -> Result<Self> {
         let Experiment { config, folder, .. } = experiment;
-        // They depend on nothing but the data, and one thread is best busy with one of them.
-        let together = Together::new(observer);
+        // They depend on nothing but the data, and a thread is best busy with one of them.
         let (networks, chains) = (Baselines::runs(experiment), config.sgld.chains);
         let walked = config.sgld.steps * chains as u64;
         let steps = Baselines::steps(experiment) + walked;
         let ((point, baselines), sampled) = clock.time("training", steps, || {
-            observer.begin("training", steps, 0);
+            let together = Together::begin(observer, "training", steps);
             let (trained, sampled) = rayon::join(
-                || Baselines::train(experiment, chains, &together),
+                || Baselines::train_beside(experiment, chains, &together),
                 || together.run(|observer| sample::sample_beside(experiment, &folder.bank(), networks, observer)),
             );
             let both = error::both(trained, sampled)?;
-            observer.end();
+            together.end();
             Ok(both)
         })?;
         let bank = Bank::open(folder.bank())?;

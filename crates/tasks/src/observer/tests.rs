@@ -23,7 +23,7 @@ impl Observer for Heard {
 #[test]
 fn stages_at_the_same_time_add_up() {
     let heard = Heard::default();
-    let together = Together::new(&heard);
+    let together = Together::begin(&heard, "both", 20);
     let stage = |name: &str, resumed: u64| {
         together.run(|observer| {
             observer.begin(name, 10, resumed);
@@ -45,7 +45,7 @@ fn stages_at_the_same_time_add_up() {
 
 #[test]
 fn a_failure_stops_the_others() {
-    let together = Together::new(&Silent);
+    let together = Together::begin(&Silent, "both", 20);
     assert!(together.run(|observer| Ok(observer.stop_requested())).is_ok_and(|asked| !asked));
     together.run(|_| Err::<(), _>(Error::Empty("sgd"))).unwrap_err();
     assert!(together.run(|observer| Ok(observer.stop_requested())).is_ok_and(|asked| asked));
