@@ -10,7 +10,7 @@ use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
 use crate::observer::{Observer, Together};
-use crate::sgd::{Run, train_run, with_dropout};
+use crate::sgd::{self, Run, with_dropout};
 
 /// The baselines of a run; those that the settings leave out are not there.
 pub struct Baselines {
@@ -25,6 +25,8 @@ pub struct Baselines {
 impl Baselines {
     /// Trains the point estimate and what `config.baselines` asks for, or takes it from checkpoints: all at the same time, but for SWAG,
     /// which goes on from the point.
+    ///
+    /// **Errors**: a run that diverges; [`Error::Stopped`], after which the folder is ready to be resumed.
     pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<(Vec<f32>, Self)> {
         let together = Together::begin(observer, "training", Self::steps(experiment));
         let trained = Self::train_beside(experiment, 0, &together)?;
@@ -40,7 +42,7 @@ impl Baselines {
     ) -> Result<(Vec<f32>, Self)> {
         let Experiment { config, network, .. } = experiment;
         let at_once = Self::runs(experiment) + others;
-        let train = |run: Run| together.run(|observer| train_run(experiment, &run, at_once, observer));
+        let train = |run: Run| together.run(|observer| sgd::train(experiment, &run, at_once, observer));
         let point_and_swag = || {
             let point = train(Run { name: "sgd".into(), dropout: None })?;
             let swag = match config.baselines.swag_epochs {

@@ -76,5 +76,4 @@ pub use ood::{MethodScores, OutOfDistribution, ood};
 pub use reproduce::{Outcome, reproduce};
 pub use sample::{Sampled, sample, sample_posterior};
 pub use samplers::{Compared, Comparison, compare_samplers};
-pub use sgd::train;
 pub use toy2d::{Map, Reference, Toy2d, toy2d};

@@ -29,20 +29,11 @@ pub(crate) struct Run {
     pub(crate) dropout: Option<f32>,
 }
 
-/// Trains the point estimate; goes on from a checkpoint where there is one. The result is a row, as [`Experiment::row`] makes it.
+/// Trains a network by SGD, while so many runs go on at the same time; goes on from a checkpoint where there is one. The result is a row, as
+/// [`Experiment::row`] makes it.
 ///
 /// Among equal validation accuracies the earliest point is kept.
-pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<Vec<f32>> {
-    train_run(experiment, &Run { name: "sgd".into(), dropout: None }, 1, observer)
-}
-
-/// The same of any run, of which so many go on at the same time.
-pub(crate) fn train_run(
-    experiment: &Experiment,
-    run: &Run,
-    at_once: usize,
-    observer: &dyn Observer,
-) -> Result<Vec<f32>> {
+pub(crate) fn train(experiment: &Experiment, run: &Run, at_once: usize, observer: &dyn Observer) -> Result<Vec<f32>> {
     let Experiment { config, network, split, folder, seed, .. } = experiment;
     let (sgd, seed) = (&config.sgd, seed.child(&run.name));
     let terms = split.train.len();

@@ -18,7 +18,7 @@ fn trained(out: &std::path::Path, settings: AdversarialConfig) -> (Experiment, V
     experiment.network = Network::mlp(&[64, 20, 10]);
     let train = |number: usize| {
         let name = format!("member-{number}");
-        sgd::train_run(&experiment, &sgd::Run { name, dropout: None }, 1, &Silent).unwrap()
+        sgd::train(&experiment, &sgd::Run { name, dropout: None }, 1, &Silent).unwrap()
     };
     let members = (0..3).map(train).collect();
     (experiment, members)

@@ -3,10 +3,11 @@ use apd_nn::{Activation, Cnn, CnnLayer, Padding};
 use apd_store::Bank;
 
 use super::*;
+use crate::baselines::Baselines;
 use crate::config::{AdversarialConfig, NetName, Profile};
 use crate::method::Method;
 use crate::observer::Silent;
-use crate::{active, adversarial, classify, distill, online, sample, sgd};
+use crate::{active, adversarial, classify, distill, online, sample};
 
 /// A network with batch normalisation for images of 8×8 pixels.
 fn normalised() -> Network {
@@ -28,6 +29,7 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     (config.sgd.steps, config.sgd.validate_every) = (300, 100);
     (config.sgld.steps, config.sgld.burn_in, config.sgld.thinning) = (400, 200, 10);
     config.sgld.chains = 1;
+    (config.baselines.ensemble, config.baselines.swag_epochs) = (2, 2);
     config.distill.iterations = 20;
     (config.evaluation.networks, config.evaluation.draws) = (5, 2);
     (config.online.rounds, config.online.iterations) = (2, 10);
@@ -40,7 +42,10 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     experiment.network = normalised();
     let network = &experiment.network;
 
-    let point = sgd::train(&experiment, &Silent).unwrap();
+    let (point, baselines) = Baselines::train(&experiment, &Silent).unwrap();
+    let lengths: Vec<_> = baselines.ensemble().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [network.row_len(); 2]);
+    assert_eq!(baselines.posteriors().len(), 2, "a convolutional network has no dropout");
     assert_eq!((point.len(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
     sample::sample(&experiment, &experiment.folder.bank(), &Silent).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();

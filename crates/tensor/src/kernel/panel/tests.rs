@@ -2,16 +2,11 @@ use proptest::prelude::*;
 use pulp::{Simd, WithSimd};
 
 use super::{Left, Product, accumulate, panel_width};
-use crate::Scalar;
+use crate::{Scalar, check};
 
-/// Numbers in [−½, ½) that repeat from call to call.
-fn numbers<T: Scalar>(seed: u64, len: usize) -> Vec<T> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        T::from_f64((state >> 40) as f64 / (1 << 24) as f64 - 0.5)
-    };
-    (0..len).map(|_| next()).collect()
+/// Numbers between −½ and ½.
+fn numbers<T: Scalar>(salt: u64, len: usize) -> Vec<T> {
+    check::numbers(len, salt, -0.5, 0.5).into_iter().map(T::from_f64).collect()
 }
 
 /// |C − (C₀ + A·B)| and whatever lies between C's rows, against the definition.
