@@ -3,33 +3,19 @@
 use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
-use apd_distill::{Config, Distilled, InitialOutput, Posterior, Rows, Standardization, Trainer};
+use apd_distill::{Config, Distilled, InitialOutput, Standardization, Trainer};
 use apd_nn::Network;
+use apd_points::Posterior;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Schedule, Sgld, from_mean_loss};
 use apd_store::{Bank, BankWriter, Header};
 use apd_uncertainty::{Predictive, Score, accuracy, detection};
 use ndarray::ArrayView2;
 
-/// The orphan rule keeps `Rows` from being implemented for `Bank` in either crate; a newtype is the bridge.
-struct BankRows(Bank);
-
-impl Rows for BankRows {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-    fn row(&self, i: usize) -> &[f32] {
-        self.0.row(i)
-    }
-}
-
 #[test]
 fn each_crate_hands_over_to_the_next() {
     let seed = Seed::root(5);
-    let digits = apd_datasets::digits(seed);
+    let digits = apd_data::digits(seed);
     let network = Network::mlp(&[64, 20, 10]);
     let data = Data {
         inputs: Arc::new(digits.train.images.pixels.clone()),
@@ -65,7 +51,7 @@ fn each_crate_hands_over_to_the_next() {
         ..Config::gan1()
     };
     let iterations = config.iterations;
-    let mut trainer = Trainer::new(BankRows(Bank::open(&path).unwrap()), config, seed.child("distill")).unwrap();
+    let mut trainer = Trainer::new(Bank::open(&path).unwrap(), config, seed.child("distill")).unwrap();
     while trainer.iteration() < iterations {
         trainer.step().unwrap();
     }
@@ -74,7 +60,7 @@ fn each_crate_hands_over_to_the_next() {
     assert_eq!(generator.dim(), network.dim());
 
     // Both predict, and both are more uncertain about noise than about digits.
-    let noise = apd_datasets::uniform(seed, 200, 8, 8);
+    let noise = apd_data::uniform(seed, 200, 8, 8);
     let averaged = |inputs: ArrayView2<'_, f32>, from_bank: bool| {
         let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
         let visit = |_, p: ArrayView2<'_, f32>| predictive.add(p);

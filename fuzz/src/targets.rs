@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use apd_datasets::{idx, read_cifar10, read_omniglot, user_images};
+use apd_data::{idx, read_cifar10, read_omniglot, user_images};
 use apd_distill::{CoefficientModel, Config, Distilled, Format, Subspace, SubspaceConfig, Trainer};
 use apd_nn::Network;
 use apd_report::{Results, Row};
@@ -330,7 +330,7 @@ fn generators() -> Vec<Vec<u8>> {
 // Text.
 
 fn configs() -> Vec<Vec<u8>> {
-    let config = RunConfig::new(apd_datasets::Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let config = RunConfig::new(apd_data::Dataset::Digits, NetName::Fc1, Profile::Quick);
     vec![
         b"dataset = \"digits\"\ntasks = [\"ood\"]\n[sgld]\nchains = 3\nlr = 1e-3\n".to_vec(),
         config.to_toml().into_bytes(),

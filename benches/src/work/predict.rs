@@ -3,8 +3,10 @@
 use std::hint::black_box;
 
 use apd_bnn::{SharedBasis, predict, predict_shared};
-use apd_distill::{Posterior, Subspace, SubspaceConfig};
+use apd_distill::{Subspace, SubspaceConfig};
 use apd_nn::Network;
+use apd_points::LowRank as _;
+use apd_points::Posterior;
 use apd_seed::Seed;
 use ndarray::{Array2, ArrayView1};
 

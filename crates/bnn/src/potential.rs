@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use apd_nn::TensorLayout as _;
 use apd_nn::{Accumulate, Backprop, Network, Onto, Threads};
 use apd_seed::{Seed, Stream};
 use apd_sgmcmc::{Minibatch, Potential};

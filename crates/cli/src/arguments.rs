@@ -76,7 +76,7 @@ pub(crate) struct Run {
 pub(crate) struct Reproduce {
     /// Dataset [default: digits]
     #[arg(long)]
-    pub(crate) dataset: Option<apd_datasets::Dataset>,
+    pub(crate) dataset: Option<apd_data::Dataset>,
     /// Folder of the datasets
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use apd_datasets::fetch::{FetchError, Fetcher, Source};
+use apd_data::fetch::{FetchError, Fetcher, Source};
 use apd_tasks::Observer;
 
 use crate::arguments::FetchData;

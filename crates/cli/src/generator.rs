@@ -1,7 +1,8 @@
 //! `apd distill` and `apd draw`: from a bank to a generator, and from a generator to networks.
 
 use anyhow::{Context, Result, bail};
-use apd_distill::{Config, Distilled, Format, Loss, Posterior, Standardization, SubspaceConfig};
+use apd_distill::{Config, Distilled, Format, Loss, Standardization, SubspaceConfig};
+use apd_points::Posterior;
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint, npy, write_atomic};
 use apd_tasks::{Error, Observer};

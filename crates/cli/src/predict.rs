@@ -66,7 +66,7 @@ fn inputs(path: &Path) -> Result<Array2<f32>> {
     if path.extension().is_some_and(|extension| extension == "npy") {
         Ok(npy::read_matrix_f32(path)?)
     } else {
-        let images = apd_datasets::idx::read_images(path).context("the inputs are neither .npy nor IDX images")?;
+        let images = apd_data::idx::read_images(path).context("the inputs are neither .npy nor IDX images")?;
         let (count, height, width) = images.dim();
         let pixels = images.into_shape_with_order((count, height * width))?;
         Ok(pixels.mapv(|byte| f32::from(byte) / 127.5 - 1.0))

@@ -121,7 +121,7 @@ fn the_pieces_fit_together() {
     let size = |file: &str| fs::metadata(at(file)).unwrap().len();
     assert!(size("s.safetensors") < 5 * 4 * 7510 && size("a.safetensors") > 100 * 4 * 7510);
 
-    let inputs = apd_datasets::all_digits().images.pixels.slice_move(ndarray::s![..30, ..]);
+    let inputs = apd_data::all_digits().images.pixels.slice_move(ndarray::s![..30, ..]);
     ndarray_npy::write_npy(at("x.npy"), &inputs).unwrap();
     for source in [["--bank", "bank"], ["--generator", "a.safetensors"], ["--generator", "s.safetensors"]] {
         let mut arguments =

@@ -5,9 +5,9 @@ use std::ops::Range;
 use apd_seed::Seed;
 use apd_tensor::kernel::prefetch;
 
-use crate::Rows;
 use crate::kernel::Element;
 use crate::standardize::Affine;
+use apd_points::Points;
 
 /// The random part of one update: a pure function of (seed, number of the update), in buffers that are used again.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,12 +49,12 @@ impl Batch {
 }
 
 /// Points as the networks see them: standardised.
-pub(crate) struct Points<'a, R> {
+pub(crate) struct StandardizedPoints<'a, R> {
     pub(crate) rows: &'a R,
     pub(crate) affine: &'a Affine<'a>,
 }
 
-impl<R: Rows> Points<'_, R> {
+impl<R: Points> StandardizedPoints<'_, R> {
     /// At each call asks for coordinates `columns` of the next of these points, which lie all over the bank.
     pub(crate) fn prefetch(&self, indices: &[u32], columns: Range<usize>) -> impl FnMut() {
         let mut indices = indices.iter();

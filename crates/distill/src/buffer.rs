@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Rows;
+use apd_points::Points;
 
 /// The newest points of a stream, at most so many of them: what online distillation learns from while samplers go on.
 ///
@@ -10,7 +10,7 @@ use crate::Rows;
 /// [`Rows`]; [`Trainer::change_rows`](crate::Trainer::change_rows) lets new points in.
 ///
 /// ```
-/// use apd_distill::{Buffer, Rows};
+/// use apd_distill::{Buffer, Points};
 ///
 /// let mut buffer = Buffer::new(2, 3);
 /// for i in 0..5 {
@@ -91,7 +91,7 @@ impl Buffer {
     }
 }
 
-impl Rows for Buffer {
+impl Points for Buffer {
     fn len(&self) -> usize {
         self.points.len() / self.dim
     }

@@ -18,7 +18,7 @@ pub enum Error {
     },
     /// Points that cannot be distilled.
     #[error("cannot distil {rows} points of dimension {dim}: {reason}")]
-    Rows {
+    Points {
         /// Number of points.
         rows: usize,
         /// Their dimension.

@@ -6,8 +6,8 @@ use apd_seed::Seed;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use crate::Rows;
 use crate::kernel::{Left, accumulate};
+use apd_points::Points;
 
 /// Random directions of [`sliced_wasserstein`].
 const SLICES: usize = 100;
@@ -126,7 +126,7 @@ fn wasserstein(a: &[f64], b: &[f64]) -> f64 {
 ///
 /// **Panics** if the bank is empty, or of another dimension.
 #[track_caller]
-pub fn nearest(points: ArrayView2<'_, f32>, bank: &impl Rows) -> Vec<f64> {
+pub fn nearest(points: ArrayView2<'_, f32>, bank: &impl Points) -> Vec<f64> {
     assert!(!bank.is_empty(), "the nearest of no points");
     assert_eq!(points.ncols(), bank.dim(), "coordinates of the points, and of the bank");
     let distances: Vec<Vec<f64>> = (0..bank.len())
@@ -176,7 +176,7 @@ pub fn nearest_neighbour_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<
 
 /// ‖x − y‖² of every point and `count` rows of the bank from `first` on: sums over tiles, each of them relative to a row of the bank,
 /// because points of a posterior lie closer to one another than to zero.
-fn squared_distances(points: ArrayView2<'_, f32>, bank: &impl Rows, first: usize, count: usize) -> Array2<f64> {
+fn squared_distances(points: ArrayView2<'_, f32>, bank: &impl Points, first: usize, count: usize) -> Array2<f64> {
     let (n, d) = points.dim();
     let origin = bank.row(first);
     let mut squares = Array2::<f64>::zeros((n, count));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use apd_nn::Layout;
+use apd_points::Layout;
 use apd_seed::Seed;
 use half::f16;
 use ndarray::ArrayViewMut2;
@@ -15,7 +15,8 @@ use crate::model::Widths;
 use crate::quantized::{Matrix, Numbers};
 use crate::standardize::Affine;
 use crate::subspace::Coefficients;
-use crate::{FileError, Format, Generator, Posterior, Standardization, Subspace};
+use crate::{FileError, Format, Generator, Standardization, Subspace};
+use apd_points::{LowRank, Posterior};
 
 /// What a file can hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +49,8 @@ impl Posterior for Distilled {
         self.inner().draw_into(seed, first, out);
     }
 
-    fn subspace(&self) -> Option<&Subspace> {
-        self.inner().subspace()
+    fn low_rank(&self) -> Option<&dyn LowRank> {
+        self.inner().low_rank()
     }
 }
 
@@ -109,6 +110,14 @@ struct Header<'a> {
 }
 
 impl Distilled {
+    /// The subspace that it is, if it is one.
+    pub fn subspace(&self) -> Option<&Subspace> {
+        match self {
+            Self::Gan(_) => None,
+            Self::Subspace(subspace) => Some(subspace),
+        }
+    }
+
     /// The bytes of a `safetensors` file. The same posterior gives the same bytes.
     ///
     /// A GAN has f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in) and, where the points were

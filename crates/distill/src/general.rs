@@ -4,19 +4,19 @@
 
 use apd_tensor::{Tensor, grad, grad_graph};
 
-use crate::Rows;
-use crate::batch::{Batch, Points, convert};
+use crate::batch::{Batch, StandardizedPoints, convert};
 use crate::kernel::Element;
 use crate::loss::{self, CriticLoss, Objective};
 use crate::model::{Block, Critic, GeneratorNet, Widths, constants, flatten, matrix, variables};
 use crate::optimizer::Rule;
+use apd_points::Points;
 
 /// One critic update, number `t` from 1. Leaves everything as it was if the loss is not finite.
-pub(crate) fn critic_step<T: Element, R: Rows>(
+pub(crate) fn critic_step<T: Element, R: Points>(
     widths: Widths,
     critic: &mut Critic<T>,
     generator: &GeneratorNet<T>,
-    points: &Points<'_, R>,
+    points: &StandardizedPoints<'_, R>,
     batch: &Batch,
     objective: Objective,
     rule: &impl Rule<T>,

@@ -6,10 +6,11 @@ use apd_seed::Seed;
 use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
+use crate::Standardization;
 use crate::kernel::{self, BLOCK, Left, TILE, accumulate};
 use crate::model::{Widths, total};
 use crate::standardize::Affine;
-use crate::{Posterior, Standardization};
+use apd_points::Posterior;
 
 /// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
 ///

@@ -4,8 +4,9 @@ use apd_seed::Seed;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
+use crate::Format;
 use crate::quantized::Matrix;
-use crate::{Format, Posterior};
+use apd_points::Posterior;
 
 /// Some points as they are, or with noise: a subsample of a bank, the members of an ensemble.
 ///

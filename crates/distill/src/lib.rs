@@ -1,7 +1,7 @@
 //! Posterior distillation: from thousands of points in R^d, each as long as a neural network, to something small that draws more.
 //!
 //! A sampler leaves a bank of points θ ∈ R^d (the networks of a Bayesian posterior, say). Nothing here knows what a point means:
-//! [`Rows`] are points, however they are stored, and a [`Posterior`] is whatever draws new ones without the bank.
+//! [`Points`](apd_points::Points) are points, however they are stored, and a [`Posterior`](apd_points::Posterior) is whatever draws new ones without the bank.
 //!
 //! # Which one?
 //!
@@ -15,7 +15,8 @@
 //! (`docs/fidelity.md` in the repository). Keep points, not a model of them, where as many are affordable as are effective samples.
 //!
 //! ```
-//! use apd_distill::{Posterior, Subspace, SubspaceConfig};
+//! use apd_distill::{Subspace, SubspaceConfig};
+//! use apd_points::Posterior;
 //! use apd_seed::Seed;
 //! use ndarray::Array2;
 //!
@@ -35,7 +36,8 @@
 //! A [`Trainer`] learns to generate points like those of a bank by WGAN-GP (or another [`Loss`]); the [`Generator`] then draws new ones.
 //!
 //! ```
-//! use apd_distill::{Config, Posterior, Trainer};
+//! use apd_distill::{Config, Trainer};
+//! use apd_points::Posterior;
 //! use apd_seed::Seed;
 //! use ndarray::Array2;
 //!
@@ -91,10 +93,8 @@ mod kernel;
 mod loss;
 mod model;
 mod optimizer;
-mod posterior;
 mod principal;
 mod quantized;
-mod rows;
 mod standardize;
 mod structured;
 mod subspace;
@@ -108,10 +108,8 @@ pub use generator::Generator;
 pub use kept::Kept;
 pub use loss::{CriticLoss, Loss};
 pub use optimizer::Optimizer;
-pub use posterior::Posterior;
 pub use principal::Principal;
 pub use quantized::Format;
-pub use rows::Rows;
 pub use standardize::Standardization;
 pub use subspace::{CoefficientModel, Subspace, SubspaceConfig};
 pub use trainer::{Progress, State, Trainer};

@@ -5,9 +5,10 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::Error;
 use crate::kernel::{Left, accumulate};
 use crate::standardize::Moments;
-use crate::{Error, Rows};
+use apd_points::Points;
 
 /// The mean of the points xᵢ ∈ R^d, the r orthonormal directions v_k of largest variance, and every point's coefficients cᵢ in them:
 ///
@@ -43,11 +44,11 @@ impl Principal {
     /// A function of the points and of `seed`, to the bit, whatever the number of threads.
     ///
     /// **Errors**: no points, or a number in them that is not finite.
-    pub fn of(rows: &impl Rows, rank: usize, seed: Seed) -> Result<Self, Error> {
+    pub fn of(rows: &impl Points, rank: usize, seed: Seed) -> Result<Self, Error> {
         let (n, d) = (rows.len(), rows.dim());
         if n == 0 || d == 0 {
             let reason = "there is nothing to learn from".to_owned();
-            return Err(Error::Rows { rows: n, dim: d, reason });
+            return Err(Error::Points { rows: n, dim: d, reason });
         }
         let Moments { mean, raw_sd, .. } = Moments::of(rows)?;
         let [mean, sd] = [mean, raw_sd].map(|values| values.into_iter().map(|x| x as f32).collect::<Vec<f32>>());
@@ -106,7 +107,7 @@ impl Principal {
 }
 
 /// Σᵢ w_ki·(xᵢ − mean), m × d, for each of m rows w_k of n `weights`.
-fn combinations(rows: &impl Rows, mean: &[f32], weights: &[f32]) -> Vec<f32> {
+fn combinations(rows: &impl Points, mean: &[f32], weights: &[f32]) -> Vec<f32> {
     let (n, d, m) = (rows.len(), rows.dim(), weights.len() / rows.len());
     let tiles: Vec<_> = starts(d)
         .into_par_iter()
@@ -125,7 +126,7 @@ fn combinations(rows: &impl Rows, mean: &[f32], weights: &[f32]) -> Vec<f32> {
 }
 
 /// Some coordinates, from `start` on, of some points, from `first` on, less their mean.
-fn read_block(rows: &impl Rows, mean: &[f32], first: usize, start: usize, block: &mut [f32]) {
+fn read_block(rows: &impl Points, mean: &[f32], first: usize, start: usize, block: &mut [f32]) {
     let t = TILE.min(rows.dim() - start);
     for (i, out) in block.chunks_exact_mut(t).enumerate() {
         let row = &rows.row(first + i)[start..start + t];
@@ -204,7 +205,7 @@ fn starts(d: usize) -> Vec<usize> {
 }
 
 /// (xᵢ − mean)·basisᵀ, n × l.
-fn project(rows: &impl Rows, mean: &[f32], basis: &[f32]) -> Array2<f32> {
+fn project(rows: &impl Points, mean: &[f32], basis: &[f32]) -> Array2<f32> {
     let (n, d) = (rows.len(), rows.dim());
     let width = basis.len() / d;
     if width == 0 {

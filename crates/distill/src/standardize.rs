@@ -6,8 +6,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::kernel::Element;
-use crate::{Error, Rows};
+use apd_points::Points;
 
 /// What is done to the points before they are distilled; undone when points are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ pub(crate) struct Moments {
 
 impl Moments {
     /// In one pass over the points, in f64, in parallel over coordinates.
-    pub(crate) fn of(rows: &impl Rows) -> Result<Self, Error> {
+    pub(crate) fn of(rows: &impl Points) -> Result<Self, Error> {
         const COLUMNS: usize = 8192;
         let (n, d) = (rows.len(), rows.dim());
         let parts: Vec<(Vec<f64>, Vec<f64>)> = (0..d.div_ceil(COLUMNS))
@@ -59,7 +60,7 @@ impl Moments {
         let mut sd = raw_sd.clone();
         if let Some(j) = (0..d).find(|&j| !(mean[j].is_finite() && sd[j].is_finite())) {
             let reason = format!("coordinate {j} of some point is not finite");
-            return Err(Error::Rows { rows: n, dim: d, reason });
+            return Err(Error::Points { rows: n, dim: d, reason });
         }
         let rms = (sd.iter().map(|sd| sd * sd).sum::<f64>() / d as f64).sqrt();
         // Points that are all equal: any positive scale serves.
@@ -70,7 +71,7 @@ impl Moments {
 }
 
 /// Means and standard deviations of some coordinates.
-fn moments(rows: &impl Rows, columns: Range<usize>) -> (Vec<f64>, Vec<f64>) {
+fn moments(rows: &impl Points, columns: Range<usize>) -> (Vec<f64>, Vec<f64>) {
     // Relative to the first point: sums of squares of large, nearly constant coordinates would cancel.
     let origin = &rows.row(0)[columns.clone()];
     let (mut sum, mut squares) = (vec![0.0; columns.len()], vec![0.0; columns.len()]);

@@ -26,12 +26,12 @@ use std::sync::Mutex;
 use rayon::iter::Either;
 use rayon::prelude::*;
 
-use crate::Rows;
-use crate::batch::{Batch, Points};
+use crate::batch::{Batch, StandardizedPoints};
 use crate::kernel::Element;
 use crate::loss::{CriticLoss, Objective};
 use crate::model::{Critic, GeneratorNet, Widths};
 use crate::optimizer::Rule;
+use apd_points::Points;
 use small::Small;
 use tile::{Partial, Scratch, Shapes};
 
@@ -81,11 +81,11 @@ impl<T: Element> Structured<T> {
 
     /// One critic update, number `number` from 0, after which A is that of the points `next`. Leaves the parameters as they were
     /// if the loss is not finite.
-    pub(crate) fn critic_step<R: Rows>(
+    pub(crate) fn critic_step<R: Points>(
         &mut self,
         critic: &mut Critic<T>,
         generator: &GeneratorNet<T>,
-        points: &Points<'_, R>,
+        points: &StandardizedPoints<'_, R>,
         batch: &Batch,
         next: &[u32],
         rule: &impl Rule<T>,
@@ -140,11 +140,11 @@ impl<T: Element> Structured<T> {
 
     /// One generator update, number `number` from 0; returns its loss. `next` are the points of critic update `critic_number`,
     /// the one that comes next. Leaves the parameters as they were if the loss is not finite.
-    pub(crate) fn generator_step<R: Rows>(
+    pub(crate) fn generator_step<R: Points>(
         &mut self,
         critic: &Critic<T>,
         generator: &mut GeneratorNet<T>,
-        points: &Points<'_, R>,
+        points: &StandardizedPoints<'_, R>,
         batch: &Batch,
         (critic_number, next): (u64, &[u32]),
         rule: &impl Rule<T>,
@@ -192,11 +192,11 @@ impl<T: Element> Structured<T> {
     }
 
     /// Sums the products for critic update `number`, which sees the points `rows`, unless the step before has left them.
-    fn prepare<R: Rows>(
+    fn prepare<R: Points>(
         &mut self,
         critic: &Critic<T>,
         generator: &GeneratorNet<T>,
-        points: &Points<'_, R>,
+        points: &StandardizedPoints<'_, R>,
         rows: &[u32],
         number: u64,
     ) {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{self, TILE};
 use crate::quantized::Matrix;
-use crate::{Config, Error, Format, Generator, Posterior, Principal, Rows, Trainer};
+use crate::{Config, Error, Format, Generator, Principal, Trainer};
+use apd_points::{LowRank, Points, Posterior};
 
 /// How the coefficients are generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +154,7 @@ impl Subspace {
     /// Distils the points: five passes over them, and then on their coefficients.
     ///
     /// **Errors**: settings out of range; no points, or a number in them that is not finite; a GAN that diverges.
-    pub fn fit(rows: &impl Rows, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
+    pub fn fit(rows: &impl Points, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
         let principal = Principal::of(rows, config.rank, seed.child("principal"))?;
         Self::of(&principal, config, seed)
@@ -228,14 +229,14 @@ impl Subspace {
     pub fn explained(&self) -> f64 {
         self.explained
     }
+}
 
-    /// x̄ as points have it: d numbers.
-    pub fn mean(&self) -> Vec<f32> {
+impl LowRank for Subspace {
+    fn mean(&self) -> Vec<f32> {
         self.mean.row(0)
     }
 
-    /// v_k as points have them: r × d.
-    pub fn directions(&self) -> Array2<f32> {
+    fn directions(&self) -> Array2<f32> {
         let (rank, dim) = (self.rank(), self.dim());
         let mut out = vec![0.0; rank * dim];
         let rows = out.par_chunks_exact_mut(dim).enumerate();
@@ -243,8 +244,7 @@ impl Subspace {
         Array2::from_shape_vec((rank, dim), out).expect("rank rows of dim numbers")
     }
 
-    /// The coefficients of points `first..first + count` of `seed`. **Shapes**: count × r.
-    pub fn coefficients(&self, seed: Seed, first: u64, count: usize) -> Array2<f32> {
+    fn coefficients(&self, seed: Seed, first: u64, count: usize) -> Array2<f32> {
         let rank = self.rank();
         let mut out = Array2::zeros((count, rank));
         match &self.coefficients {
@@ -305,8 +305,11 @@ impl Posterior for Subspace {
         kernel::draw(coefficients, rank, out, load, finish);
     }
 
-    fn subspace(&self) -> Option<&Subspace> {
-        self.residual.is_none().then_some(self)
+    fn low_rank(&self) -> Option<&dyn LowRank> {
+        match self.residual {
+            None => Some(self),
+            Some(_) => None,
+        }
     }
 }
 

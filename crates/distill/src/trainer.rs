@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use apd_seed::Seed;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Batch, Points};
+use crate::batch::{Batch, StandardizedPoints};
 use crate::config::{Engine, InitialOutput};
 use crate::initial::match_moments;
 use crate::model::{Block, Critic, GeneratorNet, Widths};
 use crate::standardize::{Affine, Moments};
 use crate::structured::Structured;
-use crate::{Config, CriticLoss, Error, Generator, Rows, Standardization, general};
+use crate::{Config, CriticLoss, Error, Generator, Standardization, general};
+use apd_points::Points;
 
 /// What one iteration (critic updates, then a generator update) reports.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ pub struct State<'a> {
     blocks: Vec<[Cow<'a, [f32]>; 3]>,
 }
 
-impl<R: Rows> Trainer<R> {
+impl<R: Points> Trainer<R> {
     /// Fresh networks for these points.
     ///
     /// **Errors**: settings outside their range; no points, or too many (2³²); with a standardisation, points that are
@@ -210,7 +211,7 @@ impl<R: Rows> Trainer<R> {
         let (widths, rule) = (widths(&self.rows, &self.config), self.config.critic_rule());
         let Config { batch: size, latent, engine, .. } = self.config;
         let Self { rows, affine, seed, critic, generator, batch, next, structured, .. } = self;
-        let points = &Points { rows: &*rows, affine };
+        let points = &StandardizedPoints { rows: &*rows, affine };
         batch.critic(*seed, number, count, size, latent);
         let loss = match engine {
             Engine::Structured => {
@@ -236,7 +237,7 @@ impl<R: Rows> Trainer<R> {
         let (widths, rule) = (widths(&self.rows, &self.config), self.config.optimizer);
         let Config { batch: size, latent, engine, .. } = self.config;
         let Self { rows, affine, seed, critic, generator, batch, next, structured, .. } = self;
-        let points = &Points { rows: &*rows, affine };
+        let points = &StandardizedPoints { rows: &*rows, affine };
         batch.generator(*seed, number, size, latent);
         let loss = match engine {
             Engine::Structured => {
@@ -304,12 +305,12 @@ impl<R: Rows> Trainer<R> {
     }
 }
 
-fn widths(rows: &impl Rows, config: &Config) -> Widths {
+fn widths(rows: &impl Points, config: &Config) -> Widths {
     Widths { dim: rows.dim(), latent: config.latent, hidden: config.hidden }
 }
 
-fn check(rows: &impl Rows, config: &Config) -> Result<Widths, Error> {
-    let refuse = |reason: &str| Err(Error::Rows { rows: rows.len(), dim: rows.dim(), reason: reason.to_owned() });
+fn check(rows: &impl Points, config: &Config) -> Result<Widths, Error> {
+    let refuse = |reason: &str| Err(Error::Points { rows: rows.len(), dim: rows.dim(), reason: reason.to_owned() });
     if rows.len() == 0 || rows.dim() == 0 {
         return refuse("there is nothing to learn from");
     }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use forward::EPSILON;
 pub(crate) use plan::{Conv, Plan, Step, Work};
 
-use crate::{Activation, Initialization, Layout, NetworkError};
+use crate::{Activation, Initialization, NetworkError};
+use apd_points::Layout;
 
 /// A convolutional network: a chain of layers on images, the last of which leaves one pixel with a logit per class.
 ///

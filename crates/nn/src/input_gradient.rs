@@ -3,6 +3,7 @@
 use apd_tensor::{Scalar, Tensor, grad, kernel};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use crate::TensorLayout as _;
 use crate::activation::add_bias;
 use crate::evaluate::{matrix, matrix_mut};
 use crate::{Mlp, Network};

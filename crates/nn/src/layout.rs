@@ -1,116 +1,29 @@
-//! Which part of θ is which parameter.
+//! The parts of θ as tensors.
 
+use apd_points::Layout;
 use apd_tensor::{Scalar, Tensor};
-use ndarray::{ArrayViewD, IxDyn};
-use serde::{Deserialize, Serialize};
 
-/// The parameters of a network as consecutive parts of one flat vector θ.
-///
-/// Layer by layer, weight (out × in, row-major) then bias: the order of PyTorch's `parameters()`, so that vectors made
-/// elsewhere fit.
-///
-/// ```
-/// let layout = apd_nn::Network::mlp(&[3, 4, 2]).layout();
-/// let theta: Vec<f32> = (0..layout.len()).map(|i| i as f32).collect();
-/// let bias = layout.get("layers.0.bias").unwrap();
-/// assert_eq!((bias.offset, bias.shape.as_slice()), (12, [4].as_slice()));
-/// assert_eq!(layout.views(&theta)[2][[1, 0]], 20.0); // layers.1.weight
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Layout {
-    /// The parameters in the order in which they lie in θ.
-    pub entries: Vec<Entry>,
-}
-
-/// One parameter: the elements `offset..offset + len()` of θ, in row-major order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// Its name: `layers.0.weight`, `layers.0.bias`, `layers.1.weight`, …
-    pub name: String,
-    /// Where it begins in θ.
-    pub offset: usize,
-    /// Lengths of its axes.
-    pub shape: Vec<usize>,
-}
-
-impl Entry {
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Whether it has no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Its place in θ.
-    pub fn range(&self) -> std::ops::Range<usize> {
-        self.offset..self.offset + self.len()
-    }
-}
-
-impl Layout {
-    /// Parameters of these names and shapes, one after the other from offset 0.
-    pub fn new(parameters: impl IntoIterator<Item = (String, Vec<usize>)>) -> Self {
-        let mut offset = 0;
-        let entries = parameters
-            .into_iter()
-            .map(|(name, shape)| {
-                let entry = Entry { name, offset, shape };
-                offset += entry.len();
-                entry
-            })
-            .collect();
-        Self { entries }
-    }
-
-    /// d, the length of θ.
-    pub fn len(&self) -> usize {
-        self.entries.iter().map(|entry| entry.range().end).max().unwrap_or(0)
-    }
-
-    /// Whether θ has no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The parameter called `name`.
-    pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name == name)
-    }
-
-    /// The parameters in order, as views into θ.
-    ///
-    /// **Panics** if `theta` does not have [`len`](Self::len) elements.
-    #[track_caller]
-    pub fn views<'a, T>(&self, theta: &'a [T]) -> Vec<ArrayViewD<'a, T>> {
-        self.check(theta.len());
-        self.entries
-            .iter()
-            .map(|entry| {
-                ArrayViewD::from_shape(IxDyn(&entry.shape), &theta[entry.range()])
-                    .expect("an entry's range has as many elements as its shape")
-            })
-            .collect()
-    }
-
+/// A [`Layout`] between a flat vector and the parameters of a differentiable network.
+pub trait TensorLayout {
     /// The parameters in order, as constants of the tensor engine (`.into_variable()` to differentiate with respect to one).
     ///
-    /// **Panics** if `theta` does not have [`len`](Self::len) elements.
-    #[track_caller]
-    pub fn tensors<T: Scalar>(&self, theta: &[T]) -> Vec<Tensor<T>> {
-        self.check(theta.len());
-        self.entries.iter().map(|entry| Tensor::from_vec(&entry.shape, theta[entry.range()].to_vec())).collect()
-    }
+    /// **Panics** if `theta` does not have [`len`](Layout::len) elements.
+    fn tensors<T: Scalar>(&self, theta: &[T]) -> Vec<Tensor<T>>;
 
     /// The flat vector of these parameters: the inverse of [`tensors`](Self::tensors); gradients are flattened the same way.
     ///
     /// **Panics** if the number or the shapes of `parameters` differ from the layout's.
+    fn flatten<T: Scalar>(&self, parameters: &[Tensor<T>]) -> Vec<T>;
+}
+
+impl TensorLayout for Layout {
     #[track_caller]
-    pub fn flatten<T: Scalar>(&self, parameters: &[Tensor<T>]) -> Vec<T> {
+    fn tensors<T: Scalar>(&self, theta: &[T]) -> Vec<Tensor<T>> {
+        self.views(theta).into_iter().map(|part| Tensor::constant(part.to_owned())).collect()
+    }
+
+    #[track_caller]
+    fn flatten<T: Scalar>(&self, parameters: &[Tensor<T>]) -> Vec<T> {
         assert_eq!(parameters.len(), self.entries.len(), "the layout has {} parameters", self.entries.len());
         let mut theta = vec![T::zero(); self.len()];
         for (entry, parameter) in self.entries.iter().zip(parameters) {
@@ -118,11 +31,6 @@ impl Layout {
             theta[entry.range()].copy_from_slice(parameter.as_slice());
         }
         theta
-    }
-
-    #[track_caller]
-    fn check(&self, len: usize) {
-        assert!(len == self.len(), "θ has {len} elements where the layout has {}", self.len());
     }
 }
 

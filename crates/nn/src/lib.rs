@@ -1,7 +1,7 @@
 //! Neural networks as pure functions of one flat parameter vector.
 //!
 //! Samplers and weight-space generators treat a network as a point θ ∈ R^d. Here a network is data that says *which* function
-//! of θ and x is meant: [`Network`] (a multilayer perceptron, [`Mlp`], or a convolutional network, [`Cnn`]) owns no weights. Its [`Layout`] names the parts of
+//! of θ and x is meant: [`Network`] (a multilayer perceptron, [`Mlp`], or a convolutional network, [`Cnn`]) owns no weights. Its [`Layout`](apd_points::Layout) names the parts of
 //! θ in PyTorch's order (layer by layer: weight out × in in row-major order, then bias) and is the only bridge between the two views.
 //!
 //! There are three ways to run a network, which agree with each other and are tested to:
@@ -65,7 +65,7 @@ pub use combination::Products;
 pub use evaluate::Scratch;
 pub use initialization::Initialization;
 pub use input_gradient::{InputBackprop, InputPass};
-pub use layout::{Entry, Layout};
+pub use layout::TensorLayout;
 pub use mlp::{Linear, Mlp};
 pub use network::{LayerFault, Network, NetworkError};
 pub use panel::Panel;

@@ -7,7 +7,8 @@ use apd_tensor::{Scalar, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::dropout::Dropout;
-use crate::{Activation, Initialization, Layout, NetworkError};
+use crate::{Activation, Initialization, NetworkError};
+use apd_points::Layout;
 
 /// A multilayer perceptron: z_l = a_{l−1}·W_lᵀ + b_l, a_l = dropout(activation(z_l)), and plain logits z_L at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,8 @@ use apd_seed::{Seed, Stream};
 use apd_tensor::{Scalar, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Activation, Cnn, Initialization, Layout, Mlp};
+use crate::{Activation, Cnn, Initialization, Mlp};
+use apd_points::Layout;
 
 /// A network architecture: a function of a flat θ and of inputs x, without weights of its own.
 ///

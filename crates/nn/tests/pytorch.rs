@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use apd_nn::TensorLayout as _;
 use apd_nn::{Accumulate, Backprop, Network, Threads};
 use apd_tensor::Tensor;
 use ndarray::Array2;
@@ -46,7 +47,7 @@ fn uniform(salt: u64, count: usize) -> Vec<f64> {
 
 fn theta(network: &Network) -> Vec<f64> {
     let entries = network.layout().entries;
-    let fill = |(salt, entry): (u64, &apd_nn::Entry)| {
+    let fill = |(salt, entry): (u64, &apd_points::Entry)| {
         let scale = match &entry.shape[1..] {
             [] => 0.1,
             rest => (6.0 / rest.iter().product::<usize>() as f64).sqrt(),

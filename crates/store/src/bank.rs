@@ -10,6 +10,7 @@ use crate::map::Map;
 use crate::tensors::{self, Table};
 use crate::{Error, Header, npy};
 
+mod draw;
 mod export;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,4 @@
+use apd_nn::TensorLayout as _;
 use apd_nn::{Activation, Mlp};
 use apd_seed::Seed;
 use apd_tensor::{Tensor, grad};

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use apd_nn::TensorLayout as _;
 use apd_nn::{Activation, Mlp};
 use ndarray::Array2;
 use proptest::prelude::*;

@@ -1,13 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
 
-use apd_nn::{Entry, Layout, Network};
+use apd_nn::Network;
+use apd_points::{Entry, Layout};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::KEY;
 use crate::generator::tests::random;
-use crate::{
-    CoefficientModel, Config, Distilled, FileError, Format, Posterior, Standardization, Subspace, SubspaceConfig,
-};
+use crate::{CoefficientModel, Config, Distilled, FileError, Format, Standardization, Subspace, SubspaceConfig};
+use apd_points::Posterior;
 
 fn layout() -> Layout {
     Network::mlp(&[2, 3, 2]).layout() // 17 parameters

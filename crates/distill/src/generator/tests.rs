@@ -5,7 +5,8 @@ use super::{Generator, transpose};
 use crate::batch::convert;
 use crate::model::{GeneratorNet, Widths, constants, matrix};
 use crate::standardize::{Affine, Moments};
-use crate::{Posterior, Standardization, loss};
+use crate::{Standardization, loss};
+use apd_points::Posterior;
 
 /// A generator of random parameters, biases included.
 pub(crate) fn random(dim: usize, latent: usize, hidden: usize, kind: Standardization) -> Generator {

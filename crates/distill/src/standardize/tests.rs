@@ -26,7 +26,9 @@ fn values_that_are_not_finite_are_refused() {
         for at in [0, 1] {
             let mut points = array![[1.0_f32, 2.0], [3.0, 4.0]];
             points[[at, 1]] = bad;
-            assert!(matches!(Moments::of(&points), Err(Error::Rows { reason, .. }) if reason.contains("coordinate 1")));
+            assert!(
+                matches!(Moments::of(&points), Err(Error::Points { reason, .. }) if reason.contains("coordinate 1"))
+            );
         }
     }
 }

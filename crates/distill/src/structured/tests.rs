@@ -8,7 +8,7 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::{PARTS, Structured, TILE};
-use crate::batch::{Batch, Points};
+use crate::batch::{Batch, StandardizedPoints};
 use crate::loss::Objective;
 use crate::model::{Block, Critic, GeneratorNet, Widths};
 use crate::optimizer::{Clipped, Rule};
@@ -63,8 +63,8 @@ impl Case {
         (critic, generator)
     }
 
-    fn points(&self) -> Points<'_, Array2<f32>> {
-        Points { rows: &self.rows, affine: &self.affine }
+    fn points(&self) -> StandardizedPoints<'_, Array2<f32>> {
+        StandardizedPoints { rows: &self.rows, affine: &self.affine }
     }
 
     fn critic_batch(&self, number: u64) -> Batch {

@@ -126,9 +126,9 @@ fn a_gaussian_has_the_moments_of_all_rows() {
 #[test]
 fn only_subspaces_without_noise_share_work() {
     let cloud = cloud(1, 50, 20, 0.0, 0.1);
-    assert!(Subspace::fit(&cloud, &config(), Seed::root(1)).unwrap().subspace().is_some());
+    assert!(Subspace::fit(&cloud, &config(), Seed::root(1)).unwrap().low_rank().is_some());
     let noisy = SubspaceConfig { residual: 0.1, ..config() };
-    assert!(Subspace::fit(&cloud, &noisy, Seed::root(1)).unwrap().subspace().is_none());
+    assert!(Subspace::fit(&cloud, &noisy, Seed::root(1)).unwrap().low_rank().is_none());
 }
 
 #[test]

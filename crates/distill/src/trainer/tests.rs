@@ -4,8 +4,8 @@ use ndarray::{Array2, Axis};
 use rayon::ThreadPoolBuilder;
 
 use super::{State, Trainer};
-use crate::Posterior;
 use crate::{Config, Engine, Error, Generator, InitialOutput, Loss, Optimizer, Standardization};
+use apd_points::Posterior;
 
 fn gaussian(n: usize, dim: usize) -> Array2<f32> {
     let mut points = Array2::zeros((n, dim));
@@ -143,13 +143,13 @@ fn unusable_points_are_refused() {
     for (rows, dim) in [(0, 3), (3, 0)] {
         assert!(matches!(
             Trainer::new(Array2::zeros((rows, dim)), small(), Seed::root(1)),
-            Err(Error::Rows { rows: r, dim: d, .. }) if (r, d) == (rows, dim)
+            Err(Error::Points { rows: r, dim: d, .. }) if (r, d) == (rows, dim)
         ));
     }
     let mut points = gaussian(3, 4);
     points[[2, 3]] = f32::NAN;
     let config = Config { standardization: Standardization::Center, ..small() };
-    assert!(matches!(Trainer::new(&points, config, Seed::root(1)), Err(Error::Rows { .. })));
+    assert!(matches!(Trainer::new(&points, config, Seed::root(1)), Err(Error::Points { .. })));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::*;
+use crate::TensorLayout as _;
 use crate::{Activation, Mlp};
 
 struct Case {

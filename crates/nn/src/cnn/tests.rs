@@ -2,8 +2,9 @@ use apd_seed::Seed;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Network;
 use crate::network::LayerFault;
-use crate::{Layout, Network};
+use apd_points::Layout;
 
 pub(crate) fn same(outputs: usize, kernel: usize, batch_norm: bool) -> CnnLayer {
     conv(outputs, kernel, Padding::Same, batch_norm)

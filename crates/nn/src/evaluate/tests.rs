@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Activation;
+use crate::TensorLayout as _;
 
 const ROWS: usize = Panel::<f32>::ROWS;
 

@@ -1,3 +1,4 @@
+use crate::TensorLayout as _;
 use apd_tensor::grad;
 use ndarray::array;
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 
 use super::Split;
+use crate::TensorLayout as _;
 use crate::cnn::tests::networks;
 use crate::{Accumulate, Backprop, Network, Threads};
 

@@ -4,6 +4,7 @@ use ndarray::{Array2, s};
 use proptest::prelude::*;
 
 use crate::Network;
+use crate::TensorLayout as _;
 use crate::cnn::tests::networks;
 
 fn inputs(network: &Network, rows: usize, seed: u64) -> Array2<f64> {

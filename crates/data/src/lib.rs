@@ -1,0 +1,61 @@
+//! Image datasets with labels: embedded digits, IDX, CIFAR-10, Omniglot, and out-of-distribution sets.
+//!
+//! For experiments on classifiers that should know what they do not know: a dataset divided by a seed, and beside it images that belong
+//! to none of its classes, everything in the same units (grey, in [−1, 1], one image per row of a matrix).
+//!
+//! ```
+//! use apd_data::{Dataset, digits};
+//! use apd_seed::Seed;
+//!
+//! let seed = Seed::root(1);
+//! let split = digits(seed); // 1 797 handwritten digits of 8×8 pixels, compiled in
+//! assert_eq!(split.train.images.pixels.dim(), (1097, 64));
+//! assert_eq!((split.validation.len(), split.test.len()), (200, 500));
+//!
+//! let ood = Dataset::Digits.ood_sets("", &split.test.images, seed, 300)?;
+//! let names: Vec<&str> = ood.iter().map(|images| images.name.as_str()).collect();
+//! assert_eq!(names, ["inverted", "shuffled", "rotated", "mosaic", "gaussian", "uniform"]);
+//! let extreme = ood[4].scaled(20.0);
+//! assert_eq!(extreme.pixels.dim(), (300, 64));
+//! # Ok::<(), apd_data::Error>(())
+//! ```
+//!
+//! Files of other people are read with care: every length is checked before memory is allocated for it, compressed content is bounded, and
+//! an [`Error`] names the file, the place, what was expected and what was found. [`fetch`] gets the public datasets and checks their digests.
+//!
+//! Deliberately without: colour, augmentation, batching (see `apd_seed::Minibatches`), and any global cache: a function that reads files is told where they are.
+//! (Only downloads look at the environment, for the usual proxy variables.) Every random choice comes from the [`Seed`](apd_seed::Seed) given.
+//!
+//! The embedded digits are from E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository,
+//! 1998, doi:10.24432/C50P49, licensed CC BY 4.0; see `NOTICE.md`.
+
+mod cifar10;
+mod dataset;
+mod digits;
+mod error;
+pub mod fetch;
+mod generate;
+pub mod idx;
+mod images;
+mod locate;
+mod mnist;
+mod omniglot;
+pub mod ood;
+mod resize;
+#[cfg(test)]
+mod testing;
+mod user;
+
+pub use cifar10::{cifar10, read_cifar10};
+pub use dataset::{Dataset, UnknownDataset};
+pub use digits::{all_digits, digits};
+pub use error::Error;
+pub use generate::{gaussian, uniform};
+pub use images::{Images, Labelled, Split};
+pub use mnist::{fashion_mnist, mnist, notmnist};
+pub use omniglot::{omniglot, read_omniglot};
+pub use user::user_images;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

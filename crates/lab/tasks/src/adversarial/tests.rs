@@ -1,0 +1,118 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apd_data::Dataset;
+use apd_nn::Network;
+
+use super::*;
+use crate::config::{Config, NetName, Profile};
+use crate::observer::Silent;
+use crate::sgd;
+
+/// A run on the digits with a network of one small hidden layer, and three trained networks.
+fn trained(out: &std::path::Path, settings: AdversarialConfig) -> (Experiment, Vec<Vec<f32>>) {
+    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    config.sgd.steps = 600;
+    config.sgd.validate_every = 600;
+    config.adversarial = settings;
+    let mut experiment = Experiment::new(config, out, false).unwrap();
+    experiment.network = Network::mlp(&[64, 20, 10]);
+    let train = |number: usize| {
+        let name = format!("member-{number}");
+        sgd::train(&experiment, &sgd::Run { name, dropout: None }, 1, &Silent).unwrap()
+    };
+    let members = (0..3).map(train).collect();
+    (experiment, members)
+}
+
+fn settings() -> AdversarialConfig {
+    AdversarialConfig {
+        images: 60,
+        draws: 2,
+        epsilons: vec![0.1],
+        ..Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick).adversarial
+    }
+}
+
+#[test]
+fn attacks_mislead_and_what_does_nothing_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (experiment, members) = trained(dir.path(), settings());
+    let shown = experiment.split.test.sample(Seed::root(1), 60);
+    let pixels = &shown.images.pixels;
+    assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)), "the attacks' range is that of the inputs");
+    let settings = &experiment.config.adversarial;
+    let victim = Victim::new(&experiment.network, Method::Ensemble(&members), 3, Seed::root(2)).unwrap();
+    let judge = |images: &ndarray::Array2<f32>| victim.judge(images.view(), &shown.labels).unwrap();
+    let attacked = |kind, epsilon| victim.mislead(kind, epsilon, settings, Seed::root(3), &shown);
+    let (clean, noise) = (judge(pixels), judge(&attacked(Kind::Noise, 0.3)));
+    assert!(clean.accuracy > 0.85 && noise.accuracy > clean.accuracy - 0.15, "{} {}", clean.accuracy, noise.accuracy);
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.is_attack()) {
+        let images = attacked(kind, 0.3);
+        let found = judge(&images);
+        assert!(bites(clean.nll, noise.nll, found.nll), "{kind}: {} to {}, noise {}", clean.nll, found.nll, noise.nll);
+        assert!(found.accuracy < noise.accuracy - 0.3, "{kind}: {}", found.accuracy);
+        // Controls: no radius, and every pixel moved as far in the other direction.
+        let still = judge(&attacked(kind, 0.0));
+        assert!(!bites(clean.nll, noise.nll, still.nll) && still.accuracy == clean.accuracy, "{kind}");
+        let mirrored = (2.0 * pixels - &images).mapv(|x| x.clamp(-1.0, 1.0));
+        assert!(!bites(clean.nll, noise.nll, judge(&mirrored).nll), "{kind}");
+    }
+    // One network is misled more by its own attack than the average is.
+    let alone = attacked(Kind::PgdDraw, 0.3);
+    let one = victim.judge_one(alone.view(), &shown.labels).unwrap();
+    assert!(one <= judge(&alone).accuracy, "{one}");
+}
+
+/// Asks to stop after some steps.
+struct Impatient(u64, AtomicU64);
+
+impl Observer for Impatient {
+    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
+    fn advance(&self, _done: u64, _message: Option<String>) {
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+    fn end(&self) {}
+    fn note(&self, _text: &str) {}
+    fn stop_requested(&self) -> bool {
+        self.1.load(Ordering::Relaxed) >= self.0
+    }
+}
+
+#[test]
+fn a_stopped_run_goes_on_to_the_same_rows() {
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings = AdversarialConfig { random_start: true, images: 30, ..settings() };
+    let (experiment, members) = trained(whole.path(), settings.clone());
+    let posteriors = [Method::Point(&members[0]), Method::Ensemble(&members)];
+    let expected = adversarial(&experiment, &posteriors, &Silent).unwrap();
+
+    let (experiment, again) = trained(parts.path(), settings);
+    assert_eq!(again, members);
+    let mut stops = 0;
+    let found = loop {
+        match adversarial(&experiment, &posteriors, &Impatient(3, AtomicU64::new(0))) {
+            Err(Error::Stopped) => stops += 1,
+            other => break other.unwrap(),
+        }
+    };
+    // 2 radii × (3 attacks on sgd, 5 on the ensemble).
+    assert_eq!(stops, 16 / 3);
+    assert_eq!(found.rows, expected.rows);
+    assert_eq!(found.scores.len(), expected.scores.len());
+
+    let select = |method: &str, source: &str, metric: &str| {
+        let fits = |row: &&Row| {
+            row.method == method
+                && row.source.as_deref() == Some(source)
+                && row.metric == metric
+                && row.attack.as_deref() == Some("pgd-average")
+                && row.at == Some(0.3)
+        };
+        expected.rows.iter().filter(fits).map(|row| row.value).collect::<Vec<f64>>()
+    };
+    // What is made on one method misleads the other less than itself.
+    assert!(select("ensemble", "ensemble", "accuracy")[0] <= select("sgd", "ensemble", "accuracy")[0]);
+    assert!(select("sgd", "sgd", "accuracy")[0] < 0.3);
+    // Scores: two of one network, five of several.
+    assert_eq!((select("sgd", "sgd", "auroc").len(), select("ensemble", "ensemble", "auroc").len()), (2, 5));
+}

@@ -1,0 +1,55 @@
+//! Settings of the comparison with held-out rows and with rivals.
+
+use apd_data::Dataset;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Profile;
+use crate::error::{Error, Result};
+
+/// The distilled posterior, and other ways of keeping a bank in fewer bytes, beside rows that were held out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FidelityConfig {
+    /// Held-out rows whose average is the truth, at equal distances; all of them where there are no more.
+    pub truth: usize,
+    /// Networks of one averaged prediction.
+    pub networks: usize,
+    /// Independent draws of that many, for mean and standard error.
+    pub draws: usize,
+    /// Budgets, in the bytes of networks of 32-bit weights, of the rivals that come in several sizes.
+    pub sizes: Vec<f64>,
+    /// Directions of the subspace whose coefficients a GAN generates; 0 leaves it out.
+    pub gan_rank: usize,
+    /// Whether the paper's GAN, with the settings of `distill`, learns from the same rows too: as long as `distill` takes.
+    pub apd: bool,
+}
+
+impl FidelityConfig {
+    pub(crate) fn new(dataset: Dataset, profile: Profile) -> Self {
+        let quick = profile == Profile::Quick && dataset != Dataset::Digits;
+        Self {
+            truth: 1_000,
+            networks: 200,
+            draws: if profile == Profile::Quick { 3 } else { 10 },
+            sizes: if quick {
+                vec![2.0, 4.0, 16.0, 64.0]
+            } else {
+                vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 200.0]
+            },
+            gan_rank: if quick { 0 } else { 20 },
+            apd: true,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<()> {
+        for (name, value) in [("truth", self.truth), ("networks", self.networks), ("draws", self.draws)] {
+            if value == 0 {
+                return Err(Error::Config(format!("fidelity.{name} = 0: must be positive")));
+            }
+        }
+        match self.sizes.iter().find(|&&size| !(size >= 1.0 && size.is_finite())) {
+            Some(size) => Err(Error::Config(format!("fidelity.sizes = {size}: must be at least 1 and finite"))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use apd_data::Dataset;
+use apd_nn::{Activation, Cnn, CnnLayer, Padding};
+use apd_store::Bank;
+
+use super::*;
+use crate::baselines::Baselines;
+use crate::config::{AdversarialConfig, NetName, Profile};
+use crate::method::Method;
+use crate::observer::Silent;
+use crate::{active, adversarial, classify, distill, online, sample};
+
+/// A network with batch normalisation for images of 8×8 pixels.
+fn normalised() -> Network {
+    let conv = |outputs| CnnLayer::Conv { outputs, kernel: 3, padding: Padding::Same, batch_norm: true };
+    let layers = vec![
+        conv(6),
+        CnnLayer::MaxPool { size: 2 },
+        conv(8),
+        CnnLayer::MaxPool { size: 2 },
+        CnnLayer::Linear { outputs: 10 },
+    ];
+    Network::Cnn(Cnn { height: 8, width: 8, channels: 1, layers, activation: Activation::LeakyRelu(0.2) })
+}
+
+#[test]
+fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::new(Dataset::Digits, NetName::Cnn, Profile::Quick);
+    (config.sgd.steps, config.sgd.validate_every) = (300, 100);
+    (config.sgld.steps, config.sgld.burn_in, config.sgld.thinning) = (400, 200, 10);
+    config.sgld.chains = 1;
+    (config.baselines.ensemble, config.baselines.swag_epochs) = (2, 2);
+    config.distill.iterations = 20;
+    (config.evaluation.networks, config.evaluation.draws) = (5, 2);
+    (config.online.rounds, config.online.iterations) = (2, 10);
+    (config.active.seeds, config.active.rounds, config.active.sgd_steps) = (1, 1, 20);
+    (config.active.sgld.steps, config.active.sgld.burn_in, config.active.sgld.thinning) = (20, 10, 2);
+    (config.active.candidates, config.active.test_images, config.active.distill.iterations) = (30, 50, 3);
+    config.adversarial =
+        AdversarialConfig { images: 20, networks: 3, draws: 1, steps: 10, epsilons: vec![], ..config.adversarial };
+    let mut experiment = Experiment::new(config, dir.path(), false).unwrap();
+    experiment.network = normalised();
+    let network = &experiment.network;
+
+    let (point, baselines) = Baselines::train(&experiment, &Silent).unwrap();
+    let lengths: Vec<_> = baselines.ensemble().iter().map(Vec::len).collect();
+    assert_eq!(lengths, [network.row_len(); 2]);
+    assert_eq!(baselines.posteriors().len(), 2, "a convolutional network has no dropout");
+    assert_eq!((point.len(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
+    sample::sample(&experiment, &experiment.folder.bank(), &Silent).unwrap();
+    let bank = Bank::open(experiment.folder.bank()).unwrap();
+    assert_eq!(bank.dim(), network.row_len());
+    assert!(bank.header().layout.iter().any(|(name, shape)| name == "layers.1.running_var" && shape == &[6]));
+    // A stored row is θ and what it is calibrated to; others differ.
+    assert_eq!(experiment.row(&bank.row(3)[..network.dim()]), bank.row(3));
+    assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);
+
+    let distilled = distill::distill(&experiment, &bank, &Silent).unwrap();
+    let posteriors = [Method::Point(&point), Method::Bank(&bank), Method::Drawn("apd", &distilled.generator)];
+    let online = online::distill_online(&experiment, &bank, online::Chains::Restart, &Silent).unwrap();
+    let with_online = [&posteriors[..], &[Method::Drawn(online.name(), &online.generator)]].concat();
+    let found = classify::classify(&experiment, &with_online, &Silent).unwrap();
+    let accuracy = |method: &str| {
+        found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()
+    };
+    for method in ["sgd", "sgld", "apd", "apd-online-infinite"] {
+        assert!(accuracy(method) > 0.6, "{method}: {}", accuracy(method));
+    }
+    // Active learning calibrates its networks to the images that have a label.
+    let curves = active::active(&experiment, &Silent).unwrap().curves;
+    assert!(curves.iter().all(|curve| curve.accuracy.len() == 2 && !curve.diverged), "{curves:?}");
+    // The attack has the gradient of the network that is asked: what it finds, it finds.
+    let attacked = adversarial::adversarial(&experiment, &posteriors, &Silent).unwrap();
+    let under = |method: &str, attack: Option<&str>| {
+        let fits = |row: &&apd_report::Row| {
+            row.method == method
+                && row.metric == "accuracy"
+                && row.attack.as_deref() == attack
+                && row.source.as_deref().is_none_or(|source| source == method)
+        };
+        attacked.rows.iter().find(fits).map(|row| row.value).unwrap()
+    };
+    for method in ["sgd", "sgld", "apd"] {
+        assert!(under(method, Some("pgd-average")) < under(method, None) - 0.3, "{method}");
+    }
+}

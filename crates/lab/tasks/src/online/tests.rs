@@ -1,0 +1,137 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apd_data::Dataset;
+use rayon::ThreadPoolBuilder;
+
+use super::*;
+use crate::config::{Config, NetName, Profile};
+use crate::observer::Silent;
+
+fn config(rounds: u64) -> Config {
+    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    (config.sgld.chains, config.sgld.batch) = (2, 10);
+    (config.sgld.burn_in, config.sgld.thinning, config.sgld.steps) = (60, 10, 60 + 100 * rounds);
+    config.distill = apd_distill::Config { latent: 3, hidden: 4, batch: 5, critic_steps: 2, ..config.distill };
+    config.online = OnlineConfig { rounds, iterations: 3, buffer: 30, infinite: true };
+    config
+}
+
+/// The experiment and its bank in a folder of their own.
+fn experiment(config: Config, dir: &Path) -> (Experiment, Bank) {
+    let experiment = Experiment::new(config, dir, false).unwrap();
+    crate::sample(&experiment, &experiment.folder.bank(), &Silent).unwrap();
+    let bank = Bank::open(experiment.folder.bank()).unwrap();
+    (experiment, bank)
+}
+
+/// Asks to stop once it has been asked so often.
+struct Impatient(AtomicU64);
+
+impl Observer for Impatient {
+    fn stop_requested(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) > 5
+    }
+}
+
+#[test]
+fn an_interrupted_run_ends_with_the_bits_of_another_under_any_number_of_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let (experiment, bank) = experiment(config(4), dir.path());
+    for chains in [Chains::GoOn, Chains::Restart] {
+        let path = experiment.folder.checkpoint(chains.method());
+        let run = |threads: usize, patient: bool| {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let attempts = if patient { 0 } else { usize::MAX };
+                let mut stops = 0;
+                for _ in 0..attempts {
+                    match distill_online(&experiment, &bank, chains, &Impatient(AtomicU64::new(0))) {
+                        Err(Error::Stopped) => stops += 1,
+                        Err(error) => panic!("{error}"),
+                        Ok(_) => break,
+                    }
+                }
+                assert_eq!(stops > 1, !patient, "{stops} stops");
+                let online = distill_online(&experiment, &bank, chains, &Silent).unwrap();
+                checkpoint::remove(&path).unwrap();
+                (online.generator, online.points, online.drawn)
+            })
+        };
+        let whole = run(1, true);
+        assert_eq!((whole.1.len(), whole.2), (4, 80), "{chains:?}");
+        assert!(whole == run(3, true), "{chains:?}: other numbers under three threads");
+        assert!(whole == run(2, false), "{chains:?}: other numbers when interrupted");
+    }
+}
+
+#[test]
+fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
+    let held = |rounds| {
+        let dir = tempfile::tempdir().unwrap();
+        let (experiment, bank) = experiment(config(rounds), dir.path());
+        let online = distill_online(&experiment, &bank, Chains::GoOn, &Silent).unwrap();
+        let size = std::fs::metadata(experiment.folder.checkpoint("apd-online")).unwrap().len();
+        (online.drawn, online.buffer_bytes, size)
+    };
+    let ((few, small, short), (many, large, long)) = (held(2), held(8));
+    assert_eq!((few, many), (40, 160));
+    assert_eq!(small, large);
+    // 30 in the buffer, 20 on their way.
+    assert_eq!(small, 50 * 4 * 7510);
+    // On disk, the looks alone are more.
+    assert!(long - short < 6 * 100, "{long} bytes, {short} before");
+}
+
+/// What a round leaves.
+type Saved = (u64, u64, Vec<Point>, Vec<Walk<ChainState>>, Buffer, State<'static>);
+
+#[test]
+fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(4);
+    config.sgld.on_divergence = crate::config::OnDivergence::Drop;
+    let (mut experiment, bank) = experiment(config, dir.path());
+    let path = experiment.folder.checkpoint(Chains::GoOn.method());
+    // One round, then the first chain is put where none comes back from.
+    let doomed = |experiment: &Experiment| {
+        let _ = distill_online(experiment, &bank, Chains::GoOn, &Impatient(AtomicU64::new(0)));
+        let mut saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
+        saved.3[0].chain.position.fill(1e15);
+        checkpoint::save(&path, KIND, &saved).unwrap();
+        saved.0
+    };
+    let round = doomed(&experiment);
+    assert!((1..3).contains(&round), "{round}");
+    let online = distill_online(&experiment, &bank, Chains::GoOn, &Silent).unwrap();
+    // Ten samples of each chain in a round; the last collected is that before the end.
+    assert!(online.drawn < 80 && online.drawn >= 50, "{}", online.drawn);
+    let saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
+    assert_eq!(saved.3.iter().map(Walk::was_dropped).collect::<Vec<_>>(), [true, false]);
+
+    checkpoint::remove(&path).unwrap();
+    doomed(&experiment);
+    experiment.config.sgld.on_divergence = crate::config::OnDivergence::Stop;
+    let error = distill_online(&experiment, &bank, Chains::GoOn, &Silent).err().unwrap().to_string();
+    assert!(error.contains("chain 0 diverged"), "{error}");
+}
+
+/// The newest rows of the bank are what the buffer holds: the same chains, to the bit.
+#[test]
+fn chains_that_go_on_are_those_of_the_bank() {
+    let dir = tempfile::tempdir().unwrap();
+    let (experiment, bank) = experiment(config(3), dir.path());
+    let buffer = |chains| {
+        distill_online(&experiment, &bank, chains, &Silent).unwrap();
+        let path = experiment.folder.checkpoint(Chains::method(chains));
+        let saved: Saved = checkpoint::load(path, KIND).unwrap().value;
+        saved.4
+    };
+    let within = |buffer: &Buffer| {
+        use apd_points::Points;
+        (0..buffer.len()).filter(|&i| (0..bank.len()).any(|j| bank.row(j) == buffer.row(i))).count()
+    };
+    assert_eq!(within(&buffer(Chains::GoOn)), 30);
+    // Restarted before the last round, whose ten samples of each chain are therefore others.
+    assert_eq!(within(&buffer(Chains::Restart)), 10);
+}

@@ -1,0 +1,105 @@
+use apd_data::Dataset;
+
+use super::*;
+use crate::config::{NetName, OnDivergence, Profile};
+use crate::observer::Silent;
+use crate::testing::StopAfter;
+
+fn tiny(on_divergence: OnDivergence) -> Config {
+    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let sgld = &mut config.sgld;
+    (sgld.chains, sgld.steps, sgld.burn_in, sgld.thinning) = (2, 1000, 200, 10);
+    sgld.on_divergence = on_divergence;
+    config
+}
+
+/// Puts the first chain where no chain comes back from.
+fn doom(experiment: &Experiment, bank: &Path, weight: f32) {
+    let recipe = Recipe::new(experiment, 2);
+    let mut state = recipe.start(0).unwrap().state();
+    state.position.fill(weight);
+    std::fs::create_dir_all(bank).unwrap();
+    checkpoint::save(state_path(bank, 0), KIND, &Walk::new(state)).unwrap();
+}
+
+/// The rows of each chain, with their steps.
+fn rows(bank: &Path) -> [Vec<(u64, Vec<f32>)>; 2] {
+    let bank = Bank::open(bank).unwrap();
+    let of = |chain: u32| {
+        let places = (0..bank.len()).filter(|&i| bank.meta(i).chain == chain);
+        places.map(|i| (bank.meta(i).step, bank.row(i).to_vec())).collect()
+    };
+    [of(0), of(1)]
+}
+
+#[test]
+fn a_chain_that_diverges_is_what_was_asked_for_and_the_other_one_never_notices() {
+    let dir = tempfile::tempdir().unwrap();
+    let experiment = |policy| Experiment::in_memory(tiny(policy)).unwrap();
+    let whole = dir.path().join("whole");
+    assert!(sample(&experiment(OnDivergence::Stop), &whole, &Silent).unwrap().diverged.is_empty());
+    let [_, healthy] = rows(&whole);
+    assert_eq!(healthy.len(), 80);
+
+    for policy in [OnDivergence::Stop, OnDivergence::Drop, OnDivergence::Restart] {
+        let (experiment, bank) = (experiment(policy), dir.path().join(format!("{policy:?}")));
+        doom(&experiment, &bank, 1e15);
+        let outcome = sample(&experiment, &bank, &Silent);
+        let [doomed, other] = rows(&bank);
+        assert_eq!(other, healthy, "{policy:?}");
+        match policy {
+            OnDivergence::Stop => {
+                let error = outcome.err().unwrap().to_string();
+                assert!(error.contains("chain 0 diverged at step"), "{error}");
+                assert!(doomed.is_empty());
+            }
+            OnDivergence::Drop => {
+                let said = outcome.unwrap().diverged;
+                assert!(
+                    said.len() == 1 && said[0].contains("chain 0 diverged") && said[0].contains("dropped"),
+                    "{said:?}"
+                );
+                assert!(doomed.is_empty());
+            }
+            OnDivergence::Restart => {
+                let said = outcome.unwrap().diverged;
+                assert!(said.len() == 1 && said[0].contains("restarted 1 time"), "{said:?}");
+                assert_eq!(doomed.len(), 80);
+                assert!(doomed.iter().all(|(_, row)| row.iter().all(|x| x.abs() < 100.0)));
+                // Stopped on the way and gone on with, it is the same.
+                let again = dir.path().join("again");
+                doom(&experiment, &again, 1e15);
+                for advances in [1, 3] {
+                    let outcome = sample(&experiment, &again, &StopAfter::new(advances));
+                    assert!(matches!(outcome, Err(Error::Stopped)), "{advances}");
+                }
+                assert_eq!(sample(&experiment, &again, &Silent).unwrap().diverged, said);
+                assert_eq!(rows(&again), [doomed, healthy.clone()]);
+            }
+        }
+    }
+}
+
+#[test]
+fn chains_that_all_diverge_leave_no_bank_to_go_on_with() {
+    for policy in [OnDivergence::Drop, OnDivergence::Restart] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = tiny(policy);
+        config.sgld.lr = 1e9;
+        let error = sample(&Experiment::in_memory(config).unwrap(), &dir.path().join("bank"), &Silent).err().unwrap();
+        assert!(error.to_string().contains("diverged"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_chain_gives_while_it_explodes_is_no_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = tiny(OnDivergence::Drop);
+    config.sgld.burn_in = 0;
+    let (experiment, bank) = (Experiment::in_memory(config).unwrap(), dir.path().join("bank"));
+    // Finite, and the prior takes thousands of steps to bring it back.
+    doom(&experiment, &bank, 1e3);
+    let said = sample(&experiment, &bank, &Silent).unwrap().diverged;
+    assert!(said[0].contains("chain 0 diverged at step 10 and was dropped: 0 samples"), "{said:?}");
+    assert_eq!(rows(&bank).map(|rows| rows.len()), [0, 100]);
+}

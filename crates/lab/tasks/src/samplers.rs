@@ -1,0 +1,427 @@
+//! Which sampler? All of them on one small network, beside long runs of NUTS that have no bias.
+//!
+//! Every sampler makes equally many minibatch gradients, at each of several step sizes; what it is judged by is the total
+//! variation between its averaged predictions and those of NUTS, which holds the bias of the step size *and* what the chains have
+//! not yet seen. Another NUTS run shows the least that can be reached.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
+use apd_data::{Dataset, Labelled};
+use apd_nn::Network;
+use apd_report::Row;
+use apd_seed::Seed;
+use apd_sgmcmc::{
+    Baoab, Chain, ChainConfig, ChainError, ControlVariate, HamiltonianChain, HamiltonianConfig, MarkovChain, Momentum,
+    Potential, Psgld, RunError, Sample, Sampler, Schedule, Sghmc, Sgld, Sgnht, Sink, Svrg, Swag, Trajectory,
+};
+use apd_uncertainty as uncertainty;
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::config::{Config, SamplersConfig};
+use crate::error::{Error, Result};
+use crate::observer::Observer;
+
+/// Held-out images, the functions of which diagnostics are taken.
+const FUNCTIONS: usize = 100;
+/// Friction of the samplers with momentum: at α·ε they forget as fast as SGLD at ε.
+const FRICTION: f64 = 0.1;
+
+/// A way to sample the small posterior.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Contender {
+    Sgld,
+    Psgld,
+    Sghmc,
+    Sgnht,
+    Baoab,
+    CyclicalSgld,
+    CyclicalSghmc,
+    SgldCv,
+    SgldSvrg,
+    Swag,
+}
+
+const CONTENDERS: [Contender; 10] = [
+    Contender::Sgld,
+    Contender::Psgld,
+    Contender::Sghmc,
+    Contender::Sgnht,
+    Contender::Baoab,
+    Contender::CyclicalSgld,
+    Contender::CyclicalSghmc,
+    Contender::SgldCv,
+    Contender::SgldSvrg,
+    Contender::Swag,
+];
+
+impl Contender {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sgld => "SGLD",
+            Self::Psgld => "pSGLD",
+            Self::Sghmc => "SGHMC",
+            Self::Sgnht => "SGNHT",
+            Self::Baoab => "BAOAB",
+            Self::CyclicalSgld => "cyclical SGLD",
+            Self::CyclicalSghmc => "cyclical SGHMC",
+            Self::SgldCv => "SGLD-CV",
+            Self::SgldSvrg => "SVRG-LD",
+            Self::Swag => "SWAG",
+        }
+    }
+
+    /// The sampler whose long-run motion per step is that of SGLD with step size `epsilon`.
+    fn sampler(self, epsilon: f64, terms: usize, config: &SamplersConfig) -> Box<dyn Sampler> {
+        let constant = Schedule::Constant(epsilon);
+        let slow = Schedule::Constant(FRICTION * epsilon);
+        // The mean of (1 + cos)/2 over a cycle is one half.
+        let cyclical =
+            |epsilon| Schedule::Cyclical { initial: 2.0 * epsilon, length: (config.steps / 10).max(1), sampling: 0.7 };
+        match self {
+            Self::Sgld | Self::SgldCv | Self::SgldSvrg => Box::new(Sgld::new(constant, 1.0)),
+            Self::Psgld => {
+                // The preconditioner is about 1/damping for weights with small gradients: a step of damping·ε is SGLD's there.
+                let sampler = Psgld::new(Schedule::Constant(PSGLD_DAMPING * epsilon), 1.0, terms);
+                Box::new(sampler.with_damping(PSGLD_DAMPING))
+            }
+            Self::Sghmc => Box::new(Sghmc::new(slow, 1.0, FRICTION)),
+            Self::Sgnht => Box::new(Sgnht::new(slow, 1.0, FRICTION)),
+            Self::Baoab => Box::new(Baoab::new(slow, 1.0, FRICTION)),
+            Self::CyclicalSgld => Box::new(Sgld::new(cyclical(epsilon), 1.0)),
+            Self::CyclicalSghmc => Box::new(Sghmc::new(cyclical(FRICTION * epsilon), 1.0, FRICTION)),
+            Self::Swag => Box::new(Momentum::new(constant, 1.0 - FRICTION)),
+        }
+    }
+
+    /// Minibatch gradients of one step; the full gradients of the variance reduction come on top.
+    fn gradients(self) -> u64 {
+        if matches!(self, Self::SgldCv | Self::SgldSvrg) { 2 } else { 1 }
+    }
+}
+
+/// pSGLD's λ, in units of the mean loss's gradient.
+const PSGLD_DAMPING: f64 = 1e-2;
+
+/// One sampler at one step size, beside NUTS.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Compared {
+    /// The sampler.
+    pub name: String,
+    /// ε of the SGLD that moves as far per step; none where steps are not its matter.
+    pub step_size: Option<f64>,
+    /// Total variation between the averaged predictions and those of the reference.
+    pub tv: f64,
+    /// Share of images that both give the same class.
+    pub agreement: f64,
+    /// Of the averaged prediction.
+    pub accuracy: f64,
+    /// Of the averaged prediction, nats.
+    pub nll: f64,
+    /// Median over functions; none where draws are independent by construction.
+    pub rhat: Option<f64>,
+    /// Bulk effective sample size, the median over functions.
+    pub ess: Option<f64>,
+    /// Evaluations of the gradient of one minibatch; full-data gradients count as N/B of them.
+    pub gradients: u64,
+    /// Seconds of one thread that the chains took.
+    pub seconds: f64,
+}
+
+/// What the comparison found.
+pub struct Comparison {
+    /// A row per sampler, step size and metric.
+    pub rows: Vec<Row>,
+    /// The reference beside its other half, HMC, then each sampler at each step size.
+    pub compared: Vec<Compared>,
+    /// Samplers and step sizes ε of which a chain diverged.
+    pub diverged: Vec<(String, f64)>,
+    /// The network, such as `64-10-10`.
+    pub net: String,
+    /// Its parameters.
+    pub dim: usize,
+    /// Training images.
+    pub terms: usize,
+    /// Divergent draws of the reference, and its E-BFMI at worst.
+    pub reference_health: (u64, f64),
+}
+
+/// The posterior that all sample.
+struct Problem {
+    network: Network,
+    training: Data,
+    precision: f64,
+    test: Labelled,
+    seed: Seed,
+    config: SamplersConfig,
+}
+
+/// The kept networks of each chain, and the thread-seconds and gradients that they took.
+struct Run {
+    chains: Vec<Vec<Vec<f32>>>,
+    seconds: f64,
+    gradients: u64,
+}
+
+/// Compares the samplers on the embedded digits, whatever the run's own dataset.
+pub fn compare_samplers(config: &Config, observer: &dyn Observer) -> Result<Comparison> {
+    let problem = Problem::new(config)?;
+    let settings = &problem.config;
+    let steps: Vec<(Contender, f64)> =
+        CONTENDERS.iter().flat_map(|&contender| settings.step_sizes.iter().map(move |&e| (contender, e))).collect();
+    observer.begin("samplers", steps.len() as u64 + 3, 0);
+    let done = AtomicU64::new(0);
+    let advance = |name: &str| observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(name.to_string()));
+
+    let nuts = HamiltonianConfig::nuts(settings.reference_warmup, settings.reference_draws);
+    let (reference, health) = problem.hamiltonian(nuts, "reference", settings.chains)?;
+    let truth = problem.predict(&reference);
+    advance("NUTS");
+    let (second, _) = problem.hamiltonian(nuts, "second", settings.chains)?;
+    let mut compared = vec![problem.compare("NUTS", None, &second, &truth, true)?];
+    advance("NUTS again");
+    let hmc = Trajectory::Hmc { length: std::f64::consts::FRAC_PI_2, jitter: 0.5, max_steps: 1000 };
+    let (run, _) = problem.hamiltonian(HamiltonianConfig { trajectory: hmc, ..nuts }, "hmc", settings.chains)?;
+    compared.push(problem.compare("HMC", None, &run, &truth, true)?);
+    advance("HMC");
+    let mut diverged = Vec::new();
+    for (contender, epsilon) in steps {
+        if observer.stop_requested() {
+            return Err(Error::Stopped);
+        }
+        match problem.stochastic(contender, epsilon) {
+            Ok(run) => {
+                let correlated = contender != Contender::Swag;
+                compared.push(problem.compare(contender.name(), Some(epsilon), &run, &truth, correlated)?);
+            }
+            Err(Error::Chain(ChainError::Diverged { .. })) => diverged.push((contender.name().to_string(), epsilon)),
+            Err(error) => return Err(error),
+        }
+        advance(contender.name());
+    }
+    observer.end();
+    let net = format!("{}-{}-{}", problem.network.inputs(), settings.hidden, problem.network.outputs());
+    let rows = compared.iter().flat_map(|found| rows(found, &net)).collect();
+    let (dim, terms) = (problem.network.dim(), problem.training.inputs.nrows());
+    Ok(Comparison { rows, compared, diverged, net, dim, terms, reference_health: health })
+}
+
+impl Problem {
+    fn new(config: &Config) -> Result<Self> {
+        let (settings, seed) = (config.samplers.clone(), Seed::root(config.seed).child("samplers"));
+        // The digits are embedded: nothing is read.
+        let split = Dataset::Digits.load(".", seed.child("split"))?;
+        let training = split.train.take(settings.images);
+        let network = Network::mlp(&[training.images.dim(), settings.hidden, training.classes]);
+        let data = Data {
+            inputs: Arc::new(training.images.pixels.clone()),
+            targets: Targets::Classes(training.labels.as_slice().into()),
+        };
+        let precision = settings.prior_precision;
+        Ok(Self { network, training: data, precision, test: split.test, seed, config: settings })
+    }
+
+    fn potential(&self) -> Result<NetworkPotential> {
+        Ok(NetworkPotential::new(&self.network, self.training.clone(), Likelihood::Categorical, self.precision)?)
+    }
+
+    fn terms(&self) -> usize {
+        self.training.inputs.nrows()
+    }
+
+    fn initial(&self, chain: u32) -> Vec<f32> {
+        self.network.initialize(self.seed.child("initial").index(u64::from(chain)))
+    }
+
+    /// Chains of HMC or NUTS, in parallel; their divergences and the least E-BFMI.
+    fn hamiltonian(&self, config: HamiltonianConfig, name: &str, chains: usize) -> Result<(Run, (u64, f64))> {
+        let seed = self.seed.child(name);
+        let run = |number: usize| -> Result<_> {
+            let (started, number) = (Instant::now(), number as u32);
+            let mut chain = HamiltonianChain::new(number, self.potential()?, config, seed, self.initial(number + 100))?;
+            let kept = collect(&mut chain)?;
+            let statistics = chain.statistics();
+            let health = (statistics.divergences(), statistics.e_bfmi().unwrap_or(0.0));
+            Ok((kept, started.elapsed().as_secs_f64(), chain.gradients(), health))
+        };
+        let runs: Vec<_> = (0..chains).into_par_iter().with_max_len(1).map(run).collect::<Result<_>>()?;
+        let health = runs.iter().fold((0, f64::INFINITY), |a, run| (a.0 + run.3.0, a.1.min(run.3.1)));
+        let (seconds, full) = (runs.iter().map(|run| run.1).sum(), runs.iter().map(|run| run.2).sum::<u64>());
+        let gradients = full * (self.terms() as u64).div_ceil(self.config.batch as u64);
+        Ok((Run { chains: runs.into_iter().map(|run| run.0).collect(), seconds, gradients }, health))
+    }
+
+    /// Chains of one stochastic-gradient sampler, in parallel.
+    fn stochastic(&self, contender: Contender, epsilon: f64) -> Result<Run> {
+        let settings = &self.config;
+        let seed = self.seed.child(contender.name()).index(epsilon.to_bits());
+        // Two gradients a step are paid for with half the steps.
+        let share = |steps: u64| (steps / contender.gradients()).max(1);
+        let config = ChainConfig {
+            steps: share(settings.steps),
+            burn_in: share(settings.burn_in),
+            thinning: share(settings.thinning),
+            batch_size: settings.batch,
+        };
+        let run = |number: usize| -> Result<(Vec<Vec<f32>>, f64)> {
+            let (started, number) = (Instant::now(), number as u32);
+            let potential: Box<dyn Potential> = match contender {
+                Contender::SgldCv => Box::new(ControlVariate::new(self.potential()?, self.optimum(number, epsilon)?)),
+                Contender::SgldSvrg => {
+                    // A full gradient at every epoch costs as much as the epoch's own steps.
+                    let epoch = (self.terms() / settings.batch).max(1) as u64;
+                    Box::new(Svrg::new(self.potential()?, 10 * epoch)?)
+                }
+                _ => Box::new(self.potential()?),
+            };
+            let sampler = contender.sampler(epsilon, self.terms(), settings);
+            let mut chain = Chain::new(number, potential, sampler, config, seed, self.initial(number))?;
+            let kept = collect(&mut chain)?;
+            let kept =
+                if contender == Contender::Swag { self.swag(&kept, seed.index(u64::from(number)))? } else { kept };
+            Ok((kept, started.elapsed().as_secs_f64()))
+        };
+        let runs: Vec<_> = (0..settings.chains).into_par_iter().with_max_len(1).map(run).collect::<Result<_>>()?;
+        let seconds = runs.iter().map(|run| run.1).sum();
+        let chains = runs.into_iter().map(|run| run.0).collect();
+        Ok(Run { chains, seconds, gradients: config.steps * contender.gradients() * settings.chains as u64 })
+    }
+
+    /// A mode, by the sampler's own burn-in without noise: the centre of a control variate.
+    fn optimum(&self, chain: u32, epsilon: f64) -> Result<Vec<f32>> {
+        let length = ChainConfig {
+            steps: self.config.burn_in,
+            burn_in: self.config.burn_in,
+            thinning: 1,
+            batch_size: self.config.batch,
+        };
+        let descent = Momentum::new(Schedule::Constant(FRICTION * epsilon), 1.0 - FRICTION);
+        let seed = self.seed.child("optimum");
+        let mut chain = Chain::new(chain, self.potential()?, descent, length, seed, self.initial(chain))?;
+        collect(&mut chain)?;
+        Ok(chain.position().to_vec())
+    }
+
+    /// As many draws as positions, of the Gaussian that SWAG fits to them.
+    fn swag(&self, positions: &[Vec<f32>], seed: Seed) -> Result<Vec<Vec<f32>>> {
+        let refused = |error: apd_sgmcmc::SwagError| Error::Config(format!("SWAG: {error}"));
+        let mut swag = Swag::new(self.network.dim(), 20).map_err(refused)?;
+        positions.iter().for_each(|position| swag.collect(position));
+        let draw = |i: usize| {
+            let mut theta = vec![0.0; self.network.dim()];
+            swag.draw(seed.child("draw").index(i as u64), &mut theta).map_err(refused)?;
+            Ok(theta)
+        };
+        (0..positions.len()).map(draw).collect()
+    }
+
+    /// The averaged prediction of all kept networks.
+    fn predict(&self, run: &Run) -> Array2<f64> {
+        let mut mean = uncertainty::Predictive::new(self.test.len(), self.network.outputs());
+        predict(&self.network, run.chains.iter().flatten(), self.test.images.pixels.view(), |_, p| mean.add(p));
+        mean.mean()
+    }
+
+    fn compare(
+        &self,
+        name: &str,
+        step_size: Option<f64>,
+        run: &Run,
+        truth: &Array2<f64>,
+        correlated: bool,
+    ) -> Result<Compared> {
+        let mean = self.predict(run);
+        let (rhat, ess) = if correlated { self.diagnose(run) } else { (None, None) };
+        Ok(Compared {
+            name: name.into(),
+            step_size,
+            tv: uncertainty::total_variation(mean.view(), truth.view())?,
+            agreement: uncertainty::agreement(mean.view(), truth.view())?,
+            accuracy: uncertainty::accuracy(mean.view(), &self.test.labels)?,
+            nll: uncertainty::nll(mean.view(), &self.test.labels)?,
+            rhat,
+            ess,
+            gradients: run.gradients,
+            seconds: run.seconds,
+        })
+    }
+
+    /// Median R̂ and bulk effective sample size of the probabilities of the true classes.
+    fn diagnose(&self, run: &Run) -> (Option<f64>, Option<f64>) {
+        let images = self.test.take(FUNCTIONS);
+        let mut draws: Vec<Vec<Vec<f64>>> = vec![Vec::new(); images.len()];
+        for chain in &run.chains {
+            draws.iter_mut().for_each(|function| function.push(Vec::with_capacity(chain.len())));
+            predict(&self.network, chain, images.images.pixels.view(), |_, p| {
+                for (image, &label) in images.labels.iter().enumerate() {
+                    draws[image].last_mut().expect("pushed above").push(f64::from(p[[image, label as usize]]));
+                }
+            });
+        }
+        let found: Vec<_> = draws.iter().filter_map(|function| apd_diagnostics::diagnose(function).ok()).collect();
+        (median(found.iter().map(|d| d.rhat)), median(found.iter().map(|d| d.ess_bulk)))
+    }
+}
+
+impl Compared {
+    /// Effective samples per second of one thread.
+    pub fn ess_per_second(&self) -> Option<f64> {
+        Some(self.ess? / self.seconds)
+    }
+}
+
+fn rows(found: &Compared, net: &str) -> Vec<Row> {
+    let optional = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    let values = [
+        ("tv", found.tv),
+        ("agreement", found.agreement),
+        ("accuracy", found.accuracy),
+        ("nll", found.nll),
+        ("rhat_median", optional(found.rhat)),
+        ("ess_bulk_median", optional(found.ess)),
+        ("gradients", found.gradients as f64),
+    ];
+    let row = |(metric, value): (&str, f64)| {
+        let row = Row::new("samplers", Dataset::Digits.name(), net, &found.name, metric, value);
+        match found.step_size {
+            Some(epsilon) => row.at(epsilon),
+            None => row,
+        }
+    };
+    // Seconds are no row: rows are the same on every machine, or nearly.
+    values.into_iter().filter(|(_, value)| value.is_finite()).map(row).collect()
+}
+
+/// Keeps the positions of a chain.
+#[derive(Default)]
+struct Kept(Vec<Vec<f32>>);
+
+impl Sink for Kept {
+    type Error = Infallible;
+
+    fn sample(&mut self, sample: Sample<'_>) -> Result<(), Infallible> {
+        self.0.push(sample.position.to_vec());
+        Ok(())
+    }
+}
+
+/// Runs a chain to its end; its kept positions.
+pub(crate) fn collect(chain: &mut impl MarkovChain) -> Result<Vec<Vec<f32>>> {
+    let mut kept = Kept::default();
+    match chain.run(&mut kept) {
+        Ok(_) => Ok(kept.0),
+        Err(RunError::Chain(error)) => Err(error.into()),
+        Err(RunError::Sink { source, .. }) => match source {},
+    }
+}
+
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    (n > 0).then(|| 0.5 * (values[(n - 1) / 2] + values[n / 2]))
+}

@@ -1,0 +1,163 @@
+//! The distiller as it learns, and what it costs.
+
+use apd_distill::{Distilled, Loss};
+use apd_points::Posterior;
+use apd_report::{
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Section, Series, Table, WeightImages,
+};
+use apd_seed::Seed;
+use apd_store::Bank;
+
+use crate::config::Config;
+use crate::distill::{History, Point};
+
+/// Networks shown and hidden units of each, in the figure of first-layer weights.
+const SHOWN_NETWORKS: usize = 2;
+const SHOWN_UNITS: usize = 10;
+
+/// The distiller: losses, accuracy while it learns, spread, and what its weights look like.
+pub(crate) fn distillation(
+    config: &Config,
+    history: &History,
+    bank: &Bank,
+    [generator, subspace]: [&Distilled; 2],
+    image: (usize, usize),
+    seed: Seed,
+) -> Section {
+    let iterations = |of: fn(&Point) -> f64| -> Vec<(f64, f64)> {
+        history.points.iter().map(|point| (point.iteration as f64, of(point))).collect()
+    };
+    let x = || Axis::new("generator iteration");
+    let curves = Curves {
+        columns: 2,
+        panels: vec![
+            CurvePanel::new(
+                "Wasserstein estimate",
+                x(),
+                Axis::new("critic(bank) − critic(generated)"),
+                vec![Series::new("apd", iterations(|p| p.wasserstein))],
+            ),
+            CurvePanel::new(
+                "Gradient penalty",
+                x(),
+                Axis::new("λ·mean (‖∇‖ − 1)²").log(),
+                vec![Series::new("apd", iterations(|p| p.penalty))],
+            ),
+            CurvePanel::new(
+                "Validation accuracy",
+                x(),
+                Axis::new("accuracy %").percent(),
+                vec![Series::new("apd", iterations(|p| p.accuracy))],
+            )
+            .reference("sgld", history.bank_accuracy),
+            CurvePanel::new(
+                "Spread of the generated networks",
+                x(),
+                Axis::new("total variance / bank's").log(),
+                vec![Series::new("apd", iterations(|p| p.variance_ratio))],
+            )
+            .reference("sgld", 1.0),
+        ],
+    };
+    let mut table = Table::new(
+        "What is kept: the paper's generator and the subspace beside the bank that they were distilled from.",
+        vec![
+            Column::text(""),
+            Column::number("bytes", Format::Bytes),
+            Column::number("in networks", Format::Decimal(1)),
+            Column::number("total variance / bank's", Format::Decimal(2)).best(Best::NearestOne),
+            Column::number("directions", Format::Integer),
+            Column::number("variance explained %", Format::Percent(1)),
+        ],
+    );
+    let one = 4.0 * bank.dim() as f64;
+    let bank_bytes = one * bank.len() as f64;
+    let last = history.points.last();
+    table.push(vec![
+        Cell::text("bank"),
+        Cell::number(bank_bytes),
+        Cell::number(bank_bytes / one),
+        Cell::Missing,
+        Cell::Missing,
+        Cell::Missing,
+    ]);
+    table.push(vec![
+        Cell::text("apd"),
+        Cell::number(generator.bytes() as f64),
+        Cell::number(generator.bytes() as f64 / one),
+        last.map_or(Cell::Missing, |p| Cell::number(p.variance_ratio)),
+        Cell::Missing,
+        Cell::Missing,
+    ]);
+    let (rank, explained) = subspace.subspace().map_or((Cell::Missing, Cell::Missing), |subspace| {
+        (Cell::number(subspace.rank() as f64), Cell::number(subspace.explained()))
+    });
+    table.push(vec![
+        Cell::text("subspace"),
+        Cell::number(subspace.bytes() as f64),
+        Cell::number(subspace.bytes() as f64 / one),
+        Cell::Missing,
+        rank,
+        explained,
+    ]);
+    let d = &config.distill;
+    let bound = match d.loss {
+        Loss::WganGp => format!(", λ = {}", d.penalty),
+        Loss::Wgan => format!(", the critic clipped to ±{}", d.clip),
+        Loss::Dcgan | Loss::Lsgan => String::new(),
+    };
+    Section::new("Distillation")
+        .setting(&format!(
+            "The GAN (apd): loss `{}` with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
+             each{}; rows are put through `{}` first.",
+            d.loss, d.latent, d.hidden, d.batch, d.iterations, d.critic_steps, bound, d.standardization
+        ))
+        .text(&format!(
+            "Expected: the Wasserstein estimate and the penalty fall, generated networks reach the bank's accuracy, and \
+             their total variance approaches the bank's (1 = equal; above, the generator is over-dispersed; below, it \
+             has lost posterior spread that accuracy alone does not show).{}",
+            found(history)
+        ))
+        .table(table)
+        .figure(Figure::new("distillation", "The distiller as it learns.", curves))
+        .figure(first_layer(bank, generator, image, seed))
+}
+
+/// Where the distiller ended, and whether that is where it should.
+fn found(history: &History) -> String {
+    let Some(last) = history.points.last() else { return String::new() };
+    let spread = match last.variance_ratio {
+        ratio if ratio < 0.8 => {
+            "posterior spread was lost: detection, which lives on it, will show how much that matters"
+        }
+        ratio if ratio > 1.25 => "the generator is over-dispersed: its networks vary more than the bank's",
+        _ => "the spread was kept, in total",
+    };
+    format!(
+        " Found, after {} iterations: validation accuracy {:.2} % against the bank's {:.2} %, total variance {:.2} of the bank's: {spread}.",
+        last.iteration,
+        100.0 * last.accuracy,
+        100.0 * history.bank_accuracy,
+        last.variance_ratio
+    )
+}
+
+/// First-layer weights of sampled and generated networks, each hidden unit an image of the input's shape.
+fn first_layer(bank: &Bank, generator: &dyn Posterior, (height, width): (usize, usize), seed: Seed) -> Figure {
+    let pixels = height * width;
+    let units = |row: &[f32]| row.chunks_exact(pixels).take(SHOWN_UNITS).map(<[f32]>::to_vec).collect();
+    let mut rows = Vec::new();
+    for i in 0..SHOWN_NETWORKS.min(bank.len()) {
+        let row = i * (bank.len() - 1) / (SHOWN_NETWORKS - 1).max(1);
+        rows.push(ImageRow { title: format!("sgld, sample {}", row + 1), images: units(bank.row(row)) });
+    }
+    for (i, theta) in generator.draw(seed.child("shown"), SHOWN_NETWORKS).rows().into_iter().enumerate() {
+        rows.push(ImageRow { title: format!("apd, draw {}", i + 1), images: units(&theta.to_vec()) });
+    }
+    let images = WeightImages { height, width, rows, limit: None, label: "weight".into() };
+    Figure::new(
+        "first-layer",
+        "First-layer weights: each row a network, each image the input weights of one hidden unit.",
+        images,
+    )
+}

@@ -1,0 +1,45 @@
+//! Points of R^d, as every crate that samples, stores, distils or draws them sees them.
+//!
+//! A network is a point: all its parameters, one after the other, in one flat vector θ ∈ R^d.
+//!
+//! * [`Points`]: a cloud of points, however it is stored; what a distiller learns from.
+//! * [`Layout`]: which part of θ is which parameter; what a network and a file agree on.
+//! * [`Posterior`]: a distribution of points; what a prediction averages over.
+//!
+//! ```
+//! use apd_points::{Layout, Points, Posterior};
+//! use apd_seed::Seed;
+//! use ndarray::{Array2, ArrayViewMut2, array};
+//!
+//! // Two networks of one weight and one bias, and a posterior that draws one of them at random.
+//! let layout = Layout::new([("weight".to_owned(), vec![1, 1]), ("bias".to_owned(), vec![1])]);
+//! let networks = array![[0.5_f32, 1.0], [0.7, 0.9]];
+//! assert_eq!((Points::len(&networks), Points::dim(&networks)), (2, layout.len()));
+//!
+//! struct Redraw(Array2<f32>);
+//! impl Posterior for Redraw {
+//!     fn dim(&self) -> usize { self.0.ncols() }
+//!     fn bytes(&self) -> usize { 4 * self.0.nrows() * self.0.ncols() }
+//!     fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+//!         for (i, mut row) in out.outer_iter_mut().enumerate() {
+//!             let pick = seed.index(first + i as u64).stream().below(self.0.nrows() as u32);
+//!             row.assign(&self.0.row(pick as usize));
+//!         }
+//!     }
+//! }
+//! assert_eq!(Redraw(networks).draw(Seed::root(1), 3).dim(), (3, 2));
+//! ```
+//!
+//! **Deliberately without**: what a point means (a network, in `apd-nn`), and how points come about.
+
+mod layout;
+mod points;
+mod posterior;
+
+pub use layout::{Entry, Layout};
+pub use points::Points;
+pub use posterior::{LowRank, Posterior};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
