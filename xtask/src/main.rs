@@ -1,4 +1,4 @@
-//! Drives the workspace. It depends on no room of ours: experiments are always run by a release build of the `apd`
+//! Drives the workspace. It depends on no crate of ours: experiments are always run by a release build of the `apd`
 //! command, however this program itself was compiled.
 
 mod bench;
@@ -49,7 +49,7 @@ enum Command {
     Sanitize,
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
-    /// Check what the compiler does not: arrows between rooms, manifests, unsafe blocks, file names
+    /// Check what the compiler does not: dependencies between crates, manifests, unsafe blocks, file names
     Tidy,
     /// All that CI runs, in order, each step with its time
     Ci(ci::Options),

@@ -3,6 +3,7 @@
 //! Each rule is a pure function from text or from a small description to a list of complaints, so that a test can show
 //! it both passing and failing.
 
+mod dependencies;
 mod manifests;
 mod sources;
 #[cfg(test)]
@@ -13,69 +14,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use cargo_metadata::Metadata;
-
-/// What a room may depend on.
-#[derive(Clone, Copy)]
-enum May {
-    Use(&'static [&'static str]),
-    UseAnything,
-}
-
-/// The house: each package of the workspace and the packages of the workspace it may use, in any kind of dependency
-/// (normal, build, dev). A missing line and a line without a package are both complaints.
-const ARROWS: &[(&str, May)] = &[
-    ("apd-seed", May::Use(&[])),
-    ("apd-tensor", May::Use(&[])),
-    ("apd-points", May::Use(&["apd-seed"])),
-    ("apd-store", May::Use(&["apd-points", "apd-seed", "apd-watch"])),
-    ("apd-uncertainty", May::Use(&[])),
-    ("apd-report", May::Use(&[])),
-    ("apd-diagnostics", May::Use(&["apd-seed"])),
-    ("apd-nn", May::Use(&["apd-tensor", "apd-points", "apd-seed"])),
-    ("apd-sgmcmc", May::Use(&["apd-seed"])),
-    ("apd-data", May::Use(&["apd-seed"])),
-    ("apd-bnn", May::Use(&["apd-nn", "apd-tensor", "apd-sgmcmc", "apd-points", "apd-seed"])),
-    ("apd-distill", May::Use(&["apd-nn", "apd-tensor", "apd-points", "apd-seed"])),
-    ("apd-verify", May::Use(&["apd-sgmcmc", "apd-seed"])),
-    (
-        "apd-tasks",
-        May::Use(&[
-            "apd-bnn",
-            "apd-diagnostics",
-            "apd-nn",
-            "apd-points",
-            "apd-tensor",
-            "apd-sgmcmc",
-            "apd-distill",
-            "apd-store",
-            "apd-uncertainty",
-            "apd-data",
-            "apd-seed",
-            "apd-report",
-        ]),
-    ),
-    (
-        "apd-cli",
-        May::Use(&[
-            "apd-tasks",
-            "apd-verify",
-            "apd-report",
-            "apd-store",
-            "apd-distill",
-            "apd-data",
-            "apd-uncertainty",
-            "apd-bnn",
-            "apd-nn",
-            "apd-points",
-            "apd-seed",
-        ]),
-    ),
-    ("xtask", May::Use(&[])),
-    ("apd-tests", May::UseAnything),
-    ("apd-watch", May::Use(&[])),
-    ("apd-benches", May::UseAnything),
-    ("apd-fuzz", May::UseAnything),
-];
 
 /// Checks every rule, prints each complaint; whether there was none.
 pub(crate) fn run() -> Result<bool> {
@@ -92,10 +30,8 @@ pub(crate) fn run() -> Result<bool> {
 
 fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
     let root = metadata.workspace_root.as_std_path();
-    let rooms = rooms(metadata);
-    let mut all = arrows(ARROWS, &rooms);
+    let mut all = dependencies::complaints(&read(&root.join("ARCHITECTURE.md"))?, &dependencies::uses(metadata));
     all.extend(threading(&resolved_features(metadata)));
-    all.extend(mentions(root, &rooms)?);
     for package in metadata.workspace_packages() {
         let name = package.name.as_str();
         let text = read(package.manifest_path.as_std_path())?;
@@ -114,41 +50,6 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
         })?;
     }
     Ok(all)
-}
-
-/// A package of the workspace and those of the workspace it depends on, in any kind of dependency.
-struct Room {
-    name: String,
-    uses: Vec<String>,
-}
-
-fn rooms(metadata: &Metadata) -> Vec<Room> {
-    let members: Vec<String> = metadata.workspace_packages().iter().map(|package| package.name.to_string()).collect();
-    let uses = |package: &cargo_metadata::Package| {
-        package.dependencies.iter().map(|it| it.name.clone()).filter(|name| members.contains(name)).collect()
-    };
-    metadata
-        .workspace_packages()
-        .iter()
-        .map(|package| Room { name: package.name.to_string(), uses: uses(package) })
-        .collect()
-}
-
-fn arrows(table: &[(&str, May)], rooms: &[Room]) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for Room { name, uses } in rooms {
-        let Some((_, may)) = table.iter().find(|(room, _)| room == name) else {
-            complaints.push(format!("{name} is not in the table of arrows (xtask/src/tidy.rs)"));
-            continue;
-        };
-        if let May::Use(allowed) = may {
-            let forbidden = uses.iter().filter(|used| !allowed.contains(&used.as_str()));
-            complaints.extend(forbidden.map(|used| format!("forbidden arrow: {name} must not depend on {used}")));
-        }
-    }
-    let stale = table.iter().filter(|(line, _)| rooms.iter().all(|room| room.name != *line));
-    complaints.extend(stale.map(|(line, _)| format!("the table of arrows lists {line}, which does not exist")));
-    complaints
 }
 
 /// Name and enabled features of every package in the resolved graph.
@@ -176,26 +77,6 @@ fn threading(graph: &[(String, Vec<String>)]) -> Vec<String> {
         complaints.push("matrixmultiply is not in the resolved graph: its rule checks nothing".to_owned());
     }
     complaints
-}
-
-fn mentions(root: &Path, rooms: &[Room]) -> Result<Vec<String>> {
-    let path = root.join("ARCHITECTURE.md");
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = read(&path)?;
-    Ok(unmentioned(&text, rooms))
-}
-
-fn unmentioned(text: &str, rooms: &[Room]) -> Vec<String> {
-    let known = |name: &str| {
-        let short = name.strip_prefix("apd-").unwrap_or(name);
-        [format!("`{name}`"), format!("`{short}`"), format!("`{short}/`"), format!("crates/{short}")]
-            .iter()
-            .any(|spelling| text.contains(spelling))
-    };
-    let missing = rooms.iter().filter(|room| !known(&room.name));
-    missing.map(|room| format!("ARCHITECTURE.md does not mention {}", room.name)).collect()
 }
 
 fn read(path: &Path) -> Result<String> {

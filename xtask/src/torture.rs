@@ -134,7 +134,7 @@ fn last_stage(log: &str) -> Option<String> {
     log.lines().rev().find_map(done)
 }
 
-/// SplitMix64: xtask depends on no room of ours.
+/// SplitMix64: xtask depends on no crate of ours.
 struct Random(u64);
 
 impl Random {

@@ -2,16 +2,6 @@
 
 use super::*;
 
-fn room(name: &str, uses: &[&str]) -> Room {
-    Room { name: name.to_owned(), uses: uses.iter().map(|it| it.to_string()).collect() }
-}
-
-const SMALL: &[(&str, May)] = &[("leaf", May::Use(&[])), ("user", May::Use(&["leaf"])), ("tests", May::UseAnything)];
-
-fn small(leaf: &[&str], user: &[&str], tests: &[&str]) -> Vec<Room> {
-    vec![room("leaf", leaf), room("user", user), room("tests", tests)]
-}
-
 fn table(text: &str) -> toml::Table {
     text.parse().expect("a manifest")
 }
@@ -22,58 +12,51 @@ fn the_house_is_tidy() {
     assert_eq!(complaints(&metadata).expect("readable"), Vec::<String>::new());
 }
 
+fn uses(lines: &[(&str, &[&str])]) -> dependencies::Uses {
+    let names = |names: &[&str]| names.iter().map(|it| it.to_string()).collect();
+    lines.iter().map(|(package, used)| (package.to_string(), names(used))).collect()
+}
+
+const SMALL: &str = "# Any\n```\nx → y\n```\n## Dependencies\n```\nleaf, ground → nothing\nuser → leaf, (ground)\ntests → anything\n```\n";
+
 #[test]
-fn allowed_arrows_pass() {
-    assert!(arrows(SMALL, &small(&[], &["leaf"], &["leaf", "user"])).is_empty());
+fn a_table_that_agrees_with_the_manifests_passes() {
+    let uses = uses(&[("leaf", &[]), ("ground", &[]), ("user", &["leaf", "(ground)"]), ("tests", &["leaf", "user"])]);
+    assert_eq!(dependencies::complaints(SMALL, &uses), Vec::<String>::new());
 }
 
 #[test]
-fn a_forbidden_arrow_is_named() {
-    let found = arrows(SMALL, &small(&["user"], &[], &[]));
-    assert_eq!(found, ["forbidden arrow: leaf must not depend on user"]);
+fn every_difference_between_table_and_manifests_is_named() {
+    let uses = uses(&[("leaf", &["user"]), ("ground", &[]), ("user", &["leaf", "ground"]), ("new", &[])]);
+    let expected = [
+        "leaf depends on user: ARCHITECTURE.md does not say so",
+        "user depends on ground: ARCHITECTURE.md does not say so",
+        "user does not depend on (ground): ARCHITECTURE.md says so",
+        "ARCHITECTURE.md lists tests, which does not exist or has a line already",
+        "ARCHITECTURE.md has no line for new",
+    ];
+    assert_eq!(dependencies::complaints(SMALL, &uses), expected);
+    assert_eq!(dependencies::complaints("no table", &uses).len(), uses.len());
+    let unreadable = dependencies::complaints("## Dependencies\n```\nleaf and user\n```", &uses);
+    assert!(unreadable[0].contains("`leaf and user`"), "{unreadable:?}");
 }
 
 #[test]
-fn a_package_without_a_line_and_a_line_without_a_package_are_named() {
-    let found = arrows(SMALL, &[room("leaf", &[]), room("user", &[]), room("new", &[])]);
-    assert_eq!(found.len(), 2);
-    assert!(found[0].contains("new is not in the table") && found[1].contains("lists tests"));
-}
-
-#[test]
-fn dev_dependencies_count_as_arrows() {
-    let text = r#"{"name":"leaf","version":"0.1.0","id":"leaf","source":null,"targets":[],"features":{},
-        "manifest_path":"Cargo.toml","dependencies":[{"name":"user","source":null,"req":"*","kind":"dev",
+fn dependencies_of_tests_are_told_from_others() {
+    let text = r#"{"name":"apd-leaf","version":"0.1.0","id":"leaf","source":null,"targets":[],"features":{},
+        "manifest_path":"Cargo.toml","dependencies":[{"name":"apd-user","source":null,"req":"*","kind":"dev",
         "optional":false,"uses_default_features":true,"features":[],"target":null,"rename":null,"registry":null}]}"#;
-    let package = |name: &str| text.replace("leaf", name);
-    let whole = format!(
-        r#"{{"packages":[{},{}],"workspace_members":["leaf","user"],"resolve":null,"workspace_root":"/",
-        "target_directory":"/","version":1,"metadata":null}}"#,
-        package("leaf"),
-        package("user").replace(r#""name":"user","source":null,"req""#, r#""name":"leaf","source":null,"req""#),
-    );
-    let metadata: Metadata = serde_json::from_str(&whole).expect("metadata");
-    let rooms = rooms(&metadata);
-    assert_eq!(rooms[0].uses, ["user"]);
-    assert_eq!(arrows(&SMALL[..2], &rooms), ["forbidden arrow: leaf must not depend on user"]);
-}
-
-#[test]
-fn the_table_has_no_cycle() {
-    let mut settled: Vec<&str> = Vec::new();
-    while settled.len() < ARROWS.len() {
-        let before = settled.len();
-        for (name, may) in ARROWS {
-            let free = match may {
-                May::Use(allowed) => allowed.iter().all(|used| settled.contains(used)),
-                May::UseAnything => true,
-            };
-            if free && !settled.contains(name) {
-                settled.push(name);
-            }
-        }
-        assert!(settled.len() > before, "a cycle among {:?}", ARROWS.iter().map(|it| it.0).collect::<Vec<_>>());
-    }
+    let user = text.replace("user", "else").replace("leaf", "user");
+    let metadata = |leaf: &str| -> Metadata {
+        let whole = format!(
+            r#"{{"packages":[{leaf},{user}],"workspace_members":["leaf","user"],"resolve":null,"workspace_root":"/",
+            "target_directory":"/","version":1,"metadata":null}}"#
+        );
+        serde_json::from_str(&whole).expect("metadata")
+    };
+    assert_eq!(dependencies::uses(&metadata(text)), uses(&[("leaf", &["(user)"]), ("user", &[])]));
+    let code = text.replace("\"dev\"", "null");
+    assert_eq!(dependencies::uses(&metadata(&code)), uses(&[("leaf", &["user"]), ("user", &[])]));
 }
 
 #[test]
@@ -84,16 +67,6 @@ fn matrixmultiply_has_no_threads_of_its_own() {
     assert!(threading(&graph(&["std", "default"])).is_empty());
     assert_eq!(threading(&graph(&["std", "threading"])).len(), 1);
     assert_eq!(threading(&[]).len(), 1, "a rule that checks nothing says so");
-}
-
-#[test]
-fn every_room_is_in_the_architecture_page() {
-    let rooms = [room("apd-seed", &[]), room("apd-tensor", &[]), room("xtask", &[])];
-    assert!(unmentioned("`seed`, crates/tensor and `xtask`", &rooms).is_empty());
-    assert_eq!(
-        unmentioned("`seed` and `xtask`; tensor in prose", &rooms),
-        ["ARCHITECTURE.md does not mention apd-tensor"]
-    );
 }
 
 #[test]
