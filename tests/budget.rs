@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use apd_tasks::{Budget, Config, Experiment, Launch, Observer, reproduce};
+use apd_tasks::{Config, Experiment, Observer, ResourceEstimate, RunOptions, reproduce};
 use apd_watch::Watch;
 
 #[global_allocator]
@@ -85,10 +85,10 @@ fn bounds(what: &str, said: u64, taken: u64) {
 fn a_run_takes_no_more_than_it_says_and_not_much_less() {
     let config = Config::from_toml(SMALL).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let budget = Budget::of(&Experiment::new(config.clone(), &dir.path().join("said"), false).unwrap());
+    let budget = ResourceEstimate::of(&Experiment::new(config.clone(), &dir.path().join("said"), false).unwrap());
     let (out, before) = (dir.path().join("taken"), apd_watch::held());
     apd_watch::start();
-    reproduce(config, &out, Launch::default(), &Hasty).unwrap();
+    reproduce(config, &out, RunOptions::default(), &Hasty).unwrap();
     bounds("memory", budget.memory(), (apd_watch::peak() - before) as u64);
     bounds("disk", budget.disk(), bytes_in(&out));
 }

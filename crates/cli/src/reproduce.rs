@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_tasks::{Config, Error, Launch};
+use apd_tasks::{Config, Error, RunOptions};
 
 use crate::arguments::{Reproduce, Run, SamplePosterior};
 use crate::progress::{Terminal, stop_on_signals};
@@ -13,9 +13,9 @@ use crate::usage::Usage;
 pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     let config = config(arguments)?;
     let out = arguments.out.clone().unwrap_or_else(|| config.default_out());
-    let (terminal, launch) = start(&arguments.run)?;
+    let (terminal, options) = start(&arguments.run)?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
-    let outcome = match apd_tasks::reproduce(config, &out, launch, &terminal) {
+    let outcome = match apd_tasks::reproduce(config, &out, options, &terminal) {
         Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
         other => other?,
     };
@@ -32,8 +32,8 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     let mut table = settings(&arguments.config)?;
     lay_over(&mut table, &arguments.run)?;
     let config = validated(&table)?;
-    let (terminal, launch) = start(&arguments.run)?;
-    let info = match apd_tasks::sample_posterior(config, &arguments.out, launch, &terminal) {
+    let (terminal, options) = start(&arguments.run)?;
+    let info = match apd_tasks::sample_posterior(config, &arguments.out, options, &terminal) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };
@@ -105,11 +105,11 @@ fn config(arguments: &Reproduce) -> Result<Config> {
 }
 
 /// Sizes the thread pool, and arranges for a run to be watched and stopped.
-fn start(run: &Run) -> Result<(Terminal, Launch)> {
+fn start(run: &Run) -> Result<(Terminal, RunOptions)> {
     threads(run.threads)?;
     stop_on_signals()?;
     let terminal = Terminal::new().checkpoint_every(run.checkpoint_seconds)?;
-    Ok((terminal, Launch { resume: run.resume, force: run.force }))
+    Ok((terminal, RunOptions { resume: run.resume, force: run.force }))
 }
 
 /// Lays `--set` over the settings, where a value that is no TOML is text, and `--on-divergence` over those.

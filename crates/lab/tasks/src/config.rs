@@ -9,18 +9,15 @@ use apd_data::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::learnt::FOLD;
+use crate::holdout::HOLDOUT_EVERY;
 
-mod active;
 mod defaults;
-mod fidelity;
 mod sgld;
-mod toy2d;
 
-pub use active::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
-pub use fidelity::FidelityConfig;
+pub use crate::tasks::active::settings::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
+pub use crate::tasks::fidelity::settings::FidelityConfig;
+pub use crate::tasks::toy2d::settings::Toy2dConfig;
 pub use sgld::{OnDivergence, OnlineConfig, SgldConfig};
-pub use toy2d::Toy2dConfig;
 
 /// Every setting that decides a run's numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -444,9 +441,9 @@ impl Config {
         positive("gan-losses.batch", self.gan_losses.batch as f64)?;
         positive("gan-losses.networks", self.gan_losses.networks as f64)?;
         let rows = self.sgld.chains as u64 * self.sgld.samples_per_chain();
-        if self.tasks.contains(&TaskName::GanLosses) && rows < FOLD as u64 {
+        if self.tasks.contains(&TaskName::GanLosses) && rows < HOLDOUT_EVERY as u64 {
             return Err(Error::Config(format!(
-                "gan-losses: a bank of {rows} rows has none to hold out (one in {FOLD})"
+                "gan-losses: a bank of {rows} rows has none to hold out (one in {HOLDOUT_EVERY})"
             )));
         }
         positive("samplers.images", self.samplers.images as f64)?;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::learnt::Chosen;
+use crate::holdout::BankSubset;
 use crate::method::Method;
 use crate::observer::Observer;
 use crate::rows::Rows;
@@ -68,10 +68,14 @@ pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) ->
     let Experiment { config, folder, seed, .. } = experiment;
     let looks = Looks::new(experiment, bank);
     let path = folder.checkpoint(KIND);
-    let (generator, points) =
-        train(Chosen::all(bank), &config.distill, seed.child("distill"), &path, observer, |generator, progress| {
-            looks.at(generator, progress).map(Some)
-        })?;
+    let (generator, points) = train(
+        BankSubset::all(bank),
+        &config.distill,
+        seed.child("distill"),
+        &path,
+        observer,
+        |generator, progress| looks.at(generator, progress).map(Some),
+    )?;
     let bank_accuracy = looks.accuracy(Method::Bank(bank))?;
     let generator = Distilled::Gan(generator);
     Ok(Distillation { generator, history: History { points, bank_accuracy } })
@@ -124,7 +128,7 @@ pub fn subspace_of_bank(
     observer: &dyn Observer,
 ) -> Result<Distilled> {
     observer.begin("subspace", 1, 0);
-    let subspace = Subspace::fit(&Chosen::all(bank), config, seed)?;
+    let subspace = Subspace::fit(&BankSubset::all(bank), config, seed)?;
     let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
     observer.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
     observer.end();
@@ -140,7 +144,7 @@ pub fn distill_bank(
     observer: &dyn Observer,
 ) -> Result<Distilled> {
     let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, seed);
-    let (generator, _) = train(Chosen::all(bank), config, seed, checkpoint, observer, |generator, progress| {
+    let (generator, _) = train(BankSubset::all(bank), config, seed, checkpoint, observer, |generator, progress| {
         let variance = drawn_variance(Method::Drawn("apd", generator), LOOK_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::budget::{Bytes, Part};
+use crate::resources::{Bytes, Part};
 
 /// The result of a stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,7 +44,7 @@ pub enum Error {
         "{place}the run takes up to {needed} of {what}, of which up to {} for {}, and {free} are free; {} takes less, --force starts anyway",
         Bytes(part.bytes), part.what, part.flag
     )]
-    Budget {
+    Resources {
         /// The folder, where that matters, and a colon.
         place: String,
         /// Disk or memory.

@@ -18,10 +18,10 @@ const CALIBRATION: usize = 256;
 
 /// How a run starts.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Launch {
+pub struct RunOptions {
     /// Goes on with what an interrupted run of the same settings has left; else that is cleared.
     pub resume: bool,
-    /// Starts even where the [`Budget`](crate::Budget) says that disk or memory do not suffice.
+    /// Starts even where the [`ResourceEstimate`](crate::ResourceEstimate) says that disk or memory do not suffice.
     pub force: bool,
 }
 

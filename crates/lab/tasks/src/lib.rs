@@ -6,10 +6,10 @@
 //!
 //! ```no_run
 //! use apd_data::Dataset;
-//! use apd_tasks::{Config, Launch, NetName, Profile, Silent, reproduce};
+//! use apd_tasks::{Config, RunOptions, NetName, Profile, Silent, reproduce};
 //!
 //! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-//! let outcome = reproduce(config, "target/apd/example".as_ref(), Launch::default(), &Silent)?;
+//! let outcome = reproduce(config, "target/apd/example".as_ref(), RunOptions::default(), &Silent)?;
 //! let accuracy = outcome.results.select().task("classify").method("apd").metric("accuracy").value();
 //! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
 //! # Ok::<(), apd_tasks::Error>(())
@@ -18,62 +18,56 @@
 //! A stage's state is what its checkpoint holds, and every random number has an address, so an interrupted run resumes
 //! to the same bits.
 
-mod active;
-mod adversarial;
 mod baselines;
-mod budget;
-mod classify;
 mod config;
-mod curves;
 mod diagnose;
 mod distill;
 mod error;
+mod estimate;
 mod experiment;
-mod fidelity;
 mod folder;
-mod gan_losses;
-mod learnt;
+mod holdout;
 mod method;
 mod observer;
 mod online;
-mod ood;
 mod reproduce;
+mod resources;
 mod rows;
 mod sample;
-mod samplers;
+mod sections;
 mod sgd;
 mod stacked;
+mod tasks;
 #[cfg(test)]
 mod testing;
-mod toy2d;
 mod walk;
-mod write_up;
 
-pub use active::{Active, Curve, Plan, active};
-pub use adversarial::{Adversarial, AttackedScores, Kind, adversarial};
 pub use baselines::Baselines;
-pub use budget::{Budget, Bytes, Part};
-pub use classify::{Classification, ECE_BINS, classify};
 pub use config::{
     Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
     EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnDivergence, OnlineConfig, Profile, SamplersConfig,
     SgdConfig, SgldConfig, Start, TaskName, Toy2dConfig, UserOod,
 };
-pub use curves::curves;
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
 pub use distill::{
     Distillation, History, Point, distill, distill_bank, distill_subspace, generator_file, subspace_of_bank,
 };
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Launch};
-pub use fidelity::{Fidelity, fidelity};
+pub use estimate::ResourceEstimate;
+pub use experiment::{Experiment, RunOptions};
 pub use folder::Folder;
-pub use gan_losses::{Look, Run, Stability, gan_losses};
 pub use method::Method;
 pub use observer::{CHECKPOINT_EVERY, Observer, Silent};
 pub use online::{Chains, Online, distill_online};
-pub use ood::{MethodScores, OutOfDistribution, ood};
 pub use reproduce::{Outcome, reproduce};
+pub use resources::{Bytes, Part};
 pub use sample::{Sampled, sample, sample_posterior};
-pub use samplers::{Compared, Comparison, compare_samplers};
-pub use toy2d::{Map, Reference, Toy2d, toy2d};
+pub use tasks::active::compute::{Active, Curve, Plan, active};
+pub use tasks::adversarial::compute::{Adversarial, AttackedScores, Kind, adversarial};
+pub use tasks::classify::compute::{Classification, ECE_BINS, classify};
+pub use tasks::curves::compute::curves;
+pub use tasks::fidelity::compute::{Fidelity, fidelity};
+pub use tasks::gan_losses::compute::{Look, Run, Stability, gan_losses};
+pub use tasks::ood::compute::{MethodScores, OutOfDistribution, ood};
+pub use tasks::samplers::compute::{Compared, Comparison, compare_samplers};
+pub use tasks::toy2d::compute::{Map, Reference, Toy2d, toy2d};

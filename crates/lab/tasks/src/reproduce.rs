@@ -7,27 +7,20 @@ use apd_distill::Distilled;
 use apd_report::{Report, Results, Row, Section};
 use apd_store::{Bank, checkpoint};
 
-use crate::active::active;
-use crate::adversarial::adversarial;
 use crate::baselines::Baselines;
-use crate::budget::Budget;
-use crate::classify::classify;
 use crate::config::{Config, TaskName};
-use crate::curves::curves;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distillation;
 use crate::error::{self, Error, Result};
-use crate::experiment::{Experiment, Launch};
-use crate::fidelity::fidelity;
-use crate::gan_losses::gan_losses;
+use crate::estimate::ResourceEstimate;
+use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
 use crate::observer::{Observer, Together};
 use crate::online::{Chains, Online, distill_online};
-use crate::ood::ood;
 use crate::sample::Sampled;
-use crate::samplers::compare_samplers;
-use crate::toy2d::toy2d;
-use crate::{distill, online, sample, write_up};
+use crate::tasks::samplers::compute::compare_samplers;
+use crate::tasks::{active, adversarial, classify, curves, fidelity, gan_losses, ood, samplers, toy2d};
+use crate::{distill, online, sample, sections};
 
 /// What a finished run leaves.
 pub struct Outcome {
@@ -42,14 +35,14 @@ pub struct Outcome {
 /// Trains the point estimate, samples the posterior into `out/bank`, distils it into `out/generator.safetensors`, runs
 /// the tasks that `config` names and writes results, report and figures.
 ///
-/// The stages keep checkpoints. With [`Launch::resume`], a run that was interrupted goes on where its last checkpoint is and ends
+/// The stages keep checkpoints. With [`RunOptions::resume`], a run that was interrupted goes on where its last checkpoint is and ends
 /// with the same numbers, bit for bit, as one that was not.
 ///
 /// **Errors.** Anything in [`crate::Error`]; after [`crate::Error::Stopped`] the folder is ready to be resumed.
-pub fn reproduce(config: Config, out: &Path, launch: Launch, observer: &dyn Observer) -> Result<Outcome> {
+pub fn reproduce(config: Config, out: &Path, options: RunOptions, observer: &dyn Observer) -> Result<Outcome> {
     let experiment = Experiment::in_memory(config)?;
-    observer.note(&format!("this run takes {}", Budget::of(&experiment).check(out, launch.force)?));
-    let experiment = experiment.in_folder(out, launch.resume)?;
+    observer.note(&format!("this run takes {}", ResourceEstimate::of(&experiment).check(out, options.force)?));
+    let experiment = experiment.in_folder(out, options.resume)?;
     // Read now, so that a missing file is told before hours of sampling, not after.
     let images = match experiment.config.tasks.iter().any(|task| task.reads_ood_images()) {
         true => Some(experiment.ood_images()?),
@@ -85,58 +78,64 @@ pub fn reproduce(config: Config, out: &Path, launch: Launch, observer: &dyn Obse
             let (mut results, before) = (results.clone(), results.rows.len());
             let section = match task {
                 TaskName::Classify => {
-                    let found = classify(&experiment, &with_online, observer)?;
+                    let found = classify::compute::classify(&experiment, &with_online, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::classification(config, &results, &found)
+                    classify::section::classification(config, &results, &found)
                 }
                 TaskName::Ood => {
                     let (inside, sets) = images.as_ref().expect("read above for this task");
-                    let found = ood(&experiment, inside, sets, &with_online, observer)?;
+                    let found = ood::compute::ood(&experiment, inside, sets, &with_online, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::detection_section(config, &results, &found, inside, sets)?
+                    ood::section::detection_section(config, &results, &found, inside, sets)?
                 }
                 TaskName::Fidelity => {
                     let (inside, sets) = images.as_ref().expect("read above for this task");
                     let models = models.as_ref().expect("fitted above for this task");
-                    let found =
-                        fidelity(&experiment, &models.bank, models.baselines.ensemble(), inside, sets, observer)?;
+                    let found = fidelity::compute::fidelity(
+                        &experiment,
+                        &models.bank,
+                        models.baselines.ensemble(),
+                        inside,
+                        sets,
+                        observer,
+                    )?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     for (stage, seconds) in &found.seconds {
                         clock.set(stage, *seconds)?;
                     }
-                    write_up::fidelity(config, &results, &found)
+                    fidelity::section::fidelity(config, &results, &found)
                 }
                 TaskName::Curves => {
                     let (inside, sets) = images.as_ref().expect("read above for this task");
-                    let rows = curves(&experiment, inside, sets, &posteriors, observer)?;
+                    let rows = curves::compute::curves(&experiment, inside, sets, &posteriors, observer)?;
                     rows.into_iter().for_each(|row| results.insert(row));
-                    write_up::curves(config, &results, experiment.network.row_len())
+                    curves::section::curves(config, &results, experiment.network.row_len())
                 }
                 TaskName::GanLosses => {
                     let bank = &models.as_ref().expect("fitted above for this task").bank;
-                    let found = gan_losses(&experiment, bank, observer)?;
+                    let found = gan_losses::compute::gan_losses(&experiment, bank, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::gan_losses(config, &results, &found)
+                    gan_losses::section::gan_losses(config, &results, &found)
                 }
                 TaskName::Samplers => {
                     let found = compare_samplers(config, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::samplers(config, &found)
+                    samplers::section::samplers(config, &found)
                 }
                 TaskName::Adversarial => {
-                    let found = adversarial(&experiment, &posteriors, observer)?;
+                    let found = adversarial::compute::adversarial(&experiment, &posteriors, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::adversarial(config, &results, &found)
+                    adversarial::section::adversarial(config, &results, &found)
                 }
                 TaskName::Toy2d => {
-                    let found = toy2d(&experiment, observer)?;
+                    let found = toy2d::compute::toy2d(&experiment, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::toy2d(config, &results, &found)
+                    toy2d::section::toy2d(config, &results, &found)
                 }
                 TaskName::Active => {
-                    let found = active(&experiment, observer)?;
+                    let found = active::compute::active(&experiment, observer)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
-                    write_up::active(config, &results, &found)
+                    active::section::active(config, &results, &found)
                 }
             };
             clock.add(task.name(), started.elapsed().as_secs_f64(), None)?;
@@ -239,9 +238,9 @@ impl Models {
             _ => (images.height, images.width),
         };
         let mut report = report
-            .section(write_up::sampling(config, sampled, bank))
-            .section(write_up::mixing(config, &results, diagnosed))
-            .section(write_up::distillation(
+            .section(sections::sampling::sampling(config, sampled, bank))
+            .section(sections::mixing::mixing(config, &results, diagnosed))
+            .section(sections::distillation::distillation(
                 config,
                 &distilled.history,
                 bank,
@@ -250,7 +249,7 @@ impl Models {
                 *seed,
             ));
         if !online.is_empty() {
-            report = report.section(write_up::online(config, &distilled.history, bank, online));
+            report = report.section(sections::online::online(config, &distilled.history, bank, online));
         }
         (results, report)
     }

@@ -11,10 +11,10 @@ use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
 use rayon::prelude::*;
 
-use crate::budget::Budget;
 use crate::config::Config;
 use crate::error::{self, Error, Result};
-use crate::experiment::{Experiment, Launch};
+use crate::estimate::ResourceEstimate;
+use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
 use crate::observer::Observer;
 use crate::walk::{Recipe, SgldChain, Walk};
@@ -159,14 +159,15 @@ fn into_bank(
 
 /// Samples a posterior into a bank, apart from any other stage.
 ///
-/// **Errors.** With [`Launch::resume`], a bank of other settings; without it, a folder that holds a bank already.
-pub fn sample_posterior(config: Config, path: &Path, launch: Launch, observer: &dyn Observer) -> Result<BankInfo> {
+/// **Errors.** With [`RunOptions::resume`], a bank of other settings; without it, a folder that holds a bank already.
+pub fn sample_posterior(config: Config, path: &Path, options: RunOptions, observer: &dyn Observer) -> Result<BankInfo> {
     let experiment = Experiment::in_memory(config)?;
-    observer.note(&format!("this run takes {}", Budget::of_sampling(&experiment).check(path, launch.force)?));
+    observer
+        .note(&format!("this run takes {}", ResourceEstimate::of_sampling(&experiment).check(path, options.force)?));
     if path.join("manifest.json").exists() {
         let bank = Bank::open(path)?;
         let (found, wanted) = (settings(bank.header()), experiment.config.identity());
-        if !launch.resume {
+        if !options.resume {
             return Err(Error::Config(format!(
                 "{}: there is a bank already; --resume goes on with it",
                 path.display()

@@ -7,7 +7,8 @@ use crate::baselines::Baselines;
 use crate::config::{AdversarialConfig, NetName, Profile};
 use crate::method::Method;
 use crate::observer::Silent;
-use crate::{active, adversarial, classify, distill, online, sample};
+use crate::tasks::{active::compute as active, adversarial::compute as adversarial, classify::compute as classify};
+use crate::{distill, online, sample};
 
 /// A network with batch normalisation for images of 8×8 pixels.
 fn normalised() -> Network {

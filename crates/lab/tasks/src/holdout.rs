@@ -1,0 +1,55 @@
+//! Which of a bank's rows are learnt from, and which are held out to judge by.
+
+use apd_points::Points;
+use apd_store::Bank;
+
+/// Of so many consecutive rows of the bank, the last is held out.
+pub(crate) const HOLDOUT_EVERY: usize = 5;
+
+/// Some of a bank's rows as points to distil.
+#[derive(Clone)]
+pub(crate) struct BankSubset<'a> {
+    pub(crate) bank: &'a Bank,
+    /// Where they stand in the bank.
+    pub(crate) places: Vec<usize>,
+}
+
+impl<'a> BankSubset<'a> {
+    /// All rows.
+    pub(crate) fn all(bank: &'a Bank) -> Self {
+        Self { bank, places: (0..bank.len()).collect() }
+    }
+
+    /// Of every `HOLDOUT_EVERY` consecutive rows, all but the last; and the last ones.
+    pub(crate) fn folds(bank: &'a Bank, of: impl Iterator<Item = usize>) -> [Self; 2] {
+        let (mut learnt, mut held_out) = (Vec::new(), Vec::new());
+        for place in of {
+            if place % HOLDOUT_EVERY == HOLDOUT_EVERY - 1 { held_out.push(place) } else { learnt.push(place) }
+        }
+        [learnt, held_out].map(|places| Self { bank, places })
+    }
+
+    /// A place in the middle of each chain.
+    pub(crate) fn middle_of_each_chain(&self) -> Vec<usize> {
+        let chains = self.places.chunk_by(|&a, &b| self.bank.meta(a).chain == self.bank.meta(b).chain);
+        chains.map(|chain| chain[chain.len() / 2]).collect()
+    }
+
+    /// `count` of them at equal distances, or all where there are no more.
+    pub(crate) fn spread(&self, count: usize) -> Vec<usize> {
+        let (all, count) = (self.places.len(), count.min(self.places.len()));
+        (0..count).map(|i| self.places[i * all / count]).collect()
+    }
+}
+
+impl Points for BankSubset<'_> {
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+    fn dim(&self) -> usize {
+        self.bank.dim()
+    }
+    fn row(&self, i: usize) -> &[f32] {
+        self.bank.row(self.places[i])
+    }
+}

@@ -1,0 +1,7 @@
+//! Sections of the report on what all tasks share, a file each: what was run, what was expected, what came out.
+
+pub(crate) mod change;
+pub(crate) mod distillation;
+pub(crate) mod mixing;
+pub(crate) mod online;
+pub(crate) mod sampling;

@@ -1,0 +1,298 @@
+//! Active learning: does the posterior know which labels it lacks?
+//!
+//! Start with a few labels, train, label the images that the trained networks are least sure of, train again. Every method is combined with
+//! every acquisition that it has, over several seeds; random acquisition is what all others must beat.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use apd_data::Labelled;
+use apd_report::Row;
+use apd_sgmcmc::ChainError;
+use apd_store::checkpoint;
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Acquisition, ActiveMethod, Config, Start};
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::method::mean_sd;
+use crate::observer::Observer;
+use crate::rows::Rows;
+use crate::tasks::active::model::Learner;
+use crate::tasks::active::pool::Pool;
+
+/// Accuracies that the labels needed for are counted.
+pub(crate) const TARGETS: [(f64, &str, &str); 2] =
+    [(0.90, "labels_to_90", "reached_90"), (0.95, "labels_to_95", "reached_95")];
+const KIND: &str = "active";
+
+/// What the task found.
+pub struct Active {
+    /// A row per method, acquisition and number of labels; then what sums them up.
+    pub rows: Vec<Row>,
+    /// Every run's curve.
+    pub curves: Vec<Curve>,
+}
+
+/// One run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// Where the networks come from.
+    pub method: ActiveMethod,
+    /// What is labelled next.
+    pub acquisition: Acquisition,
+    /// The repetition.
+    pub seed: usize,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// The run.
+    pub plan: Plan,
+    /// Test accuracy after each training: the first with the initial labels only.
+    pub accuracy: Vec<f64>,
+    /// Whether the run ended early because a chain or the distiller diverged.
+    pub diverged: bool,
+}
+
+/// A run after a round, as its checkpoint holds it.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    accuracy: Vec<f64>,
+    /// With the labels acquired after the last training.
+    labelled: Vec<u32>,
+    /// Where the last training ended; only for a warm start.
+    ends: Vec<Vec<f32>>,
+    diverged: bool,
+}
+
+/// Runs every method with every acquisition that it has over `config.active.seeds` repetitions, several runs at a time and each on one
+/// thread. A run leaves a checkpoint after each round.
+///
+/// The point of a curve, `at`, is the number of labels; a row's `score` is the acquisition.
+///
+/// **Errors**: too few training images for the rounds; [`Error::Stopped`].
+pub fn active(experiment: &Experiment, observer: &dyn Observer) -> Result<Active> {
+    let (settings, split) = (&experiment.config.active, &experiment.split);
+    let wanted = settings.labels(split.train.classes, settings.rounds);
+    if wanted > split.train.len() {
+        return Err(Error::Config(format!(
+            "active: {} rounds of {} labels need {wanted} training images, there are {}",
+            settings.rounds,
+            settings.acquire,
+            split.train.len()
+        )));
+    }
+    let plans = plans(&experiment.config);
+    let seed = experiment.seed.child("active");
+    let test = match settings.test_images {
+        0 => split.test.clone(),
+        count => split.test.sample(seed.child("test"), count),
+    };
+    let mut done = 0;
+    for plan in &plans {
+        done += load(experiment, plan)?.accuracy.len() as u64;
+    }
+    observer.begin("active", (settings.rounds as u64 + 1) * plans.len() as u64, done);
+    let done = AtomicU64::new(done);
+    let curves = each_on_one_thread(plans.len(), |i| run(experiment, plans[i], &test, observer, &done))?;
+    let curves: Vec<Curve> = curves.into_iter().collect::<Result<_>>()?;
+    observer.end();
+    Ok(Active { rows: rows(&experiment.config, split.train.classes, &curves), curves })
+}
+
+/// Every run, the costly ones first, so that none of them is left to be waited for at the end.
+fn plans(config: &Config) -> Vec<Plan> {
+    use ActiveMethod::{Apd, Ensemble, McDropout, Sgd, Sgld, Subspace, Swag};
+    let (settings, baselines) = (&config.active, &config.baselines);
+    let mut plans = Vec::new();
+    for method in [Apd, Ensemble, Subspace, Sgld, McDropout, Swag, Sgd] {
+        let left_out = match method {
+            McDropout => baselines.dropout == 0.0,
+            Ensemble => baselines.ensemble == 0,
+            Swag => baselines.swag_epochs < 2,
+            Sgd | Sgld | Subspace | Apd => false,
+        };
+        if left_out || !settings.methods.contains(&method) {
+            continue;
+        }
+        for seed in 0..settings.seeds {
+            for &acquisition in &settings.acquisitions {
+                if method.has_spread() || !acquisition.needs_spread() {
+                    plans.push(Plan { method, acquisition, seed });
+                }
+            }
+        }
+    }
+    plans
+}
+
+fn checkpoint_name(plan: &Plan) -> String {
+    format!("active-{}-{}-{}", plan.method.name(), plan.acquisition.name(), plan.seed)
+}
+
+/// The state of a run that an earlier one left, or that of a new one.
+fn load(experiment: &Experiment, plan: &Plan) -> Result<State> {
+    let path = experiment.folder.checkpoint(&checkpoint_name(plan));
+    if checkpoint::exists(&path) { Ok(checkpoint::load(&path, KIND)?.value) } else { Ok(State::default()) }
+}
+
+/// Trains, looks at the test images, acquires; again and again.
+fn run(
+    experiment: &Experiment,
+    plan: Plan,
+    test: &Labelled,
+    observer: &dyn Observer,
+    done: &AtomicU64,
+) -> Result<Curve> {
+    let Experiment { config, network, split, folder, .. } = experiment;
+    let (settings, train) = (&config.active, &split.train);
+    // Of the repetition alone: methods and acquisitions start with the same labels and choose among the same candidates.
+    let seed = experiment.seed.child("active").index(plan.seed as u64);
+    let learner = Learner { config, network, method: plan.method, seed, observer };
+    let path = folder.checkpoint(&checkpoint_name(&plan));
+    let mut state = load(experiment, &plan)?;
+    let mut pool = match state.labelled.is_empty() {
+        true => Pool::new(&train.labels, train.classes, settings.initial_per_class, seed.child("initial-labels"))?,
+        false => Pool::resume(std::mem::take(&mut state.labelled), train.len())?,
+    };
+    while !state.diverged && state.accuracy.len() <= settings.rounds {
+        let round = state.accuracy.len() as u64;
+        match learner.fit(&train.select(pool.labelled()), round, &state.ends) {
+            Ok(fitted) => {
+                let passes = seed.child("passes").index(round);
+                let predict =
+                    |inputs: ArrayView2<'_, f32>| fitted.model.predict(network, settings.networks, passes, inputs);
+                let mean = predict(test.images.pixels.view()).mean();
+                // A network whose predictions are no numbers is right about nothing.
+                state.accuracy.push(apd_uncertainty::accuracy(mean.view(), &test.labels).unwrap_or(0.0));
+                if state.accuracy.len() <= settings.rounds {
+                    if settings.start == Start::Warm {
+                        state.ends = fitted.ends;
+                    }
+                    let candidates = pool.candidates(settings.candidates, seed.child("candidates").index(round));
+                    let scores = match plan.acquisition.score() {
+                        // Candidates come in random order.
+                        None => vec![0.0; candidates.len()],
+                        Some(score) => predict(train.images.select(&candidates).pixels.view()).score(score),
+                    };
+                    pool.acquire(&candidates, &scores, settings.acquire);
+                }
+            }
+            Err(Error::Chain(ChainError::Diverged { .. }))
+            | Err(Error::Distill(apd_distill::Error::Diverged { .. })) => {
+                state.diverged = true;
+            }
+            Err(error) => return Err(error),
+        }
+        state.labelled = pool.labelled().to_vec();
+        checkpoint::save(&path, KIND, &state)?;
+        let accuracy = state.accuracy.last().copied().unwrap_or(0.0);
+        let message = format!(
+            "{}, {}: accuracy {:.1} % with {} labels",
+            plan.method.name(),
+            plan.acquisition.name(),
+            100.0 * accuracy,
+            settings.labels(train.classes, round as usize)
+        );
+        observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(message));
+        if observer.stop_requested() {
+            return Err(Error::Stopped);
+        }
+    }
+    Ok(Curve { plan, accuracy: state.accuracy, diverged: state.diverged })
+}
+
+/// `job(0)`, `job(1)`, …, as many at a time as there are threads, in order; each keeps to one thread, whatever it calls.
+///
+/// Runs would otherwise wait for each other: a job that waits for a piece of its own work takes another whole job up meanwhile.
+fn each_on_one_thread<T: Send>(jobs: usize, job: impl Fn(usize) -> T + Sync) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let worker = || -> Result<Vec<(usize, T)>> {
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let alone = alone.map_err(|e| Error::Config(format!("threads: {e}")))?;
+        let mine = std::iter::from_fn(|| {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            (i < jobs).then(|| (i, alone.install(|| job(i))))
+        });
+        Ok(mine.collect())
+    };
+    let workers = rayon::current_num_threads().min(jobs);
+    let found: Result<Vec<_>> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        let join = |handle: std::thread::ScopedJoinHandle<'_, _>| {
+            handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        handles.into_iter().map(join).collect()
+    });
+    let ordered: BTreeMap<usize, T> = found?.into_iter().flatten().collect();
+    Ok(ordered.into_values().collect())
+}
+
+/// Means over the seeds, and what sums the curves up.
+fn rows(config: &Config, classes: usize, curves: &[Curve]) -> Vec<Row> {
+    let settings = &config.active;
+    let mut rows = Rows::new(config, "active");
+    let mut push = |method: ActiveMethod, acquisition: Acquisition, metric: &str, values: &[f64], at: Option<usize>| {
+        if !values.is_empty() {
+            let row = rows.push(method.name(), metric, mean_sd(values), values.len());
+            row.score = Some(acquisition.name().into());
+            row.at = at.map(|labels| labels as f64);
+        }
+    };
+    let find = |plan: Plan| curves.iter().find(|curve| curve.plan == plan);
+    for &method in &settings.methods {
+        for &acquisition in &settings.acquisitions {
+            let mine: Vec<&Curve> = curves
+                .iter()
+                .filter(|curve| curve.plan.method == method && curve.plan.acquisition == acquisition)
+                .collect();
+            if mine.is_empty() {
+                continue;
+            }
+            for round in 0..=settings.rounds {
+                let values: Vec<f64> = mine.iter().filter_map(|curve| curve.accuracy.get(round).copied()).collect();
+                push(method, acquisition, "accuracy", &values, Some(settings.labels(classes, round)));
+            }
+            let means: Vec<f64> = mine.iter().filter_map(|curve| curve.mean()).collect();
+            push(method, acquisition, "mean_accuracy", &means, None);
+            for (target, labels_to, reached) in TARGETS {
+                let needed: Vec<Option<f64>> = mine
+                    .iter()
+                    .map(|curve| curve.accuracy.iter().position(|&accuracy| accuracy >= target))
+                    .map(|round| round.map(|round| settings.labels(classes, round) as f64))
+                    .collect();
+                let share: Vec<f64> = needed.iter().map(|needed| f64::from(u8::from(needed.is_some()))).collect();
+                push(method, acquisition, labels_to, &needed.into_iter().flatten().collect::<Vec<f64>>(), None);
+                push(method, acquisition, reached, &share, None);
+            }
+            // Seed by seed: both runs of a pair started with the same labels.
+            let against = |other: &dyn Fn(Plan) -> Plan| -> Vec<f64> {
+                let gain = |curve: &&Curve| Some(curve.mean()? - find(other(curve.plan))?.mean()?);
+                mine.iter().filter_map(gain).collect()
+            };
+            if acquisition != Acquisition::Random {
+                let gains = against(&|plan| Plan { acquisition: Acquisition::Random, ..plan });
+                push(method, acquisition, "gain_over_random", &gains, None);
+            }
+            if matches!(method, ActiveMethod::Subspace | ActiveMethod::Apd) {
+                let gains = against(&|plan| Plan { method: ActiveMethod::Sgld, ..plan });
+                push(method, acquisition, "gain_over_sgld", &gains, None);
+            }
+        }
+    }
+    rows.finish()
+}
+
+impl Curve {
+    /// Mean accuracy over all rounds; none for a run that ended early.
+    fn mean(&self) -> Option<f64> {
+        let n = self.accuracy.len() as f64;
+        (!self.diverged).then(|| self.accuracy.iter().sum::<f64>() / n)
+    }
+}
+
+#[cfg(test)]
+mod tests;

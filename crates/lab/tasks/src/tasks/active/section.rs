@@ -1,0 +1,194 @@
+//! Active learning: curves, labels needed, and whether asking the posterior was worth it.
+
+use apd_report::{
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Row, Section, Select, Series, Table,
+};
+
+use crate::config::{Config, Start};
+use crate::tasks::active::compute::{Active, TARGETS};
+
+/// The curves of accuracy against labels, and what they amount to.
+pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Section {
+    let settings = &config.active;
+    let select = results.select().task("active");
+    let accuracy = select.clone().metric("accuracy");
+    let methods = accuracy.distinct(|row| row.method.clone());
+    let acquisitions: Vec<String> = accuracy.distinct(|row| row.score.clone()).into_iter().flatten().collect();
+    let series = |name: &str, method: &str, acquisition: &str| {
+        let of_run = accuracy.clone().method(method).score(acquisition);
+        let mut rows = of_run.iter().collect::<Vec<&Row>>();
+        rows.sort_by(|a, b| a.at.unwrap_or(0.0).total_cmp(&b.at.unwrap_or(0.0)));
+        let sd = |row: &&Row| row.sd.unwrap_or(0.0);
+        let line = Series::new(name, rows.iter().map(|row| (row.at.unwrap_or(f64::NAN), row.value)).collect());
+        Series { band: rows.iter().map(|row| (row.value - sd(row), row.value + sd(row))).collect(), ..line }
+    };
+    let has = |method: &str, acquisition: &str| accuracy.clone().method(method).score(acquisition).row().is_some();
+    let panel = |title: &str, lines: Vec<Series>| {
+        CurvePanel::new(title, Axis::new("labels"), Axis::new("test accuracy %").percent(), lines)
+    };
+    let by_method = methods.iter().map(|method: &String| {
+        let of = acquisitions.iter().filter(|acquisition| has(method, acquisition));
+        panel(method, of.map(|acquisition| series(acquisition, method, acquisition)).collect())
+    });
+    let by_acquisition = acquisitions.iter().map(|acquisition| {
+        let of = methods.iter().filter(|method| has(method, acquisition));
+        panel(acquisition, of.map(|method| series(method, method, acquisition)).collect())
+    });
+    let last = accuracy.iter().filter_map(|row| row.at).fold(0.0, f64::max);
+
+    let mut columns = vec![
+        Column::text("method"),
+        Column::text("acquisition"),
+        Column::number("mean accuracy %", Format::Percent(2)).best(Best::Highest),
+        Column::number("over random, points", Format::Percent(2)).best(Best::Highest),
+        Column::number("over sgld, points", Format::Percent(2)),
+        Column::number(&format!("accuracy % with {last:.0}"), Format::Percent(2)).best(Best::Highest),
+    ];
+    for (target, ..) in TARGETS {
+        columns.push(Column::number(&format!("labels to {:.0} %", 100.0 * target), Format::Integer).best(Best::Lowest));
+        columns.push(Column::number("seeds there %", Format::Percent(0)));
+    }
+    let mut table = Table::new("What each way to choose labels is worth, mean ± sd over seeds.", columns).grouped();
+    for method in &methods {
+        for acquisition in acquisitions.iter().filter(|acquisition| has(method, acquisition)) {
+            let of = |metric: &str| select.clone().method(method).score(acquisition).metric(metric);
+            let share = |metric: &str| of(metric).value().map_or(Cell::Missing, Cell::number);
+            let mut cells = vec![
+                Cell::text(method),
+                Cell::text(acquisition),
+                Cell::from(of("mean_accuracy").row()),
+                Cell::from(of("gain_over_random").row()),
+                Cell::from(of("gain_over_sgld").row()),
+                Cell::from(of("accuracy").at(last).row()),
+            ];
+            for (_, labels_to, reached) in TARGETS {
+                cells.extend([Cell::from(of(labels_to).row()), share(reached)]);
+            }
+            table.push(cells);
+        }
+    }
+    let table = table.note(
+        "Mean accuracy is that over all rounds. Labels to an accuracy are those held when it was first reached, a mean over the seeds that \
+         got there. Differences are taken seed by seed: the runs of a seed start with the same labels, draw the same candidates, and have \
+         the same test images.",
+    );
+    let (sgld, distill) = (&settings.sgld, &settings.distill);
+    let or_all = |count: usize, what: &str| match count {
+        0 => format!("all {what}"),
+        n => format!("{n} {what}"),
+    };
+    let setting = format!(
+        "{} on {}: {} labels per class to start with, then {} rounds of {} labels, chosen among {} drawn for the round; {} seeds; {}; {}. \
+         Predictions average {} networks. sgd, mc-dropout, swag and each of the ensemble's {} networks: {} steps at lr {}, weight decay {}; \
+         swag's Gaussian is that of the second half of the path. sgld: {} of {} steps, a sample \
+         every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. subspace and apd: {} \
+         samples of the same chains distilled in each round, into at most {} directions and by a GAN with h {}, batch {}, {} iterations.",
+        config.net,
+        config.dataset,
+        settings.initial_per_class,
+        settings.rounds,
+        settings.acquire,
+        or_all(settings.candidates, "images of the pool"),
+        settings.seeds,
+        match settings.start {
+            Start::Cold => "training starts anew in each round",
+            Start::Warm => "training goes on from where the round before ended",
+        },
+        or_all(settings.test_images, "test images"),
+        settings.networks,
+        config.baselines.ensemble,
+        settings.sgd_steps,
+        config.sgd.lr,
+        config.sgd.weight_decay,
+        if sgld.chains == 1 { "one chain".into() } else { format!("{} chains", sgld.chains) },
+        sgld.steps,
+        sgld.thinning,
+        sgld.burn_in,
+        sgld.batch,
+        sgld.lr,
+        sgld.prior_precision,
+        sgld.temperature,
+        sgld.samples_per_chain() * sgld.chains as u64,
+        config.subspace.rank,
+        distill.hidden,
+        distill.batch,
+        distill.iterations
+    );
+    let columns = methods.len().clamp(1, 3);
+    Section::new("Active learning")
+        .setting(&setting)
+        .text(&verdict(&select, found, sgld.temperature))
+        .table(table)
+        .figure(Figure::new(
+            "active-acquisitions",
+            "Test accuracy against labels: is it worth asking the networks what to label? Mean and sd over seeds.",
+            Curves { columns, panels: by_method.collect() },
+        ))
+        .figure(Figure::new(
+            "active-methods",
+            "The same, method beside method.",
+            Curves { columns, panels: by_acquisition.collect() },
+        ))
+}
+
+/// What the rows say, in words. A difference counts when it is larger than twice its standard error over seeds.
+fn verdict(select: &Select<'_>, found: &Active, temperature: f64) -> String {
+    let mut text = String::from(
+        "Expected: with networks that disagree, BALD, variation ratio and entropy need fewer labels than random acquisition; subspace and apd \
+         acquire what sgld would; one network's entropy is a weaker guide.\n\nFound: ",
+    );
+    let gains = select.clone().metric("gain_over_random");
+    let methods = gains.distinct(|row| row.method.clone());
+    let sentences: Vec<String> = methods
+        .iter()
+        .map(|method| {
+            let rows = gains.clone().method(method);
+            let parts: Vec<String> = rows.iter().map(|row| compared(row, row.score.as_deref().unwrap_or(""))).collect();
+            format!("{method}: {}", parts.join(", "))
+        })
+        .collect();
+    text.push_str(&format!(
+        "in mean accuracy over all rounds against random acquisition with the same method, in points: {}. A difference of less than twice \
+         its standard error over the seeds is called none.\n\n",
+        sentences.join("; ")
+    ));
+    let losses = select.clone().metric("gain_over_sgld");
+    let of_method = |method: &String| {
+        let rows = losses.clone().method(method);
+        let parts: Vec<String> = rows.iter().map(|row| compared(row, row.score.as_deref().unwrap_or(""))).collect();
+        format!("{method}: {}", parts.join(", "))
+    };
+    let sentences: Vec<String> = losses.distinct(|row| row.method.clone()).iter().map(of_method).collect();
+    if !sentences.is_empty() {
+        text.push_str(&format!(
+            "What was distilled against sgld with the same acquisition, in the same measure: {}. With random acquisition they hold the same \
+             labels and the same samples, so that this difference is distillation's alone.",
+            sentences.join("; ")
+        ));
+    }
+    if temperature != 1.0 {
+        text.push_str(&format!(
+            " sgld's temperature is {temperature}, so its samples are not those of the Bayesian posterior. The defaults of temperature and \
+             prior were picked by test accuracy among a few settings, which flatters sgld and what is distilled from it a little."
+        ));
+    }
+    let diverged = found.curves.iter().filter(|curve| curve.diverged).count();
+    if diverged > 0 {
+        text.push_str(&format!(" {diverged} runs ended early because a chain or the distiller diverged."));
+    }
+    text
+}
+
+/// `bald better (+1.2 ± 0.3)`.
+fn compared(row: &Row, name: &str) -> String {
+    let (gain, n) = (100.0 * row.value, row.n.unwrap_or(1) as f64);
+    let Some(error) = row.sd.map(|sd| 100.0 * sd / n.sqrt()) else {
+        return format!("{name} {gain:+.1} (one seed)");
+    };
+    let word = match gain {
+        gain if gain > 2.0 * error => "better",
+        gain if gain < -2.0 * error => "worse",
+        _ => "no difference",
+    };
+    format!("{name} {word} ({gain:+.1} ± {error:.1})")
+}

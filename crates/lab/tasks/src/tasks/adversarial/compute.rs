@@ -1,0 +1,272 @@
+//! Adversarial examples: how far do small changes mislead each method, and does its uncertainty tell?
+
+use std::time::Instant;
+
+use apd_data::Labelled;
+use apd_report::Row;
+use apd_seed::Seed;
+use apd_store::checkpoint;
+use apd_uncertainty::{Detection, Score, detection};
+use serde::{Deserialize, Serialize};
+
+use crate::config::AdversarialConfig;
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::method::{Method, mean_sd};
+use crate::observer::Observer;
+use crate::rows::Rows;
+
+pub use crate::tasks::adversarial::victim::Kind;
+use crate::tasks::adversarial::victim::{Judged, Victim};
+
+const KIND: &str = "adversarial";
+
+/// What the task found.
+pub struct Adversarial {
+    /// Accuracy, NLL and detection of each method under each attack.
+    pub rows: Vec<Row>,
+    /// Scores of the first draw at the radius of the tables, for figures.
+    pub scores: Vec<AttackedScores>,
+    /// Images that were attacked.
+    pub images: usize,
+}
+
+/// One score of one method, of the images as they are and after an attack on the method itself.
+pub struct AttackedScores {
+    /// The method.
+    pub method: String,
+    /// The attack.
+    pub attack: Kind,
+    /// The score.
+    pub score: Score,
+    /// Of the images as they are.
+    pub clean: Vec<f64>,
+    /// Of the same images, attacked.
+    pub attacked: Vec<f64>,
+}
+
+/// One attack on one draw of one method's networks.
+struct Job {
+    method: usize,
+    draw: usize,
+    kind: Kind,
+    epsilon: f64,
+}
+
+/// What a job found; the checkpoint holds those of the first jobs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Outcome {
+    /// Accuracy of the networks that were attacked.
+    target: f64,
+    found: Vec<Found>,
+    /// Each score of each image of the method itself, where a figure shows them.
+    scores: Vec<Vec<f64>>,
+}
+
+/// What the attacked images do to one method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Found {
+    method: usize,
+    accuracy: f64,
+    nll: f64,
+    /// Attacked against clean images, by each of the method's scores.
+    detected: Vec<Detection>,
+}
+
+/// Attacks test images with each [`Kind`] on each method's networks, at each radius, and shows the result to the averaged prediction of the
+/// same networks (white-box); at the radius of the tables, to all other methods' too (transfer).
+///
+/// Rows: `accuracy` and `nll` (nats) under attack, and how well each score tells attacked from clean images (attacked is the positive
+/// class, all images are in both classes, misled or not), all with `attack`, `source` (the method whose networks were attacked) and
+/// `at` = ε. `accuracy_target` is that of the very networks that were attacked. Rows of the clean images have no attack and `at` = 0.
+///
+/// A checkpoint after each attack: a run that is stopped goes on there.
+pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer: &dyn Observer) -> Result<Adversarial> {
+    let Experiment { config, folder, split, .. } = experiment;
+    let (settings, seed) = (&config.adversarial, experiment.seed.child("adversarial"));
+    let shown = split.test.sample(seed.child("images"), settings.images);
+    let task = Task { experiment, posteriors, settings, shown: &shown, seed };
+    let jobs = task.jobs();
+    let path = folder.checkpoint(KIND);
+    let mut outcomes: Vec<Outcome> =
+        if checkpoint::exists(&path) { checkpoint::load(&path, KIND)?.value } else { Vec::new() };
+    observer.begin(KIND, jobs.len() as u64, outcomes.len() as u64);
+    let clean = task.clean()?;
+    let mut saved = Instant::now();
+    while let Some(job) = jobs.get(outcomes.len()) {
+        let outcome = task.run(job, &clean)?;
+        let message = format!(
+            "{} on {}, ε = {}: accuracy {:.1} %",
+            job.kind,
+            posteriors[job.method].name(),
+            job.epsilon,
+            100.0 * outcome.found[0].accuracy
+        );
+        outcomes.push(outcome);
+        observer.advance(outcomes.len() as u64, Some(message));
+        let stop = observer.stop_requested();
+        if stop || outcomes.len() == jobs.len() || saved.elapsed() >= observer.checkpoint_every() {
+            checkpoint::save(&path, KIND, &outcomes)?;
+            saved = Instant::now();
+        }
+        if stop {
+            return Err(Error::Stopped);
+        }
+    }
+    observer.end();
+    let rows = task.rows(&jobs, &outcomes, &clean);
+    let scores = task.scores(&jobs, &outcomes, &clean);
+    Ok(Adversarial { rows, scores, images: shown.len() })
+}
+
+/// What all jobs share.
+struct Task<'a> {
+    experiment: &'a Experiment,
+    posteriors: &'a [Method<'a>],
+    settings: &'a AdversarialConfig,
+    shown: &'a Labelled,
+    seed: Seed,
+}
+
+impl Task<'_> {
+    fn draws(&self, method: usize) -> usize {
+        if self.posteriors[method].is_random() { self.settings.draws } else { 1 }
+    }
+
+    /// Each radius once, in order.
+    fn radii(&self) -> Vec<f64> {
+        let mut radii = [&self.settings.epsilons[..], &[self.settings.epsilon]].concat();
+        radii.sort_by(f64::total_cmp);
+        radii.dedup();
+        radii
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        for method in 0..self.posteriors.len() {
+            for draw in 0..self.draws(method) {
+                for epsilon in self.radii() {
+                    jobs.extend(self.kinds(method).map(|kind| Job { method, draw, kind, epsilon }));
+                }
+            }
+        }
+        jobs
+    }
+
+    /// One network is its own average.
+    fn kinds(&self, method: usize) -> impl Iterator<Item = Kind> {
+        let single = !self.posteriors[method].has_spread();
+        Kind::ALL.into_iter().filter(move |kind| !(single && kind.on_one_network()))
+    }
+
+    fn victim(&self, method: usize, draw: usize) -> Result<Victim> {
+        let posterior = self.posteriors[method];
+        let seed = self.seed.child(posterior.name()).index(draw as u64);
+        Victim::new(&self.experiment.network, posterior, self.settings.networks, seed)
+    }
+
+    /// Each draw of each method on the images as they are.
+    fn clean(&self) -> Result<Vec<Vec<Judged>>> {
+        let judge =
+            |method, draw| self.victim(method, draw)?.judge(self.shown.images.pixels.view(), &self.shown.labels);
+        let methods = 0..self.posteriors.len();
+        methods.map(|method| (0..self.draws(method)).map(|draw| judge(method, draw)).collect()).collect()
+    }
+
+    fn run(&self, job: &Job, clean: &[Vec<Judged>]) -> Result<Outcome> {
+        let (victim, labels) = (self.victim(job.method, job.draw)?, &self.shown.labels);
+        let seed = self.seed.child("start").child(self.posteriors[job.method].name()).index(job.draw as u64);
+        let images = victim.mislead(job.kind, job.epsilon, self.settings, seed, self.shown);
+        let judged = victim.judge(images.view(), labels)?;
+        let target = if job.kind.on_one_network() { victim.judge_one(images.view(), labels)? } else { judged.accuracy };
+        drop(victim);
+        let at_tables = job.epsilon == self.settings.epsilon;
+        let mut found = vec![compare(job.method, &judged, &clean[job.method][job.draw])?];
+        if at_tables && job.kind.is_attack() {
+            // Draws of two methods are paired by their number.
+            for other in (0..self.posteriors.len()).filter(|&other| other != job.method) {
+                let draw = job.draw.min(self.draws(other) - 1);
+                let judged = self.victim(other, draw)?.judge(images.view(), labels)?;
+                found.push(compare(other, &judged, &clean[other][draw])?);
+            }
+        }
+        let figure = at_tables && job.kind.is_attack() && job.draw == 0;
+        let scores = if figure { judged.scores.into_iter().map(|(_, values)| values).collect() } else { Vec::new() };
+        Ok(Outcome { target, found, scores })
+    }
+
+    fn rows(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Judged>]) -> Vec<Row> {
+        let mut rows = Rows::new(&self.experiment.config, KIND);
+        let name = |method: usize| self.posteriors[method].name();
+        for (method, judged) in clean.iter().enumerate() {
+            for (metric, value) in [("accuracy", (|j| j.accuracy) as fn(&Judged) -> f64), ("nll", |j: &Judged| j.nll)] {
+                let values: Vec<f64> = judged.iter().map(value).collect();
+                rows.push(name(method), metric, mean_sd(&values), values.len()).at = Some(0.0);
+            }
+        }
+        for (method, _) in clean.iter().enumerate() {
+            for epsilon in self.radii() {
+                for kind in self.kinds(method) {
+                    let same = |job: &Job| job.method == method && job.epsilon == epsilon && job.kind == kind;
+                    let of: Vec<&Outcome> =
+                        jobs.iter().zip(outcomes).filter(|(job, _)| same(job)).map(|(_, outcome)| outcome).collect();
+                    let mut push = |on: usize, metric: &str, score: Option<Score>, values: Vec<f64>| {
+                        let row = rows.push(name(on), metric, mean_sd(&values), values.len());
+                        row.at = Some(epsilon);
+                        row.score = score.map(|score| score.to_string());
+                        row.attack = Some(kind.to_string());
+                        row.source = Some(name(method).to_string());
+                    };
+                    if kind.on_one_network() {
+                        push(method, "accuracy_target", None, of.iter().map(|outcome| outcome.target).collect());
+                    }
+                    for (i, first) in of[0].found.iter().enumerate() {
+                        let values = |value: &dyn Fn(&Found) -> f64| of.iter().map(|o| value(&o.found[i])).collect();
+                        push(first.method, "accuracy", None, values(&|f| f.accuracy));
+                        push(first.method, "nll", None, values(&|f| f.nll));
+                        for (s, (score, _)) in clean[first.method][0].scores.iter().enumerate() {
+                            let score = Some(*score);
+                            push(first.method, "auroc", score, values(&|f| f.detected[s].auroc));
+                            push(first.method, "aupr_out", score, values(&|f| f.detected[s].aupr_out));
+                            push(first.method, "aupr_in", score, values(&|f| f.detected[s].aupr_in));
+                            push(first.method, "fpr95", score, values(&|f| f.detected[s].fpr95));
+                        }
+                    }
+                }
+            }
+        }
+        rows.finish()
+    }
+
+    fn scores(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Judged>]) -> Vec<AttackedScores> {
+        let mut scores = Vec::new();
+        for (job, outcome) in jobs.iter().zip(outcomes) {
+            for ((score, clean), attacked) in clean[job.method][0].scores.iter().zip(&outcome.scores) {
+                scores.push(AttackedScores {
+                    method: self.posteriors[job.method].name().into(),
+                    attack: job.kind,
+                    score: *score,
+                    clean: clean.clone(),
+                    attacked: attacked.clone(),
+                });
+            }
+        }
+        scores
+    }
+}
+
+fn compare(method: usize, attacked: &Judged, clean: &Judged) -> Result<Found> {
+    let pairs = clean.scores.iter().zip(&attacked.scores);
+    let detected = pairs.map(|((_, clean), (_, attacked))| Ok(detection(clean, attacked)?)).collect::<Result<_>>()?;
+    Ok(Found { method, accuracy: attacked.accuracy, nll: attacked.nll, detected })
+}
+
+/// Whether an attack did what it is there for: it raised the mean loss far more than noise of its size did.
+///
+/// An attack that does nothing, or goes the wrong way, does not; neither does a good one on a network that gives it no gradient.
+pub(crate) fn bites(clean_nll: f64, noise_nll: f64, attacked_nll: f64) -> bool {
+    attacked_nll - clean_nll > 2.0 * (noise_nll - clean_nll).abs() + 0.1 * clean_nll.max(0.1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Adversarial examples.
+
+pub(crate) mod compute;
+pub(crate) mod section;
+mod victim;

@@ -1,0 +1,232 @@
+//! Which loss? Every one of the distiller's, with its published settings, on the run's bank.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use apd_distill::{Generator, Loss, State, Trainer};
+use apd_points::Posterior;
+use apd_report::Row;
+use apd_store::{Bank, checkpoint};
+use apd_uncertainty as uncertainty;
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::config::GanLossesConfig;
+use crate::distill::total_variance;
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::holdout::{BankSubset, HOLDOUT_EVERY};
+use crate::method::{averaged, mean_sd, network_rows};
+use crate::observer::Observer;
+use crate::rows::Rows;
+
+const KIND: &str = "gan-losses";
+/// Test images of one look.
+const LOOK_IMAGES: usize = 2_000;
+
+/// The quality of one generator after some iterations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Generator iterations done.
+    pub iteration: u64,
+    /// Total variation between its averaged prediction and that of the held-out rows, on test images.
+    pub tv: f64,
+    /// Test accuracy of its averaged prediction.
+    pub accuracy: f64,
+    /// Mean negative log-likelihood of the test labels, in nats.
+    pub nll: f64,
+    /// Total variance of generated networks over that of the rows it learnt from.
+    pub variance_ratio: f64,
+}
+
+/// One training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it played for.
+    pub loss: Loss,
+    /// Its looks, before the first iteration and after that.
+    pub looks: Vec<Look>,
+    /// A loss or a prediction was not finite, or at its end the prediction was worse than guessing (NLL above ln K).
+    pub diverged: bool,
+}
+
+/// What the task found.
+pub struct Stability {
+    /// A row per loss and metric.
+    pub rows: Vec<Row>,
+    /// Every run.
+    pub runs: Vec<Run>,
+    /// The same of rows that were learnt from, in place of generated networks: what a perfect generator reaches.
+    pub bank: Look,
+    /// NLL of guessing: ln K.
+    pub guessing: f64,
+}
+
+/// Trains a generator by each loss with several seeds, for equally many iterations, on four fifths of the bank's rows; looks at their
+/// predictions beside those of the last fifth. The runs' states are saved; an interrupted task goes on with the same numbers.
+///
+/// Iterations are equal, not work: a Wasserstein loss takes five critic updates in each, the others one.
+pub fn gan_losses(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Stability> {
+    let settings = &experiment.config.gan_losses;
+    let judge = Judge::new(experiment, bank)?;
+    let runs: Vec<(Loss, usize)> =
+        Loss::ALL.into_iter().flat_map(|loss| (0..settings.seeds).map(move |index| (loss, index))).collect();
+    let done = AtomicU64::new(0);
+    observer.begin(KIND, runs.len() as u64 * settings.iterations, 0);
+    let runs: Vec<Result<Run>> =
+        runs.into_par_iter().with_max_len(1).map(|(loss, index)| train(&judge, loss, index, observer, &done)).collect();
+    let runs = runs.into_iter().collect::<Result<Vec<Run>>>()?;
+    observer.end();
+    let bank = judge.look(0, judge.learnt.view())?.ok_or(Error::Empty("sgld"))?;
+    let guessing = (experiment.network.outputs() as f64).ln();
+    Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, guessing })
+}
+
+/// The settings of one loss's runs.
+pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Config {
+    let &GanLossesConfig { hidden, batch, iterations, .. } = settings;
+    apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss).with_moments()
+}
+
+fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, done: &AtomicU64) -> Result<Run> {
+    let Experiment { config: run, folder, seed, .. } = judge.experiment;
+    let settings = &run.gan_losses;
+    let config = config(settings, loss);
+    let every = (settings.iterations / settings.looks).max(1);
+    let path = folder.checkpoint(&format!("{KIND}-{loss}-{index}"));
+    let rows = judge.rows.clone();
+    let seed = seed.child(KIND).child(loss.name()).index(index as u64);
+    let (mut trainer, mut run) = if checkpoint::exists(&path) {
+        let (state, run): (State<'static>, Run) = checkpoint::load(&path, KIND)?.value;
+        (Trainer::resume(rows, state)?, run)
+    } else {
+        let trainer = Trainer::new(rows, config, seed)?;
+        let looks = judge.look_at(&trainer.generator(), 0)?.into_iter().collect();
+        (trainer, Run { loss, looks, diverged: false })
+    };
+    done.fetch_add(trainer.iteration(), Ordering::Relaxed);
+    let mut saved = Instant::now();
+    while trainer.iteration() < settings.iterations && !run.diverged {
+        match trainer.step() {
+            Ok(progress) if progress.iteration % every == 0 || progress.iteration == settings.iterations => {
+                match judge.look_at(&trainer.generator(), progress.iteration)? {
+                    Some(look) => run.looks.push(look),
+                    None => run.diverged = true,
+                }
+            }
+            Ok(_) => {}
+            Err(apd_distill::Error::Diverged { .. }) => run.diverged = true,
+            Err(error) => return Err(error.into()),
+        }
+        let message = run.looks.last().map(|look| format!("{loss}: TV {:.4}, NLL {:.4}", look.tv, look.nll));
+        observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, message);
+        let finished = trainer.iteration() == settings.iterations || run.diverged;
+        let stop = observer.stop_requested();
+        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
+            checkpoint::save(&path, KIND, &(trainer.state(), &run))?;
+            saved = Instant::now();
+        }
+        if stop {
+            return Err(Error::Stopped);
+        }
+    }
+    let guessing = (judge.experiment.network.outputs() as f64).ln();
+    run.diverged |= run.looks.last().is_none_or(|look| look.nll > guessing);
+    Ok(run)
+}
+
+/// What runs are measured by.
+struct Judge<'a> {
+    experiment: &'a Experiment,
+    /// What is learnt from.
+    rows: BankSubset<'a>,
+    test: apd_data::Labelled,
+    /// The averaged prediction of held-out rows.
+    held_out: Array2<f64>,
+    /// As many of the rows that are learnt from, and their total variance.
+    learnt: Array2<f32>,
+    variance: f64,
+}
+
+impl<'a> Judge<'a> {
+    fn new(experiment: &'a Experiment, bank: &'a Bank) -> Result<Self> {
+        let count = experiment.config.gan_losses.networks;
+        let [rows, held_out] = BankSubset::folds(bank, 0..bank.len());
+        let held_out = held_out.spread(count);
+        if held_out.is_empty() {
+            let rows = bank.len();
+            return Err(Error::Config(format!(
+                "gan-losses: a bank of {rows} rows has none to hold out (one in {HOLDOUT_EVERY})"
+            )));
+        }
+        let learnt = bank.gather(&rows.spread(count));
+        let test = experiment.split.test.take(LOOK_IMAGES);
+        let mut judge = Self {
+            experiment,
+            rows,
+            test,
+            held_out: Array2::zeros((0, 0)),
+            variance: total_variance(learnt.view()),
+            learnt,
+        };
+        judge.held_out = judge.predict(bank.gather(&held_out).view());
+        Ok(judge)
+    }
+
+    fn predict(&self, networks: ArrayView2<'_, f32>) -> Array2<f64> {
+        averaged(&self.experiment.network, network_rows(&networks), self.test.images.pixels.view()).mean()
+    }
+
+    fn look_at(&self, generator: &Generator, iteration: u64) -> Result<Option<Look>> {
+        let Experiment { config, seed, .. } = self.experiment;
+        let networks = generator.draw(seed.child(KIND).child("look"), config.gan_losses.networks);
+        self.look(iteration, networks.view())
+    }
+
+    /// None if these networks, or their predictions, are not finite.
+    fn look(&self, iteration: u64, networks: ArrayView2<'_, f32>) -> Result<Option<Look>> {
+        let mean = self.predict(networks);
+        let variance_ratio = total_variance(networks) / self.variance;
+        if !variance_ratio.is_finite() || mean.iter().any(|p| !p.is_finite()) {
+            return Ok(None);
+        }
+        Ok(Some(Look {
+            iteration,
+            tv: uncertainty::total_variation(mean.view(), self.held_out.view())?,
+            accuracy: uncertainty::accuracy(mean.view(), &self.test.labels)?,
+            nll: uncertainty::nll(mean.view(), &self.test.labels)?,
+            variance_ratio,
+        }))
+    }
+}
+
+/// Means and deviations over each loss's runs at their last look.
+fn rows(experiment: &Experiment, runs: &[Run], bank: &Look) -> Vec<Row> {
+    let mut rows = Rows::new(&experiment.config, KIND);
+    type Metric = (&'static str, fn(&Look) -> f64);
+    let metrics: [Metric; 4] = [
+        ("accuracy", |look| look.accuracy),
+        ("nll", |look| look.nll),
+        ("tv", |look| look.tv),
+        ("variance_ratio", |look| look.variance_ratio),
+    ];
+    for (metric, of) in metrics {
+        rows.push("sgld", metric, (of(bank), None), 1);
+    }
+    for loss in Loss::ALL {
+        let of_loss: Vec<&Run> = runs.iter().filter(|run| run.loss == loss).collect();
+        for (metric, of) in metrics {
+            let values: Vec<f64> = of_loss.iter().filter_map(|run| run.looks.last().map(of)).collect();
+            if !values.is_empty() {
+                rows.push(loss.name(), metric, mean_sd(&values), values.len());
+            }
+        }
+        let diverged = of_loss.iter().filter(|run| run.diverged).count() as f64 / of_loss.len() as f64;
+        rows.push(loss.name(), "diverged", (diverged, None), of_loss.len());
+    }
+    rows.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The distiller's losses on the run's bank.
+
+pub(crate) mod compute;
+pub(crate) mod section;

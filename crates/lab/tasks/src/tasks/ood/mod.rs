@@ -1,0 +1,4 @@
+//! Out-of-distribution detection.
+
+pub(crate) mod compute;
+pub(crate) mod section;

@@ -1,0 +1,4 @@
+//! Every sampler beside long runs of NUTS.
+
+pub(crate) mod compute;
+pub(crate) mod section;

@@ -1,0 +1,444 @@
+//! A posterior that can be looked at: two blobs in the plane, and what every method predicts around them.
+//!
+//! The network is small enough for NUTS to say what the posterior really predicts, so each method is told apart from SGLD, which the
+//! distiller imitates, and from the truth, which SGLD imitates.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
+use apd_distill::{CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig, Trainer};
+use apd_nn::Network;
+use apd_points::Posterior;
+use apd_report::Row;
+use apd_seed::Seed;
+use apd_sgmcmc::{
+    Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, Swag, from_mean_loss,
+};
+use apd_uncertainty::{self as uncertainty, Predictive, Score};
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Toy2dConfig;
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::method::{Method, averaged, network_rows};
+use crate::observer::Observer;
+use crate::sgd::with_dropout;
+use crate::tasks::fidelity::compute::NOISE;
+use crate::tasks::samplers::compute::{collect, median};
+
+/// Width of both hidden layers.
+const HIDDEN: usize = 10;
+/// The blobs' centres are (−2, −2) and (2, 2), …
+const CENTRE: f32 = 2.0;
+/// … the covariance of each is 0.3·I.
+const VARIANCE: f32 = 0.3;
+/// The square [−5, 5]² is looked at.
+pub(crate) const REACH: f64 = 5.0;
+/// Places of the square, about, whose predictions the reference's diagnostics look at.
+const FUNCTIONS: usize = 100;
+/// Of NUTS; its usual 0.8 leaves half of the draws with a trajectory that diverges.
+const TARGET_ACCEPTANCE: f64 = 0.95;
+/// Directions of the subspaces, and samples that are kept, of the rivals.
+const DIRECTIONS: usize = 12;
+const ROWS: usize = 12;
+/// Tells a second chain of SGLD from the one that is distilled.
+pub(crate) const SECOND: &str = "sgld-second";
+
+/// What the task found.
+pub struct Toy2d {
+    /// A row per method and metric.
+    pub rows: Vec<Row>,
+    /// Each method's predictions on the square.
+    pub maps: Vec<Map>,
+    /// The training points with their classes.
+    pub points: Vec<(f64, f64, u8)>,
+    /// Whether the reference may be believed.
+    pub reference: Reference,
+}
+
+/// One method's predictions on the square, row by row from below.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map {
+    /// The method.
+    pub method: &'static str,
+    /// How its networks came about, in a few words.
+    pub setting: String,
+    /// p(y = 1).
+    pub probability: Vec<f64>,
+    /// Entropy of the averaged prediction, nats.
+    pub entropy: Vec<f64>,
+    /// Mutual information between prediction and network, nats; nothing where there is one network.
+    pub bald: Option<Vec<f64>>,
+    /// The averaged predictions, to be compared.
+    mean: Array2<f64>,
+    /// Mean entropy at the training points, nats.
+    entropy_at_points: f64,
+    networks: u64,
+}
+
+/// The health of the reference chains.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// R̂ of the predictions at places of the square: the median and the largest.
+    pub rhat: Option<(f64, f64)>,
+    /// Bulk effective sample size of the predictions, the median.
+    pub ess: Option<f64>,
+    /// R̂ of the weights, the median: large where chains sit in modes that are permutations of each other.
+    pub rhat_weights: Option<f64>,
+    /// Draws whose trajectory diverged, …
+    pub divergences: u64,
+    /// … of so many.
+    pub draws: u64,
+    /// The least E-BFMI of the chains.
+    pub e_bfmi: f64,
+    /// Total variation between the averages of both halves of the chains: what is left of chance.
+    pub tv_between_halves: f64,
+}
+
+/// Another way of keeping the samples: its name, its setting, and what networks are drawn from.
+type Rival = (&'static str, String, Box<dyn Posterior>);
+
+/// Chains of networks, as checkpoints hold them.
+type Chains = Vec<Vec<Vec<f32>>>;
+
+/// The kept draws of NUTS, with the divergences and the E-BFMI of each chain.
+#[derive(Serialize, Deserialize)]
+struct Nuts {
+    chains: Chains,
+    divergences: u64,
+    e_bfmi: f64,
+}
+
+/// Trains, samples and distils, and compares the predictions on the square. Each finished stage stays in the folder.
+pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> {
+    let (settings, folder) = (&experiment.config.toy2d, &experiment.folder);
+    let problem = Problem::new(settings, experiment.seed.child("toy2d"))?;
+    let draws = settings.hmc_chains as u64 * (settings.hmc_warmup + settings.hmc_draws);
+    observer.begin("toy2d", draws + settings.distill.iterations, 0);
+    let nuts = folder.finished("toy2d-hmc", || problem.nuts(observer))?;
+    let baselines = &experiment.config.baselines;
+    let sgd = folder.finished("toy2d-sgd", || problem.descend(&problem.network, problem.seed.child("sgd"), |_| ()))?;
+    let dropout = match baselines.dropout {
+        p if p > 0.0 => {
+            let network = with_dropout(&problem.network, p);
+            let seed = problem.seed.child("mc-dropout");
+            let theta = folder.finished("toy2d-mc-dropout", || problem.descend(&network, seed, |_| ()))?;
+            Some((p, network, theta))
+        }
+        _ => None,
+    };
+    let ensemble = folder.finished("toy2d-ensemble", || problem.ensemble(baselines.ensemble))?;
+    let swag = match baselines.swag_epochs {
+        0 | 1 => Vec::new(),
+        _ => folder.finished("toy2d-swag", || problem.swag(baselines.swag_rank))?,
+    };
+    let sgld = folder.finished("toy2d-sgld", || problem.sgld(0))?;
+    let second = folder.finished("toy2d-sgld-second", || problem.sgld(1))?;
+    let count = sgld.len();
+    let drawn = folder.finished("toy2d-apd", || problem.distil(&sgld, draws, observer))?;
+    observer.end();
+
+    let averaged = |networks: &[Vec<f32>], inputs: ArrayView2<'_, f32>| averaged(&problem.network, networks, inputs);
+    let mut maps = vec![problem.map("sgd", "one network".into(), |x| averaged(std::slice::from_ref(&sgd), x))];
+    if let Some((p, network, theta)) = &dropout {
+        maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
+            let mut predictive = Predictive::new(x.nrows(), 2);
+            predict_dropout(network, theta, count, problem.seed.child("passes"), x, |_, p| predictive.add(p));
+            predictive
+        }));
+    }
+    if !ensemble.is_empty() {
+        let setting = format!("{} networks", ensemble.len());
+        maps.push(problem.map("ensemble", setting, |x| averaged(&ensemble, x)));
+    }
+    if !swag.is_empty() {
+        maps.push(problem.map("swag", format!("{} draws", swag.len()), |x| averaged(&swag, x)));
+    }
+    maps.push(problem.map("sgld", format!("{count} samples"), |x| averaged(&sgld, x)));
+    maps.push(problem.map(SECOND, format!("{count} samples, another chain"), |x| averaged(&second, x)));
+    let iterations = settings.distill.iterations;
+    maps.push(problem.map("apd", format!("{count} draws, {iterations} iterations"), |x| averaged(&drawn, x)));
+    for (method, setting, rival) in problem.rivals(&sgld)? {
+        let networks = rival.draw(problem.seed.child(method), count);
+        maps.push(
+            problem.map(method, setting, |x| crate::method::averaged(&problem.network, network_rows(&networks), x)),
+        );
+    }
+    let flat = nuts.chains.concat();
+    let setting = format!("{} chains × {} draws", nuts.chains.len(), settings.hmc_draws);
+    maps.push(problem.map("hmc", setting, |x| averaged(&flat, x)));
+
+    let reference = problem.diagnose(&nuts)?;
+    let rows = rows(&problem, &maps, &reference)?;
+    Ok(Toy2d { rows, maps, points: problem.points(), reference })
+}
+
+/// The posterior that all look at.
+struct Problem<'a> {
+    settings: &'a Toy2dConfig,
+    network: Network,
+    data: Data,
+    /// ε of SGLD.
+    step_size: f64,
+    /// τ.
+    precision: f64,
+    /// The middles of the square's cells.
+    grid: Array2<f32>,
+    seed: Seed,
+}
+
+impl<'a> Problem<'a> {
+    fn new(settings: &'a Toy2dConfig, seed: Seed) -> Result<Self> {
+        let n = 2 * settings.points;
+        let mut inputs = Array2::<f32>::zeros((n, 2));
+        let mut labels = Vec::with_capacity(n);
+        let normals = seed.child("points").normals();
+        for (i, mut row) in inputs.rows_mut().into_iter().enumerate() {
+            let class = i % 2;
+            let mut noise = [0.0; 2];
+            normals.fill(i as u64, 0, &mut noise);
+            let centre = if class == 0 { -CENTRE } else { CENTRE };
+            row.iter_mut().zip(noise).for_each(|(x, z)| *x = centre + VARIANCE.sqrt() * z);
+            labels.push(class as u32);
+        }
+        let cells = settings.grid;
+        let middle = |i: usize| (REACH * (2.0 * (i as f64 + 0.5) / cells as f64 - 1.0)) as f32;
+        let grid =
+            Array2::from_shape_fn(
+                (cells * cells, 2),
+                |(i, axis)| {
+                    if axis == 0 { middle(i % cells) } else { middle(i / cells) }
+                },
+            );
+        let (step_size, precision) = from_mean_loss(settings.lr, settings.weight_decay, n);
+        Ok(Self {
+            settings,
+            network: Network::mlp(&[2, HIDDEN, HIDDEN, 2]),
+            data: Data { inputs: Arc::new(inputs), targets: Targets::Classes(labels.into()) },
+            step_size,
+            precision,
+            grid,
+            seed,
+        })
+    }
+
+    fn potential(&self, network: &Network) -> Result<NetworkPotential> {
+        Ok(NetworkPotential::new(network, self.data.clone(), Likelihood::Categorical, self.precision)?)
+    }
+
+    /// The posterior's networks by NUTS, chains in parallel.
+    fn nuts(&self, observer: &dyn Observer) -> Result<Nuts> {
+        // Logits are in the hundreds: a trajectory that misclassifies one point climbs as many nats, and needs short steps to turn.
+        let config = HamiltonianConfig {
+            target_acceptance: TARGET_ACCEPTANCE,
+            ..HamiltonianConfig::nuts(self.settings.hmc_warmup, self.settings.hmc_draws)
+        };
+        let (seed, done) = (self.seed.child("hmc"), AtomicU64::new(0));
+        let run = |number: usize| -> Result<_> {
+            let initial = self.network.initialize(seed.child("initial").index(number as u64));
+            let mut chain =
+                HamiltonianChain::new(number as u32, self.potential(&self.network)?, config, seed, initial)?;
+            let mut kept = Vec::new();
+            for _ in 0..config.warmup + config.draws {
+                kept.extend(chain.step().map(|sample| sample.position.to_vec()));
+                observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, None);
+                if observer.stop_requested() {
+                    return Err(Error::Stopped);
+                }
+            }
+            let statistics = chain.statistics();
+            Ok((kept, statistics.divergences(), statistics.e_bfmi().unwrap_or(f64::NAN)))
+        };
+        let chains = self.settings.hmc_chains;
+        let runs: Vec<_> = (0..chains).into_par_iter().with_max_len(1).map(run).collect::<Result<_>>()?;
+        Ok(Nuts {
+            divergences: runs.iter().map(|run| run.1).sum(),
+            e_bfmi: runs.iter().map(|run| run.2).fold(f64::INFINITY, f64::min),
+            chains: runs.into_iter().map(|run| run.0).collect(),
+        })
+    }
+
+    /// The end of full-batch gradient descent; on the second half of its path, positions are handed to `keep`.
+    fn descend(&self, network: &Network, seed: Seed, mut keep: impl FnMut(&[f32])) -> Result<Vec<f32>> {
+        let (n, steps) = (self.data.len(), self.settings.steps);
+        // It counts only where the network has dropout.
+        let potential = self.potential(network)?.with_dropout(seed.child("dropout"));
+        let length = ChainConfig { steps, burn_in: steps / 2, thinning: self.settings.thinning, batch_size: n };
+        let sampler = Momentum::from_mean_loss(self.settings.lr, 0.0, n);
+        let initial = network.initialize(seed.child("initial"));
+        let mut chain = Chain::new(0, potential, sampler, length, seed, initial)?;
+        collect(&mut chain)?.iter().for_each(|position| keep(position));
+        Ok(chain.position().to_vec())
+    }
+
+    /// Where gradient descent ends from several starts.
+    fn ensemble(&self, members: usize) -> Result<Vec<Vec<f32>>> {
+        let seed = self.seed.child("ensemble");
+        (0..members).map(|i| self.descend(&self.network, seed.index(i as u64), |_| ())).collect()
+    }
+
+    /// As many networks of a Gaussian around the path of gradient descent as SGLD has samples.
+    fn swag(&self, rank: usize) -> Result<Vec<Vec<f32>>> {
+        let seed = self.seed.child("swag");
+        let mut swag = Swag::new(self.network.dim(), rank)?;
+        self.descend(&self.network, seed, |position| swag.collect(position))?;
+        let networks = Method::Swag(&swag).networks((self.settings.steps / self.settings.thinning) as usize, seed);
+        Ok(networks.rows().into_iter().map(|row| row.to_vec()).collect())
+    }
+
+    /// The samples of one SGLD chain.
+    fn sgld(&self, number: u32) -> Result<Vec<Vec<f32>>> {
+        let seed = self.seed.child("sgld");
+        let Toy2dConfig { steps, thinning, .. } = *self.settings;
+        let length = ChainConfig { steps, burn_in: 0, thinning, batch_size: self.data.len() };
+        let sampler = Sgld::new(Schedule::Constant(self.step_size), 1.0);
+        let initial = self.network.initialize(seed.child("initial").index(u64::from(number)));
+        collect(&mut Chain::new(number, self.potential(&self.network)?, sampler, length, seed, initial)?)
+    }
+
+    /// As many networks of the generator as there are samples to learn from.
+    fn distil(&self, samples: &[Vec<f32>], done: u64, observer: &dyn Observer) -> Result<Vec<Vec<f32>>> {
+        let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
+        let config = &self.settings.distill;
+        let mut trainer = Trainer::new(rows, config.clone(), self.seed.child("distill"))?;
+        while trainer.iteration() < config.iterations {
+            trainer.step()?;
+            observer.advance(done + trainer.iteration(), None);
+            if observer.stop_requested() {
+                return Err(Error::Stopped);
+            }
+        }
+        let drawn = trainer.into_generator().draw(self.seed.child("apd"), samples.len());
+        Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())
+    }
+
+    /// Other ways of keeping the samples than by a GAN.
+    fn rivals(&self, samples: &[Vec<f32>]) -> Result<Vec<Rival>> {
+        let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
+        let seed = self.seed.child("rivals");
+        let principal = Principal::of(&rows, DIRECTIONS, seed.child("principal"))?;
+        let subspace = |coefficients| -> Result<Box<dyn Posterior>> {
+            let config = SubspaceConfig { rank: DIRECTIONS, coefficients, format: Format::F32, ..Default::default() };
+            Ok(Box::new(Subspace::of(&principal, &config, seed)?))
+        };
+        let places: Vec<usize> = (0..ROWS).map(|k| k * samples.len() / ROWS).collect();
+        let kept = rows.select(Axis(0), &places);
+        let sd = principal.sd.iter().map(|sd| NOISE * sd).collect::<Vec<f32>>();
+        Ok(vec![
+            ("subspace", format!("{DIRECTIONS} directions"), subspace(CoefficientModel::Kernel)?),
+            ("gaussian", format!("{DIRECTIONS} directions, one Gaussian"), subspace(CoefficientModel::Gaussian)?),
+            ("rows", format!("{ROWS} samples"), Box::new(Kept::new(kept.view(), None, Format::F32))),
+            (
+                "rows+noise",
+                format!("{ROWS} samples and noise"),
+                Box::new(Kept::new(kept.view(), Some(&sd), Format::F32)),
+            ),
+        ])
+    }
+
+    /// A method's predictions on the square and at the training points.
+    fn map(&self, method: &'static str, setting: String, predict: impl Fn(ArrayView2<'_, f32>) -> Predictive) -> Map {
+        let inputs = concatenate(Axis(0), &[self.grid.view(), self.data.inputs.view()]).expect("both are in the plane");
+        let (predictive, cells) = (predict(inputs.view()), self.grid.nrows());
+        let (mean, mut entropy) = (predictive.mean(), predictive.score(Score::Entropy));
+        let at_points = entropy.split_off(cells);
+        let mean = mean.slice_axis(Axis(0), (0..cells).into()).to_owned();
+        let networks = predictive.networks();
+        let mut bald = predictive.score(Score::Bald);
+        bald.truncate(cells);
+        Map {
+            method,
+            setting,
+            probability: mean.column(1).to_vec(),
+            entropy,
+            bald: (networks > 1).then_some(bald),
+            mean,
+            entropy_at_points: average(&at_points),
+            networks,
+        }
+    }
+
+    /// Whether the chains of the reference agree with each other, in what they predict and in what they are.
+    fn diagnose(&self, nuts: &Nuts) -> Result<Reference> {
+        let stride = (self.grid.nrows() / FUNCTIONS).max(1);
+        // A stride that divides the rows' length would look at few columns only.
+        let stride = if self.settings.grid.is_multiple_of(stride) { stride + 1 } else { stride };
+        let places: Vec<usize> = (0..self.grid.nrows()).step_by(stride).collect();
+        let inputs = self.grid.select(Axis(0), &places);
+        let mut functions: Vec<Vec<Vec<f64>>> = vec![Vec::new(); places.len()];
+        for chain in &nuts.chains {
+            functions.iter_mut().for_each(|function| function.push(Vec::with_capacity(chain.len())));
+            predict(&self.network, chain, inputs.view(), |_, p| {
+                for (function, row) in functions.iter_mut().zip(p.rows()) {
+                    function.last_mut().expect("pushed above").push(f64::from(row[1]));
+                }
+            });
+        }
+        let weight = |j: usize| -> Vec<Vec<f64>> {
+            nuts.chains.iter().map(|chain| chain.iter().map(|theta| f64::from(theta[j])).collect()).collect()
+        };
+        let found: Vec<_> = functions.iter().filter_map(|f| apd_diagnostics::diagnose(f).ok()).collect();
+        let rhat = median(found.iter().map(|d| d.rhat))
+            .map(|median| (median, found.iter().map(|d| d.rhat).fold(f64::NEG_INFINITY, f64::max)));
+        let half = nuts.chains.len() / 2;
+        let halves = [&nuts.chains[..half], &nuts.chains[half..]]
+            .map(|chains| averaged(&self.network, chains.concat(), self.grid.view()).mean());
+        Ok(Reference {
+            rhat,
+            ess: median(found.iter().map(|d| d.ess_bulk)),
+            rhat_weights: median((0..self.network.dim()).filter_map(|j| apd_diagnostics::rhat(&weight(j)).ok())),
+            divergences: nuts.divergences,
+            draws: nuts.chains.iter().map(|chain| chain.len() as u64).sum(),
+            e_bfmi: nuts.e_bfmi,
+            tv_between_halves: uncertainty::total_variation(halves[0].view(), halves[1].view())?,
+        })
+    }
+
+    fn points(&self) -> Vec<(f64, f64, u8)> {
+        let Targets::Classes(labels) = &self.data.targets else { return Vec::new() };
+        let place = |(row, &label): (ndarray::ArrayView1<'_, f32>, &u32)| {
+            (f64::from(row[0]), f64::from(row[1]), u8::try_from(label).unwrap_or(u8::MAX))
+        };
+        self.data.inputs.rows().into_iter().zip(labels.iter()).map(place).collect()
+    }
+}
+
+fn rows(problem: &Problem<'_>, maps: &[Map], reference: &Reference) -> Result<Vec<Row>> {
+    let net = format!("2-{HIDDEN}-{HIDDEN}-2");
+    let row = |method: &str, metric: &str, value: f64| Row::new("toy2d", "blobs", &net, method, metric, value);
+    let mut rows = Vec::new();
+    for map in maps {
+        for other in maps.iter().filter(|other| ["sgld", "hmc"].contains(&other.method) && other.method != map.method) {
+            let tv = uncertainty::total_variation(map.mean.view(), other.mean.view())?;
+            rows.push(Row { n: Some(map.networks), ..row(map.method, &format!("tv_to_{}", other.method), tv) });
+        }
+        rows.push(row(map.method, "entropy_at_points", map.entropy_at_points));
+        rows.push(row(map.method, "entropy_on_square", average(&map.entropy)));
+        if let Some(bald) = &map.bald {
+            rows.push(row(map.method, "bald_on_square", average(bald)));
+        }
+    }
+    let diagnostics = [
+        ("tv_between_halves", Some(reference.tv_between_halves)),
+        ("rhat_median", reference.rhat.map(|rhat| rhat.0)),
+        ("rhat_max", reference.rhat.map(|rhat| rhat.1)),
+        ("ess_bulk_median", reference.ess),
+        ("rhat_weights_median", reference.rhat_weights),
+        ("divergences", Some(reference.divergences as f64)),
+        ("e_bfmi", Some(reference.e_bfmi)),
+    ];
+    rows.extend(diagnostics.into_iter().filter_map(|(metric, value)| Some(row("hmc", metric, value?))));
+    // What SGLD's chain would need to forget where it started: the time constant of the prior's pull, in steps.
+    rows.push(row("sgld", "relaxation_steps", 2.0 / (problem.step_size * problem.precision)));
+    Ok(rows)
+}
+
+fn average(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests;
