@@ -106,9 +106,59 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// A cell of a table that is not what its column holds.
+    #[error("{}: line {line}, column `{column}`: expected {expected}, found `{found}`", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The line at which its row begins, from 1.
+        line: u64,
+        /// The column's name.
+        column: String,
+        /// What the column holds, or what to do.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A column of a table that cannot be used as it is.
+    #[error("column `{name}` {problem}")]
+    Column {
+        /// Its name.
+        name: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
 }
 
 impl Error {
+    pub(crate) fn column(name: &str, problem: String) -> Self {
+        Self::Column { name: name.to_owned(), problem }
+    }
+
+    pub(crate) fn cell(path: &Path, line: u64, column: &str, expected: &str, found: &str) -> Self {
+        let (column, expected) = (column.to_owned(), expected.to_owned());
+        Self::Cell { path: path.to_owned(), line, column, expected, found: found.chars().take(40).collect() }
+    }
+
+    pub(crate) fn csv(path: &Path, cause: csv::Error) -> Self {
+        let at = |pos: &Option<csv::Position>| pos.as_ref().map_or(0, csv::Position::line);
+        match cause.kind() {
+            csv::ErrorKind::UnequalLengths { pos, expected_len, len } => Self::Mismatch {
+                path: path.to_owned(),
+                what: "fields of a row",
+                expected: expected_len.to_string(),
+                found: format!("{len} in line {}", at(pos)),
+            },
+            csv::ErrorKind::Utf8 { pos, err } => Self::Mismatch {
+                path: path.to_owned(),
+                what: "text",
+                expected: "UTF-8".to_owned(),
+                found: format!("other bytes in line {}, field {}", at(pos), err.field() + 1),
+            },
+            _ => Self::corrupt(path, cause.position().map_or(0, csv::Position::byte), cause),
+        }
+    }
+
     pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
         Self::Io { path: path.to_owned(), cause }
     }

@@ -1,4 +1,20 @@
-//! Image datasets with labels: embedded digits, IDX, CIFAR-10, Omniglot, and out-of-distribution sets.
+//! Data for models: tables of numbers and categories, and image datasets with labels and out-of-distribution sets.
+//!
+//! # Tables
+//!
+//! ```
+//! use apd_data::{Examples, TableSchema};
+//!
+//! let penguins = apd_data::penguins(); // or `read_csv("penguins.csv")?`
+//! let schema = TableSchema::infer(&penguins, "species", &[], None)?;
+//! let (targets, rows) = schema.targets(&penguins)?.expect("the target's column is there");
+//! let examples = Examples::new(schema.encode(&penguins.select(&rows))?.inputs, targets);
+//! // Three islands and two sexes, each with a place for the unseen, and five numbers, four of which are missing here and there.
+//! assert_eq!((examples.len(), examples.inputs.ncols()), (344, 4 + 3 + 5 + 4));
+//! # Ok::<(), apd_data::Error>(())
+//! ```
+//!
+//! # Images
 //!
 //! For experiments on classifiers that should know what they do not know: a dataset divided by a seed, and beside it images that belong
 //! to none of its classes, everything in the same units (grey, in [−1, 1], one image per row of a matrix).
@@ -27,12 +43,13 @@
 //! (Only downloads look at the environment, for the usual proxy variables.) Every random choice comes from the [`Seed`](apd_seed::Seed) given.
 //!
 //! The embedded digits are from E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository,
-//! 1998, doi:10.24432/C50P49, licensed CC BY 4.0; see `NOTICE.md`.
+//! 1998, doi:10.24432/C50P49, licensed CC BY 4.0; `NOTICE.md` credits the embedded tables too.
 
 mod cifar10;
 mod dataset;
 mod digits;
 mod error;
+mod examples;
 pub mod fetch;
 mod generate;
 pub mod idx;
@@ -42,6 +59,7 @@ mod mnist;
 mod omniglot;
 pub mod ood;
 mod resize;
+mod table;
 #[cfg(test)]
 mod testing;
 mod user;
@@ -50,10 +68,15 @@ pub use cifar10::{cifar10, read_cifar10};
 pub use dataset::{Dataset, UnknownDataset};
 pub use digits::{all_digits, digits};
 pub use error::Error;
+pub use examples::{Examples, Targets};
 pub use generate::{gaussian, uniform};
 pub use images::{Images, Labelled, Split};
 pub use mnist::{fashion_mnist, mnist, notmnist};
 pub use omniglot::{omniglot, read_omniglot};
+pub use table::{
+    Column, ColumnSchema, CsvBlocks, Dialect, Encoding, Feature, MISSING, Role, Table, TableSchema, Values, penguins,
+    read_csv, read_csv_as, yacht,
+};
 pub use user::user_images;
 
 #[cfg(doctest)]

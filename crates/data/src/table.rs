@@ -1,0 +1,136 @@
+//! Tables: named columns of numbers and categories, with missing values.
+
+use crate::Error;
+
+mod csv;
+mod embedded;
+mod encoding;
+mod inference;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use csv::{CsvBlocks, Dialect, read_csv, read_csv_as};
+pub use embedded::{penguins, yacht};
+pub use encoding::Encoding;
+pub use schema::{ColumnSchema, Feature, Role, TableSchema};
+
+/// A table in memory, column by column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+/// One column of a [`Table`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// A value for each row.
+    pub values: Values,
+}
+
+/// The values of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Numbers; NaN where one is missing.
+    Numbers(Vec<f64>),
+    /// Categories as indices into their names; [`MISSING`] where one is missing.
+    Categories {
+        /// An index into `levels` for each row.
+        codes: Vec<u32>,
+        /// The names, in the order of their bytes.
+        levels: Vec<String>,
+    },
+    /// Text as it stands: identifiers, names, sentences, dates.
+    Text(Vec<String>),
+}
+
+/// The code of a missing category.
+pub const MISSING: u32 = u32::MAX;
+
+impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Numbers(values) => values.len(),
+            Self::Categories { codes, .. } => codes.len(),
+            Self::Text(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the value of `row` is missing. **Panics** if there is no such row.
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Self::Numbers(values) => values[row].is_nan(),
+            Self::Categories { codes, .. } => codes[row] == MISSING,
+            Self::Text(values) => values[row].is_empty(),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Numbers(values) => Self::Numbers(rows.iter().map(|&row| values[row]).collect()),
+            Self::Categories { codes, levels } => {
+                Self::Categories { codes: rows.iter().map(|&row| codes[row]).collect(), levels: levels.clone() }
+            }
+            Self::Text(values) => Self::Text(rows.iter().map(|&row| values[row].clone()).collect()),
+        }
+    }
+}
+
+impl Table {
+    /// Puts columns together.
+    ///
+    /// **Errors**: columns of unequal lengths, or two of one name.
+    pub fn new(columns: Vec<Column>) -> Result<Self, Error> {
+        let rows = columns.first().map_or(0, |column| column.values.len());
+        for (i, column) in columns.iter().enumerate() {
+            if column.values.len() != rows {
+                let (name, found) = (column.name.clone(), column.values.len());
+                return Err(Error::Column {
+                    name,
+                    problem: format!("has {found} values where the others have {rows}"),
+                });
+            }
+            if columns[..i].iter().any(|other| other.name == column.name) {
+                return Err(Error::Column { name: column.name.clone(), problem: "stands twice".to_owned() });
+            }
+        }
+        Ok(Self { columns, rows })
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The column called `name`.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// n, the rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The rows at these places, in that order. **Panics** if there is no such row.
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let select = |column: &Column| Column { name: column.name.clone(), values: column.values.select(rows) };
+        Self { columns: self.columns.iter().map(select).collect(), rows: rows.len() }
+    }
+}

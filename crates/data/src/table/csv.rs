@@ -1,0 +1,254 @@
+//! Tables as text: comma-separated values and their relatives.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use ::csv::{Reader, ReaderBuilder, StringRecord};
+use serde::{Deserialize, Serialize};
+
+use super::inference::{Inference, Kind};
+use super::{Column, MISSING, Table, Values};
+use crate::Error;
+
+/// Rows of a block of [`CsvBlocks`].
+const BLOCK: usize = 16_384;
+/// Bytes that are looked at to recognize the dialect.
+const SNIFFED: usize = 64 << 10;
+/// What stands for a missing value, in any case of letters.
+const MISSING_WORDS: [&str; 7] = ["", "na", "n/a", "nan", "null", "none", "?"];
+
+/// How a table is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dialect {
+    /// What parts the fields of a row.
+    pub delimiter: u8,
+    /// Whether numbers have a decimal comma.
+    pub decimal_comma: bool,
+}
+
+impl Dialect {
+    /// Recognizes the dialect of a file by its first lines: of `,`, `;`, tab and `|`, the delimiter that parts most of them into as many
+    /// fields as the first. Numbers have a decimal comma where the delimiter is another and no field has a decimal point.
+    ///
+    /// **Errors**: a file that cannot be read.
+    pub fn of(path: &Path) -> Result<Self, Error> {
+        Source::file(path).dialect()
+    }
+
+    fn of_text(head: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(head);
+        // The last line may be cut.
+        let whole =
+            if head.len() == SNIFFED { text.rfind('\n').map_or(&text[..], |end| &text[..end]) } else { &text[..] };
+        // Rows that have as many fields as the first line, and how many those are: a faulty row must not hide the delimiter of all others.
+        let fields = |delimiter: u8| {
+            let mut reader = ReaderBuilder::new();
+            let reader = reader.has_headers(false).flexible(true).delimiter(delimiter).from_reader(whole.as_bytes());
+            let counts: Vec<usize> = reader.into_records().take(100).map_while(Result::ok).map(|it| it.len()).collect();
+            let first = counts.first().copied().unwrap_or(0);
+            let alike = counts.iter().filter(|&&count| count == first).count();
+            if first > 1 { (alike, first) } else { (0, 0) }
+        };
+        let candidates = [b',', b';', b'\t', b'|'];
+        // The first of equals: `max_by_key` would give the last.
+        let delimiter = candidates.into_iter().rev().max_by_key(|&candidate| fields(candidate)).unwrap_or(b',');
+        let numbers = |separator: char| {
+            let number = |field: &str| {
+                let (whole, fraction) = field.trim().trim_start_matches(['-', '+']).split_once(separator)?;
+                let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                (digits(whole) && digits(fraction)).then_some(())
+            };
+            whole.lines().flat_map(|line| line.split(delimiter as char)).filter(|field| number(field).is_some()).count()
+        };
+        Self { delimiter, decimal_comma: delimiter != b',' && numbers(',') > 0 && numbers('.') == 0 }
+    }
+
+    /// The number that a field says; `None` if it says none.
+    pub(super) fn number(self, field: &str) -> Option<f64> {
+        if self.decimal_comma && field.contains(',') {
+            field.replace(',', ".").parse().ok()
+        } else {
+            field.parse().ok()
+        }
+    }
+}
+
+/// Where the text of a table comes from.
+#[derive(Clone)]
+pub(super) struct Source {
+    path: PathBuf,
+    /// The text itself, if it is compiled in.
+    embedded: Option<&'static [u8]>,
+}
+
+impl Source {
+    fn file(path: &Path) -> Self {
+        Self { path: path.to_owned(), embedded: None }
+    }
+
+    pub(super) fn embedded(name: &str, text: &'static [u8]) -> Self {
+        Self { path: PathBuf::from(format!("embedded {name}")), embedded: Some(text) }
+    }
+
+    fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
+        match self.embedded {
+            Some(text) => Ok(Box::new(text)),
+            None => Ok(Box::new(File::open(&self.path).map_err(|e| Error::io(&self.path, e))?)),
+        }
+    }
+
+    fn dialect(&self) -> Result<Dialect, Error> {
+        let mut head = Vec::new();
+        self.open()?.take(SNIFFED as u64).read_to_end(&mut head).map_err(|e| Error::io(&self.path, e))?;
+        Ok(Dialect::of_text(&head))
+    }
+
+    fn reader(&self, dialect: Dialect) -> Result<Reader<Box<dyn Read + Send>>, Error> {
+        let mut text = self.open()?;
+        let mut start = Vec::new();
+        text.by_ref().take(3).read_to_end(&mut start).map_err(|e| Error::io(&self.path, e))?;
+        if start == [0xEF, 0xBB, 0xBF] {
+            start.clear(); // a byte order mark is no part of the first name
+        }
+        let bytes: Box<dyn Read + Send> = Box::new(Cursor::new(start).chain(text));
+        Ok(ReaderBuilder::new().delimiter(dialect.delimiter).from_reader(bytes))
+    }
+
+    pub(super) fn read(self) -> Result<Table, Error> {
+        let dialect = self.dialect()?;
+        let mut rows = Rows::open(self.clone(), dialect)?;
+        let mut inference = Inference::new(rows.names(), dialect);
+        while let Some((line, record)) = rows.next()? {
+            inference.see(line, record);
+        }
+        let kinds = inference.finish(&self.path)?;
+        CsvBlocks { rows: Rows::open(self, dialect)?, kinds }.read_up_to(usize::MAX)
+    }
+}
+
+/// Whether a field says that its value is missing.
+pub(super) fn is_missing(field: &str) -> bool {
+    MISSING_WORDS.iter().any(|word| field.eq_ignore_ascii_case(word))
+}
+
+/// Reads a table whose first line names the columns; dialect and kinds of the columns are recognized.
+///
+/// A column whose values all are numbers is one of numbers; one with at most 1 000 different values, or in which values repeat, is one of
+/// categories; the rest is text. Empty fields, `NA`, `N/A`, `NaN`, `null`, `None` and `?` are missing values. The file is read twice, and no
+/// more than the table is held in memory.
+///
+/// **Errors**: a file that cannot be read or is not UTF-8; no header; a name that stands twice; a row with too many or too few fields; an
+/// infinite number; a column of numbers with a few values that are none. Line and column are named.
+pub fn read_csv(path: impl AsRef<Path>) -> Result<Table, Error> {
+    Source::file(path.as_ref()).read()
+}
+
+/// Reads the columns of a table as another one has them: numbers as numbers, and categories by its names (others become missing).
+///
+/// Block by block: memory does not grow with the file. Columns that `like` has and the file lacks are left out, and the other way round.
+///
+/// **Errors**: as [`read_csv`].
+pub fn read_csv_as(path: impl AsRef<Path>, like: &[(String, Option<Vec<String>>)]) -> Result<CsvBlocks, Error> {
+    let source = Source::file(path.as_ref());
+    let dialect = source.dialect()?;
+    let rows = Rows::open(source, dialect)?;
+    let kind = |name: &str| match like.iter().find(|(wanted, _)| wanted == name) {
+        Some((_, Some(levels))) => Kind::Categories(levels.clone()),
+        Some((_, None)) => Kind::Numbers,
+        None => Kind::Text,
+    };
+    let kinds = rows.names().map(kind).collect();
+    Ok(CsvBlocks { rows, kinds })
+}
+
+/// A table read block by block.
+pub struct CsvBlocks {
+    rows: Rows,
+    kinds: Vec<Kind>,
+}
+
+impl CsvBlocks {
+    /// The names of the file's columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rows.names()
+    }
+
+    /// The next rows, `None` at the end.
+    ///
+    /// **Errors**: as [`read_csv`].
+    pub fn next_block(&mut self) -> Result<Option<Table>, Error> {
+        let block = self.read_up_to(BLOCK)?;
+        Ok((!block.is_empty()).then_some(block))
+    }
+
+    fn read_up_to(&mut self, count: usize) -> Result<Table, Error> {
+        let Self { rows, kinds } = self;
+        let (path, dialect) = (rows.source.path.clone(), rows.dialect);
+        let mut values: Vec<Values> = kinds.iter().map(Kind::empty).collect();
+        let names: Vec<String> = rows.names().map(str::to_owned).collect();
+        let mut read = 0;
+        while read < count {
+            let Some((line, record)) = rows.next()? else { break };
+            for ((field, values), name) in record.iter().zip(&mut values).zip(&names) {
+                let field = field.trim();
+                match values {
+                    Values::Numbers(numbers) => {
+                        let number = if is_missing(field) { Some(f64::NAN) } else { dialect.number(field) };
+                        let number = number.filter(|number| !number.is_infinite());
+                        numbers.push(number.ok_or_else(|| Error::cell(&path, line, name, "a number", field))?);
+                    }
+                    Values::Categories { codes, levels } => {
+                        let code = levels.binary_search_by(|level| level.as_str().cmp(field));
+                        codes.push(if is_missing(field) { MISSING } else { code.map_or(MISSING, |code| code as u32) });
+                    }
+                    Values::Text(text) => text.push(if is_missing(field) { String::new() } else { field.to_owned() }),
+                }
+            }
+            read += 1;
+        }
+        Table::new(names.into_iter().zip(values).map(|(name, values)| Column { name, values }).collect())
+    }
+}
+
+/// The rows of a file one after the other, with the lines at which they begin.
+struct Rows {
+    source: Source,
+    dialect: Dialect,
+    reader: Reader<Box<dyn Read + Send>>,
+    names: StringRecord,
+    record: StringRecord,
+}
+
+impl Rows {
+    fn open(source: Source, dialect: Dialect) -> Result<Self, Error> {
+        let mut reader = source.reader(dialect)?;
+        let path = &source.path;
+        let names = reader.headers().map_err(|e| Error::csv(path, e))?.clone();
+        if names.is_empty() || names.iter().all(|name| name.trim().is_empty()) {
+            return Err(Error::mismatch(path, "first line", "the names of the columns", "none"));
+        }
+        let mut names = names;
+        names.trim();
+        for (i, name) in names.iter().enumerate() {
+            if let Some(first) = names.iter().take(i).position(|other| other == name) {
+                let found = format!("`{name}` in columns {} and {}", first + 1, i + 1);
+                return Err(Error::mismatch(path, "first line", "each name once", found));
+            }
+        }
+        Ok(Self { source, dialect, reader, names, record: StringRecord::new() })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter()
+    }
+
+    fn next(&mut self) -> Result<Option<(u64, &StringRecord)>, Error> {
+        match self.reader.read_record(&mut self.record) {
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some((self.record.position().map_or(0, ::csv::Position::line), &self.record))),
+            Err(e) => Err(Error::csv(&self.source.path, e)),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What each column of a table is to a model.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Table, Values};
+use crate::Error;
+
+/// Most categories of a feature: each is an input of the network.
+const MOST_CATEGORIES: usize = 256;
+
+/// The columns of a table, and what each is to a model; kept with the model, so that the next table is read the same way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSchema {
+    /// One for each column, in the order of the table.
+    pub columns: Vec<ColumnSchema>,
+}
+
+/// One column, and what it is to a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnSchema {
+    /// Its name.
+    pub name: String,
+    /// What it is to a model.
+    pub role: Role,
+    /// What a person should know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+/// What a column is to a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// An input.
+    Feature(Feature),
+    /// What is predicted: numbers, or the names of the classes.
+    Target {
+        /// The classes; none for numbers.
+        classes: Option<Vec<String>>,
+    },
+    /// Tells rows apart; passed on to predictions.
+    Identifier,
+    /// Not used.
+    Ignored,
+}
+
+/// How an input is made from a column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// One standardized number, (x − mean)/sd.
+    Number {
+        /// Mean of the training rows.
+        mean: f64,
+        /// Standard deviation of the training rows.
+        sd: f64,
+        /// Whether training rows lacked it: a second input says so. A missing number is the mean.
+        indicator: bool,
+    },
+    /// A 1 at the place of the category, 0 elsewhere, with a place for those that training rows did not have, missing ones included.
+    Category {
+        /// The names, in the order of their bytes.
+        levels: Vec<String>,
+    },
+}
+
+impl Feature {
+    /// Inputs that it makes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Number { indicator, .. } => 1 + usize::from(*indicator),
+            Self::Category { levels } => levels.len() + 1,
+        }
+    }
+}
+
+impl TableSchema {
+    /// What the columns of `table` are: the target and those to drop as told, features as far as their values allow.
+    ///
+    /// Numbers are classes where `classification` says so, or where it says nothing and they are at most 20 different whole numbers of
+    /// which each has 5 rows on average. Constant columns and consecutive whole numbers are not used, text is an identifier if all of
+    /// it differs; each says so in its remark.
+    ///
+    /// **Errors**: no such target or column to drop; no rows; a target of one class, or constant; a column without any value; dates, free
+    /// text or more than 256 categories in a column that is not dropped. The column is named, and what to do.
+    pub fn infer(table: &Table, target: &str, drop: &[String], classification: Option<bool>) -> Result<Self, Error> {
+        let known = || table.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+        for name in drop.iter().map(String::as_str).chain([target]) {
+            if table.column(name).is_none() {
+                return Err(Error::column(name, format!("is not there; the columns are {}", known())));
+            }
+        }
+        if table.is_empty() {
+            return Err(Error::column(target, "has no rows".to_owned()));
+        }
+        let columns = table.columns().iter().map(|column| {
+            let (name, values) = (column.name.clone(), &column.values);
+            let (role, remark) = match &name {
+                name if name == target => (Role::Target { classes: classes(name, values, classification)? }, None),
+                name if drop.contains(name) => (Role::Ignored, Some("dropped as asked".to_owned())),
+                _ => feature(&name, values)?,
+            };
+            Ok(ColumnSchema { name, role, remark })
+        });
+        Ok(Self { columns: columns.collect::<Result<_, Error>>()? })
+    }
+
+    /// The target's name and classes (none for numbers).
+    pub fn target(&self) -> Option<(&str, Option<&[String]>)> {
+        self.columns.iter().find_map(|column| match &column.role {
+            Role::Target { classes } => Some((column.name.as_str(), classes.as_deref())),
+            _ => None,
+        })
+    }
+
+    /// The features in order, with their columns' names.
+    pub fn features(&self) -> impl Iterator<Item = (&str, &Feature)> {
+        self.columns.iter().filter_map(|column| match &column.role {
+            Role::Feature(feature) => Some((column.name.as_str(), feature)),
+            _ => None,
+        })
+    }
+
+    /// Inputs of a network.
+    pub fn inputs(&self) -> usize {
+        self.features().map(|(_, feature)| feature.width()).sum()
+    }
+}
+
+/// The classes of a target; none if it is a number.
+fn classes(name: &str, values: &Values, classification: Option<bool>) -> Result<Option<Vec<String>>, Error> {
+    /// Most different numbers that are taken for classes unasked, and rows that each must have on average.
+    const FEW: (usize, usize) = (20, 5);
+    let error = |problem: &str| Err(Error::column(name, problem.to_owned()));
+    let classes = match (values, classification) {
+        (Values::Categories { .. } | Values::Text(_), Some(false)) => {
+            return error("is no number: a regression needs a target of numbers");
+        }
+        (Values::Text(_), _) => return error("has too many different values for classes"),
+        (Values::Categories { codes, levels }, _) => {
+            let seen = |code: &usize| codes.contains(&(*code as u32));
+            (0..levels.len()).filter(seen).map(|code| levels[code].clone()).collect::<Vec<_>>()
+        }
+        (Values::Numbers(numbers), _) => {
+            let mut different: Vec<f64> = numbers.iter().copied().filter(|number| !number.is_nan()).collect();
+            let present = different.len();
+            different.sort_by(f64::total_cmp);
+            different.dedup();
+            if different.is_empty() {
+                return error("has no values");
+            }
+            let whole = different.iter().all(|number| number.fract() == 0.0);
+            let few = whole && different.len() <= FEW.0 && present >= FEW.1 * different.len();
+            if !classification.unwrap_or(few) {
+                return if different.len() > 1 { Ok(None) } else { error("is constant: there is nothing to predict") };
+            }
+            if different.len() > MOST_CATEGORIES {
+                return error("has too many different values for classes");
+            }
+            different.iter().map(f64::to_string).collect()
+        }
+    };
+    match classes.len() {
+        0 => error("has no values"),
+        1 => error("has one class only: there is nothing to predict"),
+        _ => Ok(Some(classes)),
+    }
+}
+
+/// What a column other than the target is, and what to say of it.
+fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error> {
+    let error = |problem: String| Err(Error::column(name, problem));
+    let present = (0..values.len()).filter(|&row| !values.is_missing(row)).count();
+    if present == 0 {
+        return error(format!("has no value in any row: drop it (--drop {name})"));
+    }
+    match values {
+        Values::Numbers(numbers) => {
+            let seen = || numbers.iter().filter(|number| !number.is_nan());
+            let mean = seen().sum::<f64>() / present as f64;
+            let sd = (seen().map(|number| (number - mean).powi(2)).sum::<f64>() / present as f64).sqrt();
+            let indicator = present < numbers.len();
+            if seen().all(|number| Some(number) == seen().next()) {
+                return Ok((Role::Ignored, Some("constant: not used".to_owned())));
+            }
+            if numbers.len() > 2 && numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0) {
+                return Ok((Role::Identifier, Some("counts the rows: taken for an identifier, not used".to_owned())));
+            }
+            let missing = numbers.len() - present;
+            let remark = indicator.then(|| format!("{missing} missing: set to the mean, and a second input says so"));
+            Ok((Role::Feature(Feature::Number { mean, sd, indicator }), remark))
+        }
+        Values::Categories { codes, levels } => {
+            let used: Vec<String> = (0..levels.len())
+                .filter(|&code| codes.contains(&(code as u32)))
+                .map(|code| levels[code].clone())
+                .collect();
+            let missing = codes.len() - present;
+            match used.len() {
+                1 if missing == 0 => Ok((Role::Ignored, Some("constant: not used".to_owned()))),
+                count if count > MOST_CATEGORIES => error(format!(
+                    "has {count} categories, more than {MOST_CATEGORIES}: group the rare ones, or drop it (--drop {name})"
+                )),
+                _ => {
+                    let remark = (missing > 0).then(|| format!("{missing} missing: a category of their own"));
+                    Ok((Role::Feature(Feature::Category { levels: used }), remark))
+                }
+            }
+        }
+        Values::Text(text) => {
+            let first = text.iter().find(|value| !value.is_empty()).map_or("", String::as_str);
+            if text.iter().filter(|value| !value.is_empty()).all(|value| is_date(value)) {
+                return error(format!(
+                    "holds dates (`{first}`): make numbers of them (year, month, days since …), or drop it (--drop {name})"
+                ));
+            }
+            let different: std::collections::HashSet<&str> = text.iter().map(String::as_str).collect();
+            if different.len() == text.len() && text.iter().all(|value| !value.contains(' ')) {
+                return Ok((
+                    Role::Identifier,
+                    Some("differs in every row: taken for an identifier, not used".to_owned()),
+                ));
+            }
+            let shown: String = first.chars().take(30).collect();
+            error(format!("holds text (`{shown}`), of which nothing is made: drop it (--drop {name})"))
+        }
+    }
+}
+
+/// Whether this is a date, as `2026-11-28`, `28.11.2026` or `11/28/26`, perhaps with a time behind it.
+fn is_date(text: &str) -> bool {
+    let day = text.split([' ', 'T']).next().unwrap_or("");
+    let parts: Vec<&str> = day.split(['-', '/', '.']).collect();
+    parts.len() == 3
+        && parts.iter().all(|part| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,142 @@
+use super::*;
+use crate::Targets;
+
+fn file(text: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("written");
+    file
+}
+
+fn read(text: impl AsRef<[u8]>) -> Result<Table, Error> {
+    read_csv(file(text).path())
+}
+
+fn schema(text: &str, target: &str) -> Result<TableSchema, Error> {
+    TableSchema::infer(&read(text)?, target, &[], None)
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(outcome: Result<T, Error>, words: &[&str]) {
+    let message = outcome.expect_err("refused").to_string();
+    for word in words {
+        assert!(message.contains(word), "`{word}` is not in: {message}");
+    }
+}
+
+#[test]
+fn dialects_of_other_programs_are_recognized() {
+    let expected = read("a,b\n1.5,x\n-2,y\n1e3,x\n").unwrap();
+    assert_eq!(expected.column("a").unwrap().values, Values::Numbers(vec![1.5, -2.0, 1000.0]));
+    let levels = vec!["x".to_owned(), "y".to_owned()];
+    assert_eq!(expected.column("b").unwrap().values, Values::Categories { codes: vec![0, 1, 0], levels });
+    for same in [
+        "\u{feff}a,b\r\n1.5,x\r\n-2,y\r\n1e3,x\r\n",
+        "\"a\";\"b\"\n1,5;x\n-2;y\n1000;\"x\"\n",
+        "a\tb\n1.5\tx\n-2\ty\n1e3\tx",
+        "a|b\n1.5|x\n -2 |y\n1e3|x\n",
+    ] {
+        assert_eq!(read(same).unwrap(), expected, "{same}");
+    }
+    assert_eq!(read("a,b\n\"1,2\",\"x\"\"\ny\"\n").unwrap().column("b").unwrap().values.len(), 1);
+}
+
+#[test]
+fn missing_values_are_missing_whatever_they_are_called() {
+    let table = read("a,b\nNA,x\n,y\nNaN,?\nnull,x\n?,N/A\n3,None\n").unwrap();
+    let missing = |name: &str| (0..6).filter(|&row| table.column(name).unwrap().values.is_missing(row)).count();
+    assert_eq!((missing("a"), missing("b")), (5, 3));
+}
+
+#[test]
+fn a_table_that_cannot_be_read_says_where_and_why() {
+    refused(read("a,b\n1,2\n3\n"), &["line 3", "expected 2", "found 1"]);
+    refused(read("a,a\n1,2\n"), &["`a`", "columns 1 and 2"]);
+    refused(read(""), &["names of the columns"]);
+    refused(read(b"a,b\n1,2\n1,\xff\n".as_slice()), &["UTF-8", "line 3", "field 2"]);
+    refused(read("a\n1\ninf\n"), &["line 3", "`a`", "finite", "inf"]);
+    let mixed: String = (0..30).map(|i| format!("{i}\n")).collect();
+    refused(read(format!("n\n{mixed}abc\n")), &["line 32", "`n`", "abc"]);
+}
+
+#[test]
+fn targets_and_columns_that_cannot_be_used_are_named() {
+    refused(schema("a,b\n1,2\n3,4\n", "c"), &["`c`", "a, b"]);
+    refused(schema("a,b\n", "b"), &["no rows"]);
+    refused(schema("a,b\n1,x\n3,x\n", "b"), &["`b`", "one class"]);
+    refused(schema("a,b\n1,.5\n3,.5\n", "b"), &["`b`", "constant"]);
+    refused(schema("a,b\n,1.5\nNA,2.5\n", "b"), &["`a`", "no value", "--drop a"]);
+    refused(schema("d,b\n2026-01-02,1.5\n2026-01-03,2.5\n2025-02-28,2.5\n", "b"), &["`d`", "dates", "--drop d"]);
+    refused(schema("t,b\nsome words,1.5\nother words,2.5\nmore words,3.5\n", "b"), &["`t`", "text", "--drop t"]);
+    let many: String = (0..3000).map(|i| format!("v{},{}.5\n", i % 1500, i)).collect();
+    refused(schema(&format!("c,b\n{many}"), "b"), &["`c`"]);
+    let some: String = (0..3000).map(|i| format!("v{},{}.5\n", i % 300, i)).collect();
+    refused(schema(&format!("c,b\n{some}"), "b"), &["`c`", "300 categories"]);
+}
+
+#[test]
+fn columns_that_say_nothing_are_left_out_with_a_word() {
+    let schema = schema("id,name,same,x,y\n1,ann,7,3,0.5\n2,bob,7,4,1.5\n3,cyd,7,4,2.5\n", "y").unwrap();
+    let remarks: Vec<_> = schema.columns.iter().map(|column| (column.role.clone(), column.remark.is_some())).collect();
+    assert_eq!(remarks[..3], [(Role::Identifier, true), (Role::Identifier, true), (Role::Ignored, true)]);
+    assert_eq!(schema.features().map(|(name, _)| name).collect::<Vec<_>>(), ["x"]);
+    assert_eq!(schema.target(), Some(("y", None)));
+}
+
+#[test]
+fn few_whole_numbers_are_classes_unless_told_otherwise() {
+    let rows: String = (0..40).map(|i| format!("{}.5,{}\n", i, i % 2)).collect();
+    let table = read(format!("x,y\n{rows}")).unwrap();
+    let classes = |asked| TableSchema::infer(&table, "y", &[], asked).unwrap().target().unwrap().1.map(<[_]>::to_vec);
+    assert_eq!(classes(None), Some(vec!["0".to_owned(), "1".to_owned()]));
+    assert_eq!(classes(Some(false)), None);
+}
+
+#[test]
+fn inputs_are_standardized_and_have_places_for_the_missing_and_the_unseen() {
+    let train = read("x,c,y\n1,a,10.5\n3,b,20.5\nNA,a,NA\n5,b,30.5\n").unwrap();
+    let schema = TableSchema::infer(&train, "y", &[], None).unwrap();
+    assert_eq!(schema.inputs(), 2 + 3);
+    let encoded = schema.encode(&train).unwrap();
+    let sd = (8.0_f64 / 3.0).sqrt();
+    assert_eq!(encoded.inputs.row(0).to_vec(), [(-2.0 / sd) as f32, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(encoded.inputs.row(2).to_vec(), [0.0, 1.0, 1.0, 0.0, 0.0]);
+    let (targets, rows) = schema.targets(&train).unwrap().unwrap();
+    assert_eq!(rows, [0, 1, 3], "a row without a target is lost");
+    assert!(matches!(targets, Targets::Numbers { values, .. } if values.column(0).to_vec() == [10.5, 20.5, 30.5]));
+
+    // Another order of columns, one too many, an unseen category.
+    let new = read("c,extra,x\nz,1,3\na,2,1\nz,3,4\nz,4,4\n").unwrap();
+    let encoded = schema.encode(&new).unwrap();
+    assert_eq!(encoded.inputs.row(0).to_vec(), [0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(encoded.surprises, [("c".to_owned(), 3)]);
+    refused(schema.encode(&read("x\n1\n").unwrap()), &["`c`", "missing"]);
+    assert_eq!(schema.targets(&new).unwrap(), None);
+}
+
+#[test]
+fn blocks_are_read_as_the_schema_has_them() {
+    let text: String = (0..40_000).map(|i| format!("{i},{}\n", if i % 3 == 0 { "a" } else { "z" })).collect();
+    let file = file(format!("x,c\n{text}"));
+    let like = [("x".to_owned(), None), ("c".to_owned(), Some(vec!["a".to_owned()]))];
+    let mut blocks = read_csv_as(file.path(), &like).unwrap();
+    let (mut rows, mut missing) = (0, 0);
+    while let Some(block) = blocks.next_block().unwrap() {
+        rows += block.len();
+        let values = &block.column("c").unwrap().values;
+        missing += (0..block.len()).filter(|&row| values.is_missing(row)).count();
+    }
+    assert_eq!((rows, missing), (40_000, 40_000 - 13_334));
+}
+
+#[test]
+fn the_embedded_tables_are_what_they_say() {
+    let penguins = penguins();
+    let schema = TableSchema::infer(&penguins, "species", &[], None).unwrap();
+    assert_eq!((penguins.len(), schema.target().unwrap().1.unwrap().len()), (344, 3));
+    let widths: Vec<_> = schema.features().map(|(name, feature)| (name, feature.width())).collect();
+    assert_eq!(widths[0], ("island", 4));
+    assert_eq!(widths[5], ("sex", 3));
+    let yacht = yacht();
+    let schema = TableSchema::infer(&yacht, "resistance", &[], None).unwrap();
+    assert_eq!((yacht.len(), schema.inputs(), schema.target().unwrap().1), (308, 6, None));
+}
