@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use apd_tasks::{Config, Experiment, Observer, ResourceEstimate, RunOptions, reproduce};
+use apd_tasks::{Config, Context, Control, Experiment, Progress, ResourceEstimate, RunOptions, reproduce};
 use apd_watch::Watch;
 
 #[global_allocator]
@@ -58,7 +58,9 @@ epsilons = []
 /// Saves at every step, so that there are two checkpoints of each kind, as in a long run.
 struct Hasty;
 
-impl Observer for Hasty {
+impl Progress for Hasty {}
+
+impl Control for Hasty {
     fn checkpoint_every(&self) -> Duration {
         Duration::ZERO
     }
@@ -88,7 +90,7 @@ fn a_run_takes_no_more_than_it_says_and_not_much_less() {
     let budget = ResourceEstimate::of(&Experiment::new(config.clone(), &dir.path().join("said"), false).unwrap());
     let (out, before) = (dir.path().join("taken"), apd_watch::held());
     apd_watch::start();
-    reproduce(config, &out, RunOptions::default(), &Hasty).unwrap();
+    reproduce(Context::of(&Hasty), config, &out, RunOptions::default()).unwrap();
     bounds("memory", budget.memory(), (apd_watch::peak() - before) as u64);
     bounds("disk", budget.disk(), bytes_in(&out));
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 use apd_data::fetch::{FetchError, Fetcher, Source};
-use apd_tasks::Observer;
+use apd_tasks::{Control, Progress};
 
 use crate::arguments::FetchData;
 use crate::progress::{Terminal, stop_on_signals};

@@ -5,7 +5,7 @@ use apd_distill::{Config, Distilled, Format, Loss, Standardization, SubspaceConf
 use apd_points::Posterior;
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint, npy, write_atomic};
-use apd_tasks::{Error, Observer};
+use apd_tasks::{Error, Progress};
 use ndarray::Array2;
 
 use crate::arguments::{Bits, Distill, Distiller, Draw, Preparation};
@@ -55,11 +55,17 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     let mut state = arguments.out.clone().into_os_string();
     state.push(".ckpt");
     let state = std::path::PathBuf::from(state);
-    let generator = match apd_tasks::distill_bank(&bank, &config, Seed::root(arguments.seed), &state, &terminal) {
+    let generator = match apd_tasks::distill_bank(
+        apd_tasks::Context::of(&terminal),
+        &bank,
+        &config,
+        Seed::root(arguments.seed),
+        &state,
+    ) {
         Err(Error::Stopped) => bail!("stopped; the same command goes on from {}", state.display()),
         other => other?,
     };
-    save(&generator, &bank, arguments, &terminal)?;
+    save(&terminal, &generator, &bank, arguments)?;
     Ok(checkpoint::remove(&state)?)
 }
 
@@ -75,11 +81,12 @@ fn subspace(arguments: &Distill) -> Result<()> {
     let config = SubspaceConfig { rank: arguments.rank.unwrap_or(default.rank), format, ..default };
     let bank = Bank::open(&arguments.bank)?;
     let terminal = Terminal::new();
-    let generator = apd_tasks::subspace_of_bank(&bank, &config, Seed::root(arguments.seed), &terminal)?;
-    save(&generator, &bank, arguments, &terminal)
+    let generator =
+        apd_tasks::subspace_of_bank(apd_tasks::Context::of(&terminal), &bank, &config, Seed::root(arguments.seed))?;
+    save(&terminal, &generator, &bank, arguments)
 }
 
-fn save(generator: &Distilled, bank: &Bank, arguments: &Distill, terminal: &Terminal) -> Result<()> {
+fn save(terminal: &Terminal, generator: &Distilled, bank: &Bank, arguments: &Distill) -> Result<()> {
     write_atomic(&arguments.out, &apd_tasks::generator_file(generator, bank)?)?;
     terminal.note(&format!(
         "{}: {} parameters a network, {:.1} MB = {:.1} networks",

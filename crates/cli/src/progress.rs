@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use apd_tasks::{CHECKPOINT_EVERY, Observer};
+use apd_tasks::{CHECKPOINT_EVERY, Control, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::usage::Usage;
@@ -57,7 +57,7 @@ impl Terminal {
     }
 }
 
-impl Observer for Terminal {
+impl Progress for Terminal {
     fn begin(&self, stage: &str, total: u64, done: u64) {
         let bar = if std::io::stderr().is_terminal() {
             let style = ProgressStyle::with_template(
@@ -109,7 +109,9 @@ impl Observer for Terminal {
             _ => eprintln!("{text}"),
         }
     }
+}
 
+impl Control for Terminal {
     fn stop_requested(&self) -> bool {
         STOP.load(Ordering::Relaxed)
     }

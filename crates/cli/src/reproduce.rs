@@ -15,7 +15,7 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     let out = arguments.out.clone().unwrap_or_else(|| config.default_out());
     let (terminal, options) = start(&arguments.run)?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
-    let outcome = match apd_tasks::reproduce(config, &out, options, &terminal) {
+    let outcome = match apd_tasks::reproduce(apd_tasks::Context::of(&terminal), config, &out, options) {
         Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
         other => other?,
     };
@@ -33,7 +33,7 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     lay_over(&mut table, &arguments.run)?;
     let config = validated(&table)?;
     let (terminal, options) = start(&arguments.run)?;
-    let info = match apd_tasks::sample_posterior(config, &arguments.out, options, &terminal) {
+    let info = match apd_tasks::sample_posterior(apd_tasks::Context::of(&terminal), config, &arguments.out, options) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use apd_tasks::Observer;
+use apd_tasks::Progress;
 use apd_verify::{ALPHA, CHECKS, Expect, Half, LEVEL, Outcome, run, suite};
 
 use crate::arguments::VerifySamplers;

@@ -6,11 +6,12 @@ use apd_store::checkpoint;
 use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::error::{self, Error, Result};
+use crate::context::Context;
+use crate::error::{self, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
-use crate::observer::{Observer, Together};
 use crate::sgd::{self, Run, with_dropout};
+use crate::shared_progress::SharedProgress;
 
 /// The baselines of a run; those that the settings leave out are not there.
 pub struct Baselines {
@@ -26,28 +27,28 @@ impl Baselines {
     /// Trains the point estimate and what `config.baselines` asks for, or takes it from checkpoints: all at the same time, but for SWAG,
     /// which goes on from the point.
     ///
-    /// **Errors**: a run that diverges; [`Error::Stopped`], after which the folder is ready to be resumed.
-    pub fn train(experiment: &Experiment, observer: &dyn Observer) -> Result<(Vec<f32>, Self)> {
-        let together = Together::begin(observer, "training", Self::steps(experiment));
-        let trained = Self::train_beside(experiment, 0, &together)?;
-        together.end();
+    /// **Errors**: a run that diverges; [`Error::Stopped`](crate::Error::Stopped), after which the folder is ready to be resumed.
+    pub fn train(context: Context<'_>, experiment: &Experiment) -> Result<(Vec<f32>, Self)> {
+        let shared = SharedProgress::begin(context, "training", Self::steps(experiment));
+        let trained = Self::train_concurrently(experiment, 0, &shared)?;
+        shared.end();
         Ok(trained)
     }
 
     /// The same beside so many runs of other kinds.
-    pub(crate) fn train_beside(
+    pub(crate) fn train_concurrently(
         experiment: &Experiment,
         others: usize,
-        together: &Together<'_>,
+        shared: &SharedProgress<'_>,
     ) -> Result<(Vec<f32>, Self)> {
         let Experiment { config, network, .. } = experiment;
-        let at_once = Self::runs(experiment) + others;
-        let train = |run: Run| together.run(|observer| sgd::train(experiment, &run, at_once, observer));
+        let concurrent = Self::runs(experiment) + others;
+        let train = |run: Run| shared.run(|context| sgd::train(context, experiment, &run, concurrent));
         let point_and_swag = || {
             let point = train(Run { name: "sgd".into(), dropout: None })?;
             let swag = match config.baselines.swag_epochs {
                 0 | 1 => None,
-                _ => Some(together.run(|observer| swag(experiment, &point, at_once, observer))?),
+                _ => Some(shared.run(|context| swag(context, experiment, &point, concurrent))?),
             };
             Ok((point, swag))
         };
@@ -107,7 +108,7 @@ fn epoch(experiment: &Experiment) -> u64 {
 }
 
 /// Collects the point estimate's path from its best point on, once an epoch, at the same learning rate.
-fn swag(experiment: &Experiment, point: &[f32], at_once: usize, observer: &dyn Observer) -> Result<Swag> {
+fn swag(context: Context<'_>, experiment: &Experiment, point: &[f32], concurrent: usize) -> Result<Swag> {
     let Experiment { config, split, folder, seed, .. } = experiment;
     let (sgd, settings, terms) = (&config.sgd, &config.baselines, split.train.len());
     let path = folder.checkpoint("swag");
@@ -119,21 +120,19 @@ fn swag(experiment: &Experiment, point: &[f32], at_once: usize, observer: &dyn O
         let length =
             ChainConfig { steps: settings.swag_epochs * epoch, burn_in: 0, thinning: epoch, batch_size: sgd.batch };
         let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
-        let potential = experiment.potential(prior_precision, at_once)?;
+        let potential = experiment.potential(prior_precision, concurrent)?;
         let theta = point[..experiment.network.dim()].to_vec();
         let mut chain = Chain::new(0, potential, sampler, length, seed.child("swag"), theta)?;
         let mut positions = Vec::new();
-        observer.begin("swag", length.steps, 0);
+        context.progress.begin("swag", length.steps, 0);
         while chain.progress().step < length.steps {
             if let Some(sample) = chain.step()? {
                 positions.push(experiment.row(sample.position));
-                observer.advance(sample.step, None);
-                if observer.stop_requested() {
-                    return Err(Error::Stopped);
-                }
+                context.progress.advance(sample.step, None);
+                context.stop_if_asked()?;
             }
         }
-        observer.end();
+        context.progress.end();
         checkpoint::save(&path, "swag", &positions)?;
         positions
     };

@@ -10,10 +10,10 @@ use apd_report::Row;
 use apd_sgmcmc::from_mean_loss;
 use apd_store::Bank;
 
+use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::mean_sd;
-use crate::observer::Observer;
 use crate::rows::Rows;
 
 /// Weights whose draws are looked at.
@@ -49,7 +49,7 @@ pub struct Diagnosed {
 }
 
 /// Diagnoses the chains of `bank`.
-pub fn diagnose(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Diagnosed> {
+pub fn diagnose(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Diagnosed> {
     let Experiment { config, network, split, seed, .. } = experiment;
     let seed = seed.child("diagnose");
     let (chains, left_out) = rows_by_chain(bank);
@@ -62,12 +62,12 @@ pub fn diagnose(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -
 
     let held_out = split.validation.take(IMAGES);
     let mut right = vec![vec![0.0; bank.len()]; held_out.len()];
-    observer.begin("diagnose", bank.len() as u64, 0);
+    context.progress.begin("diagnose", bank.len() as u64, 0);
     predict(network, bank.rows(), held_out.images.pixels.view(), |row, probabilities| {
         for (image, &label) in held_out.labels.iter().enumerate() {
             right[image][row] = f64::from(probabilities[[image, label as usize]]);
         }
-        observer.advance(row as u64 + 1, None);
+        context.progress.advance(row as u64 + 1, None);
     });
     let functions = right.iter().map(|image| by_chain(&chains, draws, |row| image[row])).collect();
 
@@ -85,7 +85,7 @@ pub fn diagnose(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -
         }
     }
     let spread = spread(experiment, bank, &chains)?;
-    observer.end();
+    context.progress.end();
     Ok(Diagnosed { rows: rows.finish(), groups, left_out, spread })
 }
 

@@ -15,11 +15,11 @@ use apd_uncertainty::accuracy;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
 use crate::method::Method;
-use crate::observer::Observer;
 use crate::rows::Rows;
 
 /// Looks at the generator during a run.
@@ -64,18 +64,14 @@ pub struct Distillation {
 }
 
 /// Distils the experiment's bank by a GAN; goes on from a checkpoint where there is one.
-pub fn distill(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distillation> {
+pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Distillation> {
     let Experiment { config, folder, seed, .. } = experiment;
     let looks = Looks::new(experiment, bank);
     let path = folder.checkpoint(KIND);
-    let (generator, points) = train(
-        BankSubset::all(bank),
-        &config.distill,
-        seed.child("distill"),
-        &path,
-        observer,
-        |generator, progress| looks.at(generator, progress).map(Some),
-    )?;
+    let (generator, points) =
+        train(context, BankSubset::all(bank), &config.distill, seed.child("distill"), &path, |generator, progress| {
+            looks.at(generator, progress).map(Some)
+        })?;
     let bank_accuracy = looks.accuracy(Method::Bank(bank))?;
     let generator = Distilled::Gan(generator);
     Ok(Distillation { generator, history: History { points, bank_accuracy } })
@@ -115,36 +111,36 @@ impl<'a> Looks<'a> {
 }
 
 /// Distils the experiment's bank into a subspace.
-pub fn distill_subspace(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Distilled> {
+pub fn distill_subspace(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Distilled> {
     let Experiment { config, seed, .. } = experiment;
-    subspace_of_bank(bank, &config.subspace, seed.child("subspace"), observer)
+    subspace_of_bank(context, bank, &config.subspace, seed.child("subspace"))
 }
 
 /// Distils a bank that belongs to no experiment into a subspace.
 pub fn subspace_of_bank(
+    context: Context<'_>,
     bank: &Bank,
     config: &apd_distill::SubspaceConfig,
     seed: Seed,
-    observer: &dyn Observer,
 ) -> Result<Distilled> {
-    observer.begin("subspace", 1, 0);
+    context.progress.begin("subspace", 1, 0);
     let subspace = Subspace::fit(&BankSubset::all(bank), config, seed)?;
     let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
-    observer.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
-    observer.end();
+    context.progress.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
+    context.progress.end();
     Ok(Distilled::Subspace(subspace))
 }
 
 /// Distils a bank that belongs to no experiment by a GAN.
 pub fn distill_bank(
+    context: Context<'_>,
     bank: &Bank,
     config: &apd_distill::Config,
     seed: Seed,
     checkpoint: &Path,
-    observer: &dyn Observer,
 ) -> Result<Distilled> {
     let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, seed);
-    let (generator, _) = train(BankSubset::all(bank), config, seed, checkpoint, observer, |generator, progress| {
+    let (generator, _) = train(context, BankSubset::all(bank), config, seed, checkpoint, |generator, progress| {
         let variance = drawn_variance(Method::Drawn("apd", generator), LOOK_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
@@ -159,11 +155,11 @@ pub fn distill_bank(
 
 /// Trains a GAN on points; its state is saved at `path` every so often, and gone on with where there is one.
 pub(crate) fn train(
+    context: Context<'_>,
     rows: impl apd_points::Points,
     config: &apd_distill::Config,
     seed: Seed,
     path: &Path,
-    observer: &dyn Observer,
     mut look: impl FnMut(&Generator, &Progress) -> Result<Option<Point>>,
 ) -> Result<(Generator, Vec<Point>)> {
     let fingerprint = fingerprint(&rows);
@@ -179,9 +175,9 @@ pub(crate) fn train(
     };
     let every = (config.iterations / LOOKS).max(1);
     let mut saved = Instant::now();
-    observer.begin(KIND, config.iterations, trainer.iteration());
+    context.progress.begin(KIND, config.iterations, trainer.iteration());
     if trainer.iteration() > 0 {
-        observer.note(&format!("going on from iteration {} of {}", trainer.iteration(), path.display()));
+        context.progress.note(&format!("going on from iteration {} of {}", trainer.iteration(), path.display()));
     }
     while trainer.iteration() < config.iterations {
         let progress = trainer.step()?;
@@ -195,12 +191,12 @@ pub(crate) fn train(
                 }
                 points.push(point);
             }
-            observer.advance(iteration, Some(message));
+            context.progress.advance(iteration, Some(message));
         } else {
-            observer.advance(iteration, None);
+            context.progress.advance(iteration, None);
         }
-        let stop = observer.stop_requested();
-        if stop || iteration == config.iterations || saved.elapsed() >= observer.checkpoint_every() {
+        let stop = context.control.stop_requested();
+        if stop || iteration == config.iterations || saved.elapsed() >= context.control.checkpoint_every() {
             checkpoint::save(path, KIND, &(trainer.state(), &points, fingerprint))?;
             saved = Instant::now();
         }
@@ -208,7 +204,7 @@ pub(crate) fn train(
             return Err(Error::Stopped);
         }
     }
-    observer.end();
+    context.progress.end();
     Ok((trainer.generator(), points))
 }
 

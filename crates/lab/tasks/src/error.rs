@@ -36,7 +36,7 @@ pub enum Error {
         /// The settings that differ, a line each.
         difference: String,
     },
-    /// Stopped at a step boundary because the observer asked for it; what was done is on disk.
+    /// Stopped at a step boundary because it was asked to; what was done is on disk.
     #[error("stopped; everything so far is kept")]
     Stopped,
     /// The run would take more than there is.
@@ -67,10 +67,10 @@ pub enum Error {
     Chain(#[from] apd_sgmcmc::ChainError),
     /// A chain's potential is finite, and far above that of any network.
     #[error(
-        "chain {chain} diverged at step {step}: the potential is {potential:e} nats, a hundred times that of a network that guesses; the \
+        "chain {chain} diverged at step {step}: the potential is {potential:e} nats, a hundred times that of uniform predictions; the \
          samples up to then are in the bank. Try a smaller learning rate ([sgld] lr), or --on-divergence restart or drop"
     )]
-    Exploded {
+    Diverged {
         /// The chain.
         chain: u32,
         /// Updates made.

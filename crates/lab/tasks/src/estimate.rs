@@ -251,8 +251,8 @@ impl Sizes {
                     ((Loss::ALL.len() * settings.seeds) as u64, halved("gan-losses.hidden", settings.hidden));
                 let saved = 2 * runs * self.saved_gan(&gan);
                 estimate.disk.push(Part { what: "checkpoints of gan-losses", bytes: saved, flag: flag.clone() });
-                let at_once = self.threads.min(runs) * (self.gan(&gan) + networks(settings.networks));
-                (at_once + networks(2 * settings.networks), flag)
+                let concurrent = self.threads.min(runs) * (self.gan(&gan) + networks(settings.networks));
+                (concurrent + networks(2 * settings.networks), flag)
             }
             TaskName::Fidelity => {
                 let settings = &config.fidelity;

@@ -2,14 +2,14 @@
 //!
 //! [`reproduce`] is the main job: a point estimate by SGD, a posterior bank by SGLD, a generator by WGAN-GP, then the
 //! tasks that compare the three, and a report. Each stage is also a function of its own. Nothing here prints or reads
-//! arguments: an [`Observer`] is told how it goes and may ask to stop.
+//! arguments: a [`Context`] is told how it goes and may ask to stop.
 //!
 //! ```no_run
 //! use apd_data::Dataset;
-//! use apd_tasks::{Config, RunOptions, NetName, Profile, Silent, reproduce};
+//! use apd_tasks::{Config, Context, NetName, Profile, RunOptions, reproduce};
 //!
 //! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-//! let outcome = reproduce(config, "target/apd/example".as_ref(), RunOptions::default(), &Silent)?;
+//! let outcome = reproduce(Context::default(), config, "target/apd/example".as_ref(), RunOptions::default())?;
 //! let accuracy = outcome.results.select().task("classify").method("apd").metric("accuracy").value();
 //! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
 //! # Ok::<(), apd_tasks::Error>(())
@@ -20,6 +20,7 @@
 
 mod baselines;
 mod config;
+mod context;
 mod diagnose;
 mod distill;
 mod error;
@@ -28,7 +29,6 @@ mod experiment;
 mod folder;
 mod holdout;
 mod method;
-mod observer;
 mod online;
 mod reproduce;
 mod resources;
@@ -36,11 +36,12 @@ mod rows;
 mod sample;
 mod sections;
 mod sgd;
+mod shared_progress;
 mod stacked;
+mod supervised_chain;
 mod tasks;
 #[cfg(test)]
 mod testing;
-mod walk;
 
 pub use baselines::Baselines;
 pub use config::{
@@ -48,6 +49,7 @@ pub use config::{
     EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnDivergence, OnlineConfig, Profile, SamplersConfig,
     SgdConfig, SgldConfig, Start, TaskName, Toy2dConfig, UserOod,
 };
+pub use context::{CHECKPOINT_EVERY, Context, Control, Progress};
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
 pub use distill::{
     Distillation, History, Point, distill, distill_bank, distill_subspace, generator_file, subspace_of_bank,
@@ -57,7 +59,6 @@ pub use estimate::ResourceEstimate;
 pub use experiment::{Experiment, RunOptions};
 pub use folder::Folder;
 pub use method::Method;
-pub use observer::{CHECKPOINT_EVERY, Observer, Silent};
 pub use online::{Chains, Online, distill_online};
 pub use reproduce::{Outcome, reproduce};
 pub use resources::{Bytes, Part};

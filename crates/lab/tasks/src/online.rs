@@ -13,13 +13,13 @@ use apd_store::{Bank, checkpoint};
 use rayon::prelude::*;
 
 use crate::config::OnlineConfig;
+use crate::context::Context;
 use crate::distill::{LOOK_ROWS, Looks, Point};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::network_rows;
-use crate::observer::Observer;
 use crate::rows::Rows;
-use crate::walk::{Recipe, SgldChain, Walk};
+use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
 
 const KIND: &str = "online";
 /// Steps of a chain between looks at the stop flag.
@@ -76,7 +76,7 @@ impl Chains {
 /// comparison only.
 ///
 /// Reference: Wang et al., *Adversarial distillation of Bayesian neural network posteriors*, ICML 2018, algorithm 1 and §3.2.
-pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, observer: &dyn Observer) -> Result<Online> {
+pub fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, chains: Chains) -> Result<Online> {
     let Experiment { config, network, folder, seed, .. } = experiment;
     let OnlineConfig { rounds, iterations, buffer: capacity, .. } = config.online;
     let (name, looks) = (chains.method(), Looks::new(experiment, bank));
@@ -84,82 +84,83 @@ pub fn distill_online(experiment: &Experiment, bank: &Bank, chains: Chains, obse
     // The cores are shared with the distiller: one chain, one core.
     let recipe = Recipe::new(experiment, usize::MAX);
     let mut points: Vec<Point> = Vec::new();
-    let (mut round, mut drawn, mut walkers, mut trainer);
-    observer.begin(name, rounds * iterations, 0);
+    let (mut round, mut drawn, mut buffered, mut trainer);
+    context.progress.begin(name, rounds * iterations, 0);
     if checkpoint::exists(&path) {
-        let states: Vec<Walk<ChainState>>;
+        let states: Vec<SupervisedChain<ChainState>>;
         let (buffer, state): (Buffer, State<'static>);
         (round, drawn, points, states, buffer, state) = checkpoint::load(&path, KIND)?.value;
-        walkers =
-            states.into_iter().map(|state| Ok(Walker::new(state.resume(&recipe)?))).collect::<Result<Vec<_>>>()?;
+        buffered = states
+            .into_iter()
+            .map(|state| Ok(BufferedChain::new(state.resume(&recipe)?)))
+            .collect::<Result<Vec<_>>>()?;
         trainer = Trainer::resume(buffer, state)?;
-        observer.note(&format!("going on from round {round} of {}", path.display()));
+        context.progress.note(&format!("going on from round {round} of {}", path.display()));
     } else {
-        let fresh = (0..config.sgld.chains as u32).map(|number| Ok(Walker::new(Walk::new(recipe.start(number)?))));
-        walkers = fresh.collect::<Result<Vec<_>>>()?;
-        walk(&recipe, &mut walkers, config.online.until(&config.sgld, 0), observer)?;
+        let fresh = (0..config.sgld.chains as u32)
+            .map(|number| Ok(BufferedChain::new(SupervisedChain::new(recipe.start(number)?))));
+        buffered = fresh.collect::<Result<Vec<_>>>()?;
+        advance(context, &recipe, &mut buffered, config.online.until(&config.sgld, 0))?;
         let mut buffer = Buffer::new(network.row_len(), capacity);
-        (round, drawn) = (0, collect(&mut walkers, &mut buffer));
+        (round, drawn) = (0, collect(&mut buffered, &mut buffer));
         trainer = Trainer::new(buffer, config.distill.clone(), seed.child(name))?;
     }
     while round < rounds {
         let more = round + 1 < rounds;
         if more && round > 0 && chains == Chains::Restart {
-            restart(&mut walkers, &trainer.generator(), seed.child("restart").index(round));
+            restart(&mut buffered, &trainer.generator(), seed.child("restart").index(round));
         }
         let until = config.online.until(&config.sgld, round + 1);
         let (learned, walked) = rayon::join(
-            || learn(&mut trainer, iterations, observer),
-            || if more { walk(&recipe, &mut walkers, until, observer) } else { Ok(()) },
+            || learn(context, &mut trainer, iterations),
+            || if more { advance(context, &recipe, &mut buffered, until) } else { Ok(()) },
         );
         let progress = learned?;
         walked?;
         let point = looks.at(&trainer.generator(), &progress)?;
-        observer.advance(
+        context.progress.advance(
             progress.iteration,
             Some(format!("accuracy {:.2} %, variance ratio {:.2}", 100.0 * point.accuracy, point.variance_ratio)),
         );
         points.push(point);
-        trainer.change_rows(|buffer| drawn += collect(&mut walkers, buffer));
+        trainer.change_rows(|buffer| drawn += collect(&mut buffered, buffer));
         round += 1;
-        let states: Vec<Walk<ChainState>> = walkers.iter().map(|walker| walker.walk.state()).collect();
+        let states: Vec<SupervisedChain<ChainState>> = buffered.iter().map(|buffered| buffered.chain.state()).collect();
         checkpoint::save(&path, KIND, &(round, drawn, &points, states, trainer.rows(), trainer.state()))?;
-        if observer.stop_requested() {
-            return Err(Error::Stopped);
-        }
+        context.stop_if_asked()?;
     }
-    observer.end();
-    walkers.iter().filter_map(|walker| walker.walk.said()).for_each(|said| observer.note(&said));
+    context.progress.end();
+    buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.note(&said));
     let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * network.row_len();
     Ok(Online { chains, generator: trainer.into_generator(), points, drawn, buffer_bytes })
 }
 
 /// A chain, and the samples of the round under way, as [`Experiment::row`] makes them.
-struct Walker {
-    walk: Walk<SgldChain>,
+struct BufferedChain {
+    chain: SupervisedChain<SgldChain>,
     samples: Vec<f32>,
 }
 
-impl Walker {
-    fn new(walk: Walk<SgldChain>) -> Self {
-        Self { walk, samples: Vec::new() }
+impl BufferedChain {
+    fn new(chain: SupervisedChain<SgldChain>) -> Self {
+        Self { chain, samples: Vec::new() }
     }
 }
 
 /// Takes all chains to step `until`, at once; those that were dropped stay where they are.
-fn walk(recipe: &Recipe<'_>, walkers: &mut [Walker], until: u64, observer: &dyn Observer) -> Result<()> {
-    let outcomes: Vec<Result<()>> = walkers
+fn advance(context: Context<'_>, recipe: &Recipe<'_>, buffered: &mut [BufferedChain], until: u64) -> Result<()> {
+    let outcomes: Vec<Result<()>> = buffered
         .par_iter_mut()
         .with_max_len(1)
-        .map(|Walker { walk, samples }| {
-            while !walk.was_dropped() && walk.chain.progress().step < until {
-                // As sampling into a bank does: looks for an explosion come at the same steps.
-                let stride = (walk.chain.progress().step / STRIDE + 1) * STRIDE;
-                walk.walk(recipe, until.min(stride), &mut |sample| {
+        .map(|BufferedChain { chain, samples }| {
+            while !chain.was_dropped() && chain.chain.progress().step < until {
+                // As sampling into a bank does: its potential is looked at at the same steps.
+                let stride = (chain.chain.progress().step / STRIDE + 1) * STRIDE;
+                chain.run_until(recipe, until.min(stride), &mut |sample| {
                     samples.extend(recipe.experiment.row(sample.position));
                     Ok(())
                 })?;
-                if walk.chain.progress().step == stride && observer.stop_requested() {
+                if chain.chain.progress().step == stride && context.control.stop_requested() {
                     return Err(Error::Stopped);
                 }
             }
@@ -170,38 +171,36 @@ fn walk(recipe: &Recipe<'_>, walkers: &mut [Walker], until: u64, observer: &dyn 
 }
 
 /// The chains' new samples enter the buffer, in turns, so that the oldest of all chains leave alike; returns their number.
-fn collect(walkers: &mut [Walker], buffer: &mut Buffer) -> u64 {
+fn collect(buffered: &mut [BufferedChain], buffer: &mut Buffer) -> u64 {
     let dim = apd_points::Points::dim(buffer);
-    let count = walkers.iter().map(|walker| walker.samples.len() / dim).max().unwrap_or(0);
+    let count = buffered.iter().map(|buffered| buffered.samples.len() / dim).max().unwrap_or(0);
     let mut entered = 0;
     for i in 0..count {
-        for sample in walkers.iter().filter_map(|walker| walker.samples.chunks_exact(dim).nth(i)) {
+        for sample in buffered.iter().filter_map(|buffered| buffered.samples.chunks_exact(dim).nth(i)) {
             buffer.push(sample);
             entered += 1;
         }
     }
-    walkers.iter_mut().for_each(|walker| walker.samples.clear());
+    buffered.iter_mut().for_each(|buffered| buffered.samples.clear());
     entered
 }
 
-fn restart(walkers: &mut [Walker], generator: &Generator, seed: Seed) {
-    let starts = generator.draw(seed, walkers.len());
-    for (walker, start) in walkers.iter_mut().zip(network_rows(&starts)) {
+fn restart(buffered: &mut [BufferedChain], generator: &Generator, seed: Seed) {
+    let starts = generator.draw(seed, buffered.len());
+    for (buffered, start) in buffered.iter_mut().zip(network_rows(&starts)) {
         // Without the buffers, which are a function of θ.
-        let dim = walker.walk.chain.position().len();
-        if !walker.walk.was_dropped() {
-            walker.walk.chain.restart_from(&start[..dim]);
+        let dim = buffered.chain.chain.position().len();
+        if !buffered.chain.was_dropped() {
+            buffered.chain.chain.restart_from(&start[..dim]);
         }
     }
 }
 
-fn learn(trainer: &mut Trainer<Buffer>, iterations: u64, observer: &dyn Observer) -> Result<Progress> {
+fn learn(context: Context<'_>, trainer: &mut Trainer<Buffer>, iterations: u64) -> Result<Progress> {
     let mut last = trainer.step()?;
     for _ in 1..iterations {
-        observer.advance(last.iteration, None);
-        if observer.stop_requested() {
-            return Err(Error::Stopped);
-        }
+        context.progress.advance(last.iteration, None);
+        context.stop_if_asked()?;
         last = trainer.step()?;
     }
     Ok(last)

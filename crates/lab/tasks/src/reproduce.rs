@@ -9,15 +9,16 @@ use apd_store::{Bank, checkpoint};
 
 use crate::baselines::Baselines;
 use crate::config::{Config, TaskName};
+use crate::context::Context;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distillation;
 use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
-use crate::observer::{Observer, Together};
 use crate::online::{Chains, Online, distill_online};
 use crate::sample::Sampled;
+use crate::shared_progress::SharedProgress;
 use crate::tasks::samplers::compute::compare_samplers;
 use crate::tasks::{active, adversarial, classify, curves, fidelity, gan_losses, ood, samplers, toy2d};
 use crate::{distill, online, sample, sections};
@@ -39,9 +40,9 @@ pub struct Outcome {
 /// with the same numbers, bit for bit, as one that was not.
 ///
 /// **Errors.** Anything in [`crate::Error`]; after [`crate::Error::Stopped`] the folder is ready to be resumed.
-pub fn reproduce(config: Config, out: &Path, options: RunOptions, observer: &dyn Observer) -> Result<Outcome> {
+pub fn reproduce(context: Context<'_>, config: Config, out: &Path, options: RunOptions) -> Result<Outcome> {
     let experiment = Experiment::in_memory(config)?;
-    observer.note(&format!("this run takes {}", ResourceEstimate::of(&experiment).check(out, options.force)?));
+    context.progress.note(&format!("this run takes {}", ResourceEstimate::of(&experiment).check(out, options.force)?));
     let experiment = experiment.in_folder(out, options.resume)?;
     // Read now, so that a missing file is told before hours of sampling, not after.
     let images = match experiment.config.tasks.iter().any(|task| task.reads_ood_images()) {
@@ -60,7 +61,7 @@ pub fn reproduce(config: Config, out: &Path, options: RunOptions, observer: &dyn
     );
     let models = match config.tasks.iter().any(|task| task.compares_posteriors()) {
         true => {
-            let models = Models::fit(&experiment, &mut clock, observer)?;
+            let models = Models::fit(context, &experiment, &mut clock)?;
             (results, report) = models.write_up(&experiment, results, report);
             Some(models)
         }
@@ -78,13 +79,13 @@ pub fn reproduce(config: Config, out: &Path, options: RunOptions, observer: &dyn
             let (mut results, before) = (results.clone(), results.rows.len());
             let section = match task {
                 TaskName::Classify => {
-                    let found = classify::compute::classify(&experiment, &with_online, observer)?;
+                    let found = classify::compute::classify(context, &experiment, &with_online)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     classify::section::classification(config, &results, &found)
                 }
                 TaskName::Ood => {
                     let (inside, sets) = images.as_ref().expect("read above for this task");
-                    let found = ood::compute::ood(&experiment, inside, sets, &with_online, observer)?;
+                    let found = ood::compute::ood(context, &experiment, inside, sets, &with_online)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     ood::section::detection_section(config, &results, &found, inside, sets)?
                 }
@@ -92,12 +93,12 @@ pub fn reproduce(config: Config, out: &Path, options: RunOptions, observer: &dyn
                     let (inside, sets) = images.as_ref().expect("read above for this task");
                     let models = models.as_ref().expect("fitted above for this task");
                     let found = fidelity::compute::fidelity(
+                        context,
                         &experiment,
                         &models.bank,
                         models.baselines.ensemble(),
                         inside,
                         sets,
-                        observer,
                     )?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     for (stage, seconds) in &found.seconds {
@@ -107,33 +108,33 @@ pub fn reproduce(config: Config, out: &Path, options: RunOptions, observer: &dyn
                 }
                 TaskName::Curves => {
                     let (inside, sets) = images.as_ref().expect("read above for this task");
-                    let rows = curves::compute::curves(&experiment, inside, sets, &posteriors, observer)?;
+                    let rows = curves::compute::curves(context, &experiment, inside, sets, &posteriors)?;
                     rows.into_iter().for_each(|row| results.insert(row));
                     curves::section::curves(config, &results, experiment.network.row_len())
                 }
                 TaskName::GanLosses => {
                     let bank = &models.as_ref().expect("fitted above for this task").bank;
-                    let found = gan_losses::compute::gan_losses(&experiment, bank, observer)?;
+                    let found = gan_losses::compute::gan_losses(context, &experiment, bank)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     gan_losses::section::gan_losses(config, &results, &found)
                 }
                 TaskName::Samplers => {
-                    let found = compare_samplers(config, observer)?;
+                    let found = compare_samplers(context, config)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     samplers::section::samplers(config, &found)
                 }
                 TaskName::Adversarial => {
-                    let found = adversarial::compute::adversarial(&experiment, &posteriors, observer)?;
+                    let found = adversarial::compute::adversarial(context, &experiment, &posteriors)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     adversarial::section::adversarial(config, &results, &found)
                 }
                 TaskName::Toy2d => {
-                    let found = toy2d::compute::toy2d(&experiment, observer)?;
+                    let found = toy2d::compute::toy2d(context, &experiment)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     toy2d::section::toy2d(config, &results, &found)
                 }
                 TaskName::Active => {
-                    let found = active::compute::active(&experiment, observer)?;
+                    let found = active::compute::active(context, &experiment)?;
                     found.rows.iter().for_each(|row| results.insert(row.clone()));
                     active::section::active(config, &results, &found)
                 }
@@ -172,29 +173,29 @@ struct Models {
 
 impl Models {
     /// Trains, samples and distils, or takes from the folder what an earlier run has done.
-    fn fit(experiment: &Experiment, clock: &mut Clock, observer: &dyn Observer) -> Result<Self> {
+    fn fit(context: Context<'_>, experiment: &Experiment, clock: &mut Clock) -> Result<Self> {
         let Experiment { config, folder, .. } = experiment;
         // They depend on nothing but the data, and a thread is best busy with one of them.
         let (networks, chains) = (Baselines::runs(experiment), config.sgld.chains);
         let walked = config.sgld.steps * chains as u64;
         let steps = Baselines::steps(experiment) + walked;
         let ((point, baselines), sampled) = clock.time("training", steps, || {
-            let together = Together::begin(observer, "training", steps);
+            let shared = SharedProgress::begin(context, "training", steps);
             let (trained, sampled) = rayon::join(
-                || Baselines::train_beside(experiment, chains, &together),
-                || together.run(|observer| sample::sample_beside(experiment, &folder.bank(), networks, observer)),
+                || Baselines::train_concurrently(experiment, chains, &shared),
+                || shared.run(|context| sample::sample_concurrently(context, experiment, &folder.bank(), networks)),
             );
             let both = error::both(trained, sampled)?;
-            together.end();
+            shared.end();
             Ok(both)
         })?;
         let bank = Bank::open(folder.bank())?;
-        let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(experiment, &bank, observer))?;
+        let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
         let distilled =
-            clock.time("distill", config.distill.iterations, || distill::distill(experiment, &bank, observer))?;
+            clock.time("distill", config.distill.iterations, || distill::distill(context, experiment, &bank))?;
         apd_store::write_atomic(folder.apd_generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
         let rank = config.subspace.rank as u64;
-        let subspace = clock.time("subspace", rank, || distill::distill_subspace(experiment, &bank, observer))?;
+        let subspace = clock.time("subspace", rank, || distill::distill_subspace(context, experiment, &bank))?;
         apd_store::write_atomic(folder.generator(), &distill::generator_file(&subspace, &bank)?)?;
         let kinds: &[Chains] = match (config.online.rounds, config.online.infinite) {
             (0, _) => &[],
@@ -203,7 +204,7 @@ impl Models {
         };
         let mut online = Vec::new();
         for &chains in kinds {
-            let found = clock.time(chains.method(), walked, || distill_online(experiment, &bank, chains, observer))?;
+            let found = clock.time(chains.method(), walked, || distill_online(context, experiment, &bank, chains))?;
             online.push(found);
         }
         Ok(Self { point, baselines, sampled, bank, diagnosed, distilled, subspace, online })

@@ -12,12 +12,12 @@ use apd_uncertainty::accuracy;
 use rayon::prelude::*;
 
 use crate::config::Config;
+use crate::context::Context;
 use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
-use crate::observer::Observer;
-use crate::walk::{Recipe, SgldChain, Walk};
+use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
 
 /// Steps between looks at the clock, the stop flag and the progress bar.
 const STRIDE: u64 = 200;
@@ -36,16 +36,16 @@ pub struct Sampled {
 }
 
 /// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
-pub fn sample(experiment: &Experiment, path: &Path, observer: &dyn Observer) -> Result<Sampled> {
-    sample_beside(experiment, path, 0, observer)
+pub fn sample(context: Context<'_>, experiment: &Experiment, path: &Path) -> Result<Sampled> {
+    sample_concurrently(context, experiment, path, 0)
 }
 
 /// The same beside so many runs of other kinds.
-pub(crate) fn sample_beside(
+pub(crate) fn sample_concurrently(
+    context: Context<'_>,
     experiment: &Experiment,
     path: &Path,
     others: usize,
-    observer: &dyn Observer,
 ) -> Result<Sampled> {
     let Experiment { config, network, split, .. } = experiment;
     let sgld = &config.sgld;
@@ -55,34 +55,34 @@ pub(crate) fn sample_beside(
         true => BankWriter::resume(path)?,
         false => BankWriter::create(path, header(config, &network.row_layout()))?,
     };
-    let mut chains: Vec<(Walk<SgldChain>, ChainWriter)> = Vec::new();
+    let mut chains: Vec<(SupervisedChain<SgldChain>, ChainWriter)> = Vec::new();
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
         let writer = writer.chain(number)?;
-        let walk = match checkpoint::exists(&state) {
-            false => Walk::new(recipe.start(number)?),
+        let supervised = match checkpoint::exists(&state) {
+            false => SupervisedChain::new(recipe.start(number)?),
             true => {
-                let walk = checkpoint::load::<Walk<ChainState>>(&state, KIND)?.value;
+                let supervised = checkpoint::load::<SupervisedChain<ChainState>>(&state, KIND)?.value;
                 // A repair took them; going on from here would leave a gap.
-                if walk.chain.last_sample > writer.last_step() {
-                    observer.note(&format!(
-                        "chain {number}: the bank has lost rows from before the chain's checkpoint; it walks again from its start, and \
+                if supervised.chain.last_sample > writer.last_step() {
+                    context.progress.note(&format!(
+                        "chain {number}: the bank has lost rows from before the chain's checkpoint; it starts again, and \
                          what is there stays"
                     ));
-                    Walk::new(recipe.start(number)?)
+                    SupervisedChain::new(recipe.start(number)?)
                 } else {
-                    walk.resume(&recipe)?
+                    supervised.resume(&recipe)?
                 }
             }
         };
-        chains.push((walk, writer));
+        chains.push((supervised, writer));
     }
     let summary = recipe.start(0)?.summary().to_string();
-    observer.note(&summary);
+    context.progress.note(&summary);
 
     let total = sgld.steps * sgld.chains as u64;
-    let done = AtomicU64::new(chains.iter().map(|(walk, _)| walk.chain.progress().step).sum());
-    observer.begin("sgld", total, done.load(Ordering::Relaxed));
+    let done = AtomicU64::new(chains.iter().map(|(supervised, _)| supervised.chain.progress().step).sum());
+    context.progress.begin("sgld", total, done.load(Ordering::Relaxed));
     let validation = split.validation.take(LOOK_IMAGES);
     let look = |position: &[f32]| -> Result<String> {
         let images = validation.images.pixels.view();
@@ -97,22 +97,22 @@ pub(crate) fn sample_beside(
         let taken = done.fetch_add(step - before, Ordering::Relaxed) + (step - before);
         // The first chain speaks for all.
         let due = chain.chain() == 0 && step / look_every > before / look_every;
-        observer.advance(taken, if due { Some(look(chain.position())?) } else { None });
+        context.progress.advance(taken, if due { Some(look(chain.position())?) } else { None });
         Ok(())
     };
     let outcomes: Vec<Result<Option<String>>> = chains
         .into_par_iter()
         .with_max_len(1)
-        .map(|(mut walk, mut writer)| {
-            let outcome = into_bank(&mut walk, &recipe, &mut writer, path, observer, &advance);
+        .map(|(mut supervised, mut writer)| {
+            let outcome = into_bank(context, &mut supervised, &recipe, &mut writer, path, &advance);
             // Whatever ended the chain, the rows before it are good.
             writer.finish()?;
             outcome
         })
         .collect();
     let diverged: Vec<String> = error::all(outcomes)?.into_iter().flatten().collect();
-    observer.end();
-    diverged.iter().for_each(|what| observer.note(what));
+    context.progress.end();
+    diverged.iter().for_each(|what| context.progress.note(what));
     if Bank::open(path)?.is_empty() {
         return Err(Error::Config(format!("no chain has kept a sample: {}", diverged.join("; "))));
     }
@@ -121,18 +121,18 @@ pub(crate) fn sample_beside(
 
 /// Takes the chain to its end, its samples into the bank, and its state to disk every so often; what there is to say if it diverged.
 fn into_bank(
-    walk: &mut Walk<SgldChain>,
+    context: Context<'_>,
+    supervised: &mut SupervisedChain<SgldChain>,
     recipe: &Recipe<'_>,
     writer: &mut ChainWriter,
     bank: &Path,
-    observer: &dyn Observer,
     advance: &(dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
 ) -> Result<Option<String>> {
-    let (number, steps) = (walk.chain.chain(), walk.chain.config().steps);
+    let (number, steps) = (supervised.chain.chain(), supervised.chain.config().steps);
     let mut saved = Instant::now();
-    while walk.chain.progress().step < steps {
-        let before = walk.chain.progress().step;
-        walk.walk(recipe, steps.min(before + STRIDE), &mut |sample| {
+    while supervised.chain.progress().step < steps {
+        let before = supervised.chain.progress().step;
+        supervised.run_until(recipe, steps.min(before + STRIDE), &mut |sample| {
             // A chain that went back to its checkpoint gives the rows after it once more.
             if writer.last_step().is_none_or(|last| sample.step > last) {
                 let row = recipe.experiment.row(sample.position);
@@ -140,29 +140,30 @@ fn into_bank(
             }
             Ok(())
         })?;
-        if walk.was_dropped() {
-            return Ok(walk.said().map(|said| format!("{said}: {} samples stay", writer.rows())));
+        if supervised.was_dropped() {
+            return Ok(supervised.said().map(|said| format!("{said}: {} samples stay", writer.rows())));
         }
-        advance(before, &walk.chain)?;
-        let (stop, finished) = (observer.stop_requested(), walk.chain.progress().step == steps);
-        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
+        advance(before, &supervised.chain)?;
+        let (stop, finished) = (context.control.stop_requested(), supervised.chain.progress().step == steps);
+        if stop || finished || saved.elapsed() >= context.control.checkpoint_every() {
             writer.flush()?;
-            checkpoint::save(state_path(bank, number), KIND, &walk.state())?;
+            checkpoint::save(state_path(bank, number), KIND, &supervised.state())?;
             saved = Instant::now();
         }
         if stop {
             return Err(Error::Stopped);
         }
     }
-    Ok(walk.said())
+    Ok(supervised.said())
 }
 
 /// Samples a posterior into a bank, apart from any other stage.
 ///
 /// **Errors.** With [`RunOptions::resume`], a bank of other settings; without it, a folder that holds a bank already.
-pub fn sample_posterior(config: Config, path: &Path, options: RunOptions, observer: &dyn Observer) -> Result<BankInfo> {
+pub fn sample_posterior(context: Context<'_>, config: Config, path: &Path, options: RunOptions) -> Result<BankInfo> {
     let experiment = Experiment::in_memory(config)?;
-    observer
+    context
+        .progress
         .note(&format!("this run takes {}", ResourceEstimate::of_sampling(&experiment).check(path, options.force)?));
     if path.join("manifest.json").exists() {
         let bank = Bank::open(path)?;
@@ -180,7 +181,7 @@ pub fn sample_posterior(config: Config, path: &Path, options: RunOptions, observ
             });
         }
     }
-    sample(&experiment, path, observer)?;
+    sample(context, &experiment, path)?;
     Ok(Bank::open(path)?.info())
 }
 

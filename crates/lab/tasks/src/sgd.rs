@@ -7,10 +7,10 @@ use apd_sgmcmc::{Chain, ChainConfig, ChainState, Momentum, from_mean_loss};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
-use crate::observer::Observer;
 
 const KIND: &str = "sgd";
 
@@ -33,14 +33,14 @@ pub(crate) struct Run {
 /// [`Experiment::row`] makes it.
 ///
 /// Among equal validation accuracies the earliest point is kept.
-pub(crate) fn train(experiment: &Experiment, run: &Run, at_once: usize, observer: &dyn Observer) -> Result<Vec<f32>> {
+pub(crate) fn train(context: Context<'_>, experiment: &Experiment, run: &Run, concurrent: usize) -> Result<Vec<f32>> {
     let Experiment { config, network, split, folder, seed, .. } = experiment;
     let (sgd, seed) = (&config.sgd, seed.child(&run.name));
     let terms = split.train.len();
     let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
-    let mut potential = experiment.potential(prior_precision, at_once)?;
+    let mut potential = experiment.potential(prior_precision, concurrent)?;
     if let Some(p) = run.dropout {
-        potential = experiment.potential_of(&with_dropout(network, p), prior_precision, at_once)?;
+        potential = experiment.potential_of(&with_dropout(network, p), prior_precision, concurrent)?;
         potential = potential.with_dropout(seed.child("dropout"));
     }
     let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
@@ -55,7 +55,7 @@ pub(crate) fn train(experiment: &Experiment, run: &Run, at_once: usize, observer
         (Chain::new(0, potential, sampler, length, seed, initial)?, None)
     };
     let images = split.validation.images.pixels.view();
-    observer.begin(&run.name, sgd.steps, chain.progress().step);
+    context.progress.begin(&run.name, sgd.steps, chain.progress().step);
     let mut saved = Instant::now();
     while chain.progress().step < sgd.steps {
         chain.step()?;
@@ -69,13 +69,13 @@ pub(crate) fn train(experiment: &Experiment, run: &Run, at_once: usize, observer
                 best = Some(Best { accuracy, position: chain.position().to_vec() });
             }
             let best = best.as_ref().map_or(0.0, |best| best.accuracy);
-            observer.advance(
+            context.progress.advance(
                 step,
                 Some(format!("validation accuracy {:.2} %, best {:.2} %", 100.0 * accuracy, 100.0 * best)),
             );
         }
-        let stop = observer.stop_requested();
-        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
+        let stop = context.control.stop_requested();
+        if stop || finished || saved.elapsed() >= context.control.checkpoint_every() {
             checkpoint::save(&path, KIND, &(chain.state(), &best))?;
             saved = Instant::now();
         }
@@ -83,7 +83,7 @@ pub(crate) fn train(experiment: &Experiment, run: &Run, at_once: usize, observer
             return Err(Error::Stopped);
         }
     }
-    observer.end();
+    context.progress.end();
     Ok(experiment.row(best.as_ref().map_or(chain.position(), |best| &best.position)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::observer::Observer;
+use crate::context::{Control, Progress};
 
 /// Asks to stop once it has been told of so many advances.
 pub(crate) struct StopAfter {
@@ -16,10 +16,13 @@ impl StopAfter {
     }
 }
 
-impl Observer for StopAfter {
+impl Progress for StopAfter {
     fn advance(&self, _done: u64, _message: Option<String>) {
         self.seen.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+impl Control for StopAfter {
     fn stop_requested(&self) -> bool {
         self.seen.load(Ordering::Relaxed) >= self.advances
     }

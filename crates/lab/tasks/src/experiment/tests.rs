@@ -5,8 +5,8 @@ use apd_store::Bank;
 use super::*;
 use crate::baselines::Baselines;
 use crate::config::{AdversarialConfig, NetName, Profile};
+use crate::context::Context;
 use crate::method::Method;
-use crate::observer::Silent;
 use crate::tasks::{active::compute as active, adversarial::compute as adversarial, classify::compute as classify};
 use crate::{distill, online, sample};
 
@@ -43,12 +43,12 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     experiment.network = normalised();
     let network = &experiment.network;
 
-    let (point, baselines) = Baselines::train(&experiment, &Silent).unwrap();
+    let (point, baselines) = Baselines::train(Context::default(), &experiment).unwrap();
     let lengths: Vec<_> = baselines.ensemble().iter().map(Vec::len).collect();
     assert_eq!(lengths, [network.row_len(); 2]);
     assert_eq!(baselines.posteriors().len(), 2, "a convolutional network has no dropout");
     assert_eq!((point.len(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
-    sample::sample(&experiment, &experiment.folder.bank(), &Silent).unwrap();
+    sample::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();
     assert_eq!(bank.dim(), network.row_len());
     assert!(bank.header().layout.iter().any(|(name, shape)| name == "layers.1.running_var" && shape == &[6]));
@@ -56,11 +56,11 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     assert_eq!(experiment.row(&bank.row(3)[..network.dim()]), bank.row(3));
     assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);
 
-    let distilled = distill::distill(&experiment, &bank, &Silent).unwrap();
+    let distilled = distill::distill(Context::default(), &experiment, &bank).unwrap();
     let posteriors = [Method::Point(&point), Method::Bank(&bank), Method::Drawn("apd", &distilled.generator)];
-    let online = online::distill_online(&experiment, &bank, online::Chains::Restart, &Silent).unwrap();
+    let online = online::distill_online(Context::default(), &experiment, &bank, online::Chains::Restart).unwrap();
     let with_online = [&posteriors[..], &[Method::Drawn(online.name(), &online.generator)]].concat();
-    let found = classify::classify(&experiment, &with_online, &Silent).unwrap();
+    let found = classify::classify(Context::default(), &experiment, &with_online).unwrap();
     let accuracy = |method: &str| {
         found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()
     };
@@ -68,10 +68,10 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
         assert!(accuracy(method) > 0.6, "{method}: {}", accuracy(method));
     }
     // Active learning calibrates its networks to the images that have a label.
-    let curves = active::active(&experiment, &Silent).unwrap().curves;
+    let curves = active::active(Context::default(), &experiment).unwrap().curves;
     assert!(curves.iter().all(|curve| curve.accuracy.len() == 2 && !curve.diverged), "{curves:?}");
     // The attack has the gradient of the network that is asked: what it finds, it finds.
-    let attacked = adversarial::adversarial(&experiment, &posteriors, &Silent).unwrap();
+    let attacked = adversarial::adversarial(Context::default(), &experiment, &posteriors).unwrap();
     let under = |method: &str, attack: Option<&str>| {
         let fits = |row: &&apd_report::Row| {
             row.method == method

@@ -6,7 +6,7 @@ use rayon::ThreadPoolBuilder;
 
 use super::*;
 use crate::config::{Config, NetName, Profile};
-use crate::observer::Silent;
+use crate::context::{Context, Control};
 
 fn config(rounds: u64) -> Config {
     let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
@@ -20,7 +20,7 @@ fn config(rounds: u64) -> Config {
 /// The experiment and its bank in a folder of their own.
 fn experiment(config: Config, dir: &Path) -> (Experiment, Bank) {
     let experiment = Experiment::new(config, dir, false).unwrap();
-    crate::sample(&experiment, &experiment.folder.bank(), &Silent).unwrap();
+    crate::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();
     (experiment, bank)
 }
@@ -28,7 +28,9 @@ fn experiment(config: Config, dir: &Path) -> (Experiment, Bank) {
 /// Asks to stop once it has been asked so often.
 struct Impatient(AtomicU64);
 
-impl Observer for Impatient {
+impl crate::context::Progress for Impatient {}
+
+impl Control for Impatient {
     fn stop_requested(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) > 5
     }
@@ -46,14 +48,14 @@ fn an_interrupted_run_ends_with_the_bits_of_another_under_any_number_of_threads(
                 let attempts = if patient { 0 } else { usize::MAX };
                 let mut stops = 0;
                 for _ in 0..attempts {
-                    match distill_online(&experiment, &bank, chains, &Impatient(AtomicU64::new(0))) {
+                    match distill_online(Context::of(&Impatient(AtomicU64::new(0))), &experiment, &bank, chains) {
                         Err(Error::Stopped) => stops += 1,
                         Err(error) => panic!("{error}"),
                         Ok(_) => break,
                     }
                 }
                 assert_eq!(stops > 1, !patient, "{stops} stops");
-                let online = distill_online(&experiment, &bank, chains, &Silent).unwrap();
+                let online = distill_online(Context::default(), &experiment, &bank, chains).unwrap();
                 checkpoint::remove(&path).unwrap();
                 (online.generator, online.points, online.drawn)
             })
@@ -70,7 +72,7 @@ fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
     let held = |rounds| {
         let dir = tempfile::tempdir().unwrap();
         let (experiment, bank) = experiment(config(rounds), dir.path());
-        let online = distill_online(&experiment, &bank, Chains::GoOn, &Silent).unwrap();
+        let online = distill_online(Context::default(), &experiment, &bank, Chains::GoOn).unwrap();
         let size = std::fs::metadata(experiment.folder.checkpoint("apd-online")).unwrap().len();
         (online.drawn, online.buffer_bytes, size)
     };
@@ -84,7 +86,7 @@ fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
 }
 
 /// What a round leaves.
-type Saved = (u64, u64, Vec<Point>, Vec<Walk<ChainState>>, Buffer, State<'static>);
+type Saved = (u64, u64, Vec<Point>, Vec<SupervisedChain<ChainState>>, Buffer, State<'static>);
 
 #[test]
 fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
@@ -95,7 +97,7 @@ fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
     let path = experiment.folder.checkpoint(Chains::GoOn.method());
     // One round, then the first chain is put where none comes back from.
     let doomed = |experiment: &Experiment| {
-        let _ = distill_online(experiment, &bank, Chains::GoOn, &Impatient(AtomicU64::new(0)));
+        let _ = distill_online(Context::of(&Impatient(AtomicU64::new(0))), experiment, &bank, Chains::GoOn);
         let mut saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
         saved.3[0].chain.position.fill(1e15);
         checkpoint::save(&path, KIND, &saved).unwrap();
@@ -103,16 +105,16 @@ fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
     };
     let round = doomed(&experiment);
     assert!((1..3).contains(&round), "{round}");
-    let online = distill_online(&experiment, &bank, Chains::GoOn, &Silent).unwrap();
+    let online = distill_online(Context::default(), &experiment, &bank, Chains::GoOn).unwrap();
     // Ten samples of each chain in a round; the last collected is that before the end.
     assert!(online.drawn < 80 && online.drawn >= 50, "{}", online.drawn);
     let saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
-    assert_eq!(saved.3.iter().map(Walk::was_dropped).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(saved.3.iter().map(SupervisedChain::was_dropped).collect::<Vec<_>>(), [true, false]);
 
     checkpoint::remove(&path).unwrap();
     doomed(&experiment);
     experiment.config.sgld.on_divergence = crate::config::OnDivergence::Stop;
-    let error = distill_online(&experiment, &bank, Chains::GoOn, &Silent).err().unwrap().to_string();
+    let error = distill_online(Context::default(), &experiment, &bank, Chains::GoOn).err().unwrap().to_string();
     assert!(error.contains("chain 0 diverged"), "{error}");
 }
 
@@ -122,7 +124,7 @@ fn chains_that_go_on_are_those_of_the_bank() {
     let dir = tempfile::tempdir().unwrap();
     let (experiment, bank) = experiment(config(3), dir.path());
     let buffer = |chains| {
-        distill_online(&experiment, &bank, chains, &Silent).unwrap();
+        distill_online(Context::default(), &experiment, &bank, chains).unwrap();
         let path = experiment.folder.checkpoint(Chains::method(chains));
         let saved: Saved = checkpoint::load(path, KIND).unwrap().value;
         saved.4

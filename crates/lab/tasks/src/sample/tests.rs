@@ -2,7 +2,7 @@ use apd_data::Dataset;
 
 use super::*;
 use crate::config::{NetName, OnDivergence, Profile};
-use crate::observer::Silent;
+use crate::context::Context;
 use crate::testing::StopAfter;
 
 fn tiny(on_divergence: OnDivergence) -> Config {
@@ -19,7 +19,7 @@ fn doom(experiment: &Experiment, bank: &Path, weight: f32) {
     let mut state = recipe.start(0).unwrap().state();
     state.position.fill(weight);
     std::fs::create_dir_all(bank).unwrap();
-    checkpoint::save(state_path(bank, 0), KIND, &Walk::new(state)).unwrap();
+    checkpoint::save(state_path(bank, 0), KIND, &SupervisedChain::new(state)).unwrap();
 }
 
 /// The rows of each chain, with their steps.
@@ -37,14 +37,14 @@ fn a_chain_that_diverges_is_what_was_asked_for_and_the_other_one_never_notices()
     let dir = tempfile::tempdir().unwrap();
     let experiment = |policy| Experiment::in_memory(tiny(policy)).unwrap();
     let whole = dir.path().join("whole");
-    assert!(sample(&experiment(OnDivergence::Stop), &whole, &Silent).unwrap().diverged.is_empty());
+    assert!(sample(Context::default(), &experiment(OnDivergence::Stop), &whole).unwrap().diverged.is_empty());
     let [_, healthy] = rows(&whole);
     assert_eq!(healthy.len(), 80);
 
     for policy in [OnDivergence::Stop, OnDivergence::Drop, OnDivergence::Restart] {
         let (experiment, bank) = (experiment(policy), dir.path().join(format!("{policy:?}")));
         doom(&experiment, &bank, 1e15);
-        let outcome = sample(&experiment, &bank, &Silent);
+        let outcome = sample(Context::default(), &experiment, &bank);
         let [doomed, other] = rows(&bank);
         assert_eq!(other, healthy, "{policy:?}");
         match policy {
@@ -70,10 +70,10 @@ fn a_chain_that_diverges_is_what_was_asked_for_and_the_other_one_never_notices()
                 let again = dir.path().join("again");
                 doom(&experiment, &again, 1e15);
                 for advances in [1, 3] {
-                    let outcome = sample(&experiment, &again, &StopAfter::new(advances));
+                    let outcome = sample(Context::of(&StopAfter::new(advances)), &experiment, &again);
                     assert!(matches!(outcome, Err(Error::Stopped)), "{advances}");
                 }
-                assert_eq!(sample(&experiment, &again, &Silent).unwrap().diverged, said);
+                assert_eq!(sample(Context::default(), &experiment, &again).unwrap().diverged, said);
                 assert_eq!(rows(&again), [doomed, healthy.clone()]);
             }
         }
@@ -86,7 +86,9 @@ fn chains_that_all_diverge_leave_no_bank_to_go_on_with() {
         let dir = tempfile::tempdir().unwrap();
         let mut config = tiny(policy);
         config.sgld.lr = 1e9;
-        let error = sample(&Experiment::in_memory(config).unwrap(), &dir.path().join("bank"), &Silent).err().unwrap();
+        let error = sample(Context::default(), &Experiment::in_memory(config).unwrap(), &dir.path().join("bank"))
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("diverged"), "{error}");
     }
 }
@@ -99,7 +101,7 @@ fn what_a_chain_gives_while_it_explodes_is_no_sample() {
     let (experiment, bank) = (Experiment::in_memory(config).unwrap(), dir.path().join("bank"));
     // Finite, and the prior takes thousands of steps to bring it back.
     doom(&experiment, &bank, 1e3);
-    let said = sample(&experiment, &bank, &Silent).unwrap().diverged;
+    let said = sample(Context::default(), &experiment, &bank).unwrap().diverged;
     assert!(said[0].contains("chain 0 diverged at step 10 and was dropped: 0 samples"), "{said:?}");
     assert_eq!(rows(&bank).map(|rows| rows.len()), [0, 100]);
 }

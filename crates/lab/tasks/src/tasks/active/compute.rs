@@ -14,10 +14,10 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Acquisition, ActiveMethod, Config, Start};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::mean_sd;
-use crate::observer::Observer;
 use crate::rows::Rows;
 use crate::tasks::active::model::Learner;
 use crate::tasks::active::pool::Pool;
@@ -74,7 +74,7 @@ struct State {
 /// The point of a curve, `at`, is the number of labels; a row's `score` is the acquisition.
 ///
 /// **Errors**: too few training images for the rounds; [`Error::Stopped`].
-pub fn active(experiment: &Experiment, observer: &dyn Observer) -> Result<Active> {
+pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
     let (settings, split) = (&experiment.config.active, &experiment.split);
     let wanted = settings.labels(split.train.classes, settings.rounds);
     if wanted > split.train.len() {
@@ -95,11 +95,11 @@ pub fn active(experiment: &Experiment, observer: &dyn Observer) -> Result<Active
     for plan in &plans {
         done += load(experiment, plan)?.accuracy.len() as u64;
     }
-    observer.begin("active", (settings.rounds as u64 + 1) * plans.len() as u64, done);
+    context.progress.begin("active", (settings.rounds as u64 + 1) * plans.len() as u64, done);
     let done = AtomicU64::new(done);
-    let curves = each_on_one_thread(plans.len(), |i| run(experiment, plans[i], &test, observer, &done))?;
+    let curves = each_on_one_thread(plans.len(), |i| run(context, experiment, plans[i], &test, &done))?;
     let curves: Vec<Curve> = curves.into_iter().collect::<Result<_>>()?;
-    observer.end();
+    context.progress.end();
     Ok(Active { rows: rows(&experiment.config, split.train.classes, &curves), curves })
 }
 
@@ -140,18 +140,12 @@ fn load(experiment: &Experiment, plan: &Plan) -> Result<State> {
 }
 
 /// Trains, looks at the test images, acquires; again and again.
-fn run(
-    experiment: &Experiment,
-    plan: Plan,
-    test: &Labelled,
-    observer: &dyn Observer,
-    done: &AtomicU64,
-) -> Result<Curve> {
+fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelled, done: &AtomicU64) -> Result<Curve> {
     let Experiment { config, network, split, folder, .. } = experiment;
     let (settings, train) = (&config.active, &split.train);
     // Of the repetition alone: methods and acquisitions start with the same labels and choose among the same candidates.
     let seed = experiment.seed.child("active").index(plan.seed as u64);
-    let learner = Learner { config, network, method: plan.method, seed, observer };
+    let learner = Learner { config, network, method: plan.method, seed, context };
     let path = folder.checkpoint(&checkpoint_name(&plan));
     let mut state = load(experiment, &plan)?;
     let mut pool = match state.labelled.is_empty() {
@@ -197,10 +191,8 @@ fn run(
             100.0 * accuracy,
             settings.labels(train.classes, round as usize)
         );
-        observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(message));
-        if observer.stop_requested() {
-            return Err(Error::Stopped);
-        }
+        context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(message));
+        context.stop_if_asked()?;
     }
     Ok(Curve { plan, accuracy: state.accuracy, diverged: state.diverged })
 }

@@ -13,9 +13,9 @@ use apd_uncertainty::Predictive;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::config::{ActiveMethod, Config};
-use crate::error::{Error, Result};
+use crate::context::Context;
+use crate::error::Result;
 use crate::method::{Method, averaged, network_rows};
-use crate::observer::Observer;
 use crate::sgd::with_dropout;
 
 /// Steps between looks at the stop flag.
@@ -46,13 +46,13 @@ pub(crate) struct Learner<'a> {
     pub(crate) method: ActiveMethod,
     /// Of the repetition: SGLD and what is distilled from it take the same samples while they hold the same labels.
     pub(crate) seed: Seed,
-    pub(crate) observer: &'a dyn Observer,
+    pub(crate) context: Context<'a>,
 }
 
 impl Learner<'_> {
     /// The networks after training on `labelled` in round `round`; optimisers and chains start at `starts`, or at random where there are none.
     ///
-    /// **Errors**: a chain or the distiller diverged; the observer asked to stop.
+    /// **Errors**: a chain or the distiller diverged; the run was asked to stop.
     pub(crate) fn fit(&self, labelled: &Labelled, round: u64, starts: &[Vec<f32>]) -> Result<Fitted> {
         let data = Data {
             inputs: Arc::new(labelled.images.pixels.clone()),
@@ -174,7 +174,7 @@ impl Learner<'_> {
         let mut trainer = Trainer::new(samples, config.clone(), seed)?;
         while trainer.iteration() < config.iterations {
             trainer.step()?;
-            self.stop_if_asked()?;
+            self.context.stop_if_asked()?;
         }
         Ok(trainer.into_generator())
     }
@@ -186,14 +186,10 @@ impl Learner<'_> {
                 keep(sample.position);
             }
             if step.is_multiple_of(STRIDE) {
-                self.stop_if_asked()?;
+                self.context.stop_if_asked()?;
             }
         }
         Ok(())
-    }
-
-    fn stop_if_asked(&self) -> Result<()> {
-        if self.observer.stop_requested() { Err(Error::Stopped) } else { Ok(()) }
     }
 }
 

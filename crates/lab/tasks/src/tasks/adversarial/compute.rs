@@ -10,10 +10,10 @@ use apd_uncertainty::{Detection, Score, detection};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AdversarialConfig;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
-use crate::observer::Observer;
 use crate::rows::Rows;
 
 pub use crate::tasks::adversarial::victim::Kind;
@@ -81,7 +81,7 @@ struct Found {
 /// `at` = ε. `accuracy_target` is that of the very networks that were attacked. Rows of the clean images have no attack and `at` = 0.
 ///
 /// A checkpoint after each attack: a run that is stopped goes on there.
-pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer: &dyn Observer) -> Result<Adversarial> {
+pub fn adversarial(context: Context<'_>, experiment: &Experiment, posteriors: &[Method<'_>]) -> Result<Adversarial> {
     let Experiment { config, folder, split, .. } = experiment;
     let (settings, seed) = (&config.adversarial, experiment.seed.child("adversarial"));
     let shown = split.test.sample(seed.child("images"), settings.images);
@@ -90,7 +90,7 @@ pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer:
     let path = folder.checkpoint(KIND);
     let mut outcomes: Vec<Outcome> =
         if checkpoint::exists(&path) { checkpoint::load(&path, KIND)?.value } else { Vec::new() };
-    observer.begin(KIND, jobs.len() as u64, outcomes.len() as u64);
+    context.progress.begin(KIND, jobs.len() as u64, outcomes.len() as u64);
     let clean = task.clean()?;
     let mut saved = Instant::now();
     while let Some(job) = jobs.get(outcomes.len()) {
@@ -103,9 +103,9 @@ pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer:
             100.0 * outcome.found[0].accuracy
         );
         outcomes.push(outcome);
-        observer.advance(outcomes.len() as u64, Some(message));
-        let stop = observer.stop_requested();
-        if stop || outcomes.len() == jobs.len() || saved.elapsed() >= observer.checkpoint_every() {
+        context.progress.advance(outcomes.len() as u64, Some(message));
+        let stop = context.control.stop_requested();
+        if stop || outcomes.len() == jobs.len() || saved.elapsed() >= context.control.checkpoint_every() {
             checkpoint::save(&path, KIND, &outcomes)?;
             saved = Instant::now();
         }
@@ -113,7 +113,7 @@ pub fn adversarial(experiment: &Experiment, posteriors: &[Method<'_>], observer:
             return Err(Error::Stopped);
         }
     }
-    observer.end();
+    context.progress.end();
     let rows = task.rows(&jobs, &outcomes, &clean);
     let scores = task.scores(&jobs, &outcomes, &clean);
     Ok(Adversarial { rows, scores, images: shown.len() })

@@ -3,10 +3,10 @@
 use apd_uncertainty::{self as uncertainty, MetricError, ReliabilityBin};
 use ndarray::Array2;
 
+use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
-use crate::observer::Observer;
 use crate::rows::Rows;
 
 /// Equal-width reliability bins on the largest probability.
@@ -23,7 +23,7 @@ pub struct Classification {
 /// Averages the predictions of `config.evaluation.networks` networks of each method on the test set, over independent
 /// draws: accuracy, mean NLL (nats), ECE (15 bins) and Brier score; and how far the generator's predictions are from
 /// the bank's, next to how far another draw from the bank is.
-pub fn classify(experiment: &Experiment, posteriors: &[Method<'_>], observer: &dyn Observer) -> Result<Classification> {
+pub fn classify(context: Context<'_>, experiment: &Experiment, posteriors: &[Method<'_>]) -> Result<Classification> {
     let Experiment { config, network, split, .. } = experiment;
     let (test, seed) = (&split.test, experiment.seed.child("classify"));
     let mut rows = Rows::new(config, "classify");
@@ -31,7 +31,7 @@ pub fn classify(experiment: &Experiment, posteriors: &[Method<'_>], observer: &d
     let mut bank_means: Vec<Array2<f64>> = Vec::new();
     let draws = |posterior: Method<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
     let total: usize = posteriors.iter().map(|&p| draws(p)).sum();
-    observer.begin("classify", total as u64, 0);
+    context.progress.begin("classify", total as u64, 0);
     let mut done = 0;
     for &posterior in posteriors {
         let mut means = Vec::new();
@@ -41,10 +41,8 @@ pub fn classify(experiment: &Experiment, posteriors: &[Method<'_>], observer: &d
             means.push(predictive.mean());
             done += 1;
             let accuracy = uncertainty::accuracy(means[draw].view(), &test.labels)?;
-            observer.advance(done, Some(format!("{} accuracy {:.2} %", posterior.name(), 100.0 * accuracy)));
-            if observer.stop_requested() {
-                return Err(crate::Error::Stopped);
-            }
+            context.progress.advance(done, Some(format!("{} accuracy {:.2} %", posterior.name(), 100.0 * accuracy)));
+            context.stop_if_asked()?;
         }
         let over_draws = |metric: &dyn Fn(&Array2<f64>) -> Result<f64, MetricError>| -> Result<Vec<f64>> {
             Ok(means.iter().map(metric).collect::<Result<Vec<f64>, MetricError>>()?)
@@ -70,7 +68,7 @@ pub fn classify(experiment: &Experiment, posteriors: &[Method<'_>], observer: &d
             _ => {}
         }
     }
-    observer.end();
+    context.progress.end();
     Ok(Classification { rows: rows.finish(), reliability })
 }
 

@@ -5,10 +5,10 @@ use apd_report::Row;
 use apd_uncertainty::{Score, detection};
 use ndarray::{ArrayView2, s};
 
-use crate::error::{Error, Result};
+use crate::context::Context;
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
-use crate::observer::Observer;
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 
@@ -20,11 +20,11 @@ const SCORES: [Score; 2] = [Score::Entropy, Score::Bald];
 ///
 /// BALD needs two networks or more.
 pub fn curves(
+    context: Context<'_>,
     experiment: &Experiment,
     inside: &Images,
     sets: &[Images],
     posteriors: &[Method<'_>],
-    observer: &dyn Observer,
 ) -> Result<Vec<Row>> {
     let Experiment { config, network, split, .. } = experiment;
     let (settings, seed) = (&config.curves, experiment.seed.child("curves"));
@@ -34,7 +34,7 @@ pub fn curves(
 
     let random: Vec<Method<'_>> = posteriors.iter().copied().filter(|posterior| posterior.holds_samples()).collect();
     let total = random.len() * settings.networks.len() * settings.draws;
-    observer.begin("curves", total as u64, 0);
+    context.progress.begin("curves", total as u64, 0);
     let mut rows = Rows::new(config, "curves");
     let mut done = 0;
     for &posterior in &random {
@@ -61,10 +61,8 @@ pub fn curves(
                     }
                 }
                 done += 1;
-                observer.advance(done, Some(format!("{} × {count}", posterior.name())));
-                if observer.stop_requested() {
-                    return Err(Error::Stopped);
-                }
+                context.progress.advance(done, Some(format!("{} × {count}", posterior.name())));
+                context.stop_if_asked()?;
             }
             for (metric, values) in [("accuracy", accuracy), ("nll", nll)] {
                 rows.push(posterior.name(), metric, mean_sd(&values), values.len()).at = Some(count as f64);
@@ -78,6 +76,6 @@ pub fn curves(
         }
         rows.push(posterior.name(), "bytes", (posterior.bytes() as f64, None), 1);
     }
-    observer.end();
+    context.progress.end();
     Ok(rows.finish())
 }

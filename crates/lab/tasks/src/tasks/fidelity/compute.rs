@@ -19,12 +19,12 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
 use crate::config::Config;
+use crate::context::Context;
 use crate::distill::train;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
 use crate::method::{Method, averaged, mean_sd, network_rows};
-use crate::observer::Observer;
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
@@ -68,12 +68,12 @@ struct Rival<'a> {
 ///
 /// **Errors**: a bank too small to hold rows out.
 pub fn fidelity(
+    context: Context<'_>,
     experiment: &Experiment,
     bank: &Bank,
     ensemble: &[Vec<f32>],
     inside: &Images,
     sets: &[Images],
-    observer: &dyn Observer,
 ) -> Result<Fidelity> {
     let Experiment { config, .. } = experiment;
     let settings = &config.fidelity;
@@ -87,19 +87,19 @@ pub fn fidelity(
         return Err(Error::Config(format!("fidelity: a bank of {rows} rows has too few to hold out (one in five)")));
     }
     let mut seconds = Vec::new();
-    let rivals = rivals(experiment, &learnt, ensemble, &mut seconds, observer)?;
+    let rivals = rivals(context, experiment, &learnt, ensemble, &mut seconds)?;
     let judge = Judge::new(experiment, &learnt, &held_out, &others, inside, sets)?;
     let mut rows = Rows::new(config, TASK);
     judge.truth(&mut rows)?;
-    observer.begin(TASK, (rivals.len() * settings.draws) as u64, 0);
+    context.progress.begin(TASK, (rivals.len() * settings.draws) as u64, 0);
     for (i, rival) in rivals.iter().enumerate() {
         let label = rival.budget.map_or(rival.name.to_owned(), |budget| format!("{} at {budget} networks", rival.name));
         judge.judge(rival, &mut rows, &mut |draw| {
-            observer.advance((i * settings.draws + draw) as u64, Some(label.clone()));
-            !observer.stop_requested()
+            context.progress.advance((i * settings.draws + draw) as u64, Some(label.clone()));
+            !context.control.stop_requested()
         })?;
     }
-    observer.end();
+    context.progress.end();
     Ok(Fidelity { rows: rows.finish(), seconds, counts: [learnt.len(), held_out.len(), others.len()] })
 }
 
@@ -112,11 +112,11 @@ pub(crate) fn directions(config: &Config) -> usize {
 
 /// Every rival, fitted to the rows that are learnt from.
 fn rivals<'a>(
+    context: Context<'_>,
     experiment: &Experiment,
     learnt: &BankSubset<'a>,
     ensemble: &[Vec<f32>],
     seconds: &mut Vec<(String, f64)>,
-    observer: &dyn Observer,
 ) -> Result<Vec<Rival<'a>>> {
     let Experiment { config, folder, .. } = experiment;
     let (settings, dim, seed) = (&config.fidelity, learnt.dim(), experiment.seed.child(TASK));
@@ -124,18 +124,20 @@ fn rivals<'a>(
     let mut rivals = vec![Rival { name: "bank", budget: None, posterior: Box::new(Sampled(learnt.clone())) }];
 
     // What users get: the default, from the rows to something that can be drawn from.
-    observer.begin("fidelity: subspace", 1, 0);
+    context.progress.begin("fidelity: subspace", 1, 0);
     let started = Instant::now();
     let default = Subspace::fit(learnt, &config.subspace, seed.child("subspace"))?;
     seconds.push(("fidelity: subspace".to_owned(), started.elapsed().as_secs_f64()));
-    observer.end();
+    context.progress.end();
     rivals.push(Rival { name: "subspace", budget: None, posterior: Box::new(default) });
 
     let rank = directions(config);
-    observer.begin("fidelity: directions", 1, 0);
+    context.progress.begin("fidelity: directions", 1, 0);
     let principal = Principal::of(learnt, rank, seed.child("principal"))?;
-    observer.advance(1, Some(format!("{rank} directions, {:.1} % of the variance", 100.0 * principal.explained(rank))));
-    observer.end();
+    context
+        .progress
+        .advance(1, Some(format!("{rank} directions, {:.1} % of the variance", 100.0 * principal.explained(rank))));
+    context.progress.end();
     let subspace = |config: &SubspaceConfig| -> Result<Box<dyn Posterior>> {
         Ok(Box::new(Subspace::of(&principal, config, seed.child("rivals"))?))
     };
@@ -193,11 +195,11 @@ fn rivals<'a>(
             coefficients: CoefficientModel::Gan,
             ..config.subspace.clone()
         };
-        observer.begin("fidelity: subspace-gan", 1, 0);
+        context.progress.begin("fidelity: subspace-gan", 1, 0);
         let started = Instant::now();
         rivals.push(Rival { name: "subspace-gan", budget: None, posterior: subspace(&gan)? });
         seconds.push(("fidelity: subspace-gan".to_owned(), started.elapsed().as_secs_f64()));
-        observer.end();
+        context.progress.end();
     }
     if !ensemble.is_empty() {
         let members = Array2::from_shape_fn((ensemble.len(), dim), |(i, j)| ensemble[i][j]);
@@ -208,7 +210,7 @@ fn rivals<'a>(
         let started = Instant::now();
         let path = folder.checkpoint("fidelity-apd");
         let (generator, _) =
-            train(learnt.clone(), &config.distill, seed.child("apd"), &path, observer, |_, _| Ok(None))?;
+            train(context, learnt.clone(), &config.distill, seed.child("apd"), &path, |_, _| Ok(None))?;
         seconds.push(("fidelity: apd".to_owned(), started.elapsed().as_secs_f64()));
         rivals.push(Rival { name: "apd", budget: None, posterior: Box::new(generator) });
     }

@@ -13,12 +13,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::GanLossesConfig;
+use crate::context::Context;
 use crate::distill::total_variance;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::{BankSubset, HOLDOUT_EVERY};
 use crate::method::{averaged, mean_sd, network_rows};
-use crate::observer::Observer;
 use crate::rows::Rows;
 
 const KIND: &str = "gan-losses";
@@ -67,17 +67,17 @@ pub struct Stability {
 /// predictions beside those of the last fifth. The runs' states are saved; an interrupted task goes on with the same numbers.
 ///
 /// Iterations are equal, not work: a Wasserstein loss takes five critic updates in each, the others one.
-pub fn gan_losses(experiment: &Experiment, bank: &Bank, observer: &dyn Observer) -> Result<Stability> {
+pub fn gan_losses(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Stability> {
     let settings = &experiment.config.gan_losses;
     let judge = Judge::new(experiment, bank)?;
     let runs: Vec<(Loss, usize)> =
         Loss::ALL.into_iter().flat_map(|loss| (0..settings.seeds).map(move |index| (loss, index))).collect();
     let done = AtomicU64::new(0);
-    observer.begin(KIND, runs.len() as u64 * settings.iterations, 0);
+    context.progress.begin(KIND, runs.len() as u64 * settings.iterations, 0);
     let runs: Vec<Result<Run>> =
-        runs.into_par_iter().with_max_len(1).map(|(loss, index)| train(&judge, loss, index, observer, &done)).collect();
+        runs.into_par_iter().with_max_len(1).map(|(loss, index)| train(context, &judge, loss, index, &done)).collect();
     let runs = runs.into_iter().collect::<Result<Vec<Run>>>()?;
-    observer.end();
+    context.progress.end();
     let bank = judge.look(0, judge.learnt.view())?.ok_or(Error::Empty("sgld"))?;
     let guessing = (experiment.network.outputs() as f64).ln();
     Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, guessing })
@@ -89,7 +89,7 @@ pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Con
     apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss).with_moments()
 }
 
-fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, done: &AtomicU64) -> Result<Run> {
+fn train(context: Context<'_>, judge: &Judge<'_>, loss: Loss, index: usize, done: &AtomicU64) -> Result<Run> {
     let Experiment { config: run, folder, seed, .. } = judge.experiment;
     let settings = &run.gan_losses;
     let config = config(settings, loss);
@@ -120,10 +120,10 @@ fn train(judge: &Judge<'_>, loss: Loss, index: usize, observer: &dyn Observer, d
             Err(error) => return Err(error.into()),
         }
         let message = run.looks.last().map(|look| format!("{loss}: TV {:.4}, NLL {:.4}", look.tv, look.nll));
-        observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, message);
+        context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, message);
         let finished = trainer.iteration() == settings.iterations || run.diverged;
-        let stop = observer.stop_requested();
-        if stop || finished || saved.elapsed() >= observer.checkpoint_every() {
+        let stop = context.control.stop_requested();
+        if stop || finished || saved.elapsed() >= context.control.checkpoint_every() {
             checkpoint::save(&path, KIND, &(trainer.state(), &run))?;
             saved = Instant::now();
         }

@@ -4,10 +4,10 @@ use apd_data::Images;
 use apd_uncertainty::{Score, detection};
 use ndarray::Array2;
 
-use crate::error::{Error, Result};
+use crate::context::Context;
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
-use crate::observer::Observer;
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 
@@ -35,11 +35,11 @@ pub struct MethodScores {
 /// the test images are not scaled. OOD is the positive class; classes are as large as the sets, and `n` is the number
 /// of draws that mean and deviation are over.
 pub fn ood(
+    context: Context<'_>,
     experiment: &Experiment,
     inside: &Images,
     sets: &[Images],
     posteriors: &[Method<'_>],
-    observer: &dyn Observer,
 ) -> Result<OutOfDistribution> {
     let Experiment { config, network, .. } = experiment;
     let seed = experiment.seed.child("ood");
@@ -55,7 +55,7 @@ pub fn ood(
     let mut rows = Rows::new(config, "ood");
     let mut figures = Vec::new();
     let draws = |posterior: Method<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
-    observer.begin("ood", posteriors.iter().map(|&p| draws(p) as u64).sum(), 0);
+    context.progress.begin("ood", posteriors.iter().map(|&p| draws(p) as u64).sum(), 0);
     let mut done = 0;
     for &posterior in posteriors {
         let usable = posterior.scores();
@@ -79,10 +79,8 @@ pub fn ood(
                 }
             }
             done += 1;
-            observer.advance(done, Some(posterior.name().to_string()));
-            if observer.stop_requested() {
-                return Err(Error::Stopped);
-            }
+            context.progress.advance(done, Some(posterior.name().to_string()));
+            context.stop_if_asked()?;
         }
         for (s, score) in usable.iter().enumerate() {
             for (b, (set, scale)) in scaled.iter().enumerate() {
@@ -101,6 +99,6 @@ pub fn ood(
             }
         }
     }
-    observer.end();
+    context.progress.end();
     Ok(OutOfDistribution { rows: rows.finish(), scores: figures })
 }

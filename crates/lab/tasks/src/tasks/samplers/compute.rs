@@ -23,8 +23,8 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::config::{Config, SamplersConfig};
+use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::observer::Observer;
 
 /// Held-out images, the functions of which diagnostics are taken.
 const FUNCTIONS: usize = 100;
@@ -168,14 +168,15 @@ struct Run {
 }
 
 /// Compares the samplers on the embedded digits, whatever the run's own dataset.
-pub fn compare_samplers(config: &Config, observer: &dyn Observer) -> Result<Comparison> {
+pub fn compare_samplers(context: Context<'_>, config: &Config) -> Result<Comparison> {
     let problem = Problem::new(config)?;
     let settings = &problem.config;
     let steps: Vec<(Contender, f64)> =
         CONTENDERS.iter().flat_map(|&contender| settings.step_sizes.iter().map(move |&e| (contender, e))).collect();
-    observer.begin("samplers", steps.len() as u64 + 3, 0);
+    context.progress.begin("samplers", steps.len() as u64 + 3, 0);
     let done = AtomicU64::new(0);
-    let advance = |name: &str| observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(name.to_string()));
+    let advance =
+        |name: &str| context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(name.to_string()));
 
     let nuts = HamiltonianConfig::nuts(settings.reference_warmup, settings.reference_draws);
     let (reference, health) = problem.hamiltonian(nuts, "reference", settings.chains)?;
@@ -190,9 +191,7 @@ pub fn compare_samplers(config: &Config, observer: &dyn Observer) -> Result<Comp
     advance("HMC");
     let mut diverged = Vec::new();
     for (contender, epsilon) in steps {
-        if observer.stop_requested() {
-            return Err(Error::Stopped);
-        }
+        context.stop_if_asked()?;
         match problem.stochastic(contender, epsilon) {
             Ok(run) => {
                 let correlated = contender != Contender::Swag;
@@ -203,7 +202,7 @@ pub fn compare_samplers(config: &Config, observer: &dyn Observer) -> Result<Comp
         }
         advance(contender.name());
     }
-    observer.end();
+    context.progress.end();
     let net = format!("{}-{}-{}", problem.network.inputs(), settings.hidden, problem.network.outputs());
     let rows = compared.iter().flat_map(|found| rows(found, &net)).collect();
     let (dim, terms) = (problem.network.dim(), problem.training.inputs.nrows());

@@ -21,10 +21,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Toy2dConfig;
-use crate::error::{Error, Result};
+use crate::context::Context;
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Method, averaged, network_rows};
-use crate::observer::Observer;
 use crate::sgd::with_dropout;
 use crate::tasks::fidelity::compute::NOISE;
 use crate::tasks::samplers::compute::{collect, median};
@@ -113,12 +113,12 @@ struct Nuts {
 }
 
 /// Trains, samples and distils, and compares the predictions on the square. Each finished stage stays in the folder.
-pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> {
+pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     let (settings, folder) = (&experiment.config.toy2d, &experiment.folder);
     let problem = Problem::new(settings, experiment.seed.child("toy2d"))?;
     let draws = settings.hmc_chains as u64 * (settings.hmc_warmup + settings.hmc_draws);
-    observer.begin("toy2d", draws + settings.distill.iterations, 0);
-    let nuts = folder.finished("toy2d-hmc", || problem.nuts(observer))?;
+    context.progress.begin("toy2d", draws + settings.distill.iterations, 0);
+    let nuts = folder.finished("toy2d-hmc", || problem.nuts(context))?;
     let baselines = &experiment.config.baselines;
     let sgd = folder.finished("toy2d-sgd", || problem.descend(&problem.network, problem.seed.child("sgd"), |_| ()))?;
     let dropout = match baselines.dropout {
@@ -138,8 +138,8 @@ pub fn toy2d(experiment: &Experiment, observer: &dyn Observer) -> Result<Toy2d> 
     let sgld = folder.finished("toy2d-sgld", || problem.sgld(0))?;
     let second = folder.finished("toy2d-sgld-second", || problem.sgld(1))?;
     let count = sgld.len();
-    let drawn = folder.finished("toy2d-apd", || problem.distil(&sgld, draws, observer))?;
-    observer.end();
+    let drawn = folder.finished("toy2d-apd", || problem.distil(context, &sgld, draws))?;
+    context.progress.end();
 
     let averaged = |networks: &[Vec<f32>], inputs: ArrayView2<'_, f32>| averaged(&problem.network, networks, inputs);
     let mut maps = vec![problem.map("sgd", "one network".into(), |x| averaged(std::slice::from_ref(&sgd), x))];
@@ -230,7 +230,7 @@ impl<'a> Problem<'a> {
     }
 
     /// The posterior's networks by NUTS, chains in parallel.
-    fn nuts(&self, observer: &dyn Observer) -> Result<Nuts> {
+    fn nuts(&self, context: Context<'_>) -> Result<Nuts> {
         // Logits are in the hundreds: a trajectory that misclassifies one point climbs as many nats, and needs short steps to turn.
         let config = HamiltonianConfig {
             target_acceptance: TARGET_ACCEPTANCE,
@@ -244,10 +244,8 @@ impl<'a> Problem<'a> {
             let mut kept = Vec::new();
             for _ in 0..config.warmup + config.draws {
                 kept.extend(chain.step().map(|sample| sample.position.to_vec()));
-                observer.advance(done.fetch_add(1, Ordering::Relaxed) + 1, None);
-                if observer.stop_requested() {
-                    return Err(Error::Stopped);
-                }
+                context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, None);
+                context.stop_if_asked()?;
             }
             let statistics = chain.statistics();
             Ok((kept, statistics.divergences(), statistics.e_bfmi().unwrap_or(f64::NAN)))
@@ -300,16 +298,14 @@ impl<'a> Problem<'a> {
     }
 
     /// As many networks of the generator as there are samples to learn from.
-    fn distil(&self, samples: &[Vec<f32>], done: u64, observer: &dyn Observer) -> Result<Vec<Vec<f32>>> {
+    fn distil(&self, context: Context<'_>, samples: &[Vec<f32>], done: u64) -> Result<Vec<Vec<f32>>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let config = &self.settings.distill;
         let mut trainer = Trainer::new(rows, config.clone(), self.seed.child("distill"))?;
         while trainer.iteration() < config.iterations {
             trainer.step()?;
-            observer.advance(done + trainer.iteration(), None);
-            if observer.stop_requested() {
-                return Err(Error::Stopped);
-            }
+            context.progress.advance(done + trainer.iteration(), None);
+            context.stop_if_asked()?;
         }
         let drawn = trainer.into_generator().draw(self.seed.child("apd"), samples.len());
         Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())

@@ -5,7 +5,7 @@ use apd_data::Dataset;
 
 use super::*;
 use crate::config::{NetName, Profile, TaskName};
-use crate::observer::Silent;
+use crate::context::Context;
 use crate::testing::{StopAfter, on_threads};
 
 /// A run of a second: everything is there, nothing is large.
@@ -20,14 +20,14 @@ fn tiny() -> Config {
     config
 }
 
-fn run_in(path: &Path, config: &Config, resume: bool, observer: &dyn Observer) -> Result<Active> {
-    active(&Experiment::new(config.clone(), path, resume)?, observer)
+fn run_in(context: Context<'_>, path: &Path, config: &Config, resume: bool) -> Result<Active> {
+    active(context, &Experiment::new(config.clone(), path, resume)?)
 }
 
 #[test]
 fn every_method_has_a_curve_for_every_acquisition_that_it_has() {
     let (dir, config) = (tempfile::tempdir().unwrap(), tiny());
-    let found = run_in(dir.path(), &config, false, &Silent).unwrap();
+    let found = run_in(Context::default(), dir.path(), &config, false).unwrap();
     // Six methods with four acquisitions, one network with two, over two seeds.
     assert_eq!(found.curves.len(), (6 * 4 + 2) * 2);
     assert!(found.curves.iter().all(|curve| curve.accuracy.len() == 3 && !curve.diverged));
@@ -64,13 +64,13 @@ fn neither_threads_nor_interruptions_change_a_number() {
         config.active.start = start;
         config.active.seeds = 1;
         let whole = tempfile::tempdir().unwrap();
-        let whole = on_threads(1, || run_in(whole.path(), &config, false, &Silent)).unwrap();
+        let whole = on_threads(1, || run_in(Context::default(), whole.path(), &config, false)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         for (resume, advances) in [(false, 5), (true, 11)] {
-            let outcome = on_threads(3, || run_in(dir.path(), &config, resume, &StopAfter::new(advances)));
+            let outcome = on_threads(3, || run_in(Context::of(&StopAfter::new(advances)), dir.path(), &config, resume));
             assert!(matches!(outcome, Err(Error::Stopped)), "{start:?}");
         }
-        let resumed = on_threads(2, || run_in(dir.path(), &config, true, &Silent)).unwrap();
+        let resumed = on_threads(2, || run_in(Context::default(), dir.path(), &config, true)).unwrap();
         assert_eq!(resumed.curves, whole.curves);
         assert_eq!(resumed.rows, whole.rows);
     }
@@ -82,7 +82,7 @@ fn a_warm_start_is_another_run_than_a_cold_one() {
         let mut config = tiny();
         config.active.start = start;
         (config.active.seeds, config.active.methods) = (1, vec![ActiveMethod::Sgld]);
-        run_in(tempfile::tempdir().unwrap().path(), &config, false, &Silent).unwrap().curves
+        run_in(Context::default(), tempfile::tempdir().unwrap().path(), &config, false).unwrap().curves
     };
     let (cold, warm) = (run(Start::Cold), run(Start::Warm));
     assert_eq!(cold[0].accuracy[0], warm[0].accuracy[0]);
@@ -94,7 +94,7 @@ fn what_diverges_ends_its_own_runs_only() {
     let (dir, mut config) = (tempfile::tempdir().unwrap(), tiny());
     config.active.seeds = 1;
     config.active.sgld.lr = 1e12;
-    let found = run_in(dir.path(), &config, false, &Silent).unwrap();
+    let found = run_in(Context::default(), dir.path(), &config, false).unwrap();
     for curve in &found.curves {
         let sampled = matches!(curve.plan.method, ActiveMethod::Sgld | ActiveMethod::Subspace | ActiveMethod::Apd);
         assert_eq!(curve.diverged, sampled, "{:?}", curve.plan);
@@ -106,14 +106,15 @@ fn what_diverges_ends_its_own_runs_only() {
     };
     assert!(found.rows.iter().all(fair));
     // And it is over: to resume does not try again.
-    assert_eq!(run_in(dir.path(), &config, true, &Silent).unwrap().curves, found.curves);
+    assert_eq!(run_in(Context::default(), dir.path(), &config, true).unwrap().curves, found.curves);
 }
 
 #[test]
 fn too_few_images_are_told_before_any_training() {
     let mut config = tiny();
     config.active.rounds = 200;
-    let error = run_in(tempfile::tempdir().unwrap().path(), &config, false, &Silent).err().unwrap().to_string();
+    let error =
+        run_in(Context::default(), tempfile::tempdir().unwrap().path(), &config, false).err().unwrap().to_string();
     assert!(error.contains("need 2020 training images, there are 1097"), "{error}");
 }
 

@@ -1,12 +1,11 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use apd_data::Dataset;
 use apd_nn::Network;
 
 use super::*;
 use crate::config::{Config, NetName, Profile};
-use crate::observer::Silent;
+use crate::context::Context;
 use crate::sgd;
+use crate::testing::StopAfter;
 
 /// A run on the digits with a network of one small hidden layer, and three trained networks.
 fn trained(out: &std::path::Path, settings: AdversarialConfig) -> (Experiment, Vec<Vec<f32>>) {
@@ -18,7 +17,7 @@ fn trained(out: &std::path::Path, settings: AdversarialConfig) -> (Experiment, V
     experiment.network = Network::mlp(&[64, 20, 10]);
     let train = |number: usize| {
         let name = format!("member-{number}");
-        sgd::train(&experiment, &sgd::Run { name, dropout: None }, 1, &Silent).unwrap()
+        sgd::train(Context::default(), &experiment, &sgd::Run { name, dropout: None }, 1).unwrap()
     };
     let members = (0..3).map(train).collect();
     (experiment, members)
@@ -63,34 +62,19 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
     assert!(one <= judge(&alone).accuracy, "{one}");
 }
 
-/// Asks to stop after some steps.
-struct Impatient(u64, AtomicU64);
-
-impl Observer for Impatient {
-    fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
-    fn advance(&self, _done: u64, _message: Option<String>) {
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
-    fn end(&self) {}
-    fn note(&self, _text: &str) {}
-    fn stop_requested(&self) -> bool {
-        self.1.load(Ordering::Relaxed) >= self.0
-    }
-}
-
 #[test]
 fn a_stopped_run_goes_on_to_the_same_rows() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let settings = AdversarialConfig { random_start: true, images: 30, ..settings() };
     let (experiment, members) = trained(whole.path(), settings.clone());
     let posteriors = [Method::Point(&members[0]), Method::Ensemble(&members)];
-    let expected = adversarial(&experiment, &posteriors, &Silent).unwrap();
+    let expected = adversarial(Context::default(), &experiment, &posteriors).unwrap();
 
     let (experiment, again) = trained(parts.path(), settings);
     assert_eq!(again, members);
     let mut stops = 0;
     let found = loop {
-        match adversarial(&experiment, &posteriors, &Impatient(3, AtomicU64::new(0))) {
+        match adversarial(Context::of(&StopAfter::new(3)), &experiment, &posteriors) {
             Err(Error::Stopped) => stops += 1,
             other => break other.unwrap(),
         }

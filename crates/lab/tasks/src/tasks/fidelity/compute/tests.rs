@@ -3,7 +3,7 @@ use apd_store::{BankWriter, Header};
 
 use super::*;
 use crate::config::{Config, FidelityConfig, NetName, Profile};
-use crate::observer::Silent;
+use crate::context::Context;
 use crate::testing::on_threads;
 
 fn experiment(dir: &std::path::Path) -> Experiment {
@@ -42,7 +42,7 @@ fn run(chains: u32) -> Fidelity {
     let bank = bank(dir.path(), &experiment, chains);
     let (inside, sets) = experiment.ood_images().unwrap();
     let ensemble = [bank.row(0).to_vec(), bank.row(40 * chains as usize - 1).to_vec()];
-    fidelity(&experiment, &bank, &ensemble, &inside, &sets, &Silent).unwrap()
+    fidelity(Context::default(), &experiment, &bank, &ensemble, &inside, &sets).unwrap()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_bank_without_rows_to_hold_out_is_refused() {
     }
     writer.finish().unwrap();
     let (inside, sets) = experiment.ood_images().unwrap();
-    let error = fidelity(&experiment, &Bank::open(&path).unwrap(), &[], &inside, &sets, &Silent);
+    let error = fidelity(Context::default(), &experiment, &Bank::open(&path).unwrap(), &[], &inside, &sets);
     assert!(error.err().unwrap().to_string().contains("6 rows"));
 }
 

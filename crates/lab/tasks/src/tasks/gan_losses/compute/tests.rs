@@ -2,7 +2,7 @@ use apd_data::Dataset;
 
 use super::*;
 use crate::config::{Config, NetName, Profile};
-use crate::observer::Silent;
+use crate::context::Context;
 
 fn experiment(dir: &std::path::Path) -> (Experiment, Bank) {
     let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
@@ -10,7 +10,7 @@ fn experiment(dir: &std::path::Path) -> (Experiment, Bank) {
     (config.sgld.burn_in, config.sgld.thinning, config.sgld.steps) = (3_000, 20, 4_000);
     config.gan_losses = GanLossesConfig { seeds: 2, iterations: 6, looks: 2, hidden: 6, batch: 5, networks: 10 };
     let experiment = Experiment::new(config, dir, false).unwrap();
-    crate::sample(&experiment, &experiment.folder.bank(), &Silent).unwrap();
+    crate::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();
     (experiment, bank)
 }
@@ -19,7 +19,7 @@ fn experiment(dir: &std::path::Path) -> (Experiment, Bank) {
 fn every_loss_is_measured_and_a_second_run_takes_what_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let (experiment, bank) = experiment(dir.path());
-    let found = gan_losses(&experiment, &bank, &Silent).unwrap();
+    let found = gan_losses(Context::default(), &experiment, &bank).unwrap();
     assert_eq!(found.runs.len(), 8);
     for run in &found.runs {
         assert_eq!(run.looks.iter().map(|look| look.iteration).collect::<Vec<_>>(), [0, 3, 6], "{}", run.loss);
@@ -27,7 +27,7 @@ fn every_loss_is_measured_and_a_second_run_takes_what_is_there() {
     // Rows that were learnt from predict as the held-out ones do, but for chance; the seeds differ.
     assert!(found.bank.tv < 0.1 && (found.bank.variance_ratio - 1.0).abs() < 1e-9, "{:?}", found.bank);
     assert_ne!(found.runs[0].looks, found.runs[1].looks);
-    let again = gan_losses(&experiment, &bank, &Silent).unwrap();
+    let again = gan_losses(Context::default(), &experiment, &bank).unwrap();
     assert_eq!((&found.runs, &found.rows), (&again.runs, &again.rows));
     let tv = found.rows.iter().filter(|row| row.metric == "tv").count();
     assert_eq!(tv, 5);

@@ -4,7 +4,8 @@ use apd_data::Dataset;
 
 use super::*;
 use crate::config::{Config, NetName, Profile, TaskName};
-use crate::observer::Silent;
+use crate::context::Context;
+use crate::error::Error;
 use crate::testing::{StopAfter, on_threads};
 
 fn tiny() -> Config {
@@ -17,21 +18,21 @@ fn tiny() -> Config {
     config
 }
 
-fn run_in(path: &Path, config: &Config, resume: bool, observer: &dyn Observer) -> Result<Toy2d> {
-    toy2d(&Experiment::new(config.clone(), path, resume)?, observer)
+fn run_in(context: Context<'_>, path: &Path, config: &Config, resume: bool) -> Result<Toy2d> {
+    toy2d(context, &Experiment::new(config.clone(), path, resume)?)
 }
 
 #[test]
 fn neither_threads_nor_interruptions_change_a_number() {
     let (config, dir) = (tiny(), tempfile::tempdir().unwrap());
     let whole = tempfile::tempdir().unwrap();
-    let whole = on_threads(1, || run_in(whole.path(), &config, false, &Silent)).unwrap();
+    let whole = on_threads(1, || run_in(Context::default(), whole.path(), &config, false)).unwrap();
     // Stopped among the draws of NUTS, then among the iterations of the distiller.
     for (resume, advances) in [(false, 40), (true, 107)] {
-        let outcome = on_threads(3, || run_in(dir.path(), &config, resume, &StopAfter::new(advances)));
+        let outcome = on_threads(3, || run_in(Context::of(&StopAfter::new(advances)), dir.path(), &config, resume));
         assert!(matches!(outcome, Err(Error::Stopped)), "{advances}");
     }
-    let resumed = on_threads(2, || run_in(dir.path(), &config, true, &Silent)).unwrap();
+    let resumed = on_threads(2, || run_in(Context::default(), dir.path(), &config, true)).unwrap();
     assert_eq!(resumed.maps, whole.maps);
     assert_eq!(resumed.rows, whole.rows);
 }
@@ -39,7 +40,7 @@ fn neither_threads_nor_interruptions_change_a_number() {
 #[test]
 fn the_maps_are_of_the_square_from_below_and_one_network_has_no_bald() {
     let (config, dir) = (tiny(), tempfile::tempdir().unwrap());
-    let found = run_in(dir.path(), &config, false, &Silent).unwrap();
+    let found = run_in(Context::default(), dir.path(), &config, false).unwrap();
     let names: Vec<&str> = found.maps.iter().map(|map| map.method).collect();
     assert_eq!(
         names,

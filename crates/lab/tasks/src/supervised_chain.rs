@@ -11,9 +11,9 @@ use crate::experiment::Experiment;
 
 /// Restarts of one chain before it is given up.
 const RESTARTS: u32 = 3;
-/// A chain explodes above this many times the potential of a network that guesses, whose weights are those of the prior. Chains that
-/// sample are below twice of it.
-const EXPLODED: f64 = 100.0;
+/// A chain counts as diverged when U exceeds so many times that of a network with uniform predictions, whose weights are those of the
+/// prior. Chains that sample are below twice of it.
+const DIVERGED: f64 = 100.0;
 
 pub(crate) type SgldChain = Chain<NetworkPotential, Sgld>;
 
@@ -21,7 +21,7 @@ pub(crate) type SgldChain = Chain<NetworkPotential, Sgld>;
 pub(crate) struct Recipe<'a> {
     pub(crate) experiment: &'a Experiment,
     /// Chains that run at the same time.
-    at_once: usize,
+    concurrent: usize,
     sampler: Sgld,
     length: ChainConfig,
     prior_precision: f64,
@@ -29,12 +29,12 @@ pub(crate) struct Recipe<'a> {
 }
 
 impl<'a> Recipe<'a> {
-    pub(crate) fn new(experiment: &'a Experiment, at_once: usize) -> Self {
+    pub(crate) fn new(experiment: &'a Experiment, concurrent: usize) -> Self {
         let sgld = &experiment.config.sgld;
         let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, experiment.split.train.len());
         Self {
             experiment,
-            at_once,
+            concurrent,
             sampler: Sgld::new(Schedule::Constant(step_size), sgld.temperature),
             length: ChainConfig {
                 steps: sgld.steps,
@@ -49,7 +49,7 @@ impl<'a> Recipe<'a> {
 
     /// A chain at its start.
     pub(crate) fn start(&self, number: u32) -> Result<SgldChain> {
-        let potential = self.experiment.potential(self.prior_precision, self.at_once)?;
+        let potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
         Ok(Chain::new(number, potential, self.sampler, self.length, self.seed, self.initial(number, 0))?)
     }
 
@@ -61,21 +61,21 @@ impl<'a> Recipe<'a> {
     }
 
     /// The potential of a network that gives each class the same probability, its weights drawn from the prior: N·ln K + d/2 nats.
-    fn guessing(&self) -> f64 {
+    fn uniform_potential(&self) -> f64 {
         let train = &self.experiment.split.train;
         train.len() as f64 * (train.classes as f64).ln() + 0.5 * self.experiment.network.dim() as f64
     }
 
     /// A chain where it was.
     fn resume(&self, state: ChainState) -> Result<SgldChain> {
-        let potential = self.experiment.potential(self.prior_precision, self.at_once)?;
+        let potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
         Ok(Chain::resume(potential, self.sampler, self.length, self.seed, state)?)
     }
 }
 
 /// A chain, and what it takes to go on after it has diverged.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Walk<C> {
+pub(crate) struct SupervisedChain<C> {
     pub(crate) chain: C,
     /// Times that it was restarted.
     restarts: u32,
@@ -85,7 +85,7 @@ pub(crate) struct Walk<C> {
     dropped: Option<u64>,
 }
 
-impl<C> Walk<C> {
+impl<C> SupervisedChain<C> {
     pub(crate) fn new(chain: C) -> Self {
         Self { chain, restarts: 0, last: None, dropped: None }
     }
@@ -96,24 +96,24 @@ impl<C> Walk<C> {
     }
 }
 
-impl Walk<ChainState> {
-    /// The walk that this is the state of.
-    pub(crate) fn resume(self, recipe: &Recipe<'_>) -> Result<Walk<SgldChain>> {
+impl SupervisedChain<ChainState> {
+    /// The chain that this is the state of.
+    pub(crate) fn resume(self, recipe: &Recipe<'_>) -> Result<SupervisedChain<SgldChain>> {
         let Self { chain, restarts, last, dropped } = self;
-        Ok(Walk { chain: recipe.resume(chain)?, restarts, last, dropped })
+        Ok(SupervisedChain { chain: recipe.resume(chain)?, restarts, last, dropped })
     }
 }
 
-impl Walk<SgldChain> {
+impl SupervisedChain<SgldChain> {
     /// What it takes to go on.
-    pub(crate) fn state(&self) -> Walk<ChainState> {
+    pub(crate) fn state(&self) -> SupervisedChain<ChainState> {
         let Self { chain, restarts, last, dropped } = self;
-        Walk { chain: chain.state(), restarts: *restarts, last: last.clone(), dropped: *dropped }
+        SupervisedChain { chain: chain.state(), restarts: *restarts, last: last.clone(), dropped: *dropped }
     }
 
     /// Takes the chain to step `until`, its samples to `keep`. A divergence is dealt with as the settings say: an error, the end of the
-    /// walk, or a new start from the last sample.
-    pub(crate) fn walk(
+    /// chain, or a new start from the last sample.
+    pub(crate) fn run_until(
         &mut self,
         recipe: &Recipe<'_>,
         until: u64,
@@ -121,7 +121,7 @@ impl Walk<SgldChain> {
     ) -> Result<()> {
         while !self.was_dropped() && self.chain.progress().step < until {
             let diverged = match self.steps(recipe, until, keep) {
-                Err(error @ (Error::Chain(ChainError::Diverged { .. }) | Error::Exploded { .. })) => error,
+                Err(error @ (Error::Chain(ChainError::Diverged { .. }) | Error::Diverged { .. })) => error,
                 other => return other,
             };
             match recipe.experiment.config.sgld.on_divergence {
@@ -139,12 +139,12 @@ impl Walk<SgldChain> {
     }
 
     fn steps(&mut self, recipe: &Recipe<'_>, until: u64, keep: &mut dyn FnMut(Sample<'_>) -> Result<()>) -> Result<()> {
-        let exploded = EXPLODED * recipe.guessing();
+        let limit = DIVERGED * recipe.uniform_potential();
         while self.chain.progress().step < until {
             if let Some(sample) = self.chain.step()? {
                 let (chain, step, potential) = (sample.chain, sample.step, sample.potential);
-                if potential > exploded {
-                    return Err(Error::Exploded { chain, step, potential });
+                if potential > limit {
+                    return Err(Error::Diverged { chain, step, potential });
                 }
                 let last = self.last.get_or_insert_default();
                 last.clear();
@@ -153,7 +153,7 @@ impl Walk<SgldChain> {
             }
         }
         let Progress { chain, step, potential, .. } = self.chain.progress();
-        if potential > exploded { Err(Error::Exploded { chain, step, potential }) } else { Ok(()) }
+        if potential > limit { Err(Error::Diverged { chain, step, potential }) } else { Ok(()) }
     }
 
     /// What there is to say if it diverged.

@@ -9,7 +9,9 @@ struct Heard {
     notes: Mutex<Vec<String>>,
 }
 
-impl Observer for Heard {
+impl Control for Heard {}
+
+impl Progress for Heard {
     fn advance(&self, done: u64, message: Option<String>) {
         self.done.lock().unwrap().push(done);
         self.messages.lock().unwrap().extend(message);
@@ -23,15 +25,15 @@ impl Observer for Heard {
 #[test]
 fn stages_at_the_same_time_add_up() {
     let heard = Heard::default();
-    let together = Together::begin(&heard, "both", 20);
+    let shared = SharedProgress::begin(Context::of(&heard), "both", 20);
     let stage = |name: &str, resumed: u64| {
-        together.run(|observer| {
-            observer.begin(name, 10, resumed);
-            observer.advance(resumed + 3, Some("well".into()));
+        shared.run(|context| {
+            context.progress.begin(name, 10, resumed);
+            context.progress.advance(resumed + 3, Some("well".into()));
             // Of two chains the one may overtake the other.
-            observer.advance(resumed + 2, None);
-            observer.advance(10, None);
-            observer.end();
+            context.progress.advance(resumed + 2, None);
+            context.progress.advance(10, None);
+            context.progress.end();
             Ok(())
         })
     };
@@ -45,8 +47,8 @@ fn stages_at_the_same_time_add_up() {
 
 #[test]
 fn a_failure_stops_the_others() {
-    let together = Together::begin(&Silent, "both", 20);
-    assert!(together.run(|observer| Ok(observer.stop_requested())).is_ok_and(|asked| !asked));
-    together.run(|_| Err::<(), _>(Error::Empty("sgd"))).unwrap_err();
-    assert!(together.run(|observer| Ok(observer.stop_requested())).is_ok_and(|asked| asked));
+    let shared = SharedProgress::begin(Context::default(), "both", 20);
+    assert!(shared.run(|context| Ok(context.control.stop_requested())).is_ok_and(|asked| !asked));
+    shared.run(|_| Err::<(), _>(Error::Empty("sgd"))).unwrap_err();
+    assert!(shared.run(|context| Ok(context.control.stop_requested())).is_ok_and(|asked| asked));
 }
