@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | about 16 | five passes over the points |
 //! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
+//! | [`Swag`] | mean, variances and the last K deviations of an optimiser's path | 4 + K | a pass over the path |
 //! | [`Kept`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
 //!
 //! [`fidelity`] compares clouds of points; on SGLD's banks the subspace came nearest to rows that it had not seen
@@ -98,6 +99,7 @@ mod quantized;
 mod standardize;
 mod structured;
 mod subspace;
+mod swag;
 mod trainer;
 
 pub use buffer::Buffer;
@@ -112,4 +114,5 @@ pub use principal::Principal;
 pub use quantized::Format;
 pub use standardize::Standardization;
 pub use subspace::{CoefficientModel, Subspace, SubspaceConfig};
+pub use swag::{Swag, SwagError};
 pub use trainer::{Progress, State, Trainer};

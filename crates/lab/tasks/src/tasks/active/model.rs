@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict_dropout};
 use apd_data::Labelled;
-use apd_distill::{Generator, Subspace, Trainer};
+use apd_distill::{Generator, Subspace, Swag, Trainer};
 use apd_nn::Network;
 use apd_points::Posterior;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, Swag, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, from_mean_loss};
 use apd_uncertainty::Predictive;
 use ndarray::{Array2, ArrayView2, Axis};
 

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
-use apd_distill::{CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig, Trainer};
+use apd_distill::{CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig, Swag, Trainer};
 use apd_nn::Network;
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;
-use apd_sgmcmc::{
-    Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, Swag, from_mean_loss,
-};
+use apd_sgmcmc::{Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, from_mean_loss};
 use apd_uncertainty::{self as uncertainty, Predictive, Score};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;

@@ -1,11 +1,9 @@
 //! A Gaussian around the positions that a chain visits.
 
-use std::convert::Infallible;
-
+use apd_points::Posterior;
 use apd_seed::Seed;
+use ndarray::{ArrayViewMut2, Axis};
 use thiserror::Error;
-
-use crate::{Sample, Sink};
 
 /// Coordinates that are drawn at a time: their noise and their sum stay in L1.
 const BLOCK: usize = 1024;
@@ -20,9 +18,11 @@ const BLOCK: usize = 1024;
 /// with a scale s, by default 1. With `rank` = 0 there are no deviations and the covariance is s·Σ (SWAG-diagonal). While fewer than
 /// `rank` positions have been collected, K is their number.
 ///
-/// It is a [`Sink`]: give it to the [`run`](crate::Chain::run) of a [`Momentum`](crate::Momentum) chain that starts at an optimised
-/// position with a large constant step size; thinning by an epoch is usual. Positions weigh equally, whatever [`Sample::weight`]
-/// says.
+/// The path is that of SGD from an optimised position on, with a large constant step size; a position per epoch is usual. Positions
+/// weigh equally.
+///
+/// Point i of a seed is θ̄ + √(s·½·Σ)·z₁ + √(s/(2(K − 1)))·D·z₂ with z₁ from `seed[i]/diagonal` and z₂ from `seed[i]/low rank`. It
+/// takes at least two positions: drawing panics before.
 ///
 /// **Units**: those of θ. A θ of length d takes 16·d + 4·K·d bytes.
 ///
@@ -33,17 +33,17 @@ const BLOCK: usize = 1024;
 /// 2019, eq. 1 and algorithm 1.
 ///
 /// ```
+/// use apd_distill::Swag;
+/// use apd_points::Posterior;
 /// use apd_seed::Seed;
-/// use apd_sgmcmc::Swag;
 ///
 /// let mut swag = Swag::new(2, 3)?;
 /// for position in [[1.0, 0.0], [3.0, 0.5], [2.0, 1.0]] {
 ///     swag.collect(&position);
 /// }
 /// assert_eq!(swag.mean(), [2.0, 0.5]);
-/// let mut network = [0.0; 2];
-/// swag.draw(Seed::root(1).index(0), &mut network)?;
-/// # Ok::<(), apd_sgmcmc::SwagError>(())
+/// assert_eq!(swag.draw(Seed::root(1), 10).dim(), (10, 2));
+/// # Ok::<(), apd_distill::SwagError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Swag {
@@ -57,7 +57,7 @@ pub struct Swag {
     deviations: Vec<f32>,
 }
 
-/// Why a [`Swag`] could not be made, or drawn from.
+/// Why a [`Swag`] could not be made, or has no covariance.
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum SwagError {
     /// One deviation has no covariance.
@@ -94,11 +94,6 @@ impl Swag {
             squares: zeros,
             deviations: vec![0.0; rank * dim],
         })
-    }
-
-    /// Coordinates of a position.
-    pub fn dim(&self) -> usize {
-        self.mean.len()
     }
 
     /// The same with its covariance multiplied by `scale` = s.
@@ -143,7 +138,7 @@ impl Swag {
         self.mean.iter().map(|&mean| mean as f32).collect()
     }
 
-    /// The diagonal of the covariance that [`draw`](Self::draw) has.
+    /// The diagonal of the draws' covariance.
     ///
     /// **Errors**: [`SwagError::TooFew`] for fewer than two positions.
     pub fn variance(&self) -> Result<Vec<f32>, SwagError> {
@@ -157,14 +152,8 @@ impl Swag {
         Ok(variance.iter().map(|&variance| variance as f32).collect())
     }
 
-    /// Writes a draw to `out`: θ̄ + √(s·½·Σ)·z₁ + √(s/(2(K − 1)))·D·z₂, a function of what was collected and of `seed`.
-    ///
-    /// **Errors**: [`SwagError::TooFew`] for fewer than two positions.
-    /// **Panics** if `out` does not have the positions' dimension.
-    #[track_caller]
-    pub fn draw(&self, seed: Seed, out: &mut [f32]) -> Result<(), SwagError> {
-        assert_eq!(out.len(), self.mean.len(), "coordinates of the draw, and of the average");
-        let [diagonal, low_rank] = self.factors()?;
+    /// Writes the point of `seed` to `out`.
+    fn point(&self, [diagonal, low_rank]: [f64; 2], seed: Seed, out: &mut [f32]) {
         let noise = seed.child("diagonal").normals();
         let mut directions = vec![0.0; self.columns().0];
         seed.child("low rank").normals().fill_f64(0, 0, &mut directions);
@@ -187,12 +176,6 @@ impl Swag {
                 *out = (mean + sum) as f32;
             }
         }
-        Ok(())
-    }
-
-    /// Memory of the moments and the deviations, in bytes.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&self.mean[..]) + size_of_val(&self.squares[..]) + size_of_val(&self.deviations[..])
     }
 
     /// What the sums of squares and the deviations' squares are multiplied by in the covariance.
@@ -227,12 +210,26 @@ fn welford(value: f32, n: f64, mean: &mut f64, squares: &mut f64) -> f64 {
     after
 }
 
-impl Sink for Swag {
-    type Error = Infallible;
+impl Posterior for Swag {
+    fn dim(&self) -> usize {
+        self.mean.len()
+    }
 
-    fn sample(&mut self, sample: Sample<'_>) -> Result<(), Infallible> {
-        self.collect(sample.position);
-        Ok(())
+    /// Of the moments and the deviations.
+    fn bytes(&self) -> usize {
+        size_of_val(&self.mean[..]) + size_of_val(&self.squares[..]) + size_of_val(&self.deviations[..])
+    }
+
+    /// **Panics** if `out` does not have the positions' dimension, and for fewer than two positions.
+    #[track_caller]
+    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+        assert_eq!(out.ncols(), self.mean.len(), "coordinates of the draws, and of the average");
+        let factors = self.factors().unwrap_or_else(|error| panic!("{error}"));
+        let mut point = vec![0.0; self.mean.len()];
+        for (i, mut row) in (first..).zip(out.axis_iter_mut(Axis(0))) {
+            self.point(factors, seed.index(i), &mut point);
+            row.iter_mut().zip(&point).for_each(|(to, &x)| *to = x);
+        }
     }
 }
 

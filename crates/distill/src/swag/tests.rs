@@ -1,8 +1,8 @@
+use apd_points::Posterior;
 use apd_seed::Seed;
+use ndarray::s;
 
 use super::{Swag, SwagError};
-use crate::testing::{Terms, bits};
-use crate::{Chain, ChainConfig, Momentum, Outcome, Schedule};
 
 const DIM: usize = 5;
 const RANK: usize = 4;
@@ -34,7 +34,7 @@ fn mean_of(positions: &[[f32; DIM]]) -> [f64; DIM] {
 
 /// Which mistake the covariance is computed with.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Fault {
+enum Mutation {
     None,
     HalvesForgotten,
     DividedByRank,
@@ -45,20 +45,20 @@ enum Fault {
 }
 
 /// diag·½·Σ + ½·D·Dᵀ/(K − 1), from the definitions.
-fn covariance(rank: usize, fault: Fault) -> Matrix {
+fn covariance(rank: usize, mutation: Mutation) -> Matrix {
     let all = positions();
     let mean = mean_of(&all);
-    let half = if rank == 0 || fault == Fault::HalvesForgotten { 1.0 } else { 0.5 };
-    let count = all.len() - usize::from(fault == Fault::Unbiased);
+    let half = if rank == 0 || mutation == Mutation::HalvesForgotten { 1.0 } else { 0.5 };
+    let count = all.len() - usize::from(mutation == Mutation::Unbiased);
     let mut matrix = [[0.0; DIM]; DIM];
     for i in 0..DIM {
         let squares: f64 = all.iter().map(|x| (f64::from(x[i]) - mean[i]).powi(2)).sum();
-        matrix[i][i] = if fault == Fault::NoDiagonal { 0.0 } else { half * squares / count as f64 };
+        matrix[i][i] = if mutation == Mutation::NoDiagonal { 0.0 } else { half * squares / count as f64 };
     }
-    let kept = if fault == Fault::FirstDeviations { 1..rank + 1 } else { all.len() + 1 - rank..all.len() + 1 };
-    let divisor = if fault == Fault::DividedByRank { rank as f64 } else { rank as f64 - 1.0 };
+    let kept = if mutation == Mutation::FirstDeviations { 1..rank + 1 } else { all.len() + 1 - rank..all.len() + 1 };
+    let divisor = if mutation == Mutation::DividedByRank { rank as f64 } else { rank as f64 - 1.0 };
     for t in kept.filter(|_| rank > 0) {
-        let centre = if fault == Fault::LastMeanForAll { mean } else { mean_of(&all[..t]) };
+        let centre = if mutation == Mutation::LastMeanForAll { mean } else { mean_of(&all[..t]) };
         let d: [f64; DIM] = std::array::from_fn(|i| f64::from(all[t - 1][i]) - centre[i]);
         for i in 0..DIM {
             for j in 0..DIM {
@@ -95,27 +95,22 @@ const THRESHOLD: f64 = 4.85;
 fn draws_have_the_stated_law() {
     for rank in [0, 2, RANK, 12] {
         let swag = swag(rank);
-        let draws: Vec<[f32; DIM]> = (0..40_000)
-            .map(|i| {
-                let mut draw = [0.0; DIM];
-                swag.draw(Seed::root(92).index(rank as u64).index(i), &mut draw).unwrap();
-                draw
-            })
-            .collect();
-        let z = worst_z(&draws, &covariance(rank, Fault::None));
+        let points = swag.draw(Seed::root(92).index(rank as u64), 40_000);
+        let draws: Vec<[f32; DIM]> = points.rows().into_iter().map(|row| std::array::from_fn(|i| row[i])).collect();
+        let z = worst_z(&draws, &covariance(rank, Mutation::None));
         println!("rank {rank}: greatest |z| {z:.2}");
         assert!(z < THRESHOLD, "rank {rank}: |z| = {z}");
         if rank == RANK {
-            for fault in [
-                Fault::HalvesForgotten,
-                Fault::DividedByRank,
-                Fault::LastMeanForAll,
-                Fault::FirstDeviations,
-                Fault::Unbiased,
-                Fault::NoDiagonal,
+            for mutation in [
+                Mutation::HalvesForgotten,
+                Mutation::DividedByRank,
+                Mutation::LastMeanForAll,
+                Mutation::FirstDeviations,
+                Mutation::Unbiased,
+                Mutation::NoDiagonal,
             ] {
-                let z = worst_z(&draws, &covariance(rank, fault));
-                assert!(z > THRESHOLD, "{fault:?} should have been rejected: {z}");
+                let z = worst_z(&draws, &covariance(rank, mutation));
+                assert!(z > THRESHOLD, "{mutation:?} should have been rejected: {z}");
             }
         }
     }
@@ -125,7 +120,7 @@ fn draws_have_the_stated_law() {
 fn variance_is_the_covariances_diagonal() {
     for rank in [0, 2, RANK, 12] {
         let variance = swag(rank).variance().unwrap();
-        let expected = covariance(rank, Fault::None);
+        let expected = covariance(rank, Mutation::None);
         for i in 0..DIM {
             assert!((f64::from(variance[i]) / expected[i][i] - 1.0).abs() < 1e-6, "{i}: {variance:?}");
         }
@@ -151,10 +146,10 @@ fn a_draw_is_the_equation() {
             }
             let k = rank.min(count as usize);
             let seed = Seed::root(94);
-            let (mut z, mut directions, mut draw) = (vec![0.0; dim], vec![0.0; k], vec![0.0; dim]);
-            seed.child("diagonal").normals().fill_f64(0, 0, &mut z);
-            seed.child("low rank").normals().fill_f64(0, 0, &mut directions);
-            swag.draw(seed, &mut draw).unwrap();
+            let (mut z, mut directions) = (vec![0.0; dim], vec![0.0; k]);
+            seed.index(0).child("diagonal").normals().fill_f64(0, 0, &mut z);
+            seed.index(0).child("low rank").normals().fill_f64(0, 0, &mut directions);
+            let draw = swag.draw(seed, 1);
             for i in 0..dim {
                 let x = |t: usize| f64::from(rows[t][i]);
                 let mean = |until: usize| (0..until).map(x).sum::<f64>() / until as f64;
@@ -165,7 +160,7 @@ fn a_draw_is_the_equation() {
                     let factor = (scale / (2.0 * (k - 1) as f64)).sqrt();
                     expected += factor * (x(t) - mean(t + 1)) * directions[t % rank];
                 }
-                assert!((f64::from(draw[i]) - expected).abs() < 2e-6, "d = {dim}, n = {count}, coordinate {i}");
+                assert!((f64::from(draw[[0, i]]) - expected).abs() < 2e-6, "d = {dim}, n = {count}, coordinate {i}");
             }
         }
     }
@@ -185,46 +180,19 @@ fn large_weights_that_hardly_move_do_not_cancel() {
     let mut still = Swag::new(1, 2).unwrap();
     (0..1000).for_each(|_| still.collect(&[0.1]));
     assert_eq!(still.variance(), Ok(vec![0.0]));
-    let mut draw = [0.0];
-    still.draw(Seed::root(95), &mut draw).unwrap();
-    assert_eq!(draw, [0.1]);
+    assert_eq!(still.draw(Seed::root(95), 1)[[0, 0]], 0.1);
 }
 
 #[test]
-fn draws_are_functions_of_the_seed() {
-    let swag = swag(RANK);
-    let draw = |seed| {
-        let mut out = [0.0; DIM];
-        swag.draw(seed, &mut out).unwrap();
-        bits(&out)
-    };
-    assert_eq!(draw(Seed::root(1)), draw(Seed::root(1)));
-    assert_ne!(draw(Seed::root(1)), draw(Seed::root(2)));
-    let mut point = [0.0; DIM];
-    swag.clone().with_scale(0.0).unwrap().draw(Seed::root(1), &mut point).unwrap();
-    assert_eq!(point.to_vec(), swag.mean());
-}
-
-/// Fed by a chain of SGD it holds the positions that the chain keeps.
-#[test]
-fn a_chain_feeds_it() {
-    let line = Terms::line(&[(-1.0, 0.2), (0.0, 0.9), (0.5, 1.0), (1.0, 2.1), (2.0, 3.2)], 2.0, 0.5);
-    let config = ChainConfig { steps: 400, burn_in: 100, thinning: 3, batch_size: 2 };
-    let sampler = || Momentum::new(Schedule::Constant(0.05), 0.5);
-    let chain = || Chain::new(0, line.clone(), sampler(), config, Seed::root(96), vec![0.9, 1.0]).unwrap();
-    let mut swag = Swag::new(2, 6).unwrap();
-    assert_eq!(chain().run(&mut swag), Ok(Outcome::Finished));
-    assert_eq!(swag.collected(), config.kept());
-
-    let (mut by_hand, mut other) = (Swag::new(2, 6).unwrap(), chain());
-    for _ in 0..400 {
-        if let Some(sample) = other.step().unwrap() {
-            by_hand.collect(sample.position);
-        }
-    }
-    assert_eq!(swag.mean(), by_hand.mean());
-    assert_eq!(swag.variance(), by_hand.variance());
-    assert!(swag.variance().unwrap().iter().all(|&variance| variance > 1e-4), "minibatches move SGD");
+fn points_are_functions_of_seed_and_number() {
+    let (swag, seed) = (swag(RANK), Seed::root(1));
+    let whole = swag.draw(seed, 10);
+    assert_eq!(whole, swag.draw(seed, 10));
+    assert_ne!(whole, swag.draw(Seed::root(2), 10));
+    let mut part = whole.slice(s![..4, ..]).to_owned();
+    swag.draw_into(seed, 6, part.view_mut());
+    assert_eq!(part, whole.slice(s![6.., ..]));
+    assert_eq!(swag.clone().with_scale(0.0).unwrap().draw(seed, 1).row(0).to_vec(), swag.mean());
 }
 
 #[test]
@@ -233,7 +201,7 @@ fn sizes_are_known() {
     assert_eq!(Swag::new(100, 0).unwrap().bytes(), 1600);
     let mut nothing = Swag::new(0, 2).unwrap();
     (0..3).for_each(|_| nothing.collect(&[]));
-    assert_eq!((nothing.bytes(), nothing.draw(Seed::root(0), &mut []), nothing.variance()), (0, Ok(()), Ok(vec![])));
+    assert_eq!((nothing.bytes(), nothing.draw(Seed::root(0), 2).dim(), nothing.variance()), (0, (2, 0), Ok(vec![])));
 }
 
 #[test]
@@ -246,12 +214,10 @@ fn what_cannot_be_drawn_is_an_error() {
     for rank in [0, 2, 20] {
         let mut swag = Swag::new(1, rank).unwrap();
         for collected in 0..2 {
-            let error = SwagError::TooFew { collected };
-            assert_eq!(swag.draw(Seed::root(0), &mut [0.0]), Err(error.clone()));
-            assert_eq!(swag.variance(), Err(error));
+            assert_eq!(swag.variance(), Err(SwagError::TooFew { collected }));
             swag.collect(&[1.0]);
         }
-        assert_eq!(swag.draw(Seed::root(0), &mut [0.0]), Ok(()));
+        assert_eq!(swag.draw(Seed::root(0), 1)[[0, 0]], 1.0);
     }
     let error = SwagError::TooFew { collected: 1 };
     assert_eq!(error.to_string(), "SWAG has collected 1 positions; drawing needs at least 2");
@@ -261,4 +227,12 @@ fn what_cannot_be_drawn_is_an_error() {
 #[should_panic(expected = "coordinates of the position")]
 fn positions_have_the_averages_dimension() {
     Swag::new(2, 0).unwrap().collect(&[0.0]);
+}
+
+#[test]
+#[should_panic(expected = "SWAG has collected 1 positions; drawing needs at least 2")]
+fn a_single_position_has_no_draws() {
+    let mut swag = Swag::new(1, 0).unwrap();
+    swag.collect(&[0.0]);
+    swag.draw(Seed::root(0), 1);
 }
