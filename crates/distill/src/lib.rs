@@ -116,3 +116,7 @@ pub use standardize::Standardization;
 pub use subspace::{CoefficientModel, Subspace, SubspaceConfig};
 pub use swag::{Swag, SwagError};
 pub use trainer::{Progress, State, Trainer};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

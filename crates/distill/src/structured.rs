@@ -18,6 +18,7 @@
 //! All buffers are made once: an update allocates nothing.
 
 mod dense;
+mod products;
 mod small;
 mod tile;
 
@@ -32,8 +33,9 @@ use crate::loss::{CriticLoss, Objective};
 use crate::model::{Critic, GeneratorNet, Widths};
 use crate::optimizer::Rule;
 use apd_points::Points;
+use products::Shapes;
 use small::Small;
-use tile::{Partial, Scratch, Shapes};
+use tile::{Partial, Scratch};
 
 /// Coordinates per tile: six blocks of tile × h numbers share the second-level cache.
 const TILE: usize = 192;

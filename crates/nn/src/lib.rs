@@ -69,3 +69,7 @@ pub use layout::TensorLayout;
 pub use mlp::{Linear, Mlp};
 pub use network::{LayerFault, Network, NetworkError};
 pub use panel::Panel;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

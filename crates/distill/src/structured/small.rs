@@ -12,33 +12,11 @@
 use super::dense::{
     add_product, backward, bias_gradient, dot, forward, gate, product, relu, transpose, weight_gradient,
 };
-use super::tile::Products;
+use super::products::{CriticGradient, GeneratorGradient, Products};
 use crate::batch::Batch;
 use crate::kernel::{Element, Left};
 use crate::loss::{CriticLoss, EPSILON, Objective};
 use crate::model::{Critic, GeneratorNet, Widths, total};
-
-/// Derivatives of the critic's loss.
-pub(super) struct CriticGradient<T> {
-    /// ∂A, B × h.
-    pub(super) real: Vec<T>,
-    /// ∂K + ∂Kᵀ, h × h; empty without a penalty.
-    pub(super) gram: Vec<T>,
-    /// ∂G, h × h.
-    pub(super) cross: Vec<T>,
-    /// ∂w, h.
-    pub(super) shift: Vec<T>,
-    pub(super) head: Vec<T>,
-}
-
-/// Derivatives of the generator's loss.
-pub(super) struct GeneratorGradient<T> {
-    /// ∂Gᵀ, h × h.
-    pub(super) cross: Vec<T>,
-    /// ∂w, h.
-    pub(super) shift: Vec<T>,
-    pub(super) trunk: Vec<T>,
-}
 
 /// Buffers, and the gradients that the last calls left.
 pub(super) struct Small<T> {

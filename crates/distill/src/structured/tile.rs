@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::TILE;
 use super::dense::dot;
-use super::small::{CriticGradient, GeneratorGradient};
+use super::products::{CriticGradient, GeneratorGradient, Shapes};
 use crate::kernel::{Element, Left, accumulate, accumulate_while};
 
 /// The tiles of `len` coordinates that begin at `start`: their coordinates, and their elements in a block of rows of `hidden`.
@@ -14,56 +14,6 @@ pub(super) fn tiles(start: usize, len: usize, hidden: usize) -> impl Iterator<It
         let to = (from + TILE).min(len);
         (start + from..start + to, from * hidden..to * hidden)
     })
-}
-
-/// How A, K, G and w lie in one buffer, one after the other.
-#[derive(Clone, Copy)]
-pub(super) struct Shapes {
-    pub(super) hidden: usize,
-    pub(super) batch: usize,
-    /// Whether the loss needs K; its part is empty otherwise.
-    pub(super) gram: bool,
-}
-
-impl Shapes {
-    pub(super) fn len(self) -> usize {
-        self.critic_part() + self.hidden * (self.hidden + 1)
-    }
-
-    /// Length of A and K, which depend on the critic alone.
-    pub(super) fn critic_part(self) -> usize {
-        self.hidden * self.batch + self.gram_len()
-    }
-
-    fn gram_len(self) -> usize {
-        if self.gram { self.hidden * self.hidden } else { 0 }
-    }
-
-    pub(super) fn split<T>(self, buffer: &[T]) -> Products<'_, T> {
-        let (real, rest) = buffer.split_at(self.hidden * self.batch);
-        let (gram, rest) = rest.split_at(self.gram_len());
-        let (cross, shift) = rest.split_at(self.hidden * self.hidden);
-        Products { real, gram, cross, shift }
-    }
-
-    /// Copies K, summed on and above its diagonal only, below it.
-    pub(super) fn mirror_gram<T: Element>(self, buffer: &mut [T]) {
-        let gram = &mut buffer[self.hidden * self.batch..][..self.gram_len()];
-        let h = self.hidden;
-        for i in 0..gram.len() / h {
-            for j in 0..i {
-                gram[i * h + j] = gram[j * h + i];
-            }
-        }
-    }
-}
-
-/// A, K, G, w of the module's documentation, row-major.
-pub(super) struct Products<'a, T> {
-    pub(super) real: &'a [T],
-    pub(super) gram: &'a [T],
-    pub(super) cross: &'a [T],
-    pub(super) shift: &'a [T],
 }
 
 /// One part's share of A, K, G and w.

@@ -11,7 +11,7 @@ use apd_seed::Seed;
 use ndarray::{Array2, ArrayView1};
 
 use super::wgan::trainer;
-use super::{Runner, Work};
+use crate::work::{Runner, Work};
 
 pub(super) const FC1: &[usize] = &[784, 100, 10];
 pub(super) const FC2: &[usize] = &[784, 400, 400, 10];

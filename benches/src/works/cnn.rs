@@ -7,7 +7,7 @@ use apd_seed::Seed;
 use apd_tensor::kernel::Convolution;
 use ndarray::Array2;
 
-use super::{Runner, Work};
+use crate::work::{Runner, Work};
 
 const BATCH: usize = 100;
 const PIXELS: usize = 784;

@@ -3,7 +3,7 @@
 use super::predict::{FC1, prediction, weights};
 use super::sgld::{BATCH, EXAMPLES, chains, flop};
 use super::wgan::{critic, held};
-use super::{Role, Work};
+use crate::work::{Role, Work};
 
 /// Widths n of networks n-n-10, whose d = n² + 11n + 10 are near powers of ten.
 const SQUARE: [usize; 5] = [27, 95, 311, 995, 3157];

@@ -11,7 +11,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::predict::{FC1, FC2, weights};
-use super::{Chains, Runner, Work};
+use crate::work::{Chains, Runner, Work};
 
 pub(super) const EXAMPLES: usize = 50_000;
 pub(super) const BATCH: usize = 100;

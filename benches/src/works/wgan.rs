@@ -4,7 +4,7 @@ use apd_distill::{Config, Trainer};
 use apd_seed::Seed;
 use ndarray::Array2;
 
-use super::{Role, Runner, Work};
+use crate::work::{Role, Runner, Work};
 
 pub(super) const HIDDEN: usize = 100;
 

@@ -6,7 +6,7 @@ use apd_seed::Seed;
 use apd_tensor::kernel;
 use ndarray::{Array2, ArrayView2};
 
-use super::{Runner, Work};
+use crate::work::{Runner, Work};
 
 const NORMALS: usize = 1 << 16;
 

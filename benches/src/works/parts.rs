@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::predict::{FC1, FC2, INPUTS};
 use super::sgld::{BATCH, EXAMPLES, data, sgld, steps};
 use super::wgan::HIDDEN;
-use super::{Chains, Role, Runner, Work};
+use crate::work::{Chains, Role, Runner, Work};
 
 pub(super) fn works() -> Vec<Work> {
     let mut all = Vec::new();
