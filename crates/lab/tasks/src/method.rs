@@ -6,7 +6,7 @@ use apd_nn::Network;
 use apd_points::Posterior;
 use apd_seed::Seed;
 use apd_store::Bank;
-use apd_uncertainty::{Predictive, Score};
+use apd_uncertainty::{ClassPredictive, Score};
 use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Data, Ix2};
 
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ impl Method<'_> {
         count: usize,
         seed: Seed,
         inputs: ArrayView2<'_, f32>,
-    ) -> Result<Predictive> {
+    ) -> Result<ClassPredictive> {
         let dim = match self {
             Method::Point(theta) | Method::Dropout(_, theta) => theta.len(),
             Method::Ensemble(members) => members.first().map_or(network.row_len(), Vec::len),
@@ -134,7 +134,7 @@ impl Method<'_> {
         if empty || count == 0 {
             return Err(Error::Empty(self.name()));
         }
-        let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+        let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
         let visit = |_, probabilities: ArrayView2<'_, f32>| predictive.add(probabilities);
         match self {
             Method::Point(theta) => predict(network, [theta], inputs, visit),
@@ -183,8 +183,8 @@ pub(crate) fn averaged(
     network: &Network,
     thetas: impl IntoIterator<Item: AsRef<[f32]>>,
     inputs: ArrayView2<'_, f32>,
-) -> Predictive {
-    let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+) -> ClassPredictive {
+    let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
     predict(network, thetas, inputs, |_, p| predictive.add(p));
     predictive
 }

@@ -14,7 +14,7 @@ use apd_points::{Points as _, Posterior};
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::Bank;
-use apd_uncertainty::{self as uncertainty, Predictive, Score, detection};
+use apd_uncertainty::{self as uncertainty, ClassPredictive, Score, detection};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
@@ -244,7 +244,7 @@ struct Judge<'a> {
     sets: &'a [Images],
     /// Test images, the detection task's, and each set.
     stacked: Stacked,
-    truth: Predictive,
+    truth: ClassPredictive,
     /// The average of other chains on the test images, if there are any.
     others: Option<Array2<f64>>,
     /// Some held-out networks, and how far they are from the rows that are learnt from, in the median.
@@ -293,7 +293,10 @@ impl<'a> Judge<'a> {
 
     /// Metrics of one average beside the truth: name, score, set, value.
     #[allow(clippy::type_complexity)]
-    fn predictions(&self, predictive: &Predictive) -> Result<Vec<(&'static str, Option<Score>, Option<String>, f64)>> {
+    fn predictions(
+        &self,
+        predictive: &ClassPredictive,
+    ) -> Result<Vec<(&'static str, Option<Score>, Option<String>, f64)>> {
         let (mean, truth) = (predictive.mean(), self.truth.mean());
         let test = |mean: &Array2<f64>| mean.slice(s![self.stacked.block(0), ..]).to_owned();
         let (on_test, true_on_test) = (test(&mean), test(&truth));

@@ -318,7 +318,7 @@ impl Problem {
 
     /// The averaged prediction of all kept networks.
     fn predict(&self, run: &Run) -> Array2<f64> {
-        let mut mean = uncertainty::Predictive::new(self.test.len(), self.network.outputs());
+        let mut mean = uncertainty::ClassPredictive::new(self.test.len(), self.network.outputs());
         predict(&self.network, run.chains.iter().flatten(), self.test.images.pixels.view(), |_, p| mean.add(p));
         mean.mean()
     }

@@ -13,7 +13,7 @@ use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, from_mean_loss};
-use apd_uncertainty::{self as uncertainty, Predictive, Score};
+use apd_uncertainty::{self as uncertainty, ClassPredictive, Score};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,7 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     let mut maps = vec![problem.map("sgd", "one network".into(), |x| averaged(std::slice::from_ref(&sgd), x))];
     if let Some((p, network, theta)) = &dropout {
         maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
-            let mut predictive = Predictive::new(x.nrows(), 2);
+            let mut predictive = ClassPredictive::new(x.nrows(), 2);
             predict_dropout(network, theta, count, problem.seed.child("passes"), x, |_, p| predictive.add(p));
             predictive
         }));
@@ -334,7 +334,12 @@ impl<'a> Problem<'a> {
     }
 
     /// A method's predictions on the square and at the training points.
-    fn map(&self, method: &'static str, setting: String, predict: impl Fn(ArrayView2<'_, f32>) -> Predictive) -> Map {
+    fn map(
+        &self,
+        method: &'static str,
+        setting: String,
+        predict: impl Fn(ArrayView2<'_, f32>) -> ClassPredictive,
+    ) -> Map {
         let inputs = concatenate(Axis(0), &[self.grid.view(), self.data.inputs.view()]).expect("both are in the plane");
         let (predictive, cells) = (predict(inputs.view()), self.grid.nrows());
         let (mean, mut entropy) = (predictive.mean(), predictive.score(Score::Entropy));

@@ -65,21 +65,21 @@ impl FromStr for Score {
 /// Keeps Σ p, Σ H\[p\], Σ p² and the votes in f64: enough for the mean prediction and every [`Score`], without keeping
 /// S×N×K probabilities. The result depends on the order of [`add`](Self::add) only by f64 rounding.
 ///
-/// A NaN in a network's row makes that input's mean and scores NaN, which [`detection`](crate::detection) then reports
+/// A NaN or an infinity in a network's row makes that input's mean and scores NaN, which [`detection`](crate::detection) then reports
 /// as an error value; it never becomes a plausible number.
 ///
 /// ```
-/// use apd_uncertainty::{Predictive, Score};
+/// use apd_uncertainty::{ClassPredictive, Score};
 /// use ndarray::array;
 ///
-/// let mut predictive = Predictive::new(1, 3);
+/// let mut predictive = ClassPredictive::new(1, 3);
 /// predictive.add(array![[0.2_f32, 0.5, 0.3]].view());
 /// predictive.add(array![[0.6_f32, 0.2, 0.2]].view());
 /// assert_eq!(predictive.networks(), 2);
 /// assert_eq!(predictive.score(Score::VariationRatio), [0.5]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Predictive {
+pub struct ClassPredictive {
     networks: u64,
     sum: Array2<f64>,
     votes: Array2<u32>,
@@ -87,7 +87,7 @@ pub struct Predictive {
     sum_squares: Vec<f64>,
 }
 
-impl Predictive {
+impl ClassPredictive {
     /// No networks yet; `n` inputs, `k` classes.
     ///
     /// **Panics** if `k` is 0.
@@ -134,7 +134,7 @@ impl Predictive {
     ///
     /// **Panics** on another shape.
     #[track_caller]
-    pub fn merge(&mut self, other: &Predictive) {
+    pub fn merge(&mut self, other: &ClassPredictive) {
         assert_eq!(other.sum.shape(), self.sum.shape(), "accumulators must have the same shape");
         self.networks += other.networks;
         self.sum += &other.sum;
@@ -181,8 +181,8 @@ impl Predictive {
         let s = self.divisor();
         let value = |i: usize| -> f64 {
             let mean = self.sum.row(i).mapv(|x| x / s);
-            // `f64::max` ignores a NaN, so the clamp below would turn it into a confident 0.
-            if mean.iter().any(|x| x.is_nan()) {
+            // `f64::max` ignores a NaN, and would turn it into a confident number.
+            if mean.iter().any(|x| !x.is_finite()) {
                 return f64::NAN;
             }
             let x = match score {
@@ -192,7 +192,7 @@ impl Predictive {
                 Score::VariationRatio => 1.0 - f64::from(self.votes.row(i).iter().copied().max().unwrap_or(0)) / s,
                 Score::ModelVariance => self.sum_squares[i] / s - mean.iter().map(|x| x * x).sum::<f64>(),
             };
-            x.max(0.0)
+            if x < 0.0 { 0.0 } else { x }
         };
         (0..self.len()).map(value).collect()
     }

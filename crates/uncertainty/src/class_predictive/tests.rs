@@ -21,8 +21,8 @@ fn ensembles() -> impl Strategy<Value = Array3<f32>> {
     })
 }
 
-fn accumulate(p: &Array3<f32>) -> Predictive {
-    let mut out = Predictive::new(p.shape()[1], p.shape()[2]);
+fn accumulate(p: &Array3<f32>) -> ClassPredictive {
+    let mut out = ClassPredictive::new(p.shape()[1], p.shape()[2]);
     p.outer_iter().for_each(|network| out.add(network));
     out
 }
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn identical_networks_know_everything_there_is_to_know(p in ensembles(), copies in 1usize..50) {
-        let mut predictive = Predictive::new(p.shape()[1], p.shape()[2]);
+        let mut predictive = ClassPredictive::new(p.shape()[1], p.shape()[2]);
         (0..copies).for_each(|_| predictive.add(p.index_axis(Axis(0), 0)));
         for score in [Score::Bald, Score::VariationRatio, Score::ModelVariance] {
             prop_assert!(predictive.score(score).iter().all(|x| x.abs() < 1e-12), "{score}");
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn merging_is_adding(p in ensembles(), split in 0usize..6) {
-        let (mut a, mut b) = (Predictive::new(p.shape()[1], p.shape()[2]), Predictive::new(p.shape()[1], p.shape()[2]));
+        let (mut a, mut b) = (ClassPredictive::new(p.shape()[1], p.shape()[2]), ClassPredictive::new(p.shape()[1], p.shape()[2]));
         for (i, network) in p.outer_iter().enumerate() {
             if i < split { a.add(network) } else { b.add(network) }
         }
@@ -124,7 +124,7 @@ fn two_sure_networks_that_disagree() {
 
 #[test]
 fn a_nan_stays_visible_in_its_own_row_only() {
-    let mut predictive = Predictive::new(2, 2);
+    let mut predictive = ClassPredictive::new(2, 2);
     predictive.add(array![[f32::NAN, 0.5], [0.5, 0.5]].view());
     predictive.add(array![[0.5, 0.5], [0.5, 0.5]].view());
     for score in Score::ALL {
@@ -135,7 +135,7 @@ fn a_nan_stays_visible_in_its_own_row_only() {
 
 #[test]
 fn no_inputs_is_fine() {
-    let mut predictive = Predictive::new(0, 3);
+    let mut predictive = ClassPredictive::new(0, 3);
     predictive.add(Array2::zeros((0, 3)).view());
     assert!(predictive.is_empty() && predictive.score(Score::Bald).is_empty());
     assert_eq!(predictive.mean().shape(), [0, 3]);
@@ -144,13 +144,13 @@ fn no_inputs_is_fine() {
 #[test]
 #[should_panic(expected = "no network was added")]
 fn no_networks_is_not() {
-    Predictive::new(1, 2).score(Score::Entropy);
+    ClassPredictive::new(1, 2).score(Score::Entropy);
 }
 
 #[test]
 #[should_panic(expected = "shape")]
 fn other_shapes_panic() {
-    Predictive::new(1, 2).add(Array2::zeros((1, 3)).view());
+    ClassPredictive::new(1, 2).add(Array2::zeros((1, 3)).view());
 }
 
 #[test]
