@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use apd_data::Images;
 use apd_distill::{
-    CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig,
+    CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig,
     fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
 };
 use apd_nn::Network;
@@ -133,7 +133,7 @@ fn rivals<'a>(
 
     let rank = directions(config);
     context.progress.begin("fidelity: directions", 1, 0);
-    let principal = Principal::of(learnt, rank, seed.child("principal"))?;
+    let principal = Pca::of(learnt, rank, seed.child("principal"))?;
     context
         .progress
         .advance(1, Some(format!("{rank} directions, {:.1} % of the variance", 100.0 * principal.explained(rank))));
@@ -159,14 +159,14 @@ fn rivals<'a>(
         };
         let count = size as usize;
         if count >= 1 && count <= learnt.len() {
-            add("rows", Box::new(Kept::new(rows(count).view(), None, Format::F32)));
+            add("rows", Box::new(Subsample::new(rows(count).view(), None, Format::F32)));
         }
         let quantised = (budget / (dim + 4) as f64) as usize;
         if (1..=learnt.len()).contains(&quantised) {
-            add("rows-int8", Box::new(Kept::new(rows(quantised).view(), None, Format::Int8)));
+            add("rows-int8", Box::new(Subsample::new(rows(quantised).view(), None, Format::Int8)));
         }
         if count >= 2 && count <= learnt.len() {
-            add("rows+noise", Box::new(Kept::new(rows(count - 1).view(), Some(&noise), Format::F32)));
+            add("rows+noise", Box::new(Subsample::new(rows(count - 1).view(), Some(&noise), Format::F32)));
         }
         // As many directions as there is room for.
         for (name, base, format) in [
@@ -203,7 +203,7 @@ fn rivals<'a>(
     }
     if !ensemble.is_empty() {
         let members = Array2::from_shape_fn((ensemble.len(), dim), |(i, j)| ensemble[i][j]);
-        let posterior = Box::new(Kept::new(members.view(), None, Format::F32));
+        let posterior = Box::new(Subsample::new(members.view(), None, Format::F32));
         rivals.push(Rival { name: "ensemble", budget: None, posterior });
     }
     if settings.apd {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
-use apd_distill::{CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig, Swag, Trainer};
+use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig, Swag, Trainer};
 use apd_nn::Network;
 use apd_points::Posterior;
 use apd_report::Row;
@@ -313,7 +313,7 @@ impl<'a> Problem<'a> {
     fn rivals(&self, samples: &[Vec<f32>]) -> Result<Vec<Rival>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let seed = self.seed.child("rivals");
-        let principal = Principal::of(&rows, DIRECTIONS, seed.child("principal"))?;
+        let principal = Pca::of(&rows, DIRECTIONS, seed.child("principal"))?;
         let subspace = |coefficients| -> Result<Box<dyn Posterior>> {
             let config = SubspaceConfig { rank: DIRECTIONS, coefficients, format: Format::F32, ..Default::default() };
             Ok(Box::new(Subspace::of(&principal, &config, seed)?))
@@ -324,11 +324,11 @@ impl<'a> Problem<'a> {
         Ok(vec![
             ("subspace", format!("{DIRECTIONS} directions"), subspace(CoefficientModel::Kernel)?),
             ("gaussian", format!("{DIRECTIONS} directions, one Gaussian"), subspace(CoefficientModel::Gaussian)?),
-            ("rows", format!("{ROWS} samples"), Box::new(Kept::new(kept.view(), None, Format::F32))),
+            ("rows", format!("{ROWS} samples"), Box::new(Subsample::new(kept.view(), None, Format::F32))),
             (
                 "rows+noise",
                 format!("{ROWS} samples and noise"),
-                Box::new(Kept::new(kept.view(), Some(&sd), Format::F32)),
+                Box::new(Subsample::new(kept.view(), Some(&sd), Format::F32)),
             ),
         ])
     }

@@ -2,10 +2,11 @@ use apd_seed::Seed;
 use ndarray::{Array2, s};
 
 use super::{Generator, transpose};
-use crate::batch::convert;
-use crate::model::{GeneratorNet, Widths, constants, matrix};
+use crate::Standardization;
+use crate::gan::batch::convert;
+use crate::gan::loss;
+use crate::gan::model::{GeneratorNet, Widths, constants, matrix};
 use crate::standardize::{Affine, Moments};
-use crate::{Standardization, loss};
 use apd_points::Posterior;
 
 /// A generator of random parameters, biases included.

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use apd_seed::Seed;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Batch, StandardizedPoints};
-use crate::config::{Engine, InitialOutput};
-use crate::initial::match_moments;
-use crate::model::{Block, Critic, GeneratorNet, Widths};
+use super::general;
+use crate::gan::batch::{Batch, StandardizedPoints};
+use crate::gan::config::{Engine, InitialOutput};
+use crate::gan::initial::match_moments;
+use crate::gan::model::{Block, Critic, GeneratorNet, Widths};
+use crate::gan::structured::Structured;
 use crate::standardize::{Affine, Moments};
-use crate::structured::Structured;
-use crate::{Config, CriticLoss, Error, Generator, Standardization, general};
+use crate::{Config, CriticLoss, Error, Generator, Standardization};
 use apd_points::Points;
 
 /// What one iteration (critic updates, then a generator update) reports.

@@ -13,10 +13,10 @@ use super::dense::{
     add_product, backward, bias_gradient, dot, forward, gate, product, relu, transpose, weight_gradient,
 };
 use super::products::{CriticGradient, GeneratorGradient, Products};
-use crate::batch::Batch;
+use crate::gan::batch::Batch;
+use crate::gan::loss::{CriticLoss, EPSILON, Objective};
+use crate::gan::model::{Critic, GeneratorNet, Widths, total};
 use crate::kernel::{Element, Left};
-use crate::loss::{CriticLoss, EPSILON, Objective};
-use crate::model::{Critic, GeneratorNet, Widths, total};
 
 /// Buffers, and the gradients that the last calls left.
 pub(super) struct Small<T> {

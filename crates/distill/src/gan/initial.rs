@@ -4,9 +4,9 @@ use apd_seed::Seed;
 use rayon::prelude::*;
 
 use crate::Standardization;
+use crate::gan::loss;
+use crate::gan::model::{GeneratorNet, Widths, constants, matrix};
 use crate::kernel::{Left, accumulate};
-use crate::loss;
-use crate::model::{GeneratorNet, Widths, constants, matrix};
 use crate::standardize::Moments;
 
 /// Latent vectors that moments of the last hidden layer are taken over.

@@ -7,8 +7,8 @@ use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use crate::Standardization;
+use crate::gan::model::{Widths, total};
 use crate::kernel::{self, BLOCK, Left, TILE, accumulate};
-use crate::model::{Widths, total};
 use crate::standardize::Affine;
 use apd_points::Posterior;
 

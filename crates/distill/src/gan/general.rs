@@ -4,11 +4,11 @@
 
 use apd_tensor::{Tensor, grad, grad_graph};
 
-use crate::batch::{Batch, StandardizedPoints, convert};
+use crate::gan::batch::{Batch, StandardizedPoints, convert};
+use crate::gan::loss::{self, CriticLoss, Objective};
+use crate::gan::model::{Block, Critic, GeneratorNet, Widths, constants, flatten, matrix, variables};
+use crate::gan::optimizer::Rule;
 use crate::kernel::Element;
-use crate::loss::{self, CriticLoss, Objective};
-use crate::model::{Block, Critic, GeneratorNet, Widths, constants, flatten, matrix, variables};
-use crate::optimizer::Rule;
 use apd_points::Points;
 
 /// One critic update, number `t` from 1. Leaves everything as it was if the loss is not finite.

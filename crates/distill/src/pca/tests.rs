@@ -24,7 +24,7 @@ fn cloud(n: usize, d: usize, sd: &[f32], noise: f32) -> Array2<f32> {
 fn what_lies_in_a_subspace_is_found_exactly() {
     // Across a border of tiles, with deviations over three orders.
     let points = cloud(150, TILE + 100, &[30.0, 10.0, 3.0, 0.3, 0.03], 0.0);
-    let found = Principal::of(&points, 5, Seed::root(1)).unwrap();
+    let found = Pca::of(&points, 5, Seed::root(1)).unwrap();
     assert_eq!(found.directions.dim(), (5, TILE + 100));
     assert!(found.explained(usize::MAX) > 0.999_999, "{}", found.explained(usize::MAX));
     let rebuilt = found.coefficients.dot(&found.directions) + &Array1::from_vec(found.mean.clone());
@@ -35,7 +35,7 @@ fn what_lies_in_a_subspace_is_found_exactly() {
 #[test]
 fn directions_are_orthonormal_and_coefficients_uncorrelated_of_falling_variance() {
     let points = cloud(400, 700, &[10.0, 8.0, 5.0, 5.0, 2.0], 0.02);
-    let found = Principal::of(&points, 20, Seed::root(1)).unwrap();
+    let found = Pca::of(&points, 20, Seed::root(1)).unwrap();
     let gram = found.directions.dot(&found.directions.t());
     let covariance = found.coefficients.t().dot(&found.coefficients) / 400.0;
     for i in 0..20 {
@@ -63,7 +63,7 @@ fn the_variance_found_is_nearly_the_most_there_is() {
     });
     let (values, _) = eigen(&gram);
     for (rank, share) in [(1, 0.999), (5, 0.999), (20, 0.999)] {
-        let found = Principal::of(&points, rank, Seed::root(1)).unwrap();
+        let found = Pca::of(&points, rank, Seed::root(1)).unwrap();
         let best = values[..rank].iter().sum::<f64>() / values.iter().sum::<f64>();
         assert!(found.explained(usize::MAX) <= best + 1e-5, "{} of {best}", found.explained(usize::MAX));
         assert!(found.explained(usize::MAX) > share * best, "rank {rank}: {} of {best}", found.explained(usize::MAX));
@@ -73,7 +73,7 @@ fn the_variance_found_is_nearly_the_most_there_is() {
 #[test]
 fn what_the_directions_leave_completes_the_variance() {
     let points = cloud(300, 500, &[4.0, 2.0], 0.1);
-    let found = Principal::of(&points, 4, Seed::root(1)).unwrap();
+    let found = Pca::of(&points, 4, Seed::root(1)).unwrap();
     for rank in [0, 1, 4] {
         let left = found.residual(rank);
         let kept =
@@ -88,11 +88,11 @@ fn what_the_directions_leave_completes_the_variance() {
 #[test]
 fn points_that_span_little_give_few_directions() {
     let same = Array2::from_elem((4, 30), 2.5_f32);
-    let found = Principal::of(&same, 3, Seed::root(1)).unwrap();
+    let found = Pca::of(&same, 3, Seed::root(1)).unwrap();
     assert_eq!((found.directions.nrows(), found.coefficients.dim()), (0, (4, 0)));
     assert_eq!(found.mean, vec![2.5; 30]);
     let two = cloud(2, 30, &[1.0, 1.0], 0.0);
-    assert_eq!(Principal::of(&two, 8, Seed::root(1)).unwrap().directions.nrows(), 1);
+    assert_eq!(Pca::of(&two, 8, Seed::root(1)).unwrap().directions.nrows(), 1);
 }
 
 #[test]
@@ -100,15 +100,15 @@ fn threads_do_not_matter_and_bad_points_are_refused() {
     let points = cloud(130, 2 * TILE + 7, &[4.0, 2.0], 0.1);
     let once = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| Principal::of(&points, 3, Seed::root(1)).unwrap())
+        pool.install(|| Pca::of(&points, 3, Seed::root(1)).unwrap())
     };
     assert_eq!(once(1), once(2));
     assert_eq!(once(1), once(7));
 
     let mut bad = points.clone();
     bad[[100, 17]] = f32::NAN;
-    let error = Principal::of(&bad, 3, Seed::root(1)).unwrap_err().to_string();
+    let error = Pca::of(&bad, 3, Seed::root(1)).unwrap_err().to_string();
     assert!(error.contains("coordinate 17"), "{error}");
     let none = Array2::<f32>::zeros((0, 4));
-    assert!(Principal::of(&none, 3, Seed::root(1)).is_err());
+    assert!(Pca::of(&none, 3, Seed::root(1)).is_err());
 }

@@ -15,12 +15,12 @@ use apd_points::Posterior;
 ///
 /// **Where it fails**: as a posterior, beyond as many draws as there are points, unless the noise is the right one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub struct Subsample {
     points: Matrix,
     sd: Option<Matrix>,
 }
 
-impl Kept {
+impl Subsample {
     /// The rows of `points`, kept in `format`; `sd` is the noise's.
     ///
     /// **Shapes**: points is m × d, sd d numbers. **Panics** if there are no points, or `sd` has another length.
@@ -41,7 +41,7 @@ impl Kept {
     }
 }
 
-impl Posterior for Kept {
+impl Posterior for Subsample {
     fn dim(&self) -> usize {
         self.points.columns()
     }

@@ -23,7 +23,7 @@ use apd_points::Points;
 ///
 /// Reference: Halko, Martinsson & Tropp, *Finding structure with randomness*, SIAM Review 2011, algorithms 4.4 and 5.1.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Principal {
+pub struct Pca {
     /// x̄, d numbers.
     pub mean: Vec<f32>,
     /// v_k, r × d: a direction per row, of falling variance.
@@ -38,7 +38,7 @@ pub struct Principal {
 const TILE: usize = 2048;
 const BLOCK: usize = 64;
 
-impl Principal {
+impl Pca {
     /// The `rank` first directions of all points; fewer where the points span fewer.
     ///
     /// A function of the points and of `seed`, to the bit, whatever the number of threads.
@@ -86,14 +86,14 @@ impl Principal {
     }
 
     /// The total variance that the first `rank` directions leave.
-    pub fn left_out(&self, rank: usize) -> f64 {
+    pub fn residual_variance(&self, rank: usize) -> f64 {
         (self.total() - self.variances().take(rank).sum::<f64>()).max(0.0)
     }
 
     /// Σ_k Var c_k of the first `rank` directions over the points' total variance: the share of it that they carry.
     pub fn explained(&self, rank: usize) -> f64 {
         let total = self.total();
-        if total > 0.0 { 1.0 - self.left_out(rank) / total } else { 1.0 }
+        if total > 0.0 { 1.0 - self.residual_variance(rank) / total } else { 1.0 }
     }
 
     /// About the standard deviation, coordinate by coordinate, of what the first `rank` directions leave: √(Var x_j − Σ_k v_kj²·Var c_k).

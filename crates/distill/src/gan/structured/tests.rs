@@ -8,12 +8,13 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::{PARTS, Structured, TILE};
-use crate::batch::{Batch, StandardizedPoints};
-use crate::loss::Objective;
-use crate::model::{Block, Critic, GeneratorNet, Widths};
-use crate::optimizer::{Clipped, Rule};
+use crate::gan::batch::{Batch, StandardizedPoints};
+use crate::gan::general;
+use crate::gan::loss::Objective;
+use crate::gan::model::{Block, Critic, GeneratorNet, Widths};
+use crate::gan::optimizer::{Clipped, Rule};
 use crate::standardize::{Affine, Moments};
-use crate::{Loss, Optimizer, Standardization, general};
+use crate::{Loss, Optimizer, Standardization};
 
 const POINTS: u32 = 7;
 

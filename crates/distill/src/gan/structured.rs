@@ -27,11 +27,11 @@ use std::sync::Mutex;
 use rayon::iter::Either;
 use rayon::prelude::*;
 
-use crate::batch::{Batch, StandardizedPoints};
+use crate::gan::batch::{Batch, StandardizedPoints};
+use crate::gan::loss::{CriticLoss, Objective};
+use crate::gan::model::{Critic, GeneratorNet, Widths};
+use crate::gan::optimizer::Rule;
 use crate::kernel::Element;
-use crate::loss::{CriticLoss, Objective};
-use crate::model::{Critic, GeneratorNet, Widths};
-use crate::optimizer::Rule;
 use apd_points::Points;
 use products::Shapes;
 use small::Small;

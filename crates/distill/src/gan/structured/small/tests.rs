@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Optimizer;
-use crate::batch::convert;
-use crate::loss::{self, Loss};
-use crate::model::{constants, flatten, matrix, variables};
-use crate::structured::products::Shapes;
+use crate::gan::batch::convert;
+use crate::gan::loss::{self, Loss};
+use crate::gan::model::{constants, flatten, matrix, variables};
+use crate::gan::structured::products::Shapes;
 
 /// Loss and derivatives of the critic as the module `structured` defines them, by double backward on the tape.
 fn critic_by_tape(

@@ -8,7 +8,7 @@ fn points() -> Array2<f32> {
 
 #[test]
 fn each_point_is_drawn_once_before_any_is_drawn_again() {
-    let kept = Kept::new(points().view(), None, Format::F32);
+    let kept = Subsample::new(points().view(), None, Format::F32);
     assert_eq!((kept.count(), kept.dim(), kept.bytes()), (5, 300, 4 * 1500));
     let drawn = kept.draw(Seed::root(1), 12);
     for turn in [0, 5] {
@@ -26,7 +26,7 @@ fn each_point_is_drawn_once_before_any_is_drawn_again() {
 fn noise_has_its_standard_deviation_and_its_bytes() {
     let sd: Vec<f32> = (0..300).map(|j| if j < 150 { 0.0 } else { 0.5 }).collect();
     let (bare, noisy) =
-        (Kept::new(points().view(), None, Format::F32), Kept::new(points().view(), Some(&sd), Format::F32));
+        (Subsample::new(points().view(), None, Format::F32), Subsample::new(points().view(), Some(&sd), Format::F32));
     assert_eq!(noisy.bytes(), bare.bytes() + 4 * 300);
     let off = noisy.draw(Seed::root(1), 200) - bare.draw(Seed::root(1), 200);
     assert!(off.slice(s![.., ..150]).iter().all(|&x| x == 0.0));

@@ -3,8 +3,8 @@
 use apd_nn::optim::{Adam, RmsProp};
 use serde::{Deserialize, Serialize};
 
-use crate::loss::Objective;
-use crate::optimizer::Clipped;
+use crate::gan::loss::Objective;
+use crate::gan::optimizer::Clipped;
 use crate::{Error, Loss, Optimizer, Standardization};
 
 /// How an update is computed; both compute the same numbers, up to rounding.
