@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
 use apd_distill::{Config, Engine, Loss, Standardization, Trainer};
-use apd_nn::{Activation, Mlp, Network};
+use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_seed::Seed;
 use apd_sgmcmc::{
     Baoab, Chain, ChainConfig, Gamma, Minibatch, Momentum, Potential, Psgld, Sampler, Schedule, Sghmc, Sgld, Sgnht,

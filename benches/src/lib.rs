@@ -6,7 +6,5 @@
 mod peak;
 pub mod protocol;
 mod work;
-mod works;
 
-pub use work::{Role, Runner, Work};
-pub use works::works;
+pub use work::{Role, Runner, Work, works};

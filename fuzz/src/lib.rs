@@ -128,7 +128,3 @@ impl Tally {
         self.fault.is_none()
     }
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use apd_data::{idx, read_cifar10, read_omniglot, user_images};
 use apd_distill::{CoefficientModel, Config, Distilled, Format, Subspace, SubspaceConfig, Trainer};
-use apd_nn::Network;
+use apd_nn::{Model as _, Network};
 use apd_report::{Results, Row};
 use apd_seed::Seed;
 use apd_store::{Bank, BankWriter, Header, checkpoint, npy, repair};
@@ -307,7 +307,7 @@ fn generators() -> Vec<Vec<u8>> {
     let subspace = |format, coefficients, residual| {
         let config = SubspaceConfig {
             rank: 2,
-            components: 4,
+            centres: 4,
             format,
             coefficients,
             residual,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use apd_bnn::predict;
-use apd_nn::Network;
+use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
 use ndarray::Array2;
 

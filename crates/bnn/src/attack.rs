@@ -106,7 +106,7 @@ impl Attack {
     /// Replaces the rows of one block, the first of which is row `first` of all.
     fn mislead(
         &self,
-        loss: &mut AveragedLoss<f32>,
+        loss: &mut AveragedLoss,
         thetas: &[&[f32]],
         first: usize,
         mut rows: ArrayViewMut2<'_, f32>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apd_nn::{Network, NetworkError};
+use apd_nn::{Model as _, Network, NetworkError};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! How the loss of an averaged prediction changes with the inputs.
 
-use apd_nn::{InputBackprop, Network};
-use apd_tensor::{Scalar, kernel};
+use apd_nn::{Engine, Model as _, Network, Threads};
+use apd_tensor::kernel;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
@@ -18,7 +18,7 @@ pub(crate) const ROWS: usize = 256;
 /// far is rescaled whenever a network is surer of y than all before it, so that a y of which none is sure does no
 /// harm and memory does not grow with S. Blocks of inputs run in parallel; the bits do not depend on the number of threads.
 ///
-/// **Where it fails**: a network whose logit of y leads by more than 87 (in `f32`) has a gradient of exactly 0.
+/// **Where it fails**: a network whose logit of y leads by more than 87 has a gradient of exactly 0.
 ///
 /// **Shapes**: each θ: d; inputs: N × inputs, N labels ↦ N losses, N × inputs.
 ///
@@ -26,12 +26,12 @@ pub(crate) const ROWS: usize = 256;
 ///
 /// **Panics** if there is no network, the shapes do not fit, or a label is none of the network's outputs.
 #[track_caller]
-pub fn input_gradient<T: Scalar, R: AsRef<[T]>>(
+pub fn input_gradient<R: AsRef<[f32]>>(
     network: &Network,
     thetas: &[R],
-    inputs: ArrayView2<'_, T>,
+    inputs: ArrayView2<'_, f32>,
     labels: &[u32],
-) -> (Vec<f64>, Array2<T>) {
+) -> (Vec<f64>, Array2<f32>) {
     let thetas = check(network, thetas, &inputs, labels);
     let (n, columns) = inputs.dim();
     let (mut losses, mut gradient) = (vec![0.0; n], Array2::zeros((n, columns)));
@@ -50,12 +50,12 @@ pub fn input_gradient<T: Scalar, R: AsRef<[T]>>(
 
 /// Networks as slices, after a look at all shapes.
 #[track_caller]
-pub(crate) fn check<'a, T: Scalar, R: AsRef<[T]>>(
+pub(crate) fn check<'a, R: AsRef<[f32]>>(
     network: &Network,
     thetas: &'a [R],
-    inputs: &ArrayView2<'_, T>,
+    inputs: &ArrayView2<'_, f32>,
     labels: &[u32],
-) -> Vec<&'a [T]> {
+) -> Vec<&'a [f32]> {
     assert!(!thetas.is_empty(), "there is no network to average over");
     for theta in thetas {
         assert_eq!(theta.as_ref().len(), network.dim(), "elements of θ");
@@ -70,64 +70,64 @@ pub(crate) fn check<'a, T: Scalar, R: AsRef<[T]>>(
 }
 
 /// Work space for one block of inputs at a time, on the calling thread.
-pub(crate) struct AveragedLoss<T: Scalar> {
-    backprop: InputBackprop<T>,
+pub(crate) struct AveragedLoss {
+    engine: Box<dyn Engine>,
     /// Of each input: the largest ln pₛ(y) so far, and Σₛ pₛ(y) in units of it.
-    peak: Vec<T>,
-    sum: Vec<T>,
+    peak: Vec<f32>,
+    sum: Vec<f32>,
 }
 
-impl<T: Scalar> AveragedLoss<T> {
+impl AveragedLoss {
     pub(crate) fn new(network: &Network) -> Self {
-        Self { backprop: InputBackprop::new(network), peak: Vec::new(), sum: Vec::new() }
+        Self { engine: network.engine(Threads::Serial), peak: Vec::new(), sum: Vec::new() }
     }
 
     /// losses ← ℓ, gradient ← ∇ₓℓ of [`input_gradient`].
     pub(crate) fn gradient(
         &mut self,
-        thetas: &[&[T]],
-        x: ArrayView2<'_, T>,
+        thetas: &[&[f32]],
+        x: ArrayView2<'_, f32>,
         labels: &[u32],
         losses: &mut [f64],
-        mut gradient: ArrayViewMut2<'_, T>,
+        mut gradient: ArrayViewMut2<'_, f32>,
     ) {
-        let Self { backprop, peak, sum } = self;
-        for (values, start) in [(&mut *peak, T::neg_infinity()), (&mut *sum, T::zero())] {
+        let Self { engine, peak, sum } = self;
+        for (values, start) in [(&mut *peak, f32::NEG_INFINITY), (&mut *sum, 0.0)] {
             values.clear();
             values.resize(labels.len(), start);
         }
-        gradient.fill(T::zero());
+        gradient.fill(0.0);
         for theta in thetas {
-            let mut pass = backprop.forward(theta, x);
-            let mut logits = pass.logits();
-            kernel::log_softmax_rows(logits.view_mut());
-            for (n, (mut row, &label)) in logits.rows_mut().into_iter().zip(labels).enumerate() {
-                let (label, log_p) = (label as usize, row[label as usize]);
-                if log_p > peak[n] {
-                    // Of the first network it is exp(−∞) = 0, and what it multiplies is 0.
-                    let shrink = (peak[n] - log_p).exp();
-                    sum[n] *= shrink;
-                    gradient.row_mut(n).mapv_inplace(|g| shrink * g);
-                    peak[n] = log_p;
-                }
-                let weight = (log_p - peak[n]).exp();
-                sum[n] += weight;
-                // pₛ − one-hot(y), with 1 − pₛ(y) as the sum of the others: it does not round to 0 where pₛ(y) rounds to 1.
-                let mut others = T::zero();
-                for (class, value) in row.iter_mut().enumerate() {
-                    if class != label {
-                        *value = weight * value.exp();
-                        others += *value;
+            let mut loss = |mut logits: ArrayViewMut2<'_, f32>, mut gradient: ArrayViewMut2<'_, f32>| {
+                kernel::log_softmax_rows(logits.view_mut());
+                for (n, (mut row, &label)) in logits.rows_mut().into_iter().zip(labels).enumerate() {
+                    let (label, log_p) = (label as usize, row[label as usize]);
+                    if log_p > peak[n] {
+                        // Of the first network it is exp(−∞) = 0, and what it multiplies is 0.
+                        let shrink = (peak[n] - log_p).exp();
+                        sum[n] *= shrink;
+                        gradient.row_mut(n).mapv_inplace(|g| shrink * g);
+                        peak[n] = log_p;
                     }
+                    let weight = (log_p - peak[n]).exp();
+                    sum[n] += weight;
+                    // pₛ − one-hot(y), with 1 − pₛ(y) as the sum of the others: it does not round to 0 where pₛ(y) rounds to 1.
+                    let mut others = 0.0;
+                    for (class, value) in row.iter_mut().enumerate() {
+                        if class != label {
+                            *value = weight * value.exp();
+                            others += *value;
+                        }
+                    }
+                    row[label] = -others;
                 }
-                row[label] = -others;
-            }
-            pass.add_to(gradient.view_mut());
+            };
+            engine.input_gradient(theta, x, &mut loss, gradient.view_mut());
         }
         let networks = (thetas.len() as f64).ln();
         for (n, loss) in losses.iter_mut().enumerate() {
-            *loss = networks - peak[n].as_f64() - sum[n].as_f64().ln();
-            let inverse = T::one() / sum[n];
+            *loss = networks - f64::from(peak[n]) - f64::from(sum[n]).ln();
+            let inverse = 1.0 / sum[n];
             gradient.row_mut(n).mapv_inplace(|g| inverse * g);
         }
     }

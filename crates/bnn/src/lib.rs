@@ -12,7 +12,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
-//! use apd_nn::Network;
+//! use apd_nn::{Model, Network};
 //! use apd_seed::Seed;
 //! use apd_sgmcmc::{Minibatch, Potential};
 //! use ndarray::array;
@@ -54,7 +54,3 @@ pub use input_gradient::input_gradient;
 pub use potential::NetworkPotential;
 pub use predict::{predict, predict_dropout, predict_outputs};
 pub use shared::{SharedBasis, predict_shared};
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use apd_nn::TensorLayout as _;
-use apd_nn::{Accumulate, Backprop, Network, Onto, Threads};
-use apd_seed::{Seed, Stream};
+use apd_nn::{Accumulate, Batch, Engine, GradientTarget, Model as _, Network, Threads, cross_entropy};
+use apd_seed::Seed;
 use apd_sgmcmc::{Minibatch, Potential};
 use apd_tensor::kernel::{self, Aligned};
 use apd_tensor::{Tensor, grad};
@@ -12,11 +12,6 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use pulp::{Arch, NullaryFnOnce};
 
 use crate::{Data, Likelihood, ModelError, Targets};
-
-/// Rows of one pass over the full data: memory stays bounded whatever N.
-const BLOCK: usize = 512;
-/// As [`BLOCK`], for convolutional networks, whose images take a thousand times the memory of their logits.
-const IMAGES: usize = 128;
 
 /// U(θ) = −Σₙ log p(yₙ|xₙ, θ) + (τ/2)·‖θ‖², the potential of a Bayesian neural network with prior N(0, 1/τ) on each weight.
 ///
@@ -30,7 +25,7 @@ const IMAGES: usize = 128;
 /// **Batch normalisation** divides by the statistics of the minibatch: log p(yₙ|xₙ, θ) then depends on the other examples too, U is no
 /// sum over the data, and minibatches estimate it with a bias. The value and gradient "on the full data" are then those of
 /// the data cut into minibatches of 128. The prior is on the normalisation's weights and biases as well; its buffers are no part of the
-/// position, see [`Network::calibrate`].
+/// position, see [`Model::calibrate`](apd_nn::Model::calibrate).
 ///
 /// The gradient is allocation-free after the first call, runs on the calling thread (chains have a thread each) unless
 /// [`with_threads`](Self::with_threads) says otherwise, and its bits do not depend on the number of threads.
@@ -42,10 +37,8 @@ pub struct NetworkPotential {
     data: Data,
     likelihood: Likelihood,
     prior_precision: f64,
-    backprop: Backprop,
+    engine: Box<dyn Engine>,
     dropout: Option<Seed>,
-    /// Rows of one pass over the full data.
-    block: usize,
     /// The minibatch's rows, gathered.
     inputs: Aligned<f32>,
     labels: Vec<u32>,
@@ -71,12 +64,8 @@ impl NetworkPotential {
             data,
             likelihood,
             prior_precision,
-            backprop: Backprop::new(network, Threads::Serial),
+            engine: network.engine(Threads::Serial),
             dropout: None,
-            block: match network {
-                Network::Mlp(_) => BLOCK,
-                Network::Cnn(_) => IMAGES,
-            },
             inputs: Aligned::new(),
             labels: Vec::new(),
             values: Aligned::new(),
@@ -85,7 +74,7 @@ impl NetworkPotential {
 
     /// Where the gradient's matrix products run; by default on the calling thread.
     pub fn with_threads(mut self, threads: Threads) -> Self {
-        self.backprop = Backprop::new(&self.network, threads);
+        self.engine = self.network.engine(threads);
         self
     }
 
@@ -119,7 +108,7 @@ impl NetworkPotential {
         let layout = self.network.layout();
         let theta: Vec<f64> = position.iter().copied().map(f64::from).collect();
         let params: Vec<Tensor<f64>> = layout.tensors(&theta).into_iter().map(Tensor::into_variable).collect();
-        let z = self.network.forward(&params, &constant(self.data.inputs.select(Axis(0), &rows)), None);
+        let z = self.network.forward64(&params, &constant(self.data.inputs.select(Axis(0), &rows)), None);
         let misfit = match (&self.data.targets, self.likelihood) {
             (Targets::Classes(labels), _) => z.cross_entropy(&rows.iter().map(|&row| labels[row]).collect::<Vec<_>>()),
             (Targets::Values(values), likelihood) => {
@@ -155,14 +144,15 @@ impl Potential for NetworkPotential {
         let n = self.data.len();
         let mut prior = OntoPrior { scale: 1.0, precision: self.prior_precision, theta: position, energy: 0.0 };
         let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
-        let Self { backprop, data, likelihood, block, .. } = self;
+        let Self { network, engine, data, likelihood, .. } = self;
+        let block = network.rows_per_pass();
         let columns = data.inputs.ncols();
         match minibatch {
             Minibatch::Full => {
                 let mut misfit = 0.0;
-                (&mut prior).start(0..dim, gradient);
-                for start in (0..n).step_by(*block) {
-                    let rows = start..(start + *block).min(n);
+                prior.initialize(0..dim, gradient);
+                for start in (0..n).step_by(block) {
+                    let rows = start..(start + block).min(n);
                     let x = data.inputs.slice_axis(Axis(0), rows.clone().into());
                     let targets = match &data.targets {
                         Targets::Classes(labels) => Rows::Labels(&labels[rows]),
@@ -170,7 +160,8 @@ impl Potential for NetworkPotential {
                             Rows::Values(values.slice_axis(Axis(0), rows.into()), precision(*likelihood))
                         }
                     };
-                    misfit += fit(backprop, position, x, targets, stream.as_mut(), Accumulate::add(1.0), gradient);
+                    let batch = Batch { x, dropout: stream.as_mut() };
+                    misfit += fit(engine.as_mut(), position, batch, targets, &mut Accumulate::add(1.0), gradient);
                 }
                 misfit + prior.energy
             }
@@ -190,7 +181,8 @@ impl Potential for NetworkPotential {
                         Rows::Values(view(&self.values, values.ncols()), precision(*likelihood))
                     }
                 };
-                let misfit = fit(backprop, position, x, targets, stream.as_mut(), &mut prior, gradient);
+                let batch = Batch { x, dropout: stream.as_mut() };
+                let misfit = fit(engine.as_mut(), position, batch, targets, &mut prior, gradient);
                 prior.scale * misfit + prior.energy
             }
         }
@@ -207,21 +199,20 @@ enum Rows<'a> {
     Values(ArrayView2<'a, f32>, f64),
 }
 
-/// Adds ∇(−Σ log p), times its factor, to what `onto` starts from; returns −Σ log p, unscaled.
+/// Adds ∇(−Σ log p), times its factor, to what `target` begins with; returns −Σ log p, unscaled.
 fn fit(
-    backprop: &mut Backprop,
+    engine: &mut dyn Engine,
     theta: &[f32],
-    x: ArrayView2<'_, f32>,
+    batch: Batch<'_>,
     targets: Rows<'_>,
-    dropout: Option<&mut Stream>,
-    onto: impl Onto<f32>,
+    target: &mut dyn GradientTarget,
     gradient: &mut [f32],
 ) -> f64 {
     match targets {
-        Rows::Labels(labels) => backprop.cross_entropy(theta, x, labels, dropout, onto, gradient),
+        Rows::Labels(labels) => engine.gradient(theta, batch, &mut cross_entropy(labels), target, gradient),
         Rows::Values(values, precision) => {
-            let loss = |outputs: ArrayViewMut2<'_, f32>| squared_error(outputs, values, precision);
-            backprop.run(theta, x, dropout, loss, onto, gradient)
+            let mut loss = |outputs: ArrayViewMut2<'_, f32>| squared_error(outputs, values, precision);
+            engine.gradient(theta, batch, &mut loss, target, gradient)
         }
     }
 }
@@ -255,12 +246,12 @@ struct OntoPrior<'a> {
     energy: f64,
 }
 
-impl Onto<f32> for &mut OntoPrior<'_> {
+impl GradientTarget for OntoPrior<'_> {
     fn scale(&self) -> f64 {
         self.scale
     }
 
-    fn start(&mut self, range: Range<usize>, gradient: &mut [f32]) {
+    fn initialize(&mut self, range: Range<usize>, gradient: &mut [f32]) {
         let square = Arch::new().dispatch(Scaled { tau: self.precision as f32, theta: &self.theta[range], gradient });
         self.energy += 0.5 * self.precision * square;
     }

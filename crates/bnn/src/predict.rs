@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use apd_nn::{Mlp, Network, Panel, Scratch};
+use apd_nn::{Mlp, Model as _, Network, Panel, Scratch};
 use apd_seed::Seed;
 use apd_tensor::kernel;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
@@ -30,7 +30,7 @@ const ELEMENTS: usize = 1 << 22;
 /// it does not grow with the number of networks.
 ///
 /// **Shapes**: `thetas` yields S rows (of an array, of a memory-mapped file, or vectors made on the way), each θ followed by its
-/// buffers, if the network has any: [`Network::row_len`] elements; inputs: N × inputs, p: N × outputs.
+/// buffers, if the network has any: [`Model::row_len`](apd_nn::Model::row_len) elements; inputs: N × inputs, p: N × outputs.
 ///
 /// **Panics** if a row or the inputs have another length than the network's.
 #[track_caller]
@@ -56,7 +56,7 @@ pub fn predict_outputs(
 
 /// Class probabilities of `passes` stochastic passes of one network with its dropout (MC-dropout): `visit(s, p)` in order.
 ///
-/// Pass s takes its masks from the stream of `seed.index(s)`, row by row, so it is the [`Network::forward`] with that
+/// Pass s takes its masks from the stream of `seed.index(s)`, row by row, so it is the [`forward32`](apd_nn::Model::forward32) with that
 /// stream. Memory as [`predict`], and N × the first hidden width. Without dropout, as in convolutional networks, all passes are the same.
 ///
 /// **Panics** if θ (with its buffers, if there are any) or the inputs have another length than the network's.

@@ -41,7 +41,7 @@ pub struct SharedBasis<'a> {
 /// Memory: besides the inputs, (17 + r) × first hidden width × 96 numbers per thread and 256 MiB, or one network and its prediction where
 /// that is more; it does not grow with the number of networks.
 ///
-/// **Shapes**: basis: d = [`Network::row_len`], coefficients: S × r, inputs: N × inputs, p: N × outputs.
+/// **Shapes**: basis: d = [`Model::row_len`](apd_nn::Model::row_len), coefficients: S × r, inputs: N × inputs, p: N × outputs.
 ///
 /// **Panics** if the shapes do not fit.
 ///

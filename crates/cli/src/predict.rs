@@ -45,7 +45,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     let count = arguments.count.map_or(NETWORKS, std::num::NonZeroUsize::get);
     let predictive = posterior.predict(&network, count, Seed::root(arguments.seed), inputs.view())?;
     npy::write_matrix_f32(&arguments.out, predictive.mean().mapv(|p| p as f32).view())?;
-    println!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), network.outputs());
+    println!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), arguments.classes);
     if !scores.is_empty() {
         let mut columns = Array2::zeros((inputs.nrows(), scores.len()));
         for (mut column, &score) in columns.columns_mut().into_iter().zip(&scores) {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use apd_nn::{Accumulate, Backprop, Network, Threads};
+use apd_nn::{Accumulate, Batch, Model as _, Network, Threads, cross_entropy};
 use apd_seed::Seed;
 use ndarray::Array2;
 
@@ -55,11 +55,11 @@ fn main() {
         // Forward and weight gradient of each layer, and the gradient at its input but for the first.
         let backward = 2.0 * BATCH as f64 * (2 * products + first) as f64;
         for threads in [Threads::Serial, Threads::Rayon] {
-            let mut backprop = Backprop::new(&network, threads);
+            let mut engine = network.engine(threads);
             let (ms, least) = time(repeats, || {
-                let add = Accumulate::add(500.0);
+                let (mut loss, mut add) = (cross_entropy(&labels), Accumulate::add(500.0));
                 gradient.fill(0.0);
-                backprop.cross_entropy(&theta, x.view(), &labels, None, add, &mut gradient);
+                engine.gradient(&theta, Batch::new(x.view()), &mut loss, &mut add, &mut gradient);
             });
             let rate = |ms: f64| (forward + backward) / ms / 1e6;
             println!("{name} {threads:?}: gradient {ms:.3} ms, {:.0} GFLOP/s (best {:.0})", rate(ms), rate(least));

@@ -5,14 +5,12 @@ mod fold;
 mod forward;
 mod plan;
 
-use apd_seed::Stream;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use forward::EPSILON;
 pub(crate) use plan::{Conv, Plan, Step, Work};
 
-use crate::{Activation, Initialization, NetworkError};
-use apd_points::Layout;
+use crate::Activation;
 
 /// A convolutional network: a chain of layers on images, the last of which leaves one pixel with a logit per class.
 ///
@@ -23,11 +21,11 @@ use apd_points::Layout;
 /// batch normalisation. Entries are named as in the state of the `torch.nn.Sequential` of the same modules (with activations,
 /// `AdaptiveAvgPool2d(1)` and `Flatten` counted): `layers.0.weight`, ….
 ///
-/// A [row](crate::Network#rows-θ-and-buffers)'s buffers are, for each batch normalisation in order, a mean and a (biased) variance
+/// A [row](crate::Model#rows-θ-and-buffers)'s buffers are, for each batch normalisation in order, a mean and a (biased) variance
 /// per channel.
 ///
 /// ```
-/// use apd_nn::{Activation, Cnn, CnnLayer, Network, Padding};
+/// use apd_nn::{Activation, Cnn, CnnLayer, Model, Network, Padding};
 /// let layers = vec![
 ///     CnnLayer::Conv { outputs: 4, kernel: 3, padding: Padding::Same, batch_norm: false },
 ///     CnnLayer::MaxPool { size: 2 },
@@ -124,36 +122,10 @@ impl Cnn {
         Self { height, width, channels, layers, activation: Activation::LeakyRelu(0.2) }
     }
 
-    pub(crate) fn check(&self) -> Result<(), NetworkError> {
-        Plan::new(self)?;
-        self.activation.check()
-    }
-
     /// **Panics** if this is not a network.
     #[track_caller]
     pub(crate) fn plan(&self) -> Plan {
         Plan::new(self).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    pub(crate) fn layout(&self) -> Layout {
-        Layout::new(self.plan().convs().flat_map(Conv::entries).collect::<Vec<_>>())
-    }
-
-    /// Of each batch normalisation in order, its mean and its variance, named as in PyTorch.
-    pub(crate) fn buffer_layout(&self) -> Layout {
-        Layout::new(self.plan().convs().flat_map(Conv::buffer_entries).collect::<Vec<_>>())
-    }
-
-    /// Weights and biases by `initialization`; batch normalisation starts as the identity after dividing: weights 1, biases 0.
-    pub(crate) fn initialize(&self, initialization: Initialization, theta: &mut [f32], stream: &mut Stream) {
-        for conv in self.plan().convs() {
-            let (weight, bias) = theta[conv.weight.start..conv.bias.end].split_at_mut(conv.weight.len());
-            initialization.fill(weight.len() / bias.len(), weight, bias, stream);
-            if let Some(norm) = &conv.norm {
-                theta[norm.weight.clone()].fill(1.0);
-                theta[norm.bias.clone()].fill(0.0);
-            }
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use apd_tensor::kernel::panel::{Left, accumulate};
 use ndarray::ArrayView2;
 
 use crate::panel::{Panel, padded};
-use crate::{Mlp, Scratch};
+use crate::{Mlp, Model as _, Scratch};
 
 /// Networks whose first layers are combined at once: with a hundred units of a full panel they stay in a second-level cache of a MiB. (From
 /// 8 to 32 the time is the same.)

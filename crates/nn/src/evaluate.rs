@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::dropout::Dropout;
 use crate::panel::{Panel, affine};
-use crate::{Mlp, Network};
+use crate::{Mlp, Threads};
 
 /// Buffers of [`Mlp::finish`], kept between calls so that only the first one allocates.
 #[derive(Clone, Debug)]
@@ -26,31 +26,13 @@ impl<T: Scalar> Default for Scratch<T> {
     }
 }
 
-impl Network {
-    /// The logits of x, without dropout and without a record.
-    ///
-    /// Blocks of rows are evaluated in parallel; the result does not depend on the number of threads.
-    ///
-    /// **Shapes**: row: θ and its [buffers](Network#rows-θ-and-buffers), [`row_len`](Network::row_len); x: N × inputs ↦ N × outputs.
-    ///
-    /// **Panics** if the shapes do not fit.
-    #[track_caller]
-    pub fn evaluate<T: Scalar>(&self, row: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
-        assert_eq!(row.len(), self.row_len(), "elements of θ and its buffers");
-        assert_eq!(x.ncols(), self.inputs(), "elements of an input row");
-        match self {
-            Self::Mlp(mlp) => mlp.evaluate(row, x),
-            Self::Cnn(cnn) => cnn.evaluate(row, x),
-        }
-    }
-}
-
 impl Mlp {
-    fn evaluate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
+    /// The logits of x, in blocks of rows.
+    pub(crate) fn evaluate<T: Scalar>(&self, theta: &[T], x: ArrayView2<'_, T>, threads: Threads) -> Array2<T> {
         let outputs = self.widths[self.widths.len() - 1];
         let mut logits = Array2::zeros((x.nrows(), outputs));
         let out = logits.as_slice_mut().expect("a new array is in row-major order");
-        out.par_chunks_mut(Panel::<T>::ROWS * outputs).enumerate().for_each_init(
+        out.par_chunks_mut(Panel::<T>::ROWS * outputs).enumerate().with_min_len(threads.min_len()).for_each_init(
             || (Panel::default(), Panel::default(), Scratch::default()),
             |(inputs, first, scratch), (i, logits)| {
                 let start = i * Panel::<T>::ROWS;

@@ -1,7 +1,7 @@
 //! Starting points.
 
+use apd_points::Layout;
 use apd_seed::Stream;
-use apd_tensor::Scalar;
 use serde::{Deserialize, Serialize};
 
 /// How the weights and biases of a linear layer with `fan_in` inputs are drawn.
@@ -18,59 +18,43 @@ pub enum Initialization {
 }
 
 impl Initialization {
-    /// Fills one layer.
-    pub fn fill<T: Scalar>(self, fan_in: usize, weight: &mut [T], bias: &mut [T], stream: &mut Stream) {
+    /// Parameters of this layout, drawn in its order.
+    ///
+    /// What has two axes or more is a weight, whose `fan_in` is the product of all axes but the first; the `….bias` of such a `….weight` is
+    /// drawn by the same. Of a normalization, `….weight` starts as 1. Everything else starts as 0.
+    pub fn draw(self, layout: &Layout, stream: &mut Stream) -> Vec<f32> {
+        let mut theta = vec![0.0; layout.len()];
+        for entry in &layout.entries {
+            let part = &mut theta[entry.range()];
+            let (weight, is_bias) = match entry.name.strip_suffix("bias") {
+                Some(stem) => (layout.get(&format!("{stem}weight")), true),
+                None => (Some(entry), false),
+            };
+            match weight.filter(|weight| weight.shape.len() > 1) {
+                Some(weight) => self.fill(weight.shape[1..].iter().product(), is_bias, part, stream),
+                None if entry.name.ends_with("weight") => part.fill(1.0),
+                None => {}
+            }
+        }
+        theta
+    }
+
+    fn fill(self, fan_in: usize, is_bias: bool, part: &mut [f32], stream: &mut Stream) {
         // A layer without inputs has no weights; its biases start at 0.
         let inverse = if fan_in == 0 { 0.0 } else { 1.0 / fan_in as f64 };
         match self {
-            Self::Torch => {
-                fill_uniform(inverse.sqrt(), weight, stream);
-                fill_uniform(inverse.sqrt(), bias, stream);
-            }
-            Self::HeUniform => {
-                fill_uniform((6.0 * inverse).sqrt(), weight, stream);
-                bias.fill(T::zero());
-            }
+            Self::Torch => fill_uniform(inverse.sqrt(), part, stream),
+            Self::HeUniform if is_bias => part.fill(0.0),
+            Self::HeUniform => fill_uniform((6.0 * inverse).sqrt(), part, stream),
         }
     }
 }
 
-fn fill_uniform<T: Scalar>(bound: f64, out: &mut [T], stream: &mut Stream) {
+fn fill_uniform(bound: f64, out: &mut [f32], stream: &mut Stream) {
     for x in out {
-        *x = T::from_f64(bound * (2.0 * stream.uniform() - 1.0));
+        *x = (bound * (2.0 * stream.uniform() - 1.0)) as f32;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Network;
-    use apd_seed::Seed;
-
-    #[test]
-    fn bounds_and_variance_are_those_of_the_uniform_named() {
-        for (init, bound) in [(Initialization::Torch, 0.1), (Initialization::HeUniform, 0.06_f64.sqrt())] {
-            let (mut weight, mut bias) = (vec![0.0_f64; 40_000], vec![1.0_f64; 400]);
-            init.fill(100, &mut weight, &mut bias, &mut Seed::root(5).stream());
-            assert!(weight.iter().all(|w| w.abs() <= bound));
-            let variance = weight.iter().map(|w| w * w).sum::<f64>() / weight.len() as f64;
-            // The sample variance of 40 000 uniforms has relative sd √(4/5/40 000) ≈ 0.0045: five of them.
-            assert!((variance / (bound * bound / 3.0) - 1.0).abs() < 0.0225, "{init:?}: {variance}");
-            match init {
-                Initialization::Torch => assert!(bias.iter().all(|b| b.abs() <= bound) && bias[0] != bias[1]),
-                Initialization::HeUniform => assert!(bias.iter().all(|&b| b == 0.0)),
-            }
-        }
-    }
-
-    #[test]
-    fn a_network_depends_on_its_seed_and_scales_each_layer_by_its_own_fan_in() {
-        let network = Network::mlp(&[100, 25, 4]);
-        let theta = network.initialize(Seed::root(1));
-        assert_eq!(theta, network.initialize(Seed::root(1)));
-        assert_ne!(theta, network.initialize(Seed::root(2)));
-        let largest = |part: &[f32]| part.iter().fold(0.0_f32, |m, w| m.max(w.abs()));
-        assert!((0.09..=0.1).contains(&largest(&theta[..2500])));
-        assert!((0.18..=0.2).contains(&largest(&theta[2525..2625])));
-    }
-}
+mod tests;

@@ -1,19 +1,19 @@
 //! Neural networks as pure functions of one flat parameter vector.
 //!
-//! Samplers and weight-space generators treat a network as a point θ ∈ R^d. Here a network is data that says *which* function
-//! of θ and x is meant: [`Network`] (a multilayer perceptron, [`Mlp`], or a convolutional network, [`Cnn`]) owns no weights. Its [`Layout`](apd_points::Layout) names the parts of
+//! Samplers and weight-space generators treat a network as a point θ ∈ R^d. Here a network is a [`Model`]: *which* function of θ and x is
+//! meant, without weights of its own. Its [`Layout`](apd_points::Layout) names the parts of
 //! θ in PyTorch's order (layer by layer: weight out × in in row-major order, then bias) and is the only bridge between the two views.
 //!
-//! There are three ways to run a network, which agree with each other and are tested to:
-//!
-//! * [`Network::forward`] — differentiable, in tensor operations; any derivative of any order;
-//! * [`Network::evaluate`] — values only, over row blocks in parallel;
-//! * [`Backprop`] — value and first derivative in one hand-fused pass over reused buffers, the inner loop of training.
+//! * A forward pass in tensor operations is a `Model`, whoever writes it; [`Network`] is one as data: a multilayer perceptron ([`Mlp`])
+//!   or a convolutional network ([`Cnn`]).
+//! * An [`Engine`] runs a model over reused buffers: gradients with respect to θ, with respect to x, and values. Every model
+//!   has one, [`Autodiff`]; perceptrons and convolutional networks bring fused ones.
+//! * [`conformance::check`] holds any engine to the derivative of the forward pass in double precision.
 //!
 //! The elementwise optimisers of [`optim`] are plain fused passes over slices, so that they apply to a tile as well as to all of θ.
 //!
 //! ```
-//! use apd_nn::{Accumulate, Backprop, Network, Threads, optim::{Adam, AdamState}};
+//! use apd_nn::{Accumulate, Batch, Model, Network, Threads, cross_entropy, optim::{Adam, AdamState}};
 //! use apd_seed::Seed;
 //! use ndarray::array;
 //!
@@ -25,12 +25,13 @@
 //! let mut theta = network.initialize(Seed::root(1));
 //! assert_eq!(theta.len(), 2 * 16 + 16 + 16 * 2 + 2);
 //!
-//! let mut backprop = Backprop::new(&network, Threads::Serial);
+//! let mut engine = network.engine(Threads::Serial);
 //! let adam = Adam { lr: 0.05, ..Adam::default() };
 //! let mut state = AdamState::new(theta.len());
 //! let mut gradient = vec![0.0; theta.len()];
 //! for _ in 0..200 {
-//!     backprop.cross_entropy(&theta, x.view(), &labels, None, Accumulate::overwrite(0.25), &mut gradient);
+//!     let (mut loss, mut target) = (cross_entropy(&labels), Accumulate::overwrite(0.25));
+//!     engine.gradient(&theta, Batch::new(x.view()), &mut loss, &mut target, &mut gradient);
 //!     adam.step(&mut state, &mut theta, &gradient);
 //! }
 //!
@@ -41,33 +42,36 @@
 //! ```
 //!
 //! **Deliberately without**: modules that own their weights, priors and likelihoods (`apd-bnn`), data loading, learning-rate
-//! schedules, running averages (a batch normalisation's are a function of θ and fixed inputs, [`Network::calibrate`]).
+//! schedules, running averages (a batch normalization's are a function of θ and fixed inputs, [`Model::calibrate`]).
 
 mod activation;
-mod backprop;
 mod cnn;
 mod combination;
+pub mod conformance;
 mod dropout;
+mod engine;
+mod error;
 mod evaluate;
 mod initialization;
-mod input_gradient;
 mod layout;
 mod mlp;
+mod model;
 mod network;
 pub mod optim;
 mod panel;
 mod permutation;
 
 pub use activation::Activation;
-pub use backprop::{Accumulate, Backprop, Onto, Threads};
 pub use cnn::{Cnn, CnnLayer, Padding};
 pub use combination::Products;
+pub use engine::{Accumulate, Batch, CloneEngine, Engine, GradientTarget, Threads, cross_entropy};
+pub use error::{LayerFault, NetworkError};
 pub use evaluate::Scratch;
 pub use initialization::Initialization;
-pub use input_gradient::{InputBackprop, InputPass};
 pub use layout::TensorLayout;
 pub use mlp::{Linear, Mlp};
-pub use network::{LayerFault, Network, NetworkError};
+pub use model::{Autodiff, CloneModel, Model};
+pub use network::Network;
 pub use panel::Panel;
 
 #[cfg(doctest)]

@@ -7,8 +7,7 @@ use apd_tensor::{Scalar, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::dropout::Dropout;
-use crate::{Activation, Initialization, NetworkError};
-use apd_points::Layout;
+use crate::{Activation, NetworkError};
 
 /// A multilayer perceptron: z_l = a_{l−1}·W_lᵀ + b_l, a_l = dropout(activation(z_l)), and plain logits z_L at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,27 +75,7 @@ impl Mlp {
         self.activation.check()
     }
 
-    pub(crate) fn layout(&self) -> Layout {
-        Layout::new(self.linears().into_iter().enumerate().flat_map(|(l, linear)| {
-            [
-                (format!("layers.{l}.weight"), vec![linear.outputs, linear.inputs]),
-                (format!("layers.{l}.bias"), vec![linear.outputs]),
-            ]
-        }))
-    }
-
-    pub(crate) fn dim(&self) -> usize {
-        self.widths.windows(2).map(|pair| pair[1] * (pair[0] + 1)).sum()
-    }
-
-    pub(crate) fn initialize(&self, initialization: Initialization, theta: &mut [f32], stream: &mut Stream) {
-        for linear in self.linears() {
-            let (weight, bias) = theta[linear.weight.start..linear.bias.end].split_at_mut(linear.weight.len());
-            initialization.fill(linear.inputs, weight, bias, stream);
-        }
-    }
-
-    /// [`Network::forward`](crate::Network::forward).
+    /// The network in tensor operations.
     #[track_caller]
     pub(crate) fn forward<T: Scalar>(
         &self,

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use apd_nn::Model as _;
 use apd_sgmcmc::{Minibatch, Potential};
 use proptest::prelude::*;
 

@@ -1,20 +1,19 @@
-use apd_nn::TensorLayout as _;
-use apd_nn::{Activation, Mlp};
+use apd_nn::{Activation, Mlp, TensorLayout as _};
 use apd_seed::Seed;
 use apd_tensor::{Tensor, grad};
 use proptest::prelude::*;
 
 use super::*;
 
-fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f64> {
+fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f32> {
     let mut array = Array2::zeros((rows, columns));
-    seed.normals().fill_f64(0, 0, array.as_slice_mut().unwrap());
+    seed.normals().fill(0, 0, array.as_slice_mut().unwrap());
     array
 }
 
 /// Networks with weights `scale` times those of an initialisation.
-fn thetas(network: &Network, count: usize, scale: f64, seed: Seed) -> Vec<Vec<f64>> {
-    let theta = |s: usize| network.initialize(seed.index(s as u64)).into_iter().map(|w| scale * f64::from(w)).collect();
+fn thetas(network: &Network, count: usize, scale: f32, seed: Seed) -> Vec<Vec<f32>> {
+    let theta = |s: usize| network.initialize(seed.index(s as u64)).into_iter().map(|w| scale * w).collect();
     (0..count).map(theta).collect()
 }
 
@@ -24,11 +23,12 @@ fn labels(count: usize, classes: usize, seed: Seed) -> Vec<u32> {
 }
 
 /// The definition, as it is written, through the tensor engine.
-fn definition(network: &Network, thetas: &[Vec<f64>], x: &Array2<f64>, labels: &[u32]) -> (Vec<f64>, Vec<f64>) {
-    let variable = Tensor::constant(x.clone().into_dyn()).into_variable();
+fn definition(network: &Network, thetas: &[Vec<f32>], x: &Array2<f32>, labels: &[u32]) -> (Vec<f64>, Vec<f64>) {
+    let variable = Tensor::constant(x.mapv(f64::from).into_dyn()).into_variable();
     let mut mean: Option<Tensor<f64>> = None;
     for theta in thetas {
-        let p = network.forward(&network.layout().tensors(theta), &variable, None).softmax();
+        let theta: Vec<f64> = theta.iter().copied().map(f64::from).collect();
+        let p = network.forward64(&network.layout().tensors(&theta), &variable, None).softmax();
         let p = p.scale(1.0 / thetas.len() as f64);
         mean = Some(mean.map_or(p.clone(), |mean| mean.add(&p)));
     }
@@ -46,7 +46,7 @@ proptest! {
     #[test]
     fn loss_and_gradient_are_those_of_the_definition(
         hidden in prop::collection::vec(1_usize..12, 0..3), count in 1_usize..6, rows in 0_usize..20,
-        scale in 0.3_f64..6.0, tanh: bool, seed: u64,
+        scale in 0.3_f32..6.0, tanh: bool, seed: u64,
     ) {
         let widths = [5].into_iter().chain(hidden).chain([4]).collect();
         let activation = if tanh { Activation::Tanh } else { Activation::Relu };
@@ -56,8 +56,14 @@ proptest! {
         let (x, labels) = (normals(rows, 5, seed), labels(rows, 4, seed));
         let (losses, gradient) = input_gradient(&network, &thetas, x.view(), &labels);
         let expected = definition(&network, &thetas, &x, &labels);
-        for (found, expected) in losses.iter().zip(&expected.0).chain(gradient.iter().zip(&expected.1)) {
-            prop_assert!((found - expected).abs() <= 1e-10 * (1.0 + expected.abs()), "{found} is not {expected}");
+        // Single precision, relative to the largest.
+        let largest = |values: &[f64]| values.iter().fold(1.0_f64, |max, value| max.max(value.abs()));
+        for (found, &expected_loss) in losses.iter().zip(&expected.0) {
+            prop_assert!((found - expected_loss).abs() <= 1e-4 * largest(&expected.0), "{found} is not {expected_loss}");
+        }
+        for (&found, &expected_slope) in gradient.iter().zip(&expected.1) {
+            let error = (f64::from(found) - expected_slope).abs();
+            prop_assert!(error <= 1e-4 * largest(&expected.1), "{found} is not {expected_slope}");
         }
     }
 }
@@ -68,10 +74,10 @@ fn networks_that_give_the_label_no_chance_still_say_where_it_lies() {
     let network = Network::mlp(&[2, 2]);
     let thetas = [vec![-900.0, 0.0, 0.0, 0.0, 0.0, 0.0], vec![-1000.0, 100.0, 0.0, 0.0, 0.0, 0.0]];
     let x = ndarray::array![[1.0, 0.0]];
-    let (losses, gradient): (_, Array2<f64>) = input_gradient(&network, &thetas, x.view(), &[0]);
+    let (losses, gradient) = input_gradient(&network, &thetas, x.view(), &[0]);
     // −ln ½(e⁻⁹⁰⁰ + e⁻¹⁰⁰⁰)
-    assert!((losses[0] - 900.0 - 2_f64.ln()).abs() < 1e-9, "{}", losses[0]);
-    assert!((gradient[[0, 0]] - 900.0).abs() < 1e-9 && gradient[[0, 1]].abs() < 1e-30, "{gradient}");
+    assert!((losses[0] - 900.0 - 2_f64.ln()).abs() < 1e-3, "{}", losses[0]);
+    assert!((gradient[[0, 0]] - 900.0).abs() < 1e-3 && gradient[[0, 1]].abs() < 1e-30, "{gradient}");
 }
 
 #[test]
@@ -90,9 +96,8 @@ fn bits_do_not_depend_on_threads_or_on_the_rows_beside() {
     let network = Network::mlp(&[6, 16, 4]);
     let seed = Seed::root(8);
     let rows = 2 * ROWS + 17;
-    let thetas: Vec<Vec<f32>> =
-        thetas(&network, 3, 2.0, seed).iter().map(|theta| theta.iter().map(|&w| w as f32).collect()).collect();
-    let (x, labels) = (normals(rows, 6, seed).mapv(|x| x as f32), labels(rows, 4, seed));
+    let thetas = thetas(&network, 3, 2.0, seed);
+    let (x, labels) = (normals(rows, 6, seed), labels(rows, 4, seed));
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| input_gradient(&network, &thetas, x.view(), &labels))

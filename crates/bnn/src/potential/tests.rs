@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use apd_nn::TensorLayout as _;
-use apd_nn::{Activation, Mlp};
+use apd_nn::{Activation, Mlp, TensorLayout as _};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -169,7 +168,7 @@ fn without_information_only_the_prior_is_left() {
 
 #[test]
 fn the_full_data_may_span_many_blocks() {
-    let (theta, models) = models(&[2, 3, 2], 2 * BLOCK + 5, 11, 1.0);
+    let (theta, models) = models(&[2, 3, 2], 2 * 512 + 5, 11, 1.0);
     for mut model in models {
         let expected = model.reference_gradient(&theta, Minibatch::Full);
         assert_close(&run(&mut model, &theta, Minibatch::Full), &expected);
@@ -177,7 +176,7 @@ fn the_full_data_may_span_many_blocks() {
         let columns = model.data.inputs.t().as_standard_layout().into_owned();
         model.data.inputs = Arc::new(columns.reversed_axes());
         assert_close(&run(&mut model, &theta, Minibatch::Full), &expected);
-        let picks = [0, BLOCK as u32, 2 * BLOCK as u32 + 4];
+        let picks = [0, 512, 2 * 512 + 4];
         let expected = model.reference_gradient(&theta, Minibatch::Indices(&picks));
         assert_close(&run(&mut model, &theta, Minibatch::Indices(&picks)), &expected);
     }
@@ -203,7 +202,7 @@ fn convolutional_networks_have_autodiffs_gradient() {
 
 #[test]
 fn a_convolutional_networks_full_data_may_span_many_blocks() {
-    let (theta, [mut model, _]) = models_of(Network::cnn_small(8, 8, 1, 3), 2 * IMAGES + 5, 3, 1.0);
+    let (theta, [mut model, _]) = models_of(Network::cnn_small(8, 8, 1, 3), 2 * 128 + 5, 3, 1.0);
     let expected = model.reference_gradient(&theta, Minibatch::Full);
     assert_close(&run(&mut model, &theta, Minibatch::Full), &expected);
 }
@@ -242,7 +241,7 @@ fn dropout_is_a_function_of_position_and_minibatch() {
     let x = Tensor::constant(plain.data.inputs.as_ref().clone().into_dyn());
     let Targets::Classes(labels) = &plain.data.targets else { panic!("built with classes") };
     let mut stream = dropout.index(fingerprint(&theta, Minibatch::Full)).stream();
-    let misfit = network.forward(&params, &x, Some(&mut stream)).cross_entropy(labels);
+    let misfit = network.forward32(&params, &x, Some(&mut stream)).cross_entropy(labels);
     let gradient = network.layout().flatten(&grad(&misfit, &params.iter().collect::<Vec<_>>()));
     let squares: f32 = theta.iter().map(|t| t * t).sum();
     let gradient = gradient.iter().zip(&theta).map(|(g, t)| f64::from(g + t)).collect();

@@ -1,5 +1,4 @@
-use apd_nn::TensorLayout as _;
-use apd_nn::{Activation, Mlp};
+use apd_nn::{Activation, Mlp, TensorLayout as _};
 use apd_tensor::Tensor;
 use ndarray::Array2;
 use proptest::prelude::*;
@@ -161,7 +160,7 @@ fn dropout_passes_are_forward_passes_with_their_streams() {
     let params = network.layout().tensors(&theta);
     for s in [0, 1, passes - 1] {
         let mut stream = seed.index(s as u64).stream();
-        let logits = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
+        let logits = network.forward32(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
         let logits = logits.value().clone().into_dimensionality().unwrap();
         assert_close(&all[s], &softmax(logits));
     }

@@ -1,3 +1,4 @@
+use apd_nn::Model as _;
 use apd_seed::Seed;
 use ndarray::{Array2, ShapeBuilder, s};
 

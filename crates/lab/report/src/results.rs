@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::atomic::write_atomic;
+use crate::write::write_atomic;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 use apd_bnn::predict;
 use apd_diagnostics::spread::{Spread, predicted_spread};
 use apd_diagnostics::{Diagnosis, DiagnosticError};
+use apd_nn::Model as _;
 use apd_report::Row;
 use apd_sgmcmc::from_mean_loss;
 use apd_store::Bank;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use apd_distill::{Config as GanConfig, Loss};
+use apd_nn::Model as _;
 
 use crate::config::{Config, TaskName};
 use crate::distill::{LOOK_NETWORKS, LOOK_ROWS};

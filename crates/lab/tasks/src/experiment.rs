@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
 use apd_data::{Images, Split, user_images};
-use apd_nn::{Network, Threads};
+use apd_nn::{Model as _, Network, Threads};
 use apd_seed::Seed;
 use ndarray::Axis;
 

@@ -5,6 +5,7 @@
 //! exchanged: the result does not depend on which is faster, nor on the number of threads.
 
 use apd_distill::{Buffer, Generator, Progress, State, Trainer};
+use apd_nn::Model as _;
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;

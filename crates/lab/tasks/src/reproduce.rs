@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use apd_distill::Distilled;
+use apd_nn::Model as _;
 use apd_report::{Report, Results, Row, Section};
 use apd_store::{Bank, checkpoint};
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use apd_nn::Model as _;
 use apd_points::Layout;
 use apd_sgmcmc::ChainState;
 use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use apd_nn::Network;
+use apd_nn::{Model as _, Network};
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Momentum, from_mean_loss};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};

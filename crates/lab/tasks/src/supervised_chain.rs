@@ -1,6 +1,7 @@
 //! A chain of SGLD: how it is made, and what becomes of it when it diverges.
 
 use apd_bnn::NetworkPotential;
+use apd_nn::Model as _;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, ChainError, ChainState, Progress, Sample, Schedule, Sgld, from_mean_loss};
 use serde::{Deserialize, Serialize};

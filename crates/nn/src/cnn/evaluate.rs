@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::fold::Affine;
 use super::{Cnn, Conv, Plan, Step, Work};
-use crate::Activation;
 use crate::activation::finish;
+use crate::{Activation, Threads};
 
 /// Elements of a block's images between two layers, about: a share of the second-level cache.
 const BLOCK: usize = 1 << 17;
@@ -46,15 +46,15 @@ struct Blocks<T> {
 }
 
 impl Cnn {
-    /// [`Network::evaluate`](crate::Network::evaluate).
-    pub(crate) fn evaluate<T: Scalar>(&self, row: &[T], x: ArrayView2<'_, T>) -> Array2<T> {
+    /// The logits of x, in blocks of images.
+    pub(crate) fn evaluate<T: Scalar>(&self, row: &[T], x: ArrayView2<'_, T>, threads: Threads) -> Array2<T> {
         let plan = self.plan();
         let (theta, buffers) = row.split_at(plan.dim);
         let folded: Vec<Folded<T>> = plan.convs().map(|conv| Folded::new(conv, theta, buffers)).collect();
         let (outputs, block) = (plan.outputs(), (BLOCK / plan.largest_image()).clamp(1, IMAGES));
         let mut logits = Array2::zeros((x.nrows(), outputs));
         let out = logits.as_slice_mut().expect("a new array is in row-major order");
-        out.par_chunks_mut(block * outputs).enumerate().for_each_init(
+        out.par_chunks_mut(block * outputs).enumerate().with_min_len(threads.min_len()).for_each_init(
             || Blocks { input: Vec::new(), output: Vec::new(), product: Vec::new(), winners: Vec::new() },
             |work, (number, logits)| {
                 let rows = logits.len() / outputs;

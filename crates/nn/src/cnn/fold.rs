@@ -4,7 +4,7 @@ use apd_tensor::Scalar;
 
 use super::plan::Norm;
 use super::{Cnn, CnnLayer, EPSILON};
-use crate::Network;
+use crate::{Model as _, Network};
 
 /// What a batch normalisation of given buffers does to each channel: z ↦ gain·(z − mean) + shift.
 pub(super) struct Affine<'a, T> {
@@ -45,13 +45,13 @@ impl Network {
         Self::Cnn(Cnn { layers, ..cnn.clone() })
     }
 
-    /// The weights with which the [`folded`](Self::folded) network computes what [`evaluate`](Self::evaluate) does with this row:
+    /// The weights with which the [`folded`](Self::folded) network computes what [`evaluate`](crate::Model::evaluate) does with this row:
     ///
     /// gain·(W·x + b − mean) + shift = (gain·W)·x + (gain·(b − mean) + shift), with gain = weight/√(variance + ε).
     ///
     /// Such a network needs no buffers and treats each input by itself, so that it can be differentiated with respect to one.
     ///
-    /// **Shapes**: row: [`row_len`](Self::row_len) ↦ the folded network's [`dim`](Self::dim).
+    /// **Shapes**: row: [`row_len`](crate::Model::row_len) ↦ the folded network's [`dim`](crate::Model::dim).
     ///
     /// **Panics** if the length does not fit.
     #[track_caller]

@@ -7,8 +7,7 @@ use apd_tensor::kernel::pool::MaxPool;
 use apd_tensor::kernel::{Convolution, Frame};
 
 use super::{Cnn, CnnLayer, Padding};
-use crate::NetworkError;
-use crate::network::LayerFault;
+use crate::{LayerFault, NetworkError};
 
 /// Largest length of anything that is counted along one axis.
 const SIDE: usize = 1 << 20;
@@ -233,7 +232,7 @@ impl Plan {
 
 impl Conv {
     /// Names and shapes of its parameters.
-    pub(super) fn entries(&self) -> Vec<(String, Vec<usize>)> {
+    pub(crate) fn entries(&self) -> Vec<(String, Vec<usize>)> {
         let Convolution { inputs, outputs, kernel, .. } = self.described;
         let shape = if self.linear {
             vec![outputs, self.weight.len() / outputs]
@@ -250,7 +249,7 @@ impl Conv {
     }
 
     /// Names and shapes of its normalisation's buffers.
-    pub(super) fn buffer_entries(&self) -> Vec<(String, Vec<usize>)> {
+    pub(crate) fn buffer_entries(&self) -> Vec<(String, Vec<usize>)> {
         let shape = || vec![self.described.outputs];
         let name = |of: &str| format!("layers.{}.{of}", self.module + 1);
         match self.norm {

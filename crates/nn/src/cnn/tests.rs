@@ -2,8 +2,7 @@ use apd_seed::Seed;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Network;
-use crate::network::LayerFault;
+use crate::{LayerFault, Model as _, Network, NetworkError, conformance};
 use apd_points::Layout;
 
 pub(crate) fn same(outputs: usize, kernel: usize, batch_norm: bool) -> CnnLayer {
@@ -37,6 +36,36 @@ pub(crate) fn networks() -> impl Strategy<Value = Network> {
             Network::Cnn(Cnn { height, width, channels, layers, activation })
         })
         .prop_filter("a network", |network| network.check().is_ok())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Normalizations of a few equal values amplify rounding errors, (z − mean)/√(0 + ε) by 1/√ε: those are tested where images are larger.
+    #[test]
+    fn the_fused_engine_conforms(network in networks().prop_map(|network| network.folded())) {
+        prop_assert_eq!(conformance::check(&network), Ok(()));
+    }
+}
+
+#[test]
+fn the_fused_engine_conforms_on_large_networks() {
+    let normalized = Cnn {
+        height: 9,
+        width: 7,
+        channels: 2,
+        layers: vec![
+            same(5, 3, true),
+            CnnLayer::MaxPool { size: 2 },
+            valid(4, 2, true),
+            CnnLayer::Linear { outputs: 3 },
+        ],
+        activation: Activation::LeakyRelu(0.2),
+    };
+    for network in [Network::Cnn(normalized), Network::cnn_small(8, 8, 1, 10), Network::cnn_large(12, 12, 1, 10, true)]
+    {
+        assert_eq!(conformance::check(&network), Ok(()));
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 use apd_seed::Seed;
+use apd_tensor::Tensor;
 use ndarray::{Array2, Axis, s};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Activation, Network};
+use crate::{Activation, TensorLayout as _};
 
 fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f64> {
     let mut x = Array2::zeros((rows, columns));
@@ -20,7 +21,6 @@ proptest! {
     ) {
         let widths: Vec<usize> = [3].into_iter().chain(hidden).chain([2]).collect();
         let mlp = Mlp { widths, activation: Activation::Tanh, dropout: 0.3 };
-        let network = Network::Mlp(mlp.clone());
         let root = Seed::root(seed);
         let basis = normals(1 + directions, mlp.dim(), root.child("basis"));
         let (mean, directions) = (basis.row(0), basis.slice(s![1.., ..]));
@@ -38,8 +38,9 @@ proptest! {
                 coefficients.as_slice().unwrap(), later.as_slice().unwrap(), &mut products, &mut each, &mut scratch,
             );
             for (theta, logits) in thetas.rows().into_iter().zip(logits.rows()) {
-                let expected = network.evaluate(theta.as_slice().unwrap(), x.view());
-                for (a, b) in logits.iter().zip(&expected) {
+                let params = mlp.layout().tensors(theta.as_slice().unwrap());
+                let expected = mlp.forward64(&params, &Tensor::constant(x.clone().into_dyn()), None);
+                for (a, b) in logits.iter().zip(expected.as_slice()) {
                     prop_assert!((a - b).abs() <= 1e-11 * (1.0 + b.abs()), "{a} is not {b}");
                 }
             }

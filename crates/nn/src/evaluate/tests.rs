@@ -4,8 +4,7 @@ use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Activation;
-use crate::TensorLayout as _;
+use crate::{Activation, Model as _, Network, TensorLayout as _};
 
 const ROWS: usize = Panel::<f32>::ROWS;
 
@@ -31,17 +30,6 @@ fn activation() -> impl Strategy<Value = Activation> {
 }
 
 proptest! {
-    #[test]
-    fn evaluate_is_forward(
-        widths in prop::collection::vec(1_usize..12, 2..6), activation in activation(), rows in 0_usize..40, seed: u64,
-    ) {
-        let network = Network::Mlp(Mlp { widths, activation, dropout: 0.3 });
-        let (theta, x) = (theta(&network, seed), inputs(rows, network.inputs(), seed));
-        let params = network.layout().tensors(&theta);
-        let expected = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), None);
-        assert_close(network.evaluate(&theta, x.view()).as_slice().unwrap(), expected.as_slice());
-    }
-
     /// One first layer for several masks, and dropout in blocks of rows.
     #[test]
     fn first_and_finish_with_dropout_are_forward(
@@ -62,7 +50,7 @@ proptest! {
         let (mut work, mut scratch) = (Panel::default(), Scratch::default());
         for pass in [seed, seed ^ 1] {
             let mut stream = Seed::root(pass).stream();
-            let expected = network.forward(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
+            let expected = network.forward64(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
             let mut logits = vec![f64::NAN; rows * 2];
             for (rows, first) in &blocks {
                 let mut stream = Seed::root(pass).stream();

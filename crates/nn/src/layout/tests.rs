@@ -1,5 +1,5 @@
 use super::*;
-use crate::Network;
+use crate::{Model as _, Network};
 
 #[test]
 fn order_and_offsets_are_those_of_pytorch() {

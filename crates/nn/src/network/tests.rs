@@ -1,4 +1,5 @@
 use crate::TensorLayout as _;
+use apd_seed::Seed;
 use apd_tensor::grad;
 use ndarray::array;
 
@@ -13,7 +14,7 @@ const THETA: [f64; 15] = [1.0, 2.0, 3.0, -4.0, 0.5, -1.0, 1.0, -1.0, 2.0, 0.5, 0
 
 fn forward(network: &Network, x: ndarray::Array2<f64>, dropout: Option<&mut Stream>) -> ndarray::ArrayD<f64> {
     let params = network.layout().tensors(&THETA);
-    network.forward(&params, &Tensor::constant(x.into_dyn()), dropout).value().clone()
+    network.forward64(&params, &Tensor::constant(x.into_dyn()), dropout).value().clone()
 }
 
 #[test]
@@ -33,7 +34,7 @@ fn one_layer_is_an_affine_map() {
     let network = Network::mlp(&[2, 1]);
     let params = network.layout().tensors(&[2.0_f64, -1.0, 0.25]);
     let x = Tensor::constant(array![[1.0, 2.0], [3.0, 0.0]].into_dyn());
-    assert_eq!(network.forward(&params, &x, None).value(), &array![[0.25], [6.25]].into_dyn());
+    assert_eq!(network.forward64(&params, &x, None).value(), &array![[0.25], [6.25]].into_dyn());
     assert_eq!((network.dim(), network.inputs(), network.outputs()), (3, 2, 1));
 }
 
@@ -44,7 +45,7 @@ fn forward_can_be_differentiated_twice() {
     let theta = [1.0, 2.0, 3.0, -4.0, 0.5, -1.0, 1.0, -1.0, 0.0];
     let params: Vec<_> = network.layout().tensors(&theta).into_iter().map(Tensor::into_variable).collect();
     let x = Tensor::variable(array![[1.0, 2.0]].into_dyn());
-    let y = network.forward(&params, &x, None).sum();
+    let y = network.forward64(&params, &x, None).sum();
     let slope = &apd_tensor::grad_graph(&y, &[&x])[0];
     // Slopes of the units are 1 and 0.5: ∂y/∂x = 1·[1, 2] − 0.5·[3, −4].
     assert_eq!(slope.value(), &array![[-0.5, 4.0]].into_dyn());
@@ -65,7 +66,7 @@ fn dropout_zeroes_its_share_and_scales_the_rest() {
     }
     let params = layout.tensors(&theta);
     let mut stream = Seed::root(3).stream();
-    let y = network.forward(&params, &Tensor::zeros(&[rows, 1]), Some(&mut stream));
+    let y = network.forward64(&params, &Tensor::zeros(&[rows, 1]), Some(&mut stream));
     assert_eq!(stream.position(), (units * rows) as u64);
     let dropped = y.as_slice().iter().filter(|&&a| a == 0.0).count() as f64;
     assert!(y.as_slice().iter().all(|&a| a == 0.0 || (a - 1.25).abs() < 1e-6));
@@ -75,7 +76,7 @@ fn dropout_zeroes_its_share_and_scales_the_rest() {
     // A row's mask does not depend on the rows before it being drawn in the same pass.
     let mut late = Seed::root(3).stream();
     late.seek(100 * units as u64);
-    let tail = network.forward(&params, &Tensor::zeros(&[rows - 100, 1]), Some(&mut late));
+    let tail = network.forward64(&params, &Tensor::zeros(&[rows - 100, 1]), Some(&mut late));
     assert_eq!(&y.as_slice()[100 * units..], tail.as_slice());
 }
 

@@ -2,7 +2,7 @@ use apd_seed::Seed;
 use ndarray::Array2;
 
 use super::*;
-use crate::{Activation, Network};
+use crate::{Activation, Model as _, Network};
 
 fn mlp(widths: &[usize]) -> Mlp {
     Mlp { widths: widths.to_vec(), activation: Activation::Relu, dropout: 0.0 }

@@ -14,6 +14,7 @@ use std::ops::Range;
 use pulp::{Arch, MemMask, Simd, WithSimd};
 
 use super::gather::prefetch;
+use crate::Scalar;
 
 /// The left factor A of [`accumulate`]: element (i, p) is `data[i * row + p * inner]`.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +74,7 @@ impl<T> Left<'_, T> {
 /// assert_eq!(c, [3.5, 2.5, 7.5, 4.5]);
 /// ```
 #[track_caller]
-pub fn accumulate<T: Accumulate>(
+pub fn accumulate<T: Scalar>(
     shape: [usize; 3],
     left: Left<'_, T>,
     right: &[T],
@@ -87,7 +88,7 @@ pub fn accumulate<T: Accumulate>(
 /// As [`accumulate`], calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
 /// ([`prefetch`]), a little at a time, so that it arrives while the arithmetic goes on.
 #[track_caller]
-pub fn accumulate_while<T: Accumulate>(
+pub fn accumulate_while<T: Scalar>(
     shape: [usize; 3],
     left: Left<'_, T>,
     right: &[T],
@@ -113,12 +114,6 @@ const fn sweep(registers: usize) -> usize {
 /// Bytes of A that are read again for every panel of columns: likewise of the second-level cache.
 const fn block(registers: usize) -> usize {
     if registers >= 32 { 96 << 10 } else { 48 << 10 }
-}
-
-/// Element types with such a kernel.
-pub trait Accumulate: Copy + 'static {
-    /// C ← C + A·B, with the widest vectors that this CPU has.
-    fn accumulate(product: Product<'_, Self>);
 }
 
 /// A product, checked by its maker.
@@ -178,12 +173,6 @@ const fn block_height(rows: usize, vectors: usize, registers: usize) -> usize {
 
 macro_rules! element {
     ($float:ident, $vector:ident, $lanes:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $between:ident, $index:ident) => {
-        impl Accumulate for $float {
-            fn accumulate(product: Product<'_, $float>) {
-                Arch::new().dispatch(product);
-            }
-        }
-
         impl WithSimd for Product<'_, $float> {
             type Output = ();
 
@@ -373,6 +362,14 @@ pub fn lanes<T>() -> usize {
     }
 
     Arch::new().dispatch(Bytes) / size_of::<T>()
+}
+
+/// Runs a product with the widest vectors that this CPU has.
+pub(super) fn run<T>(product: Product<'_, T>)
+where
+    for<'a> Product<'a, T>: WithSimd<Output = ()>,
+{
+    Arch::new().dispatch(product);
 }
 
 #[cfg(test)]

@@ -6,21 +6,25 @@
 
 #![allow(unsafe_code)]
 
-use ndarray::{ArrayView2, ArrayViewMut2, NdFloat};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::panel::Accumulate;
+use super::panel::{self, Product};
+use crate::Scalar;
 
 /// m, k, n, α, A and its strides, B and its strides, β, C and its strides.
 type MatrixMultiply<T> =
     unsafe fn(usize, usize, usize, T, *const T, isize, isize, *const T, isize, isize, T, *mut T, isize, isize);
 
 /// Element types with a kernel; it seals [`Scalar`](crate::Scalar).
-pub trait Tile: Accumulate {
+pub trait Tile: Copy + 'static {
     /// `matrixmultiply`'s product for this type.
     const MATRIXMULTIPLY: MatrixMultiply<Self>;
 
     /// x ← eˣ, element by element.
     fn exp_slice(x: &mut [Self]);
+
+    /// C ← C + A·B without packing.
+    fn accumulate(product: Product<'_, Self>);
 }
 
 impl Tile for f32 {
@@ -28,6 +32,10 @@ impl Tile for f32 {
 
     fn exp_slice(x: &mut [Self]) {
         super::exp::exp_f32(x);
+    }
+
+    fn accumulate(product: Product<'_, f32>) {
+        panel::run(product);
     }
 }
 
@@ -37,10 +45,14 @@ impl Tile for f64 {
     fn exp_slice(x: &mut [Self]) {
         x.iter_mut().for_each(|x| *x = x.exp());
     }
+
+    fn accumulate(product: Product<'_, f64>) {
+        panel::run(product);
+    }
 }
 
 /// C ← α·A·B + β·C, where C is not read if β = 0. The shapes fit, and none of the lengths is 0.
-pub(super) fn product<T: NdFloat + Tile>(
+pub(super) fn product<T: Scalar>(
     alpha: T,
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,

@@ -1,4 +1,5 @@
 use super::*;
+use apd_nn::Model as _;
 
 #[test]
 fn every_default_is_valid_and_survives_its_own_file() {

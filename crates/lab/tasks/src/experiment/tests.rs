@@ -1,5 +1,5 @@
 use apd_data::Dataset;
-use apd_nn::{Activation, Cnn, CnnLayer, Padding};
+use apd_nn::{Activation, Cnn, CnnLayer, Model as _, Padding};
 use apd_store::Bank;
 
 use super::*;

@@ -1,4 +1,4 @@
-use apd_nn::Network;
+use apd_nn::{Model as _, Network};
 use apd_store::{BankWriter, Header};
 
 use super::*;

@@ -1,53 +1,21 @@
 use apd_seed::Seed;
 use apd_tensor::Tensor;
 use ndarray::{Array2, s};
-use proptest::prelude::*;
 
-use crate::Network;
-use crate::TensorLayout as _;
-use crate::cnn::tests::networks;
+use crate::{Model as _, Network, TensorLayout as _};
 
-fn inputs(network: &Network, rows: usize, seed: u64) -> Array2<f64> {
+fn inputs(network: &Network, rows: usize, seed: u64) -> Array2<f32> {
     let mut x = Array2::zeros((rows, network.inputs()));
-    Seed::root(seed).child("x").normals().fill_f64(0, 0, x.as_slice_mut().unwrap());
+    Seed::root(seed).child("x").normals().fill(0, 0, x.as_slice_mut().unwrap());
     x
 }
 
 /// A random θ; also where the initialisation is a constant.
-fn theta(network: &Network, seed: u64) -> Vec<f64> {
+fn theta(network: &Network, seed: u64) -> Vec<f32> {
     let mut noise = vec![0.0; network.dim()];
-    Seed::root(seed).child("theta").normals().fill_f64(0, 0, &mut noise);
+    Seed::root(seed).child("theta").normals().fill(0, 0, &mut noise);
     let start = network.initialize(Seed::root(seed));
-    start.iter().zip(noise).map(|(&start, noise)| f64::from(start) + 0.1 * noise).collect()
-}
-
-fn forward(network: &Network, theta: &[f64], x: &Array2<f64>) -> Tensor<f64> {
-    network.forward(&network.layout().tensors(theta), &Tensor::constant(x.clone().into_dyn()), None)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    /// With buffers from x itself: then evaluation divides by what training divides by.
-    #[test]
-    fn evaluate_is_forward(network in networks(), rows in 1usize..9, seed: u64) {
-        let (theta, x) = (theta(&network, seed), inputs(&network, rows, seed));
-        let expected = forward(&network, &theta, &x);
-        let row = [theta.clone(), network.calibrate(&theta, x.view())].concat();
-        prop_assert_eq!(row.len(), network.row_len());
-        let found = network.evaluate(&row, x.view());
-        prop_assert_eq!(found.shape(), expected.shape());
-        // Variances of a few equal values amplify rounding errors: (z − mean)/√(0 + ε) by 1/√ε.
-        let tolerance = if network.buffers() > 0 { 1e-8 } else { 1e-12 };
-        for (a, b) in found.iter().zip(expected.as_slice()) {
-            prop_assert!((a - b).abs() <= tolerance * (1.0 + b.abs()), "{} is not {}", a, b);
-        }
-        // Each input by itself: evaluation does not couple the rows.
-        let last = network.evaluate(&row, x.slice(s![rows - 1.., ..]));
-        for (a, b) in last.iter().zip(found.row(rows - 1)) {
-            prop_assert!((a - b).abs() <= 1e-12 * (1.0 + b.abs()));
-        }
-    }
+    start.iter().zip(noise).map(|(&start, noise)| start + 0.1 * noise).collect()
 }
 
 #[test]
@@ -55,7 +23,7 @@ fn many_blocks_in_any_number_of_threads() {
     let network = Network::cnn_small(8, 8, 1, 10);
     let theta = network.initialize(Seed::root(1));
     // In another memory order as well.
-    let x = inputs(&network, 600, 2).mapv(|x| x as f32);
+    let x = inputs(&network, 600, 2);
     let columns = x.t().as_standard_layout().into_owned();
     let on = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -82,8 +50,8 @@ fn buffers_are_means_and_variances_of_what_is_normalised() {
     let mean = z.mean_axis(0);
     let variance = z.sub(&mean).square().mean_axis(0);
     for c in 0..48 {
-        assert!((buffers[c] - mean.as_slice()[c]).abs() < 1e-12);
-        assert!((buffers[48 + c] - variance.as_slice()[c]).abs() < 1e-12);
+        assert!((buffers[c] - mean.as_slice()[c]).abs() < 1e-5);
+        assert!((buffers[48 + c] - variance.as_slice()[c]).abs() < 1e-5);
     }
     let bits = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use apd_bnn::Attack;
 use apd_data::Labelled;
-use apd_nn::Network;
+use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
 use apd_uncertainty::{Score, accuracy, nll};
 use ndarray::{Array2, ArrayView2};

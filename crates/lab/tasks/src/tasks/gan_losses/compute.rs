@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use apd_distill::{Generator, Loss, State, Trainer};
+use apd_nn::Model as _;
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_store::{Bank, checkpoint};

@@ -1,0 +1,331 @@
+//! Perceptrons, unit by unit: the numbers of one unit over the minibatch lie side by side.
+//!
+//! So in every product one factor has contiguous rows, the other is a weight matrix, or its transpose, that is read number by
+//! number, and nothing is packed ([`panel`](apd_tensor::kernel::panel)). With the N rows of a minibatch padded to P,
+//!
+//! Zᵀ = W·Xᵀ (outputs × P), ∂W = Δᵀ·X (outputs × inputs), Δᵀ of the layer below = Wᵀ·Δᵀ (inputs × P).
+
+use std::ops::Range;
+
+use apd_points::Layout;
+use apd_seed::Stream;
+use apd_tensor::Tensor;
+use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::{Aligned, sum, transpose};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
+use rayon::prelude::*;
+
+use super::inputs::InputPass;
+use super::{Batch, Engine, GradientTarget, Shape, Threads};
+use crate::dropout::Dropout;
+use crate::evaluate::{matrix, matrix_mut};
+use crate::panel::{Panel, affine};
+use crate::{Linear, Mlp, Model, NetworkError};
+
+/// Rows of a product that are made at a time: their part of the gradient is written, added to and then left, while it is in cache.
+const ROWS: usize = 96;
+/// Floating-point operations below which one thread does it all: what it does in 0.2 ms gains nothing, because the other threads have gone to
+/// sleep since the product before. (With half as many, fc1's products are shared, and `sgld-fc1-one-chain` of the benchmarks is slower.)
+const PARALLEL: usize = 32_000_000;
+
+impl Model for Mlp {
+    fn layout(&self) -> Layout {
+        Layout::new(self.linears().into_iter().enumerate().flat_map(|(l, linear)| {
+            [
+                (format!("layers.{l}.weight"), vec![linear.outputs, linear.inputs]),
+                (format!("layers.{l}.bias"), vec![linear.outputs]),
+            ]
+        }))
+    }
+
+    fn inputs(&self) -> usize {
+        self.widths[0]
+    }
+
+    fn outputs(&self) -> usize {
+        self.widths[self.widths.len() - 1]
+    }
+
+    #[track_caller]
+    fn forward32(&self, params: &[Tensor<f32>], x: &Tensor<f32>, dropout: Option<&mut Stream>) -> Tensor<f32> {
+        self.forward(params, x, dropout)
+    }
+
+    #[track_caller]
+    fn forward64(&self, params: &[Tensor<f64>], x: &Tensor<f64>, dropout: Option<&mut Stream>) -> Tensor<f64> {
+        self.forward(params, x, dropout)
+    }
+
+    fn check(&self) -> Result<(), NetworkError> {
+        Mlp::check(self)
+    }
+
+    fn dim(&self) -> usize {
+        self.widths.windows(2).map(|pair| pair[1] * (pair[0] + 1)).sum()
+    }
+
+    fn buffers(&self) -> usize {
+        0
+    }
+
+    fn dropout(&self) -> f32 {
+        self.dropout
+    }
+
+    fn engine(&self, threads: Threads) -> Box<dyn Engine> {
+        Box::new(MlpEngine::new(self, threads))
+    }
+
+    fn as_mlp(&self) -> Option<Mlp> {
+        Some(self.clone())
+    }
+}
+
+/// The fused engine of a perceptron.
+#[derive(Clone, Debug)]
+pub(crate) struct MlpEngine {
+    mlp: Mlp,
+    threads: Threads,
+    shape: Shape,
+    pass: Pass,
+    inputs: InputPass,
+}
+
+impl MlpEngine {
+    /// The buffers are made by the first pass; nothing is allocated once the largest batch has been seen (but for what the matrix
+    /// product itself may need).
+    pub(crate) fn new(mlp: &Mlp, threads: Threads) -> Self {
+        let dim = mlp.dim();
+        let shape = Shape { dim, row_len: dim, inputs: mlp.inputs(), outputs: mlp.outputs() };
+        Self { mlp: mlp.clone(), threads, shape, pass: Pass::new(mlp, threads), inputs: InputPass::new(mlp) }
+    }
+}
+
+impl Engine for MlpEngine {
+    #[track_caller]
+    fn gradient(
+        &mut self,
+        theta: &[f32],
+        batch: Batch<'_>,
+        loss: &mut dyn FnMut(ArrayViewMut2<'_, f32>) -> f64,
+        target: &mut dyn GradientTarget,
+        gradient: &mut [f32],
+    ) -> f64 {
+        self.shape.check_gradient(theta, &batch.x, gradient);
+        let rows = batch.x.nrows();
+        let x = batch.x.as_standard_layout();
+        let x = x.as_slice().expect("in standard layout");
+        self.pass.forward(theta, x, rows, batch.dropout);
+        let loss = loss(self.pass.logits(rows));
+        self.pass.reverse(theta, x, rows, target, gradient);
+        loss
+    }
+
+    #[track_caller]
+    fn input_gradient(
+        &mut self,
+        row: &[f32],
+        x: ArrayView2<'_, f32>,
+        loss: &mut dyn FnMut(ArrayViewMut2<'_, f32>, ArrayViewMut2<'_, f32>),
+        mut gradient: ArrayViewMut2<'_, f32>,
+    ) {
+        self.shape.check_row(row, &x);
+        assert_eq!(gradient.dim(), x.dim(), "shape of the gradient");
+        self.inputs.forward(row, x);
+        loss(matrix_mut(self.inputs.logits(), x.nrows(), self.shape.outputs), gradient.view_mut());
+        self.inputs.reverse(row, gradient);
+    }
+
+    #[track_caller]
+    fn evaluate(&mut self, row: &[f32], x: ArrayView2<'_, f32>) -> Array2<f32> {
+        self.shape.check_row(row, &x);
+        self.mlp.evaluate(row, x, self.threads)
+    }
+}
+
+/// Forward and reverse pass of a perceptron.
+#[derive(Clone, Debug)]
+struct Pass {
+    mlp: Mlp,
+    threads: Threads,
+    layers: Vec<Layer>,
+    /// The minibatch; all panels have its rows and its stride P.
+    inputs: Panel,
+    /// ∂loss/∂ of the current layer's output, and of its input: units × P.
+    delta: Aligned<f32>,
+    delta_input: Aligned<f32>,
+    mask: Vec<f32>,
+}
+
+/// What the reverse pass needs of one layer.
+#[derive(Clone, Debug)]
+struct Layer {
+    inputs: usize,
+    outputs: usize,
+    /// Where weight and bias begin in θ.
+    offset: usize,
+    /// outputs × P, after activation and dropout; of the last layer, the logits.
+    output: Aligned<f32>,
+    /// The same row by row, N × outputs: what the next layer's ∂W is made of.
+    rows: Aligned<f32>,
+    /// With dropout: mask ∘ activation′, by which the reverse pass multiplies.
+    slope: Vec<f32>,
+}
+
+impl Pass {
+    fn new(mlp: &Mlp, threads: Threads) -> Self {
+        let layer = |linear: Linear| Layer {
+            inputs: linear.inputs,
+            outputs: linear.outputs,
+            offset: linear.weight.start,
+            output: Aligned::new(),
+            rows: Aligned::new(),
+            slope: Vec::new(),
+        };
+        let layers = mlp.linears().into_iter().map(layer).collect();
+        let [delta, delta_input] = std::array::from_fn(|_| Aligned::new());
+        Self { mlp: mlp.clone(), threads, layers, inputs: Panel::default(), delta, delta_input, mask: Vec::new() }
+    }
+
+    /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.
+    fn logits(&mut self, rows: usize) -> ArrayViewMut2<'_, f32> {
+        let Layer { outputs, output, .. } = self.layers.last_mut().expect("a network has a layer");
+        let shape = (rows, *outputs).strides((1, self.inputs.stride));
+        ArrayViewMut2::from_shape(shape, output).expect("the forward pass has made them")
+    }
+
+    /// `x` is row-major.
+    fn forward(&mut self, theta: &[f32], x: &[f32], rows: usize, dropout: Option<&mut Stream>) {
+        self.inputs.fill(matrix(x, rows, self.mlp.widths[0]));
+        let stride = self.inputs.stride;
+        let mut dropout = Dropout::new(&self.mlp, dropout);
+        for l in 0..self.layers.len() {
+            let (before, rest) = self.layers.split_at_mut(l);
+            let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
+            let (inputs, outputs) = (*inputs, *outputs);
+            let (weight, bias) = theta[*offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
+            let units: &[f32] = before.last().map_or(&self.inputs.units, |layer| &layer.output);
+            output.resize(outputs * stride, 0.0);
+            let work = 2 * outputs * inputs * stride;
+            in_blocks(self.threads, work, output, stride, |units_of, block| {
+                affine(&weight[units_of.start * inputs..], &bias[units_of], units, stride, block);
+            });
+            if l + 1 == self.mlp.widths.len() - 1 {
+                continue;
+            }
+            self.mlp.activation.map(output);
+            slope.clear();
+            if let Some(dropout) = &mut dropout {
+                self.mask.resize(rows * outputs, 0.0);
+                dropout.fill(l, &mut self.mask);
+                slope.resize(outputs * stride, 0.0);
+                transpose([rows, outputs], &self.mask, outputs, slope, stride);
+                self.delta.resize(slope.len(), 0.0);
+                self.delta.copy_from_slice(slope);
+                self.mlp.activation.backward(output, slope);
+                output.iter_mut().zip(&*self.delta).for_each(|(a, &m)| *a *= m);
+            }
+            by_row.resize(rows * outputs, 0.0);
+            transpose([outputs, rows], output, stride, by_row, outputs);
+        }
+        if let Some(dropout) = dropout {
+            dropout.finish(rows);
+        }
+    }
+
+    /// From ∂loss/∂logits, which the last layer's output holds, and the same `x`.
+    fn reverse(
+        &mut self,
+        theta: &[f32],
+        x: &[f32],
+        rows: usize,
+        target: &mut dyn GradientTarget,
+        gradient: &mut [f32],
+    ) {
+        let (scale, stride) = (target.scale() as f32, self.inputs.stride);
+        let logits = &self.layers[self.layers.len() - 1].output;
+        self.delta.resize(logits.len(), 0.0);
+        // Scaled once here, where there is least of it: everything further down is linear in it.
+        self.delta.iter_mut().zip(&**logits).for_each(|(scaled, &d)| *scaled = scale * d);
+        for l in (0..self.layers.len()).rev() {
+            let Layer { inputs, outputs, offset, .. } = self.layers[l];
+            let (d_weight, d_bias) = gradient[offset..][..outputs * (inputs + 1)].split_at_mut(outputs * inputs);
+            let input = if l == 0 { x } else { &*self.layers[l - 1].rows };
+            let delta = &self.delta;
+            let product = |units: Range<usize>, block: &mut [f32]| {
+                let left = Left::rows(delta, stride).from(units.start, 0);
+                accumulate([units.len(), inputs, rows], left, input, inputs, block, inputs);
+            };
+            let mut start = |units: Range<usize>, block: &mut [f32]| {
+                target.initialize(offset + units.start * inputs..offset + units.end * inputs, block);
+            };
+            if self.threads.alone(2 * outputs * inputs * rows) {
+                for (units, block) in blocks(d_weight, inputs) {
+                    start(units.clone(), block);
+                    if rows > 0 {
+                        product(units, block);
+                    }
+                }
+            } else {
+                blocks(d_weight, inputs).for_each(|(units, block)| start(units, block));
+                in_blocks(self.threads, usize::MAX, d_weight, inputs, product);
+            }
+            let bias = offset + outputs * inputs;
+            target.initialize(bias..bias + outputs, d_bias);
+            for (d, unit) in d_bias.iter_mut().zip(self.delta.chunks_exact(stride)) {
+                *d += sum(&unit[..rows]);
+            }
+            if l == 0 {
+                break;
+            }
+            self.delta_input.resize(inputs * stride, 0.0);
+            let (weight, delta) = (&theta[offset..][..outputs * inputs], &self.delta);
+            let work = 2 * outputs * inputs * stride;
+            in_blocks(self.threads, work, &mut self.delta_input, stride, |units, block| {
+                block.fill(0.0);
+                let left = Left::transposed(weight, inputs).from(units.start, 0);
+                accumulate([units.len(), stride, outputs], left, delta, stride, block, stride);
+            });
+            let below = &self.layers[l - 1];
+            if below.slope.is_empty() {
+                self.mlp.activation.backward(&below.output, &mut self.delta_input);
+            } else {
+                self.delta_input.iter_mut().zip(&below.slope).for_each(|(d, &s)| *d *= s);
+            }
+            std::mem::swap(&mut self.delta, &mut self.delta_input);
+        }
+    }
+}
+
+/// Blocks of [`ROWS`] rows of a matrix, and which rows they are.
+fn blocks(matrix: &mut [f32], width: usize) -> impl Iterator<Item = (Range<usize>, &mut [f32])> {
+    matrix.chunks_mut(ROWS * width).enumerate().map(move |(i, block)| (i * ROWS..i * ROWS + block.len() / width, block))
+}
+
+/// `task(rows, block)` for all rows of a matrix: at once, or in blocks of at most [`ROWS`] on several threads. Elements must not depend on
+/// their block.
+fn in_blocks(
+    threads: Threads,
+    work: usize,
+    matrix: &mut [f32],
+    width: usize,
+    task: impl Fn(Range<usize>, &mut [f32]) + Sync,
+) {
+    let rows = matrix.len() / width;
+    if threads.alone(work) {
+        return task(0..rows, matrix);
+    }
+    // Alike, and a multiple of what machines have: not a hundred rows for one thread and four for the next.
+    let blocks = rows.div_ceil(ROWS).next_multiple_of(4);
+    let most = rows.div_ceil(blocks);
+    matrix.par_chunks_mut(most * width).enumerate().for_each(|(i, block)| {
+        task(i * most..i * most + block.len() / width, block);
+    });
+}
+
+impl Threads {
+    /// Whether so many floating-point operations are done on the calling thread.
+    fn alone(self, work: usize) -> bool {
+        self == Self::Serial || work < PARALLEL
+    }
+}
