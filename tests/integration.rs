@@ -9,7 +9,7 @@ use apd_points::Posterior;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Schedule, Sgld, from_mean_loss};
 use apd_store::{Bank, BankWriter, Header};
-use apd_uncertainty::{Predictive, Score, accuracy, detection};
+use apd_uncertainty::{ClassPredictive, Score, accuracy, detection};
 use ndarray::ArrayView2;
 
 #[test]
@@ -62,7 +62,7 @@ fn each_crate_hands_over_to_the_next() {
     // Both predict, and both are more uncertain about noise than about digits.
     let noise = apd_data::uniform(seed, 200, 8, 8);
     let averaged = |inputs: ArrayView2<'_, f32>, from_bank: bool| {
-        let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+        let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
         let visit = |_, p: ArrayView2<'_, f32>| predictive.add(p);
         if from_bank {
             predict(&network, bank.rows(), inputs, visit);

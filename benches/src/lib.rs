@@ -6,5 +6,7 @@
 mod peak;
 pub mod protocol;
 mod work;
+mod works;
 
-pub use work::{Role, Runner, Work, works};
+pub use work::{Role, Runner, Work};
+pub use works::works;

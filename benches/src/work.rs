@@ -1,17 +1,7 @@
-//! The list of works.
-
-mod cnn;
-mod kernels;
-mod parts;
-mod points;
-mod predict;
-mod sgld;
-mod wgan;
+//! What a measured thing is.
 
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::peak;
 
 /// Something prepared that can be repeated.
 pub trait Runner {
@@ -29,7 +19,7 @@ impl<F: FnMut()> Runner for F {
 }
 
 /// One unit is one call, and each of these runs in a thread of its own: they share the machine and nothing else.
-struct Chains<F>(Vec<F>);
+pub(crate) struct Chains<F>(pub(crate) Vec<F>);
 
 impl<F: FnMut() + Send> Runner for Chains<F> {
     /// `units` calls in all, evenly; the slowest thread decides.
@@ -97,19 +87,6 @@ impl Default for Work {
             make: Box::new(|| Box::new(|| ())),
         }
     }
-}
-
-/// Every work, the machine's own peaks first.
-pub fn works() -> Vec<Work> {
-    let mut all = peak::works();
-    all.extend(sgld::works());
-    all.extend(wgan::works());
-    all.extend(predict::works());
-    all.extend(cnn::works());
-    all.extend(kernels::works());
-    all.extend(parts::works());
-    all.extend(points::works());
-    all
 }
 
 #[cfg(test)]

@@ -128,3 +128,7 @@ impl Tally {
         self.fault.is_none()
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

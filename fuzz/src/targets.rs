@@ -307,7 +307,7 @@ fn generators() -> Vec<Vec<u8>> {
     let subspace = |format, coefficients, residual| {
         let config = SubspaceConfig {
             rank: 2,
-            centres: 4,
+            components: 4,
             format,
             coefficients,
             residual,

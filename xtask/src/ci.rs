@@ -1,4 +1,5 @@
-//! All that CI runs, in one order, here and on every other machine.
+//! All that CI runs, in one order, here and on every other machine: on every push each kind of check, and once a week the checks that take long
+//! in full.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +12,20 @@ use serde_json::Value;
 /// Packages that are never published and so never packaged.
 const KEPT_AT_HOME: [&str; 5] = ["xtask", "apd-tests", "apd-watch", "apd-benches", "apd-fuzz"];
 
+/// Settings of the pipeline: the quick profile, with less of what no promise is checked on.
+const PIPELINE: &str = "xtask/src/ci/pipeline.toml";
+
 /// What the pipeline leaves behind.
 const OUTPUTS: [&str; 5] = ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only these steps, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "STEP", value_parser = STEPS.map(|step| step.name))]
+    #[arg(long, value_delimiter = ',', value_name = "STEP", value_parser = STEPS.map(|step| step.name), conflicts_with = "weekly")]
     only: Vec<String>,
+    /// The long checks in full, instead of their quick halves
+    #[arg(long)]
+    weekly: bool,
 }
 
 struct Step {
@@ -28,7 +35,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -40,17 +47,24 @@ const STEPS: [Step; 12] = [
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
     Step { name: "sanitize", run: |_| crate::sanitize::run() },
-    Step { name: "samplers", run: samplers },
-    Step { name: "torture", run: torture },
-    Step { name: "determinism", run: determinism },
+    Step { name: "torture", run: |root| torture(root, 4) },
+    Step { name: "determinism", run: |root| determinism(root, true) },
     Step { name: "pipeline", run: pipeline },
+];
+
+/// What takes long, in full. The samplers' quick half is among the tests.
+const WEEKLY: [Step; 3] = [
+    Step { name: "samplers", run: samplers },
+    Step { name: "torture", run: |root| torture(root, 100) },
+    Step { name: "determinism", run: |root| determinism(root, false) },
 ];
 
 /// Runs every step, also after one has failed, and ends with a table; whether all passed.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     let mut table = Vec::new();
-    for step in &STEPS {
+    let steps: &[Step] = if options.weekly { &WEEKLY } else { &STEPS };
+    for step in steps {
         if !options.only.is_empty() && options.only.iter().all(|name| name != step.name) {
             continue;
         }
@@ -122,33 +136,30 @@ fn deny(root: &Path) -> Result<Option<String>> {
     cargo(root, &["deny", "--workspace", "check"])
 }
 
-/// All of the samplers' suite; its quick half is among the tests.
 fn samplers(root: &Path) -> Result<Option<String>> {
     let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
     command.current_dir(root).arg("verify-samplers");
     finish(command)
 }
 
-/// A few of the kills of `cargo xtask torture`.
-fn torture(root: &Path) -> Result<Option<String>> {
-    let options = crate::torture::Options { kills: 10, seed: 1, out: root.join("target/torture") };
+fn torture(root: &Path, kills: u64) -> Result<Option<String>> {
+    let options = crate::torture::Options { kills, seed: 1, out: root.join("target/torture") };
     crate::torture::run(&options).map(|()| None)
 }
 
-/// The same bits with any number of threads, again, and in debug.
-fn determinism(root: &Path) -> Result<Option<String>> {
-    let options = crate::determinism::Options { bless: false, seed: None, out: root.join("target/determinism") };
+fn determinism(root: &Path, quick: bool) -> Result<Option<String>> {
+    let options = crate::determinism::Options { bless: false, quick, seed: None, out: root.join("target/determinism") };
     crate::determinism::run(&options).map(|()| None)
 }
 
-/// The whole way on the embedded digits, quickly, and a look at what came out.
+/// The whole way on the embedded digits with every task, and a look at what came out.
 fn pipeline(root: &Path) -> Result<Option<String>> {
     let out = root.join("target/apd/ci");
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
     }
     let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
-    command.current_dir(root).args(["reproduce", "--profile", "quick", "--out", "target/apd/ci"]);
+    command.current_dir(root).args(["reproduce", "--config", PIPELINE, "--out", "target/apd/ci"]);
     finish(command)?;
     inspect(&out)?;
     Ok(None)

@@ -3,6 +3,7 @@
 //! Each rule is a pure function from text or from a small description to a list of complaints, so that a test can show
 //! it both passing and failing.
 
+mod circles;
 mod dependencies;
 mod manifests;
 mod sources;
@@ -14,6 +15,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use cargo_metadata::Metadata;
+
+/// Packages whose files still need each other.
+const IN_CIRCLES: [&str; 4] = ["apd-data", "apd-nn", "apd-sgmcmc", "apd-tasks"];
 
 /// Checks every rule, prints each complaint; whether there was none.
 pub(crate) fn run() -> Result<bool> {
@@ -41,6 +45,13 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
         if package.publish.as_deref() != Some(&[]) {
             all.extend(manifests::ready_to_publish(package));
         }
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder").as_std_path();
+        let files = files(&folder.join("src"))?;
+        if !IN_CIRCLES.contains(&name) {
+            all.extend(circles::circles(name, &files));
+        }
+        let library = files.iter().find(|file| file.path == "lib.rs").filter(|_| folder.join("README.md").exists());
+        all.extend(library.and_then(|file| sources::readme_is_tested(name, &file.text)));
     }
     for folder in ["crates", "xtask", "tests", "benches", "fuzz"] {
         sources::walk(&root.join(folder), &mut |path, text| {
@@ -50,6 +61,22 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
         })?;
     }
     Ok(all)
+}
+
+/// The source files of a package; `main.rs` beside `lib.rs` is another crate, a file long.
+fn files(folder: &Path) -> Result<Vec<circles::File>> {
+    let mut files = Vec::new();
+    if !folder.exists() {
+        return Ok(files);
+    }
+    sources::walk(folder, &mut |path, text| {
+        let path = path.strip_prefix(folder).unwrap_or(path).display().to_string().replace('\\', "/");
+        files.push(circles::File { path, text: text.to_owned() });
+    })?;
+    if files.iter().any(|file| file.path == "lib.rs") {
+        files.retain(|file| file.path != "main.rs");
+    }
+    Ok(files)
 }
 
 /// Name and enabled features of every package in the resolved graph.

@@ -54,3 +54,7 @@ pub use input_gradient::input_gradient;
 pub use potential::NetworkPotential;
 pub use predict::{predict, predict_dropout, predict_outputs};
 pub use shared::{SharedBasis, predict_shared};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

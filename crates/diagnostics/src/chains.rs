@@ -66,6 +66,15 @@ impl Split {
         self.values.chunks_exact(self.n)
     }
 
+    /// The values times a power of two that makes the largest of the order of 1: no square overflows or vanishes, and no bit changes.
+    pub(crate) fn rescaled(&self) -> Split {
+        let largest = self.values.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        let exponent = libm::ilogb(largest);
+        // Twice, as 2^1074 is no number.
+        let rescale = |&x| libm::scalbn(libm::scalbn(x, -exponent / 2), -exponent + exponent / 2);
+        Split { values: self.values.iter().map(rescale).collect(), n: self.n }
+    }
+
     /// Exactly: the mean of equal numbers may be off by a rounding error, and a ratio of such errors is no diagnostic.
     pub(crate) fn is_constant(&self) -> bool {
         self.values.iter().all(|&x| x == self.values[0])

@@ -86,6 +86,7 @@ pub(crate) fn ess_of(split: &Split) -> f64 {
         return size;
     }
     let n = split.n as f64;
+    let split = &split.rescaled();
     let centred: Vec<Vec<f64>> = split.sequences().map(centred).collect();
     let autocovariance = |lag: usize| {
         let sum: f64 = centred.iter().map(|c| lagged_product(c, lag)).sum();
@@ -110,8 +111,8 @@ pub(crate) fn ess_of(split: &Split) -> f64 {
     }
     // The first lag of the pair that ended the sum still belongs to it, once; it matters for antithetic chains.
     let last = if pair < 0.0 { even.max(0.0) } else { even };
-    let time = (-1.0 + 2.0 * sum + last).max(1.0 / size.log10());
-    size / time
+    let (time, shortest) = (-1.0 + 2.0 * sum + last, 1.0 / size.log10());
+    size / if time < shortest { shortest } else { time }
 }
 
 #[cfg(test)]

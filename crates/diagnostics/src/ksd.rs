@@ -37,7 +37,7 @@ pub struct KsdTest {
 /// **Panics** if the shapes differ.
 ///
 /// **Where it fails**: it hardly sees the weights of modes that are far apart, as all that it knows is local. In hundreds of
-/// dimensions it has little power. Scores must be of the full data: minibatch noise is not averaged out in s(x)·s(x).
+/// dimensions it has little power. It is NaN or infinite where squares overflow, beyond about 10¹⁵⁰. Scores must be of the full data: minibatch noise is not averaged out in s(x)·s(x).
 ///
 /// O(n²d) time, a copy of the input and 64·n numbers per thread; the same bits on any number of threads.
 ///
@@ -63,8 +63,8 @@ pub fn ksd(samples: ArrayView2<'_, f64>, scores: ArrayView2<'_, f64>, scale: f64
     let blocks: Vec<f64> = stein.blocks().map(|block| block.sum()).collect();
     let diagonal: f64 = (0..n).map(|i| stein.kernel(i, i)).sum();
     let sum = diagonal + 2.0 * blocks.iter().sum::<f64>();
-    // u is positive definite; rounding is not.
-    Ok(sum.max(0.0).sqrt() / n as f64)
+    // u is positive definite; rounding is not. (`f64::max` would turn the NaN of an overflow into 0, the best there is.)
+    Ok(if sum < 0.0 { 0.0 } else { sum.sqrt() / n as f64 })
 }
 
 /// Tests whether the samples are from p: the U-statistic of [`ksd`], with a p-value by the wild bootstrap.

@@ -42,7 +42,8 @@ pub fn mcse_sd<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
     let second = mean(&draws.iter().map(|&x| square(x)).collect::<Vec<_>>());
     let fourth = mean(&draws.iter().map(|&x| square(x).powi(2)).collect::<Vec<_>>());
     // Not negative, but for rounding where all draws are as far from their mean.
-    let variance = (fourth - second.powi(2)).max(0.0) / ess_of(&chains.halves_of(square));
+    let excess = fourth - second.powi(2);
+    let variance = if excess < 0.0 { 0.0 } else { excess } / ess_of(&chains.halves_of(square));
     Ok((variance / second / 4.0).sqrt())
 }
 

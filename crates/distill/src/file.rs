@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, View, serialize};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Widths;
+use crate::gan::Widths;
 use crate::quantized::{Matrix, Numbers};
 use crate::standardize::Affine;
 use crate::subspace::Coefficients;
@@ -95,7 +95,10 @@ struct SubspaceDescription {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 enum CoefficientDescription {
-    Mixture { centres: usize },
+    Mixture {
+        #[serde(rename = "centres")]
+        components: usize,
+    },
     Gan(GanDescription),
 }
 
@@ -195,7 +198,9 @@ fn describe_subspace(subspace: &Subspace) -> SubspaceDescription {
         explained: subspace.explained,
         residual: subspace.residual.is_some(),
         coefficients: match &subspace.coefficients {
-            Coefficients::Mixture { centres, .. } => CoefficientDescription::Mixture { centres: centres.rows() },
+            Coefficients::Mixture { components, .. } => {
+                CoefficientDescription::Mixture { components: components.rows() }
+            }
             Coefficients::Gan(generator) => CoefficientDescription::Gan(describe_gan(generator)),
         },
     }
@@ -300,8 +305,8 @@ fn subspace_parts(subspace: &Subspace) -> Vec<(String, Part<'_>)> {
     parts.extend(subspace.residual.iter().flat_map(|residual| matrix_parts("residual", residual, vec![dim])));
     match &subspace.coefficients {
         Coefficients::Gan(generator) => parts.extend(gan_parts(generator, "coefficients.")),
-        Coefficients::Mixture { centres, sd } => {
-            parts.extend(matrix_parts("centres", centres, vec![centres.rows(), rank]));
+        Coefficients::Mixture { components, sd } => {
+            parts.extend(matrix_parts("centres", components, vec![components.rows(), rank]));
             parts.push(("sd".to_owned(), Part { shape: vec![rank], source: Source::F32(sd) }));
         }
     }
@@ -399,9 +404,9 @@ fn read_subspace(file: &mut Tensors<'_>, description: SubspaceDescription) -> Re
     let directions = file.matrix("directions", format, Some(rank), dim)?;
     let residual = residual.then(|| file.matrix("residual", vectors, None, dim)).transpose()?;
     let coefficients = match coefficients {
-        CoefficientDescription::Mixture { centres: 0 } => return Err(problem("has no centres")),
-        CoefficientDescription::Mixture { centres } => Coefficients::Mixture {
-            centres: file.matrix("centres", vectors, Some(centres), rank)?,
+        CoefficientDescription::Mixture { components: 0 } => return Err(problem("has no centres")),
+        CoefficientDescription::Mixture { components } => Coefficients::Mixture {
+            components: file.matrix("centres", vectors, Some(components), rank)?,
             sd: file.f32("sd", &[rank])?,
         },
         CoefficientDescription::Gan(description) => {

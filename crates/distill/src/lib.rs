@@ -9,7 +9,8 @@
 //! |---|---|---|---|
 //! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | about 16 | five passes over the points |
 //! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
-//! | [`Kept`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
+//! | [`Swag`] | mean, variances and the last K deviations of an optimiser's path | 4 + K | a pass over the path |
+//! | [`Subsample`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
 //!
 //! [`fidelity`] compares clouds of points; on SGLD's banks the subspace came nearest to rows that it had not seen
 //! (`docs/fidelity.md` in the repository). Keep points, not a model of them, where as many are affordable as are effective samples.
@@ -24,7 +25,7 @@
 //! let mut bank = Array2::<f32>::zeros((500, 300));
 //! Seed::root(1).normals().fill(0, 0, bank.as_slice_mut().unwrap());
 //!
-//! let config = SubspaceConfig { rank: 8, centres: 100, ..SubspaceConfig::default() };
+//! let config = SubspaceConfig { rank: 8, components: 100, ..SubspaceConfig::default() };
 //! let subspace = Subspace::fit(&bank, &config, Seed::root(2))?;
 //! assert!(subspace.bytes() < 16 * 4 * 300);
 //! assert_eq!(subspace.draw(Seed::root(3), 10).dim(), (10, 300));
@@ -79,37 +80,30 @@
 //! **Deliberately without**: files of points and progress bars (the caller's), networks and predictions.
 //! A generator of width h has the size of about h points: distil only what is worth more than keeping h rows of the bank.
 
-mod batch;
-mod buffer;
-mod config;
 mod error;
 pub mod fidelity;
 mod file;
-mod general;
-mod generator;
-mod initial;
-mod kept;
+mod gan;
 mod kernel;
-mod loss;
-mod model;
-mod optimizer;
-mod principal;
+mod pca;
 mod quantized;
 mod standardize;
-mod structured;
+mod subsample;
 mod subspace;
-mod trainer;
+mod swag;
 
-pub use buffer::Buffer;
-pub use config::{Config, Engine, InitialOutput};
 pub use error::{Error, FileError};
 pub use file::{Distilled, GeneratorFile};
-pub use generator::Generator;
-pub use kept::Kept;
-pub use loss::{CriticLoss, Loss};
-pub use optimizer::Optimizer;
-pub use principal::Principal;
+pub use gan::{
+    Buffer, Config, CriticLoss, Engine, Generator, InitialOutput, Loss, Optimizer, Progress, State, Trainer,
+};
+pub use pca::Pca;
 pub use quantized::Format;
 pub use standardize::Standardization;
+pub use subsample::Subsample;
 pub use subspace::{CoefficientModel, Subspace, SubspaceConfig};
-pub use trainer::{Progress, State, Trainer};
+pub use swag::{Swag, SwagError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

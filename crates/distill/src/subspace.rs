@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{self, TILE};
 use crate::quantized::Matrix;
-use crate::{Config, Error, Format, Generator, Principal, Trainer};
+use crate::{Config, Error, Format, Generator, Pca, Trainer};
 use apd_points::{LowRank, Points, Posterior};
 
 /// How the coefficients are generated.
@@ -31,12 +31,13 @@ pub enum CoefficientModel {
 pub struct SubspaceConfig {
     /// Directions r.
     pub rank: usize,
-    /// How the directions are kept; the mean and the centres have 16 bits where these have 8.
+    /// How the directions are kept; the mean and the components have 16 bits where these have 8.
     pub format: Format,
     /// How the coefficients are generated.
     pub coefficients: CoefficientModel,
     /// Coefficient vectors that the kernel density keeps, at equal distances through the bank; only for [`CoefficientModel::Kernel`].
-    pub centres: usize,
+    #[serde(rename = "centres")]
+    pub components: usize,
     /// How much of the variance that the directions leave out comes back as noise on the coefficients; only for
     /// [`CoefficientModel::Kernel`].
     pub noise: f64,
@@ -55,7 +56,7 @@ impl Default for SubspaceConfig {
             rank: 60,
             format: Format::Int8,
             coefficients: CoefficientModel::Kernel,
-            centres: 1000,
+            components: 1000,
             noise: 0.5,
             residual: 0.0,
             gan: Config { iterations: 6_000, ..Config::gan1().with_moments() },
@@ -71,8 +72,8 @@ impl SubspaceConfig {
     pub fn within(self, bytes: usize, dim: usize, points: usize) -> Option<Self> {
         let number = if self.format.of_vectors() == Format::F32 { 4 } else { 2 };
         let vectors = number * dim * if self.residual > 0.0 { 2 } else { 1 };
-        let centres = match self.coefficients {
-            CoefficientModel::Kernel => self.centres.min(points),
+        let components = match self.coefficients {
+            CoefficientModel::Kernel => self.components.min(points),
             CoefficientModel::Gaussian | CoefficientModel::Gan => 1,
         };
         let direction = match self.format {
@@ -80,7 +81,7 @@ impl SubspaceConfig {
             Format::F16 => 2 * dim,
             Format::Int8 => dim + 4,
         };
-        let total = |rank: usize| vectors + rank * (direction + number * centres + 4);
+        let total = |rank: usize| vectors + rank * (direction + number * components + 4);
         let rank = (0..=dim.min(points)).take_while(|&rank| total(rank) <= bytes).last()?;
         Some(Self { rank, ..self })
     }
@@ -88,7 +89,7 @@ impl SubspaceConfig {
     /// **Errors**: names the first setting outside its range.
     pub fn validate(&self) -> Result<(), Error> {
         let refuse = |name, value: String, expected| Err(Error::Config { name, value, expected });
-        if self.centres == 0 {
+        if self.components == 0 {
             return refuse("centres", "0".to_owned(), "at least 1");
         }
         for (name, value) in [("noise", self.noise), ("residual", self.residual)] {
@@ -102,7 +103,7 @@ impl SubspaceConfig {
 
 /// θ = x̄ + Σ_k c_k·v_k (+ residual noise): points in the directions in which a bank varies most.
 ///
-/// The directions are those of [`Principal`]. The coefficients of a draw are, by default, those of a row of the bank and a little noise:
+/// The directions are those of [`Pca`]. The coefficients of a draw are, by default, those of a row of the bank and a little noise:
 ///
 /// c = cᵢ + √(noise·σ²/r)·ε,  ε ~ N(0, I),
 ///
@@ -140,10 +141,10 @@ pub struct Subspace {
 /// What coefficients are drawn from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Coefficients {
-    /// Equal Gaussians around each of some centres.
+    /// Equal Gaussians around each of some components.
     Mixture {
         /// m × r.
-        centres: Matrix,
+        components: Matrix,
         /// Of each coefficient, r numbers.
         sd: Vec<f32>,
     },
@@ -156,14 +157,14 @@ impl Subspace {
     /// **Errors**: settings out of range; no points, or a number in them that is not finite; a GAN that diverges.
     pub fn fit(rows: &impl Points, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
-        let principal = Principal::of(rows, config.rank, seed.child("principal"))?;
+        let principal = Pca::of(rows, config.rank, seed.child("principal"))?;
         Self::of(&principal, config, seed)
     }
 
     /// The same with a decomposition that is there already; its first directions where it has more than `config` asks for.
     ///
     /// **Errors**: as [`fit`](Self::fit).
-    pub fn of(principal: &Principal, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
+    pub fn of(principal: &Pca, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
         let rank = config.rank.min(principal.directions.nrows());
         let coefficients = principal.coefficients.slice(s![.., ..rank]);
@@ -187,14 +188,14 @@ impl Subspace {
             CoefficientModel::Gaussian => {
                 // Coefficients of principal directions are uncorrelated.
                 let sd = principal.variances().take(rank).map(|variance| variance.sqrt() as f32).collect();
-                Coefficients::Mixture { centres: Matrix::new(vectors, Array2::zeros((1, rank)).view()), sd }
+                Coefficients::Mixture { components: Matrix::new(vectors, Array2::zeros((1, rank)).view()), sd }
             }
             CoefficientModel::Kernel => {
-                let (n, kept) = (coefficients.nrows(), config.centres.min(coefficients.nrows()));
+                let (n, kept) = (coefficients.nrows(), config.components.min(coefficients.nrows()));
                 let places: Vec<usize> = (0..kept).map(|k| k * n / kept).collect();
-                let variance = config.noise * principal.left_out(rank) / rank.max(1) as f64;
+                let variance = config.noise * principal.residual_variance(rank) / rank.max(1) as f64;
                 Coefficients::Mixture {
-                    centres: Matrix::new(vectors, coefficients.select(Axis(0), &places).view()),
+                    components: Matrix::new(vectors, coefficients.select(Axis(0), &places).view()),
                     sd: vec![variance.sqrt() as f32; rank],
                 }
             }
@@ -249,13 +250,13 @@ impl LowRank for Subspace {
         let mut out = Array2::zeros((count, rank));
         match &self.coefficients {
             Coefficients::Gan(generator) => generator.draw_into(seed, first, out.view_mut()),
-            Coefficients::Mixture { centres, sd } => {
+            Coefficients::Mixture { components, sd } => {
                 let normals = seed.child("coefficients").normals();
                 let start = seed.child("centres").stream().uniform();
                 let mut noise = vec![0.0; rank];
                 for (i, mut row) in out.outer_iter_mut().enumerate() {
                     let (number, row) = (first + i as u64, row.as_slice_mut().expect("a row of a fresh array"));
-                    centres.read(pick(start, number, centres.rows()), 0..rank, row);
+                    components.read(pick(start, number, components.rows()), 0..rank, row);
                     normals.fill(number, 0, &mut noise);
                     row.iter_mut().zip(noise.iter().zip(sd)).for_each(|(x, (&noise, &sd))| *x += sd * noise);
                 }
@@ -272,7 +273,7 @@ impl Posterior for Subspace {
 
     fn bytes(&self) -> usize {
         let coefficients = match &self.coefficients {
-            Coefficients::Mixture { centres, sd } => centres.bytes() + size_of_val(&sd[..]),
+            Coefficients::Mixture { components, sd } => components.bytes() + size_of_val(&sd[..]),
             Coefficients::Gan(generator) => generator.bytes(),
         };
         let residual = self.residual.as_ref().map_or(0, Matrix::bytes);

@@ -40,7 +40,6 @@
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
 //! | several temperatures | [`ReplicaExchange`] |
 //! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact |
-//! | an approximation | [`Swag`], a Gaussian fitted to an optimiser's path |
 //!
 //! All are meant to be *believed*: step size, temperature, prior precision and data scale are explicit and printed ([`Summary`]), runs
 //! are reproducible to the bit on any number of threads, a resumed run equals an uninterrupted one, and `apd-verify` compares the
@@ -107,7 +106,6 @@ mod replica;
 mod sampler;
 mod schedule;
 mod summary;
-mod swag;
 #[cfg(test)]
 mod testing;
 
@@ -130,7 +128,6 @@ pub use sampler::sgnht::Sgnht;
 pub use sampler::{Buffers, Sampler};
 pub use schedule::Schedule;
 pub use summary::Summary;
-pub use swag::{Swag, SwagError};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -47,3 +47,7 @@ mod tensor;
 pub use grad::{grad, grad_graph};
 pub use scalar::Scalar;
 pub use tensor::Tensor;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

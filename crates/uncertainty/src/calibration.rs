@@ -11,7 +11,8 @@ mod tests;
 /// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a NaN, a label ≥ K. **Panics** if the lengths differ.
 #[track_caller]
 pub fn accuracy(p: ArrayView2<'_, f64>, labels: &[u32]) -> Result<f64, MetricError> {
-    check(&p, labels)?;
+    check_labels(&p, labels)?;
+    no_nan("predictions", &p)?;
     let right = labels.iter().zip(p.outer_iter()).filter(|(y, row)| argmax(row.iter()) == Some(**y as usize)).count();
     Ok(right as f64 / labels.len() as f64)
 }
@@ -21,7 +22,7 @@ pub fn accuracy(p: ArrayView2<'_, f64>, labels: &[u32]) -> Result<f64, MetricErr
 /// Probabilities below 2⁻¹²⁶ count as 2⁻¹²⁶ (87.3 nats): a f32 softmax underflows there, and one such row would make the
 /// mean infinite and every comparison with it void.
 ///
-/// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a NaN, a label ≥ K. **Panics** if the lengths differ.
+/// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a row that is no distribution, a label ≥ K. **Panics** if the lengths differ.
 #[track_caller]
 pub fn nll(p: ArrayView2<'_, f64>, labels: &[u32]) -> Result<f64, MetricError> {
     check(&p, labels)?;
@@ -32,7 +33,7 @@ pub fn nll(p: ArrayView2<'_, f64>, labels: &[u32]) -> Result<f64, MetricError> {
 
 /// Brier score (1/N) Σ_n Σ_c (p_nc − 1\[c = yₙ\])², in [0, 2]: the sum over classes, not halved.
 ///
-/// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a NaN, a label ≥ K. **Panics** if the lengths differ.
+/// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a row that is no distribution, a label ≥ K. **Panics** if the lengths differ.
 ///
 /// Reference: Brier, Monthly Weather Review 78 (1950), eq. (2).
 #[track_caller]
@@ -62,7 +63,7 @@ pub struct ReliabilityBin {
 
 /// Reliability diagram with `bins` equal-width bins of max_c p̄_c on [0, 1].
 ///
-/// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a NaN, a label ≥ K. **Panics** if the lengths differ or
+/// **Shapes** `p`: N×K, `labels`: N. **Errors** on no rows, a row that is no distribution, a label ≥ K. **Panics** if the lengths differ or
 /// `bins` is 0.
 #[track_caller]
 pub fn reliability(p: ArrayView2<'_, f64>, labels: &[u32], bins: usize) -> Result<Vec<ReliabilityBin>, MetricError> {
@@ -101,6 +102,12 @@ pub fn ece(bins: &[ReliabilityBin]) -> f64 {
 
 #[track_caller]
 fn check(p: &ArrayView2<'_, f64>, labels: &[u32]) -> Result<(), MetricError> {
+    check_labels(p, labels)?;
+    probabilities("predictions", p)
+}
+
+#[track_caller]
+fn check_labels(p: &ArrayView2<'_, f64>, labels: &[u32]) -> Result<(), MetricError> {
     assert_eq!(p.nrows(), labels.len(), "one label per row of predictions");
     if labels.is_empty() {
         return Err(MetricError::Empty { what: "predictions" });
@@ -108,7 +115,22 @@ fn check(p: &ArrayView2<'_, f64>, labels: &[u32]) -> Result<(), MetricError> {
     if let Some((index, &label)) = labels.iter().enumerate().find(|(_, y)| **y as usize >= p.ncols()) {
         return Err(MetricError::Label { index, label, classes: p.ncols() });
     }
-    no_nan("predictions", p)
+    Ok(())
+}
+
+/// How far from 1 the sum of a row may be: rows that were rounded to three digits are fine, percentages and logits are not.
+const SUM_TOLERANCE: f64 = 1e-3;
+
+/// **Errors** on a NaN, and on the first row that is no distribution over classes.
+pub(crate) fn probabilities(what: &'static str, p: &ArrayView2<'_, f64>) -> Result<(), MetricError> {
+    no_nan(what, p)?;
+    for (index, row) in p.outer_iter().enumerate() {
+        let (smallest, sum) = (row.iter().copied().fold(f64::INFINITY, f64::min), row.sum());
+        if smallest < 0.0 || (sum - 1.0).abs() > SUM_TOLERANCE {
+            return Err(MetricError::NotProbabilities { what, index, smallest, sum });
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn no_nan(what: &'static str, p: &ArrayView2<'_, f64>) -> Result<(), MetricError> {

@@ -1,6 +1,6 @@
 use ndarray::ArrayView2;
 
-use crate::calibration::no_nan;
+use crate::calibration::{no_nan, probabilities};
 use crate::{MetricError, argmax};
 
 #[cfg(test)]
@@ -18,12 +18,14 @@ pub fn agreement(p: ArrayView2<'_, f64>, q: ArrayView2<'_, f64>) -> Result<f64, 
 
 /// Mean total variation distance (1/N) Σ_n ½ Σ_c |p_nc − q_nc|, in [0, 1].
 ///
-/// **Shapes** both N×K. **Errors** on no rows or a NaN. **Panics** if the shapes differ.
+/// **Shapes** both N×K. **Errors** on no rows or one that is no distribution. **Panics** if the shapes differ.
 ///
 /// Reference: Izmailov et al., ICML 2021, §3 (agreement and total variation between predictive distributions).
 #[track_caller]
 pub fn total_variation(p: ArrayView2<'_, f64>, q: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
     check(&p, &q)?;
+    probabilities("first predictions", &p)?;
+    probabilities("second predictions", &q)?;
     let mut sum = 0.0;
     for (a, b) in p.outer_iter().zip(q.outer_iter()) {
         sum += 0.5 * a.iter().zip(b).map(|(x, y)| (x - y).abs()).sum::<f64>();

@@ -1,5 +1,5 @@
 /// Why a metric has no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MetricError {
     /// The metric of nothing is undefined.
     #[error("{what} are empty: the metric is undefined")]
@@ -14,6 +14,18 @@ pub enum MetricError {
         what: &'static str,
         /// Position of the first NaN; the row, for matrices.
         index: usize,
+    },
+    /// A row that is no distribution over classes.
+    #[error("{what}: row {index} is not made of probabilities: its smallest value is {smallest}, its sum {sum}")]
+    NotProbabilities {
+        /// Which argument.
+        what: &'static str,
+        /// Position of the first such row.
+        index: usize,
+        /// Least value of the row.
+        smallest: f64,
+        /// Sum of the row.
+        sum: f64,
     },
     /// A label that names no class.
     #[error("label {label} of row {index} is out of range: there are {classes} classes")]

@@ -1,11 +1,14 @@
-//! Predictive uncertainty of an ensemble of classifiers, and how well it detects what it should.
+//! Predictive uncertainty of many networks, of classes and of numbers, and how well it detects what it should.
 //!
-//! Three steps, each usable without the others:
+//! Each of these is usable without the others:
 //!
-//! 1. [`Predictive`] streams the softmax rows of S networks and keeps only sufficient statistics, so that every
+//! 1. [`ClassPredictive`] streams the softmax rows of S networks and keeps only sufficient statistics, so that every
 //!    [`Score`] costs O(N·K) memory however many networks there are.
-//! 2. [`accuracy`], [`nll`], [`brier`] and [`reliability`] (with [`ece`]) judge the averaged prediction against labels.
-//! 3. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
+//! 2. [`NumberPredictive`] streams a law of each number, such as a mean and a deviation, and is their mixture in bounded memory:
+//!    deviations by cause, quantiles, densities, CRPS.
+//! 3. [`accuracy`], [`nll`], [`brier`] and [`reliability`] (with [`ece`]) compare the averaged prediction with labels;
+//!    the metrics of [`regression`] compare it with numbers.
+//! 4. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
 //!    [`agreement`] and [`total_variation`] compare two predictive distributions.
 //!
 //! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays.
@@ -14,10 +17,10 @@
 //! detector is the second argument (out of distribution).
 //!
 //! ```
-//! use apd_uncertainty::{Predictive, Score, accuracy, detection};
+//! use apd_uncertainty::{ClassPredictive, Score, accuracy, detection};
 //! use ndarray::array;
 //!
-//! let mut predictive = Predictive::new(2, 2); // two inputs, two classes
+//! let mut predictive = ClassPredictive::new(2, 2); // two inputs, two classes
 //! predictive.add(array![[0.9_f32, 0.1], [1.0, 0.0]].view()); // softmax rows of the first network
 //! predictive.add(array![[0.9_f32, 0.1], [0.0, 1.0]].view()); // the second one disagrees on the second input
 //!
@@ -32,18 +35,25 @@
 //! ```
 
 mod calibration;
+mod class_predictive;
 mod compare;
+mod crps;
 mod detection;
 mod error;
+mod family;
 mod histogram;
-mod predictive;
+mod mixture;
+mod number_predictive;
+pub mod regression;
 
 pub use calibration::{ReliabilityBin, accuracy, brier, ece, nll, reliability};
+pub use class_predictive::{ClassPredictive, Score};
 pub use compare::{agreement, total_variation};
 pub use detection::{Detection, RocPoint, detection, drop_collinear, roc_curve};
 pub use error::MetricError;
+pub use family::{Family, Normal, Poisson, StudentT};
 pub use histogram::{Histogram, histogram};
-pub use predictive::{Predictive, Score};
+pub use number_predictive::NumberPredictive;
 
 /// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.
 fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {

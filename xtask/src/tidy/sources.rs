@@ -31,6 +31,12 @@ pub(super) fn file_name(path: &str) -> Option<String> {
     path.split('/').any(named).then(|| format!("{path}: name it after what it does"))
 }
 
+/// The examples of a README are run with the tests.
+pub(super) fn readme_is_tested(package: &str, library: &str) -> Option<String> {
+    let tested = library.contains("#[cfg(doctest)]\n#[doc = include_str!(\"../README.md\")]\n");
+    (!tested).then(|| format!("{package}: src/lib.rs does not put README.md under `#[cfg(doctest)]`"))
+}
+
 /// `unsafe` only in a module that allows it, never for a whole crate, and each use with its reason.
 pub(super) fn unsafe_code(path: &str, text: &str) -> Vec<String> {
     let code = without_comments_and_literals(text);

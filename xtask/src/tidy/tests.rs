@@ -113,6 +113,58 @@ fn names_say_something() {
     }
 }
 
+fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
+    let file = |(path, text): &(&str, &str)| circles::File { path: path.to_string(), text: text.to_string() };
+    circles::circles("p", &files.iter().map(file).collect::<Vec<_>>())
+}
+
+#[test]
+fn files_that_need_each_other_in_one_direction_pass() {
+    let files = [
+        ("lib.rs", "mod a;\nmod b;\nmod error;\npub use a::A;\npub use error::Error;"),
+        // A re-export is not a need, and what the crate's root re-exports belongs to the file that defines it.
+        ("a.rs", "use crate::{Error, b::{self, c::D as E}};\nmod part;\nuse part::P;"),
+        // A part may use what its whole defines; tests may use anything.
+        ("a/part.rs", "use super::A;\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}"),
+        ("a/tests.rs", "use crate::b::B;"),
+        ("b.rs", "// use crate::a::A;\npub mod c;\nlet s = \"crate::a\"; let a = other::a::A; macro!($crate::x);"),
+        ("b/tests.rs", "use crate::a::A;"),
+        ("b/c.rs", "use crate::Error; pub struct D;"),
+        ("error.rs", "use std::fmt; pub enum Error {}"),
+    ];
+    assert_eq!(circles_of(&files), Vec::<String>::new());
+}
+
+#[test]
+fn files_in_a_circle_are_named() {
+    let direct = [("a.rs", "use crate::b::B;"), ("b.rs", "use crate::a::A;"), ("lib.rs", "mod a; mod b;")];
+    assert_eq!(circles_of(&direct), ["p: files in a circle: a → b, b → a"]);
+    let grouped = [("a.rs", "use crate::{x::y, b::{C, B}};"), ("b.rs", "use super::a;"), ("lib.rs", "mod a; mod b;")];
+    assert_eq!(circles_of(&grouped).len(), 1);
+    let through_a_re_export =
+        [("lib.rs", "mod a; mod b; pub use self::{a::A as Z};"), ("a.rs", "crate::b::f()"), ("b.rs", "use crate::Z;")];
+    assert_eq!(circles_of(&through_a_re_export), ["p: files in a circle: a → b, b → a"]);
+    let of_three = [
+        ("a/mod.rs", "crate::b::f();"),
+        ("b.rs", "use super::c::C;"),
+        ("c.rs", "fn f(a: crate::a::A) {}"),
+        ("main.rs", "mod a; mod b; mod c;"),
+    ];
+    assert_eq!(circles_of(&of_three), ["p: files in a circle: a → b, b → c, c → a"]);
+    let of_parts =
+        [("a.rs", "mod b; mod c;"), ("a/b.rs", "use super::c::C;"), ("a/c.rs", "use super::b;"), ("lib.rs", "mod a;")];
+    assert_eq!(circles_of(&of_parts), ["p: files in a circle: a::b → a::c, a::c → a::b"]);
+}
+
+#[test]
+fn readmes_are_tested() {
+    let library =
+        |attribute: &str| format!("//! Doc.\n\n{attribute}\n#[doc = include_str!(\"../README.md\")]\nstruct Readme;\n");
+    assert_eq!(sources::readme_is_tested("p", &library("#[cfg(doctest)]")), None);
+    assert!(sources::readme_is_tested("p", &library("")).is_some());
+    assert!(sources::readme_is_tested("p", "//! Doc.").is_some());
+}
+
 #[test]
 fn explained_unsafe_in_a_module_that_allows_it_passes() {
     let text = "#![allow(unsafe_code)]\n\

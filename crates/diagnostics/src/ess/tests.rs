@@ -97,3 +97,18 @@ fn constant_draws_have_no_size() {
         [constant.clone(), constant.clone(), constant]
     );
 }
+
+#[test]
+fn sizes_do_not_depend_on_the_unit() {
+    let chains = ar1_chains(Seed::root(3).child("ess"), 0.5, 4, 500);
+    let sizes = |factor: f64| {
+        let scaled: Vec<Vec<f64>> = chains.iter().map(|c| c.iter().map(|x| factor * x).collect()).collect();
+        (ess_mean(&scaled).unwrap(), ess_bulk(&scaled).unwrap())
+    };
+    for exponent in [600, -900] {
+        assert_eq!(sizes(2f64.powi(exponent)), sizes(1.0), "2^{exponent}");
+    }
+    for factor in [1e200, 1e-300] {
+        assert!((sizes(factor).0 / sizes(1.0).0 - 1.0).abs() < 1e-9, "{factor}");
+    }
+}

@@ -190,6 +190,13 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
+fn an_overflow_is_no_perfect_sample() {
+    let x = array![[1e200], [-1e200], [2e200]];
+    let found = ksd(x.view(), (-&x).view(), 1.0).unwrap();
+    assert!(!found.is_finite(), "{found}");
+}
+
+#[test]
 #[should_panic(expected = "same shape")]
 fn shapes_that_differ_are_a_mistake() {
     let _ = ksd(Array2::zeros((2, 2)).view(), Array2::zeros((2, 3)).view(), 1.0);

@@ -67,3 +67,9 @@ fn extreme_quantiles_stay_among_the_draws() {
 fn a_quantile_of_one_is_a_mistake() {
     let _ = mcse_quantile(&[[1.0, 2.0, 3.0, 4.0]], 1.0);
 }
+
+#[test]
+fn an_overflow_is_no_certainty() {
+    let chain = [1e200, -3e200, 2e200, 5e200, -1e200, 4e200, 0.0, 1e200];
+    assert!(!mcse_sd(&[chain]).unwrap().is_finite());
+}

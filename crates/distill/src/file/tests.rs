@@ -5,7 +5,7 @@ use apd_points::{Entry, Layout};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::KEY;
-use crate::generator::tests::random;
+use crate::gan::generator::tests::random;
 use crate::{CoefficientModel, Config, Distilled, FileError, Format, Standardization, Subspace, SubspaceConfig};
 use apd_points::Posterior;
 
@@ -150,7 +150,7 @@ fn subspaces() -> Vec<Distilled> {
     let mut points = ndarray::Array2::<f32>::zeros((40, 17));
     apd_seed::Seed::root(5).normals().fill(0, 0, points.as_slice_mut().unwrap());
     let gan = Config { latent: 2, hidden: 4, batch: 8, iterations: 1, ..Config::gan1() };
-    let config = SubspaceConfig { rank: 3, centres: 6, gan, ..SubspaceConfig::default() };
+    let config = SubspaceConfig { rank: 3, components: 6, gan, ..SubspaceConfig::default() };
     let mut kinds = Vec::new();
     for format in [Format::F32, Format::F16, Format::Int8] {
         for coefficients in [CoefficientModel::Kernel, CoefficientModel::Gaussian, CoefficientModel::Gan] {

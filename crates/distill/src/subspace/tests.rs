@@ -23,7 +23,7 @@ fn cloud(chains: usize, per_chain: usize, d: usize, apart: f32, noise: f32) -> A
 }
 
 fn config() -> SubspaceConfig {
-    SubspaceConfig { rank: 3, centres: 200, format: Format::F32, ..SubspaceConfig::default() }
+    SubspaceConfig { rank: 3, components: 200, format: Format::F32, ..SubspaceConfig::default() }
 }
 
 #[test]
@@ -93,17 +93,17 @@ fn a_single_draw_is_uniform() {
 
 /// The noise brings back the variance that the directions leave out, as much of it as was asked for; alike in all directions.
 #[test]
-fn the_kernels_noise_is_the_share_of_what_is_left_out() {
+fn the_kernels_noise_is_the_share_of_what_is_residual_variance() {
     let cloud = cloud(1, 400, 60, 0.0, 0.2);
-    let principal = Principal::of(&cloud, 3, Seed::root(1)).unwrap();
+    let principal = Pca::of(&cloud, 3, Seed::root(1)).unwrap();
     let of = |noise| {
         let config = SubspaceConfig { noise, ..config() };
         Subspace::of(&principal, &config, Seed::root(1)).unwrap().coefficients(Seed::root(2), 0, 20_000)
     };
     let off = of(0.5) - of(0.0);
     let variance = off.mapv(|x| f64::from(x).powi(2)).mean_axis(Axis(0)).unwrap();
-    let expected = 0.5 * principal.left_out(3) / 3.0;
-    assert!(principal.left_out(3) > 1.0, "{}", principal.left_out(3));
+    let expected = 0.5 * principal.residual_variance(3) / 3.0;
+    assert!(principal.residual_variance(3) > 1.0, "{}", principal.residual_variance(3));
     for variance in variance {
         assert!((variance / expected - 1.0).abs() < 0.05, "{variance} {expected}");
     }
@@ -134,7 +134,7 @@ fn only_subspaces_without_noise_share_work() {
 #[test]
 fn settings_out_of_range_are_named() {
     for (config, name) in [
-        (SubspaceConfig { centres: 0, ..config() }, "centres"),
+        (SubspaceConfig { components: 0, ..config() }, "centres"),
         (SubspaceConfig { noise: -1.0, ..config() }, "noise"),
         (SubspaceConfig { residual: f64::NAN, ..config() }, "residual"),
         (SubspaceConfig { gan: Config { batch: 0, ..Config::gan1() }, ..config() }, "batch"),
@@ -149,7 +149,7 @@ fn a_budget_is_kept_and_used() {
     let cloud = cloud(2, 100, 500, 1.0, 0.5);
     for format in [Format::F32, Format::F16, Format::Int8] {
         for (coefficients, residual) in [(CoefficientModel::Kernel, 0.0), (CoefficientModel::Gaussian, 1.0)] {
-            let config = SubspaceConfig { format, coefficients, residual, centres: 20, ..config() };
+            let config = SubspaceConfig { format, coefficients, residual, components: 20, ..config() };
             for networks in [3, 10] {
                 let budget = networks * 4 * 500;
                 let within = config.clone().within(budget, 500, cloud.len()).unwrap();

@@ -24,18 +24,24 @@ use canvas::{Canvas, Frame, WIDTH};
 #[cfg(test)]
 mod tests;
 
-pub(crate) fn svg(figure: &Figure) -> String {
-    let mut canvas = Canvas::new(&figure.id);
-    let height = match &figure.kind {
-        FigureKind::Reliability(data) => reliability::draw(&mut canvas, data),
-        FigureKind::Histograms(data) => histograms::draw(&mut canvas, data),
-        FigureKind::Roc(data) => roc::draw(&mut canvas, data),
-        FigureKind::Curves(data) => curves::draw(&mut canvas, data),
-        FigureKind::Weights(data) => weights::draw(&mut canvas, data),
-        FigureKind::Heatmaps(data) => heatmaps::draw(&mut canvas, data),
-        FigureKind::Bars(data) => bars::draw(&mut canvas, data),
-    };
-    canvas.finish(height, figure.alternative())
+impl Figure {
+    /// Draws the figure as a complete SVG document.
+    ///
+    /// The same figure gives the same bytes. Data that is empty or not finite is left out; a panel with nothing left
+    /// says "no data".
+    pub fn svg(&self) -> String {
+        let mut canvas = Canvas::new(&self.id);
+        let height = match &self.kind {
+            FigureKind::Reliability(data) => reliability::draw(&mut canvas, data),
+            FigureKind::Histograms(data) => histograms::draw(&mut canvas, data),
+            FigureKind::Roc(data) => roc::draw(&mut canvas, data),
+            FigureKind::Curves(data) => curves::draw(&mut canvas, data),
+            FigureKind::Weights(data) => weights::draw(&mut canvas, data),
+            FigureKind::Heatmaps(data) => heatmaps::draw(&mut canvas, data),
+            FigureKind::Bars(data) => bars::draw(&mut canvas, data),
+        };
+        canvas.finish(height, self.alternative())
+    }
 }
 
 /// The whole figure where there is not even an empty panel to draw.

@@ -1,7 +1,5 @@
 use serde::{Deserialize, Serialize};
 
-use crate::draw;
-
 /// A figure as plain data: what is shown, not how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
@@ -44,14 +42,6 @@ impl Figure {
     pub fn alt(mut self, alt: &str) -> Self {
         self.alt = alt.into();
         self
-    }
-
-    /// Draws the figure as a complete SVG document.
-    ///
-    /// The same figure gives the same bytes. Data that is empty or not finite is left out; a panel with nothing left
-    /// says "no data".
-    pub fn svg(&self) -> String {
-        draw::svg(self)
     }
 
     pub(crate) fn alternative(&self) -> &str {

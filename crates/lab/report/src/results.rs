@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::write::write_atomic;
+use crate::atomic::write_atomic;
 
 #[cfg(test)]
 mod tests;

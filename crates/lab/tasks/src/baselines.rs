@@ -1,7 +1,8 @@
 //! What else people use for uncertainty: MC-dropout, a deep ensemble, SWAG. Each is trained as the point estimate is.
 
+use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, Swag, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, Momentum, from_mean_loss};
 use apd_store::checkpoint;
 use rayon::prelude::*;
 

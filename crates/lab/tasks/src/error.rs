@@ -80,7 +80,7 @@ pub enum Error {
     },
     /// A SWAG Gaussian could not be made.
     #[error("baselines: {0}")]
-    Swag(#[from] apd_sgmcmc::SwagError),
+    Swag(#[from] apd_distill::SwagError),
     /// The bank or a checkpoint could not be written or read.
     #[error(transparent)]
     Store(#[from] apd_store::Error),

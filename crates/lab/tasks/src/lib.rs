@@ -72,3 +72,7 @@ pub use tasks::gan_losses::compute::{Look, Run, Stability, gan_losses};
 pub use tasks::ood::compute::{MethodScores, OutOfDistribution, ood};
 pub use tasks::samplers::compute::{Compared, Comparison, compare_samplers};
 pub use tasks::toy2d::compute::{Map, Reference, Toy2d, toy2d};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

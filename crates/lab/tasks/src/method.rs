@@ -1,12 +1,12 @@
 //! The methods that are compared: where each one's networks come from, and their averaged predictions.
 
 use apd_bnn::{SharedBasis, predict, predict_dropout, predict_shared};
+use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_seed::Seed;
-use apd_sgmcmc::Swag;
 use apd_store::Bank;
-use apd_uncertainty::{Predictive, Score};
+use apd_uncertainty::{ClassPredictive, Score};
 use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Data, Ix2};
 
 use crate::error::{Error, Result};
@@ -96,7 +96,7 @@ impl Method<'_> {
             Method::Ensemble(members) => {
                 stack(members.len(), members[0].len(), |i, row| row.copy_from_slice(&members[i]))
             }
-            Method::Swag(swag) => stack(count, swag.dim(), |i, row| draw_swag(swag, seed, i, row)),
+            Method::Swag(swag) => swag.draw(seed, count),
             Method::Bank(bank) => bank.gather(&bank_rows(bank, count, seed)),
             Method::Drawn(_, posterior) => posterior.draw(seed, count),
         }
@@ -111,7 +111,7 @@ impl Method<'_> {
         count: usize,
         seed: Seed,
         inputs: ArrayView2<'_, f32>,
-    ) -> Result<Predictive> {
+    ) -> Result<ClassPredictive> {
         let dim = match self {
             Method::Point(theta) | Method::Dropout(_, theta) => theta.len(),
             Method::Ensemble(members) => members.first().map_or(network.row_len(), Vec::len),
@@ -134,7 +134,7 @@ impl Method<'_> {
         if empty || count == 0 {
             return Err(Error::Empty(self.name()));
         }
-        let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+        let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
         let visit = |_, probabilities: ArrayView2<'_, f32>| predictive.add(probabilities);
         match self {
             Method::Point(theta) => predict(network, [theta], inputs, visit),
@@ -145,9 +145,9 @@ impl Method<'_> {
             }
             Method::Swag(swag) => {
                 let networks = (0..count).map(|i| {
-                    let mut theta = vec![0.0; dim];
-                    draw_swag(swag, seed, i, &mut theta);
-                    theta
+                    let mut theta = Array2::zeros((1, dim));
+                    swag.draw_into(seed, i as u64, theta.view_mut());
+                    theta.into_raw_vec_and_offset().0
                 });
                 predict(network, networks, inputs, visit);
             }
@@ -183,19 +183,14 @@ pub(crate) fn averaged(
     network: &Network,
     thetas: impl IntoIterator<Item: AsRef<[f32]>>,
     inputs: ArrayView2<'_, f32>,
-) -> Predictive {
-    let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+) -> ClassPredictive {
+    let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
     predict(network, thetas, inputs, |_, p| predictive.add(p));
     predictive
 }
 
 /// Networks that are drawn at a time: memory does not grow with their number.
 const WAVE: usize = 32;
-
-/// SWAG's network number `i`.
-fn draw_swag(swag: &Swag, seed: Seed, i: usize, row: &mut [f32]) {
-    swag.draw(seed.index(i as u64), row).expect("trained on two positions or more");
-}
 
 /// `count` rows of `dim`, each filled in.
 fn stack(count: usize, dim: usize, mut fill: impl FnMut(usize, &mut [f32])) -> Array2<f32> {

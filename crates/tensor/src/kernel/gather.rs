@@ -5,7 +5,6 @@
 use std::ops::Range;
 
 use super::Aligned;
-use crate::Scalar;
 
 /// Rows on their way from memory while one is copied: without it the copy waits for each row's first lines.
 const AHEAD: usize = 3;
@@ -22,13 +21,13 @@ const AHEAD: usize = 3;
 /// assert_eq!(*out, [2.0, 2.5, 0.0, 0.5]);
 /// ```
 #[track_caller]
-pub fn gather_rows<T: Scalar>(rows: &[T], width: usize, indices: &[u32], out: &mut Aligned<T>) {
+pub fn gather_rows<T: Copy + Default>(rows: &[T], width: usize, indices: &[u32], out: &mut Aligned<T>) {
     assert!(width == 0 || rows.len().is_multiple_of(width), "{} elements are no whole rows of {width}", rows.len());
     let place = |&index: &u32| -> Range<usize> {
         let start = index as usize * width;
         start..start + width
     };
-    out.resize(indices.len() * width, T::zero());
+    out.resize(indices.len() * width, T::default());
     indices.iter().take(AHEAD).for_each(|index| prefetch(&rows[place(index)]));
     for (i, index) in indices.iter().enumerate() {
         if let Some(next) = indices.get(i + AHEAD) {

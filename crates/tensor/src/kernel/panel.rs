@@ -14,7 +14,6 @@ use std::ops::Range;
 use pulp::{Arch, MemMask, Simd, WithSimd};
 
 use super::gather::prefetch;
-use crate::Scalar;
 
 /// The left factor A of [`accumulate`]: element (i, p) is `data[i * row + p * inner]`.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +73,7 @@ impl<T> Left<'_, T> {
 /// assert_eq!(c, [3.5, 2.5, 7.5, 4.5]);
 /// ```
 #[track_caller]
-pub fn accumulate<T: Scalar>(
+pub fn accumulate<T: Accumulate>(
     shape: [usize; 3],
     left: Left<'_, T>,
     right: &[T],
@@ -88,7 +87,7 @@ pub fn accumulate<T: Scalar>(
 /// As [`accumulate`], calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
 /// ([`prefetch`]), a little at a time, so that it arrives while the arithmetic goes on.
 #[track_caller]
-pub fn accumulate_while<T: Scalar>(
+pub fn accumulate_while<T: Accumulate>(
     shape: [usize; 3],
     left: Left<'_, T>,
     right: &[T],
@@ -114,6 +113,12 @@ const fn sweep(registers: usize) -> usize {
 /// Bytes of A that are read again for every panel of columns: likewise of the second-level cache.
 const fn block(registers: usize) -> usize {
     if registers >= 32 { 96 << 10 } else { 48 << 10 }
+}
+
+/// Element types with such a kernel.
+pub trait Accumulate: Copy + 'static {
+    /// C ← C + A·B, with the widest vectors that this CPU has.
+    fn accumulate(product: Product<'_, Self>);
 }
 
 /// A product, checked by its maker.
@@ -173,6 +178,12 @@ const fn block_height(rows: usize, vectors: usize, registers: usize) -> usize {
 
 macro_rules! element {
     ($float:ident, $vector:ident, $lanes:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $between:ident, $index:ident) => {
+        impl Accumulate for $float {
+            fn accumulate(product: Product<'_, $float>) {
+                Arch::new().dispatch(product);
+            }
+        }
+
         impl WithSimd for Product<'_, $float> {
             type Output = ();
 
@@ -362,14 +373,6 @@ pub fn lanes<T>() -> usize {
     }
 
     Arch::new().dispatch(Bytes) / size_of::<T>()
-}
-
-/// Runs a product with the widest vectors that this CPU has.
-pub(super) fn run<T>(product: Product<'_, T>)
-where
-    for<'a> Product<'a, T>: WithSimd<Output = ()>,
-{
-    Arch::new().dispatch(product);
 }
 
 #[cfg(test)]

@@ -6,25 +6,21 @@
 
 #![allow(unsafe_code)]
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, NdFloat};
 
-use super::panel::{self, Product};
-use crate::Scalar;
+use super::panel::Accumulate;
 
 /// m, k, n, α, A and its strides, B and its strides, β, C and its strides.
 type MatrixMultiply<T> =
     unsafe fn(usize, usize, usize, T, *const T, isize, isize, *const T, isize, isize, T, *mut T, isize, isize);
 
 /// Element types with a kernel; it seals [`Scalar`](crate::Scalar).
-pub trait Tile: Copy + 'static {
+pub trait Tile: Accumulate {
     /// `matrixmultiply`'s product for this type.
     const MATRIXMULTIPLY: MatrixMultiply<Self>;
 
     /// x ← eˣ, element by element.
     fn exp_slice(x: &mut [Self]);
-
-    /// C ← C + A·B without packing.
-    fn accumulate(product: Product<'_, Self>);
 }
 
 impl Tile for f32 {
@@ -32,10 +28,6 @@ impl Tile for f32 {
 
     fn exp_slice(x: &mut [Self]) {
         super::exp::exp_f32(x);
-    }
-
-    fn accumulate(product: Product<'_, f32>) {
-        panel::run(product);
     }
 }
 
@@ -45,14 +37,10 @@ impl Tile for f64 {
     fn exp_slice(x: &mut [Self]) {
         x.iter_mut().for_each(|x| *x = x.exp());
     }
-
-    fn accumulate(product: Product<'_, f64>) {
-        panel::run(product);
-    }
 }
 
 /// C ← α·A·B + β·C, where C is not read if β = 0. The shapes fit, and none of the lengths is 0.
-pub(super) fn product<T: Scalar>(
+pub(super) fn product<T: NdFloat + Tile>(
     alpha: T,
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,

@@ -60,9 +60,9 @@ impl Config {
             subspace: {
                 let default = SubspaceConfig::default();
                 // Sixteen networks' worth of bytes: kept coefficients are a larger share of a small network.
-                let (rank, centres) = if dataset == Digits { (58, 200) } else { (default.rank, default.centres) };
+                let (rank, components) = if dataset == Digits { (58, 200) } else { (default.rank, default.components) };
                 let iterations = if profile == Quick { 2_000 } else { default.gan.iterations };
-                SubspaceConfig { rank, centres, gan: apd_distill::Config { iterations, ..default.gan }, ..default }
+                SubspaceConfig { rank, components, gan: apd_distill::Config { iterations, ..default.gan }, ..default }
             },
             online: OnlineConfig { rounds: 20, iterations: (iterations / 75).max(1), buffer: 1000, infinite: true },
             gan_losses: GanLossesConfig {

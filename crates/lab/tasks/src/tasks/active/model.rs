@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict_dropout};
 use apd_data::Labelled;
-use apd_distill::{Generator, Subspace, Trainer};
+use apd_distill::{Generator, Subspace, Swag, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, Swag, from_mean_loss};
-use apd_uncertainty::Predictive;
+use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, from_mean_loss};
+use apd_uncertainty::ClassPredictive;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::config::{ActiveMethod, Config};
@@ -201,12 +201,12 @@ impl Model {
         passes: usize,
         seed: Seed,
         inputs: ArrayView2<'_, f32>,
-    ) -> Predictive {
+    ) -> ClassPredictive {
         match self {
             Model::Point(theta) => averaged(network, [theta], inputs),
             Model::Networks(networks) => averaged(network, network_rows(networks), inputs),
             Model::Dropout(network, theta) => {
-                let mut predictive = Predictive::new(inputs.nrows(), network.outputs());
+                let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
                 predict_dropout(network, theta, passes, seed, inputs, |_, p| predictive.add(p));
                 predictive
             }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use apd_data::Images;
 use apd_distill::{
-    CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig,
+    CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig,
     fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
 };
 use apd_nn::Network;
@@ -14,7 +14,7 @@ use apd_points::{Points as _, Posterior};
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::Bank;
-use apd_uncertainty::{self as uncertainty, Predictive, Score, detection};
+use apd_uncertainty::{self as uncertainty, ClassPredictive, Score, detection};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
@@ -133,7 +133,7 @@ fn rivals<'a>(
 
     let rank = directions(config);
     context.progress.begin("fidelity: directions", 1, 0);
-    let principal = Principal::of(learnt, rank, seed.child("principal"))?;
+    let principal = Pca::of(learnt, rank, seed.child("principal"))?;
     context
         .progress
         .advance(1, Some(format!("{rank} directions, {:.1} % of the variance", 100.0 * principal.explained(rank))));
@@ -159,14 +159,14 @@ fn rivals<'a>(
         };
         let count = size as usize;
         if count >= 1 && count <= learnt.len() {
-            add("rows", Box::new(Kept::new(rows(count).view(), None, Format::F32)));
+            add("rows", Box::new(Subsample::new(rows(count).view(), None, Format::F32)));
         }
         let quantised = (budget / (dim + 4) as f64) as usize;
         if (1..=learnt.len()).contains(&quantised) {
-            add("rows-int8", Box::new(Kept::new(rows(quantised).view(), None, Format::Int8)));
+            add("rows-int8", Box::new(Subsample::new(rows(quantised).view(), None, Format::Int8)));
         }
         if count >= 2 && count <= learnt.len() {
-            add("rows+noise", Box::new(Kept::new(rows(count - 1).view(), Some(&noise), Format::F32)));
+            add("rows+noise", Box::new(Subsample::new(rows(count - 1).view(), Some(&noise), Format::F32)));
         }
         // As many directions as there is room for.
         for (name, base, format) in [
@@ -203,7 +203,7 @@ fn rivals<'a>(
     }
     if !ensemble.is_empty() {
         let members = Array2::from_shape_fn((ensemble.len(), dim), |(i, j)| ensemble[i][j]);
-        let posterior = Box::new(Kept::new(members.view(), None, Format::F32));
+        let posterior = Box::new(Subsample::new(members.view(), None, Format::F32));
         rivals.push(Rival { name: "ensemble", budget: None, posterior });
     }
     if settings.apd {
@@ -244,7 +244,7 @@ struct Judge<'a> {
     sets: &'a [Images],
     /// Test images, the detection task's, and each set.
     stacked: Stacked,
-    truth: Predictive,
+    truth: ClassPredictive,
     /// The average of other chains on the test images, if there are any.
     others: Option<Array2<f64>>,
     /// Some held-out networks, and how far they are from the rows that are learnt from, in the median.
@@ -293,7 +293,10 @@ impl<'a> Judge<'a> {
 
     /// Metrics of one average beside the truth: name, score, set, value.
     #[allow(clippy::type_complexity)]
-    fn predictions(&self, predictive: &Predictive) -> Result<Vec<(&'static str, Option<Score>, Option<String>, f64)>> {
+    fn predictions(
+        &self,
+        predictive: &ClassPredictive,
+    ) -> Result<Vec<(&'static str, Option<Score>, Option<String>, f64)>> {
         let (mean, truth) = (predictive.mean(), self.truth.mean());
         let test = |mean: &Array2<f64>| mean.slice(s![self.stacked.block(0), ..]).to_owned();
         let (on_test, true_on_test) = (test(&mean), test(&truth));

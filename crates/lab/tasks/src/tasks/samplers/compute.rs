@@ -11,12 +11,14 @@ use std::time::Instant;
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
 use apd_data::{Dataset, Labelled};
+use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
+use apd_points::Posterior as _;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::{
     Baoab, Chain, ChainConfig, ChainError, ControlVariate, HamiltonianChain, HamiltonianConfig, MarkovChain, Momentum,
-    Potential, Psgld, RunError, Sample, Sampler, Schedule, Sghmc, Sgld, Sgnht, Sink, Svrg, Swag, Trajectory,
+    Potential, Psgld, RunError, Sample, Sampler, Schedule, Sghmc, Sgld, Sgnht, Sink, Svrg, Trajectory,
 };
 use apd_uncertainty as uncertainty;
 use ndarray::Array2;
@@ -307,20 +309,16 @@ impl Problem {
 
     /// As many draws as positions, of the Gaussian that SWAG fits to them.
     fn swag(&self, positions: &[Vec<f32>], seed: Seed) -> Result<Vec<Vec<f32>>> {
-        let refused = |error: apd_sgmcmc::SwagError| Error::Config(format!("SWAG: {error}"));
-        let mut swag = Swag::new(self.network.dim(), 20).map_err(refused)?;
+        let mut swag = Swag::new(self.network.dim(), 20)?;
         positions.iter().for_each(|position| swag.collect(position));
-        let draw = |i: usize| {
-            let mut theta = vec![0.0; self.network.dim()];
-            swag.draw(seed.child("draw").index(i as u64), &mut theta).map_err(refused)?;
-            Ok(theta)
-        };
-        (0..positions.len()).map(draw).collect()
+        // Its error: a Gaussian of fewer positions has no draws.
+        swag.variance()?;
+        Ok(swag.draw(seed.child("draw"), positions.len()).rows().into_iter().map(|row| row.to_vec()).collect())
     }
 
     /// The averaged prediction of all kept networks.
     fn predict(&self, run: &Run) -> Array2<f64> {
-        let mut mean = uncertainty::Predictive::new(self.test.len(), self.network.outputs());
+        let mut mean = uncertainty::ClassPredictive::new(self.test.len(), self.network.outputs());
         predict(&self.network, run.chains.iter().flatten(), self.test.images.pixels.view(), |_, p| mean.add(p));
         mean.mean()
     }

@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
-use apd_distill::{CoefficientModel, Format, Kept, Principal, Subspace, SubspaceConfig, Trainer};
+use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig, Swag, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;
-use apd_sgmcmc::{
-    Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, Swag, from_mean_loss,
-};
-use apd_uncertainty::{self as uncertainty, Predictive, Score};
+use apd_sgmcmc::{Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, from_mean_loss};
+use apd_uncertainty::{self as uncertainty, ClassPredictive, Score};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -145,7 +143,7 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     let mut maps = vec![problem.map("sgd", "one network".into(), |x| averaged(std::slice::from_ref(&sgd), x))];
     if let Some((p, network, theta)) = &dropout {
         maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
-            let mut predictive = Predictive::new(x.nrows(), 2);
+            let mut predictive = ClassPredictive::new(x.nrows(), 2);
             predict_dropout(network, theta, count, problem.seed.child("passes"), x, |_, p| predictive.add(p));
             predictive
         }));
@@ -315,7 +313,7 @@ impl<'a> Problem<'a> {
     fn rivals(&self, samples: &[Vec<f32>]) -> Result<Vec<Rival>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let seed = self.seed.child("rivals");
-        let principal = Principal::of(&rows, DIRECTIONS, seed.child("principal"))?;
+        let principal = Pca::of(&rows, DIRECTIONS, seed.child("principal"))?;
         let subspace = |coefficients| -> Result<Box<dyn Posterior>> {
             let config = SubspaceConfig { rank: DIRECTIONS, coefficients, format: Format::F32, ..Default::default() };
             Ok(Box::new(Subspace::of(&principal, &config, seed)?))
@@ -326,17 +324,22 @@ impl<'a> Problem<'a> {
         Ok(vec![
             ("subspace", format!("{DIRECTIONS} directions"), subspace(CoefficientModel::Kernel)?),
             ("gaussian", format!("{DIRECTIONS} directions, one Gaussian"), subspace(CoefficientModel::Gaussian)?),
-            ("rows", format!("{ROWS} samples"), Box::new(Kept::new(kept.view(), None, Format::F32))),
+            ("rows", format!("{ROWS} samples"), Box::new(Subsample::new(kept.view(), None, Format::F32))),
             (
                 "rows+noise",
                 format!("{ROWS} samples and noise"),
-                Box::new(Kept::new(kept.view(), Some(&sd), Format::F32)),
+                Box::new(Subsample::new(kept.view(), Some(&sd), Format::F32)),
             ),
         ])
     }
 
     /// A method's predictions on the square and at the training points.
-    fn map(&self, method: &'static str, setting: String, predict: impl Fn(ArrayView2<'_, f32>) -> Predictive) -> Map {
+    fn map(
+        &self,
+        method: &'static str,
+        setting: String,
+        predict: impl Fn(ArrayView2<'_, f32>) -> ClassPredictive,
+    ) -> Map {
         let inputs = concatenate(Axis(0), &[self.grid.view(), self.data.inputs.view()]).expect("both are in the plane");
         let (predictive, cells) = (predict(inputs.view()), self.grid.nrows());
         let (mean, mut entropy) = (predictive.mean(), predictive.score(Score::Entropy));

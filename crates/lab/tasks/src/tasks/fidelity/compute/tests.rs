@@ -13,7 +13,7 @@ fn experiment(dir: &std::path::Path) -> Experiment {
         FidelityConfig { truth: 20, networks: 12, draws: 2, sizes: vec![2.0, 8.0], gan_rank: 3, apd: true };
     config.distill = apd_distill::Config { hidden: 4, batch: 5, iterations: 2, ..config.distill };
     config.subspace.gan = apd_distill::Config { hidden: 4, batch: 5, iterations: 2, ..config.subspace.gan };
-    (config.subspace.rank, config.subspace.centres) = (10, 20);
+    (config.subspace.rank, config.subspace.components) = (10, 20);
     config.evaluation.ood_count = 30;
     Experiment::new(config, dir, false).unwrap()
 }
@@ -80,7 +80,7 @@ fn of_four_chains_one_is_held_out_as_a_whole() {
     let to_others =
         |method: &str| found.rows.iter().find(|row| row.method == method && row.metric == "tv_chains").unwrap().value;
     let tv = |method: &str| found.rows.iter().find(|row| row.method == method && row.metric == "tv").unwrap().value;
-    // Random networks around other centres predict otherwise.
+    // Random networks around other centers predict otherwise.
     assert!(to_others("bank") > 2.0 * tv("bank"), "{} {}", to_others("bank"), tv("bank"));
 }
 

@@ -1,0 +1,129 @@
+use ndarray::array;
+
+use super::*;
+use crate::{Normal, Poisson, StudentT};
+
+/// A fixed spread of locations that is neither sorted nor regular: multiples of the golden ratio modulo 1.
+fn locations(count: u32) -> impl Iterator<Item = f64> {
+    (0..count).map(|s| (f64::from(s) * 0.618_033_988_749_895).fract())
+}
+
+fn uniform_locations(count: u32, noise: f64) -> NumberPredictive {
+    let mut predictive = NumberPredictive::new(1, 1, Normal);
+    locations(count).for_each(|x| predictive.add(|_, _| (x, noise)));
+    predictive
+}
+
+#[test]
+fn quantiles_invert_the_distribution() {
+    let predictive = uniform_locations(100, 0.2);
+    for p in [1e-9, 0.05, 0.5, 0.95, 1.0 - 1e-9] {
+        let y = predictive.quantile(p);
+        assert!((predictive.pit(y.view())[[0, 0]] - p).abs() < 1e-12, "{p}");
+    }
+    let (lower, upper) = predictive.interval(0.9);
+    assert_eq!((lower, upper), (predictive.quantile(0.05), predictive.quantile(0.95)));
+}
+
+/// Beyond its capacity the mixture stays that of all networks: here of 20 000, beside the exact one, computed on its own.
+#[test]
+fn many_networks_take_bounded_memory_and_keep_their_law() {
+    const COUNT: u32 = 20_000;
+    for noise in [0.3, 0.01] {
+        let predictive = uniform_locations(COUNT, noise);
+        assert_eq!(predictive.networks(), u64::from(COUNT));
+        let kept: usize = predictive.levels.iter().map(Vec::len).sum();
+        assert!(kept <= 8 * CAPACITY, "{kept} laws are kept");
+        let cdf = |y: f64| locations(COUNT).map(|x| Normal.cdf(x, noise, y)).sum::<f64>() / f64::from(COUNT);
+        for p in [0.001, 0.05, 0.3, 0.5, 0.95, 0.999] {
+            let found = cdf(predictive.quantile(p)[[0, 0]]);
+            assert!((found - p).abs() < 2e-4, "noise {noise}: the {p} quantile is that of {found}");
+        }
+        let weight: f64 = predictive.levels.iter().enumerate().map(|(l, laws)| (laws.len() << l) as f64).sum();
+        assert_eq!(weight, f64::from(COUNT));
+    }
+}
+
+#[test]
+fn deviations_are_the_law_of_total_variance() {
+    let mut predictive = NumberPredictive::new(1, 2, StudentT { dof: 4.0 });
+    // A large mean: sums of squares would lose the difference.
+    for (location, scale) in [(1e9, 1.0), (1e9 + 2.0, 3.0)] {
+        predictive.add(|_, j| (location, scale * (1 + j) as f64));
+    }
+    assert_eq!(predictive.mean(), array![[1e9 + 1.0, 1e9 + 1.0]]);
+    assert_eq!(predictive.epistemic_deviation(), array![[1.0, 1.0]]);
+    assert_eq!(predictive.aleatoric_deviation(), array![[10f64.sqrt(), 40f64.sqrt()]]);
+    assert_eq!(predictive.deviation(), array![[11f64.sqrt(), 41f64.sqrt()]]);
+}
+
+#[test]
+fn counts_have_integer_quantiles() {
+    let mut predictive = NumberPredictive::new(1, 1, Poisson);
+    predictive.add(|_, _| (0.5, 0.0));
+    let quantile = |p| predictive.quantile(p)[[0, 0]];
+    // P(0) = e^(−½) = .607, P(≤ 1) = .910.
+    assert_eq!([quantile(0.1), quantile(0.6), quantile(0.61), quantile(0.92)], [0.0, 0.0, 1.0, 2.0]);
+    assert!((predictive.pit(array![[0.0]].view())[[0, 0]] - 0.5 * (-0.5f64).exp()).abs() < 1e-14);
+}
+
+#[test]
+fn another_unit_is_another_unit_of_everything() {
+    let y = array![[0.4]];
+    let there = uniform_locations(300, 0.1).affine(&[10.0], &[5.0]);
+    let here = uniform_locations(300, 0.1);
+    let z = y.mapv(|y| 10.0 * y + 5.0);
+    let close = |a: Array2<f64>, b: Array2<f64>| assert!((a[[0, 0]] - b[[0, 0]]).abs() < 1e-7, "{a} {b}");
+    close(there.mean(), here.mean() * 10.0 + 5.0);
+    close(there.deviation(), here.deviation() * 10.0);
+    close(there.quantile(0.1), here.quantile(0.1) * 10.0 + 5.0);
+    close(there.crps(z.view()), here.crps(y.view()) * 10.0);
+    close(there.ln_density(z.view()), here.ln_density(y.view()) - 10f64.ln());
+    close(there.pit(z.view()), here.pit(y.view()));
+}
+
+#[test]
+fn a_nan_stays_visible_in_its_own_number_only() {
+    let mut predictive = NumberPredictive::new(3, 1, Normal);
+    predictive.add(|i, _| ([0.0, f64::NAN, 1.0][i], [1.0, 1.0, -1.0][i]));
+    let y = array![[0.0], [0.0], [0.0]];
+    for values in
+        [predictive.quantile(0.5), predictive.crps(y.view()), predictive.pit(y.view()), predictive.ln_density(y.view())]
+    {
+        assert!(values[[0, 0]].is_finite() && values[[1, 0]].is_nan() && values[[2, 0]].is_nan(), "{values}");
+    }
+    assert!(predictive.mean()[[1, 0]].is_nan());
+}
+
+#[test]
+fn a_point_and_a_step_far_away_have_their_score() {
+    let mut point = NumberPredictive::new(1, 1, Normal);
+    point.add(|_, _| (2.0, 0.0));
+    assert_eq!(point.quantile(0.3)[[0, 0]], 2.0);
+    assert!((point.crps(array![[5.0]].view())[[0, 0]] - 3.0).abs() < 1e-8);
+    // Two points a, b: E|X − y| − ½ E|X − X'| = ½(|a − y| + |b − y|) − ¼|a − b|.
+    let mut two = NumberPredictive::new(1, 1, Normal);
+    two.add(|_, _| (0.0, 1e-9));
+    two.add(|_, _| (100.0, 1e-9));
+    assert!((two.crps(array![[10.0]].view())[[0, 0]] - (50.0 - 25.0)).abs() < 1e-6);
+    assert_eq!(two.crps(array![[f64::INFINITY]].view())[[0, 0]], f64::INFINITY);
+}
+
+#[test]
+fn no_inputs_is_fine() {
+    let mut predictive = NumberPredictive::new(0, 2, Normal);
+    predictive.add(|_, _| unreachable!("there is no number"));
+    assert!(predictive.is_empty() && predictive.quantile(0.5).is_empty());
+}
+
+#[test]
+#[should_panic(expected = "no network was added")]
+fn no_networks_is_not() {
+    NumberPredictive::new(1, 1, Normal).quantile(0.5);
+}
+
+#[test]
+#[should_panic(expected = "shape")]
+fn other_shapes_panic() {
+    uniform_locations(3, 1.0).crps(array![[0.0, 1.0]].view());
+}
