@@ -30,7 +30,7 @@ fn each_crate_hands_over_to_the_next() {
     let mut chain = Chain::new(0, potential, sampler, length, seed, network.initialize(seed.child("initial"))).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bank");
-    let layout = network.layout().entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect();
+    let layout = network.layout();
     let mut writer = BankWriter::create(&path, Header { layout, ..Header::new(network.dim()) }).unwrap();
     let mut keep = |sample: apd_sgmcmc::Sample<'_>| {
         writer.push(sample.chain, sample.step, sample.weight, sample.potential, sample.position)

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use apd_data::{idx, read_cifar10, read_omniglot, user_images};
 use apd_distill::{CoefficientModel, Config, Distilled, Format, Subspace, SubspaceConfig, Trainer};
 use apd_nn::{Model as _, Network};
+use apd_points::{Layout, npy};
 use apd_report::{Results, Row};
 use apd_seed::Seed;
-use apd_store::{Bank, BankWriter, Header, checkpoint, npy, repair};
+use apd_store::{Bank, BankWriter, Header, checkpoint, repair};
 use apd_tasks::{Config as RunConfig, NetName, Profile};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array2;
@@ -174,7 +175,8 @@ fn bank(path: &Path) -> bool {
 fn bank_files() -> BTreeMap<String, Vec<u8>> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("bank");
-    let header = Header { layout: vec![("w".to_owned(), vec![2]), ("b".to_owned(), vec![1])], ..Header::new(3) };
+    let header =
+        Header { layout: Layout::new([("w".to_owned(), vec![2]), ("b".to_owned(), vec![1])]), ..Header::new(3) };
     let mut writer = BankWriter::create(&path, header).expect("a new bank");
     for step in 0..3 {
         writer.push(0, step, 1.0, 0.5, &[step as f32, 1.0, 2.0]).expect("a row");

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use apd_distill::{Config, Distilled, Format, Loss, Standardization, SubspaceConfig};
-use apd_points::Posterior;
+use apd_points::{Posterior, npy, write_atomic};
 use apd_seed::Seed;
-use apd_store::{Bank, checkpoint, npy, write_atomic};
+use apd_store::{Bank, checkpoint};
 use apd_tasks::{Error, Progress};
 use ndarray::Array2;
 

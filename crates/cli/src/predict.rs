@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use apd_points::npy;
 use apd_seed::Seed;
-use apd_store::{Bank, npy};
+use apd_store::Bank;
 use apd_tasks::Method;
 use apd_uncertainty::Score;
 use ndarray::Array2;

@@ -1,5 +1,6 @@
 //! What can be wrong with a file that somebody else wrote.
 
+use apd_points::FileError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,14 +10,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
-    #[error("{}: {cause}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: io::Error,
-    },
+    /// A file that cannot be read, or whose format is not what it should be.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file of a dataset is in none of the places where it may lie.
     #[error(
         "{dataset}: {file} is missing; looked for{}\n  get it with: {command}",
@@ -160,7 +156,7 @@ impl Error {
     }
 
     pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
-        Self::Io { path: path.to_owned(), cause }
+        FileError::io(path)(cause).into()
     }
 
     pub(crate) fn corrupt(path: &Path, offset: u64, cause: impl std::fmt::Display) -> Self {

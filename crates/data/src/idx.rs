@@ -8,10 +8,10 @@
 //! Reference: Y. LeCun, C. Cortes, C. J. C. Burges, *The MNIST database of handwritten digits*, section “File formats”.
 
 use crate::Error;
-use flate2::bufread::MultiGzDecoder;
+use apd_points::{GZIP_MAGIC, Gunzip};
 use ndarray::Array3;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 /// Most bytes that one file may hold when decompressed: 2³⁰, twenty times MNIST's training images.
@@ -48,54 +48,88 @@ fn labels(path: &Path, bytes: &[u8], classes: usize) -> Result<Vec<u32>, Error> 
 }
 
 fn read(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>), Error> {
-    let file = File::open(path).map_err(|cause| Error::io(path, cause))?;
-    let length = file.metadata().map_err(|cause| Error::io(path, cause))?.len();
-    parse(path, BufReader::new(file), length, rank)
+    Content::open(path)?.parse(rank)
 }
 
 /// Parses a file of `length` stored bytes: dimensions and elements.
 pub(crate) fn parse(
     path: &Path,
-    mut stored: impl BufRead,
+    stored: impl BufRead,
     length: u64,
     rank: usize,
 ) -> Result<(Vec<usize>, Vec<u8>), Error> {
-    let gzipped = stored.fill_buf().map_err(|cause| Error::io(path, cause))?.starts_with(&[0x1f, 0x8b]);
-    if gzipped {
-        let bound = length.saturating_mul(MAX_GZIP_RATIO);
-        parse_content(Content { path, gzipped, bound, read: 0, source: MultiGzDecoder::new(stored) }, rank)
-    } else {
-        parse_content(Content { path, gzipped, bound: length, read: 0, source: stored }, rank)
-    }
+    Content::of(path, stored, length)?.parse(rank)
 }
 
-/// The decompressed bytes, counted.
-struct Content<'a, R> {
+/// The decompressed bytes of a file, counted.
+pub(crate) struct Content<'a> {
     path: &'a Path,
     gzipped: bool,
     /// More bytes than this cannot come.
     bound: u64,
     read: u64,
-    source: R,
+    source: Box<dyn BufRead + 'a>,
 }
 
-impl<R: Read> Content<'_, R> {
+impl<'a> Content<'a> {
+    pub(crate) fn open(path: &'a Path) -> Result<Self, Error> {
+        let io = |cause| Error::io(path, cause);
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if metadata.is_file() || metadata.is_dir() {
+            return Self::of(path, BufReader::new(file), metadata.len());
+        }
+        // A pipe says nothing of its length before it has been read.
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+        let length = bytes.len() as u64;
+        if length > MAX_BYTES {
+            let path = path.to_owned();
+            return Err(Error::TooLarge { path, what: "what comes through the pipe", limit: MAX_BYTES, found: length });
+        }
+        Self::of(path, Cursor::new(bytes), length)
+    }
+
+    fn of(path: &'a Path, mut stored: impl BufRead + 'a, length: u64) -> Result<Self, Error> {
+        let gzipped = stored.fill_buf().map_err(|cause| Error::io(path, cause))?.starts_with(GZIP_MAGIC);
+        let bound = if gzipped { length.saturating_mul(MAX_GZIP_RATIO) } else { length };
+        let source: Box<dyn BufRead> =
+            if gzipped { Box::new(BufReader::new(Gunzip::new(stored))) } else { Box::new(stored) };
+        Ok(Self { path, gzipped, bound, read: 0, source })
+    }
+
+    /// Whether the content begins so.
+    pub(crate) fn starts_with(&mut self, magic: &[u8]) -> Result<bool, Error> {
+        match self.source.fill_buf() {
+            Ok(bytes) => Ok(bytes.starts_with(magic)),
+            Err(cause) => Err(self.fault(&cause)),
+        }
+    }
+
     /// Appends up to `count` bytes, fewer at the end of the content.
-    fn take(&mut self, count: u64, into: &mut Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, count: u64, into: &mut Vec<u8>) -> Result<(), Error> {
         let before = into.len();
         let result = (&mut self.source).take(count).read_to_end(into);
         self.read += (into.len() - before) as u64;
-        result.map(drop).map_err(|cause| match cause.kind() {
+        result.map(drop).map_err(|cause| self.fault(&cause))
+    }
+
+    fn fault(&self, cause: &io::Error) -> Error {
+        match cause.kind() {
             io::ErrorKind::UnexpectedEof if self.gzipped => {
                 Error::corrupt(self.path, self.read, "the gzip stream is truncated")
             }
             _ if self.gzipped => Error::corrupt(self.path, self.read, format!("gzip: {cause}")),
-            _ => Error::io(self.path, cause),
-        })
+            kind => Error::io(self.path, cause.raw_os_error().map_or(kind.into(), io::Error::from_raw_os_error)),
+        }
+    }
+
+    pub(crate) fn parse(self, rank: usize) -> Result<(Vec<usize>, Vec<u8>), Error> {
+        parse_content(self, rank)
     }
 }
 
-fn parse_content<R: Read>(mut content: Content<'_, R>, rank: usize) -> Result<(Vec<usize>, Vec<u8>), Error> {
+fn parse_content(mut content: Content<'_>, rank: usize) -> Result<(Vec<usize>, Vec<u8>), Error> {
     let path = content.path;
     let header = 4 + 4 * rank as u64;
     let mut bytes = Vec::with_capacity(header as usize);

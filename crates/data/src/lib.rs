@@ -77,7 +77,7 @@ pub use table::{
     Column, ColumnSchema, CsvBlocks, Dialect, Encoding, Feature, MISSING, Role, Table, TableSchema, Values, penguins,
     read_csv, read_csv_as, yacht,
 };
-pub use user::user_images;
+pub use user::{user_images, user_inputs};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

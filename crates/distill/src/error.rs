@@ -56,8 +56,8 @@ pub enum Error {
 #[non_exhaustive]
 pub enum FileError {
     /// Not a safetensors file, or cut off.
-    #[error("not a readable safetensors file: {0}")]
-    Container(#[from] safetensors::SafeTensorError),
+    #[error("generator file: {0}")]
+    Container(apd_points::FormatError),
     /// An entry of the header's metadata that is missing or unreadable.
     #[error("generator file: metadata entry `{key}`: {problem}")]
     Metadata {

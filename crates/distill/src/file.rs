@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use apd_points::Layout;
+use apd_points::safetensors::parse;
+use apd_points::{Dtype, Layout, RawArray};
 use apd_seed::Seed;
 use half::f16;
 use ndarray::ArrayViewMut2;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, View, serialize};
+use safetensors::tensor::{Dtype as Stored, View, serialize};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +140,7 @@ impl Distilled {
         let (layout, metadata) = (Cow::Borrowed(layout), Cow::Borrowed(metadata));
         let header = json(&Header { format: format.to_owned(), generator, layout, metadata }).to_string();
         // One entry: several would be written in an order that differs from run to run.
-        Ok(serialize(parts, Some(HashMap::from([(KEY.to_owned(), header)])))?)
+        Ok(serialize(parts, Some(HashMap::from([(KEY.to_owned(), header)]))).expect("tensors of their own shapes"))
     }
 
     /// What [`to_safetensors`](Self::to_safetensors) wrote.
@@ -147,13 +148,11 @@ impl Distilled {
     /// **Errors**: anything that is missing, of another type or shape than the metadata say, or not finite. Never panics,
     /// whatever the bytes are.
     pub fn from_safetensors(bytes: &[u8]) -> Result<GeneratorFile, FileError> {
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
-        let none = HashMap::new();
-        let header = header.metadata().as_ref().unwrap_or(&none);
-        let header = header.get(KEY).ok_or_else(|| problem("is missing"))?;
+        let tensors = parse(bytes).map_err(FileError::Container)?;
+        let header = tensors.metadata.get(KEY).ok_or_else(|| problem("is missing"))?;
         let header: Header<'static> = serde_json::from_str(header).map_err(problem)?;
         let (layout, metadata) = (header.layout.into_owned(), header.metadata.into_owned());
-        let mut file = Tensors { file: SafeTensors::deserialize(bytes)?, read: Vec::new() };
+        let mut file = Tensors { arrays: tensors.arrays };
         let generator = match &header.format[..] {
             GAN => {
                 let description = described(header.generator)?;
@@ -221,11 +220,11 @@ enum Source<'a> {
 }
 
 impl View for Part<'_> {
-    fn dtype(&self) -> Dtype {
+    fn dtype(&self) -> Stored {
         match self.source {
-            Source::F32(_) | Source::Output(_) => Dtype::F32,
-            Source::F16(_) => Dtype::F16,
-            Source::I8(_) => Dtype::I8,
+            Source::F32(_) | Source::Output(_) => Stored::F32,
+            Source::F16(_) => Stored::F16,
+            Source::I8(_) => Stored::I8,
         }
     }
 
@@ -313,13 +312,12 @@ fn subspace_parts(subspace: &Subspace) -> Vec<(String, Part<'_>)> {
     parts
 }
 
-/// The tensors of a file, and which of them have been read.
+/// The tensors of a file that have not been read yet.
 struct Tensors<'a> {
-    file: SafeTensors<'a>,
-    read: Vec<String>,
+    arrays: BTreeMap<String, RawArray<'a>>,
 }
 
-impl Tensors<'_> {
+impl<'a> Tensors<'a> {
     fn f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
         let data = self.take(name, Dtype::F32, shape)?;
         let numbers = data.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
@@ -346,27 +344,26 @@ impl Tensors<'_> {
     }
 
     /// The bytes of a tensor that has to be there.
-    fn take(&mut self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8], FileError> {
+    fn take(&mut self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&'a [u8], FileError> {
         let wrong = |found: String| {
             let expected = format!("{dtype:?} {shape:?}");
             FileError::Tensor { name: name.to_owned(), expected, found }
         };
-        self.read.push(name.to_owned());
-        let tensor: TensorView<'_> = self.file.tensor(name).map_err(|_| wrong("nothing".to_owned()))?;
-        // The container has checked that the bytes are as many as its shape says, so equal shapes bound what is allocated.
-        if tensor.dtype() != dtype || tensor.shape() != shape {
-            return Err(wrong(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
+        let tensor = self.arrays.remove(name).ok_or_else(|| wrong("nothing".to_owned()))?;
+        // The reader has checked that the bytes are as many as their shape says, so equal shapes bound what is allocated.
+        if tensor.dtype != dtype || tensor.shape != shape {
+            return Err(wrong(format!("{:?} {:?}", tensor.dtype, tensor.shape)));
         }
-        Ok(tensor.data())
+        Ok(tensor.data)
     }
 
     /// **Errors**: names a tensor that nobody has read.
     fn nothing_else(&self) -> Result<(), FileError> {
-        match self.file.names().into_iter().find(|name| !self.read.iter().any(|read| read == name)) {
+        match self.arrays.keys().next() {
             None => Ok(()),
             Some(name) => {
                 let (expected, found) = ("no such tensor".to_owned(), "it".to_owned());
-                Err(FileError::Tensor { name: name.to_owned(), expected, found })
+                Err(FileError::Tensor { name: name.clone(), expected, found })
             }
         }
     }

@@ -1,7 +1,11 @@
 //! Which part of θ is which parameter.
 
+use std::ops::Range;
+
 use ndarray::{ArrayViewD, IxDyn};
 use serde::{Deserialize, Serialize};
+
+use crate::FormatError;
 
 /// Parameters as consecutive parts of one flat vector θ.
 ///
@@ -18,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((bias.offset, bias.shape.as_slice()), (12, [4].as_slice()));
 /// assert_eq!(layout.views(&theta)[2][[1, 0]], 20.0); // layers.1.weight
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// The parameters in the order in which they lie in θ.
@@ -49,7 +53,7 @@ impl Entry {
     }
 
     /// Its place in θ.
-    pub fn range(&self) -> std::ops::Range<usize> {
+    pub fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.len()
     }
 }
@@ -67,6 +71,53 @@ impl Layout {
             })
             .collect();
         Self { entries }
+    }
+
+    /// As [`new`](Self::new), of names and shapes from outside.
+    ///
+    /// **Errors**: more numbers than memory could hold.
+    pub fn checked(parameters: impl IntoIterator<Item = (String, Vec<usize>)>) -> Result<Self, FormatError> {
+        let parameters: Vec<_> = parameters.into_iter().collect();
+        let size = |shape: &[usize]| shape.iter().try_fold(1_usize, |size, axis| size.checked_mul(*axis));
+        let total = parameters.iter().try_fold(0_usize, |sum, (_, shape)| sum.checked_add(size(shape)?));
+        match total.filter(|total| *total <= isize::MAX as usize / 8) {
+            Some(_) => Ok(Self::new(parameters)),
+            None => Err(FormatError::new("a layout that memory can hold", "an overflow")),
+        }
+    }
+
+    /// Names and shapes, from which [`new`](Self::new) makes the same layout.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice()))
+    }
+
+    /// Where the parameters of `wanted` lie in a θ of this layout, in the order in which `wanted` has them.
+    ///
+    /// Parameters are recognized by their names. Where no name is known (other libraries use others), they are taken as they come, if
+    /// their shapes are those of `wanted`.
+    ///
+    /// **Errors**: a parameter that only one of the two has, or of another shape.
+    pub fn places_of(&self, wanted: &Self) -> Result<Vec<Range<usize>>, FormatError> {
+        let told = |entry: Option<&Entry>| match entry {
+            Some(entry) => format!("`{}` {:?}", entry.name, entry.shape),
+            None => "none".to_owned(),
+        };
+        let by_name = wanted.entries.iter().any(|entry| self.get(&entry.name).is_some());
+        let count = self.entries.len().max(wanted.entries.len());
+        let place = |i: usize| {
+            let want = wanted.entries.get(i);
+            let have = match want {
+                Some(want) if by_name => self.get(&want.name),
+                // All that are wanted have been found: the next one is too much.
+                None if by_name => self.entries.iter().find(|entry| wanted.get(&entry.name).is_none()),
+                _ => self.entries.get(i),
+            };
+            match (want, have) {
+                (Some(want), Some(have)) if want.shape == have.shape => Ok(have.range()),
+                (want, have) => Err(FormatError::new(format!("parameter {}", told(want)), told(have))),
+            }
+        };
+        (0..count).map(place).collect()
     }
 
     /// d, the length of θ.

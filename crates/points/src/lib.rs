@@ -6,10 +6,13 @@
 //! * [`Layout`]: which part of θ is which parameter; what a network and a file agree on.
 //! * [`Posterior`]: a distribution of points; what a prediction averages over.
 //!
+//! And the files in which points come, however they were written: [`npy`] and [`safetensors`] give arrays as they lie in a file
+//! ([`RawArray`]), [`read_file`] undoes gzip, [`write_atomic`] leaves the old file or the new one.
+//!
 //! ```
 //! use apd_points::{Layout, Points, Posterior};
 //! use apd_seed::Seed;
-//! use ndarray::{Array2, ArrayViewMut2, array};
+//! use ndarray::{Array2, ArrayView1, ArrayViewMut2, array};
 //!
 //! // Two networks of one weight and one bias, and a posterior that draws one of them at random.
 //! let layout = Layout::new([("weight".to_owned(), vec![1, 1]), ("bias".to_owned(), vec![1])]);
@@ -23,19 +26,31 @@
 //!     fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
 //!         for (i, mut row) in out.outer_iter_mut().enumerate() {
 //!             let pick = seed.index(first + i as u64).stream().below(self.0.nrows() as u32);
-//!             row.assign(&self.0.row(pick as usize));
+//!             row.assign(&ArrayView1::from(self.0.row(pick as usize)));
 //!         }
 //!     }
 //! }
 //! assert_eq!(Redraw(networks).draw(Seed::root(1), 3).dim(), (3, 2));
 //! ```
 //!
-//! **Deliberately without**: what a point means (a network, in `apd-nn`), and how points come about.
+//! **Deliberately without**: what a point means (a network, in `apd-nn`), how points come about, and how many of them are kept (a bank,
+//! in `apd-store`).
 
+mod array;
+mod atomic;
+mod error;
+mod gzip;
 mod layout;
+pub mod npy;
 mod points;
 mod posterior;
+pub mod safetensors;
+pub mod state_dict;
 
+pub use array::{Dtype, RawArray};
+pub use atomic::{AtomicFile, Written, remove_temporaries, sync_folder, write_atomic, write_le};
+pub use error::{FileError, FormatError};
+pub use gzip::{GZIP_MAGIC, Gunzip, read_file};
 pub use layout::{Entry, Layout};
 pub use points::Points;
 pub use posterior::{LowRank, Posterior};

@@ -1,13 +1,14 @@
 //! Writes a small bank of two chains into the folder named on the command line, and both kinds of export beside it, for a
 //! look at them from Python (`read_bank.py`).
 
+use apd_points::Layout;
 use apd_store::{Bank, BankWriter, Error, Header};
 
 fn main() -> Result<(), Error> {
     let dir = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "bank".to_owned()));
     let mut header = Header::new(5);
     header.rows_per_shard = 4;
-    header.layout = vec![("weight".to_owned(), vec![2, 2]), ("bias".to_owned(), vec![1])];
+    header.layout = Layout::new([("weight".to_owned(), vec![2, 2]), ("bias".to_owned(), vec![1])]);
     header.metadata.insert("made by".to_owned(), "an example".to_owned());
     let mut writer = BankWriter::create(&dir, header)?;
     for chain in 0..2 {

@@ -3,19 +3,24 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use apd_points::Layout;
 use ndarray::Array2;
 
-use crate::manifest::{Manifest, Shard as Listed};
+use crate::checksum::implied_crc32;
+use crate::manifest::{FILE, Manifest, Shard as Listed};
 use crate::map::Map;
 use crate::tensors::{self, Table};
-use crate::{Error, Header, npy};
+use crate::{Error, Header};
 
+mod content;
 mod draw;
 mod export;
+mod foreign;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+use content::Content;
 pub use verify::Verified;
 
 /// Metadata key under which files say how a row is laid out, as JSON `[[name, [length, …]], …]`.
@@ -29,8 +34,15 @@ pub(crate) const CHECKSUM_KEY: &str = "apd.crc32";
 
 /// A posterior bank on disk, read by memory map: rows cost nothing until they are touched, and are never copied.
 ///
-/// [`open`](Self::open) takes the folder of a [`BankWriter`](crate::BankWriter), a `.npy` file with an n×d float32 array,
-/// or a `.safetensors` file with an n×d F32 tensor (`theta`, or the only one). Rows are ordered by chain, then step.
+/// [`open`](Self::open) takes the folder of a [`BankWriter`](crate::BankWriter), and what others write:
+///
+/// - `.npy`, an n×d array of any type of number and in any order; `.npz`, with an array `theta`, or only one;
+/// - `.safetensors`, with an n×d tensor `theta`, or only one; beside it `weight`, `potential`, `chain` and `step`, if they are known;
+/// - `.safetensors` or `.npz` with the parameters of n networks, each of them stacked along a first axis of length n;
+/// - a folder of `.safetensors` files, each with the parameters (the `state_dict`) of one network.
+///
+/// They may be compressed by gzip. Float32 in C order is read where it lies; everything else is converted, in memory. Rows are ordered by
+/// chain, then step; in a folder of networks by the files' names.
 ///
 /// Opening checks structure (which files, their sizes, types and shapes) and is cheap; [`verify`](Self::verify) reads all
 /// bytes. While a bank is open, its files may be replaced or removed, but must not be changed in place or truncated by
@@ -51,8 +63,9 @@ pub struct Bank {
 struct Shard {
     path: PathBuf,
     chain: u32,
-    table: Table,
-    map: Map,
+    content: Content,
+    /// Size of the file.
+    bytes: u64,
     crc32: Option<u32>,
 }
 
@@ -65,6 +78,10 @@ pub enum Kind {
     Safetensors,
     /// One `.npy` file.
     Npy,
+    /// One `.npz` archive.
+    Npz,
+    /// A folder of networks in `.safetensors` files.
+    StateDicts,
 }
 
 /// What is known of a row beside its position.
@@ -81,46 +98,47 @@ pub struct RowMeta {
 }
 
 impl Bank {
-    /// Opens a bank: the folder of a writer (which may still be writing), a `.npy`, or a `.safetensors` file.
+    /// Opens a bank: the folder of a writer (which may still be writing), or what others write (see [`Bank`]).
     ///
     /// Leftovers of a killed writer are ignored.
     ///
-    /// **Errors** name the file and what was expected in it: missing or resized shards, other versions, shapes or types.
+    /// **Errors** name the file and what was expected in it: missing or resized shards, shards of another bank, other versions, shapes or
+    /// types; numbers that float32 cannot hold; weights that are negative or not finite.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let metadata = fs::metadata(path).map_err(Error::open(path, "a folder, a .npy or a .safetensors file"))?;
-        if metadata.is_dir() {
-            return Self::open_folder(path);
+        let metadata = fs::metadata(path).map_err(Error::open(path, "a folder, a .npy, .npz or .safetensors file"))?;
+        if !metadata.is_dir() {
+            return foreign::open_file(path);
         }
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("npy") => Self::open_npy(path),
-            Some("safetensors") => Self::open_safetensors(path),
-            _ => Err(Error::format(path, "a folder, a .npy or a .safetensors file", "another kind of file")),
+        if !path.join(FILE).exists() && Listed::files(path)?.is_empty() {
+            let state_dicts = state_dicts(path)?;
+            if !state_dicts.is_empty() {
+                return foreign::open_state_dicts(path, state_dicts);
+            }
         }
+        Self::open_folder(path)
     }
 
     fn open_folder(path: &Path) -> Result<Self, Error> {
         let mut manifest = Manifest::read(path)?;
         loop {
-            let shards: Result<Vec<Shard>, Error> = manifest
-                .shards
-                .iter()
-                .map(|listed| {
-                    let (path, map, table) = checked_shard(path, &manifest.header, listed)?;
-                    Ok(Shard { path, chain: listed.chain, table, map, crc32: Some(listed.crc32) })
-                })
-                .collect();
-            match shards {
+            let shard = |listed: &Listed| {
+                let (path, map, table) = checked_shard(path, &manifest.header, listed)?;
+                let content = Content::Mapped(map, table);
+                Ok(Shard { path, chain: listed.chain, content, bytes: listed.bytes, crc32: Some(listed.crc32) })
+            };
+            let shards: Result<Vec<Shard>, Error> = manifest.shards.iter().map(shard).collect();
+            let whole = shards.and_then(|shards| no_strangers(path, &manifest).map(|()| shards));
+            match whole {
                 Ok(shards) => return Ok(Self::new(path, Kind::Folder, manifest.header, shards)),
-                Err(e @ Error::Missing { .. }) => {
-                    // A writer at work may have replaced a part-filled shard since we read the manifest.
+                Err(e) => {
+                    // A writer at work may have replaced a part-filled shard, or added some, since we read the manifest.
                     let newer = Manifest::read(path)?;
                     if newer == manifest {
                         return Err(e);
                     }
                     manifest = newer;
                 }
-                Err(e) => return Err(e),
             }
         }
     }
@@ -160,45 +178,10 @@ impl Bank {
         Ok(self.len() - before)
     }
 
-    fn open_npy(path: &Path) -> Result<Self, Error> {
-        let map = Map::open(path, "a .npy file")?;
-        let [rows, dim, offset] = npy::parse(path, map.bytes())?;
-        if crate::map::floats(&map.bytes()[offset..]).is_none() {
-            return Err(Error::format(path, "data on a multiple of 4 bytes", format!("offset {offset}")));
-        }
-        let table = Table::bare(rows, dim, offset);
-        Self::check_lone(path, &table)?;
-        let shard = Shard { path: path.to_owned(), chain: 0, table, map, crc32: None };
-        Ok(Self::new(path, Kind::Npy, Header::new(dim), vec![shard]))
-    }
-
-    fn open_safetensors(path: &Path) -> Result<Self, Error> {
-        let map = Map::open(path, "a .safetensors file")?;
-        let table = tensors::parse(path, map.bytes())?;
-        Self::check_lone(path, &table)?;
-        let mut header = Header::new(table.dim);
-        header.metadata = table.metadata.clone();
-        if let Some(layout) = header.metadata.remove(LAYOUT_KEY) {
-            header.layout = serde_json::from_str(&layout)
-                .map_err(|e| Error::format(path, format!("a layout in {LAYOUT_KEY}"), e.to_string()))?;
-        }
-        header.check(path)?;
-        let shard = Shard { path: path.to_owned(), chain: 0, table, map, crc32: None };
-        Ok(Self::new(path, Kind::Safetensors, header, vec![shard]))
-    }
-
-    /// Rows without numbers take no bytes: a file of a hundred bytes could claim 2^60 of them.
-    fn check_lone(path: &Path, table: &Table) -> Result<(), Error> {
-        if table.dim == 0 && table.rows > 0 {
-            return Err(Error::format(path, "rows of at least one number", format!("{}×0", table.rows)));
-        }
-        Ok(())
-    }
-
     fn new(path: &Path, kind: Kind, header: Header, shards: Vec<Shard>) -> Self {
         let mut starts = vec![0];
         for shard in &shards {
-            starts.push(starts[starts.len() - 1] + shard.table.rows);
+            starts.push(starts[starts.len() - 1] + shard.content.rows());
         }
         Self { path: path.to_owned(), kind, header, shards, starts }
     }
@@ -229,7 +212,7 @@ impl Bank {
     #[track_caller]
     pub fn row(&self, i: usize) -> &[f32] {
         let (shard, row) = self.locate(i);
-        shard.table.row(shard.map.bytes(), row)
+        shard.content.row(row)
     }
 
     /// Chain, step, weight and potential of row `i`.
@@ -238,14 +221,31 @@ impl Bank {
     #[track_caller]
     pub fn meta(&self, i: usize) -> RowMeta {
         let (shard, row) = self.locate(i);
-        let cell = |column: Option<usize>| column.map(|c| Table::cell(c, shard.map.bytes(), row));
-        // What is out of range here is reported by `verify`.
-        let chain = cell(shard.table.chain).map(|b| u32::try_from(i64::from_le_bytes(b)).unwrap_or(u32::MAX));
-        RowMeta {
-            chain: chain.unwrap_or(shard.chain),
-            step: cell(shard.table.step).map_or(i as u64, u64::from_le_bytes),
-            weight: cell(shard.table.weight).map_or(1.0, f64::from_le_bytes),
-            potential: cell(shard.table.potential).map_or(f64::NAN, f64::from_le_bytes),
+        let unknown = RowMeta { chain: shard.chain, step: i as u64, weight: 1.0, potential: f64::NAN };
+        shard.content.meta(row, unknown)
+    }
+
+    /// Whether all rows have the same weight, so that a plain average over them is the posterior's.
+    pub fn has_equal_weights(&self) -> bool {
+        let mut weights = (0..self.len()).map(|i| self.meta(i).weight);
+        let first = weights.next();
+        weights.all(|weight| Some(weight) == first)
+    }
+
+    fn check_weights(&self) -> Result<(), Error> {
+        let sum = (0..self.len()).try_fold(0.0, |sum, i| {
+            let RowMeta { chain, step, weight, .. } = self.meta(i);
+            match weight.is_finite() && weight >= 0.0 {
+                true => Ok(sum + weight),
+                false => {
+                    let (path, row, what) = (self.path.clone(), i as u64, "weight".to_owned());
+                    Err(Error::Value { path, row, chain, step, what, value: weight })
+                }
+            }
+        })?;
+        match sum > 0.0 || self.is_empty() {
+            true => Ok(()),
+            false => Err(Error::format(&self.path, "weights of which one is positive", "none")),
         }
     }
 
@@ -288,7 +288,7 @@ impl Bank {
             rows: self.len(),
             dim: self.dim(),
             shards: self.shards.len(),
-            bytes: self.shards.iter().map(|s| s.map.bytes().len() as u64).sum(),
+            bytes: self.shards.iter().map(|s| s.bytes).sum(),
             chains,
             layout: self.header.layout.clone(),
             metadata: self.header.metadata.clone(),
@@ -302,11 +302,52 @@ pub(crate) fn checked_shard(dir: &Path, header: &Header, listed: &Listed) -> Res
     let map = Map::open(&path, "a shard that the manifest lists")?;
     let found = map.bytes().len() as u64;
     if found != listed.bytes {
-        return Err(Error::Length { path, expected: listed.bytes, found });
+        return Err(Error::length(&path, listed.bytes, found));
     }
     let table = tensors::parse(&path, map.bytes())?;
     check_table(&path, &table, listed.rows, header.dim)?;
+    // By what the shard says of itself: only `verify` reads the numbers.
+    let said = |key: &str| table.metadata.get(key);
+    if let (Some(header), Some(checksum)) = (said(HEADER_KEY), said(CHECKSUM_KEY))
+        && implied_crc32(map.bytes(), table.data, header, checksum) != Some(listed.crc32)
+    {
+        return Err(Error::format(
+            &path,
+            "the shard that the manifest lists",
+            "another one, of another bank or another run",
+        ));
+    }
     Ok((path, map, table))
+}
+
+/// The files of a folder that may hold networks.
+fn state_dicts(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = fs::read_dir(folder).map_err(Error::io(folder))?;
+    let paths = entries.map(|entry| Ok(entry.map_err(Error::io(folder))?.path()));
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+    paths.filter(|path: &Result<PathBuf, Error>| path.as_ref().map_or(true, is_one)).collect()
+}
+
+/// That no shard in the folder is another bank's: one that the manifest does not list may be what a killed writer left, which is of the same
+/// bank, and either the next of its chain or an earlier state of a listed one.
+fn no_strangers(folder: &Path, manifest: &Manifest) -> Result<(), Error> {
+    for (file, (chain, index, _)) in Listed::files(folder)? {
+        if manifest.shards.iter().any(|listed| listed.file == file) {
+            continue;
+        }
+        let path = folder.join(file);
+        let next = manifest.shards.iter().filter(|listed| listed.chain == chain).count() as u64;
+        let header = match Map::open(&path, "a shard").and_then(|map| tensors::parse(&path, map.bytes())) {
+            Ok(table) => table.metadata.get(HEADER_KEY).and_then(|header| serde_json::from_str::<Header>(header).ok()),
+            // Removed by the writer meanwhile, or torn: not the one or the other bank's.
+            Err(_) => continue,
+        };
+        if u64::from(index) > next || header.is_some_and(|header| header != manifest.header) {
+            let found = "one of another bank; `apd bank merge` makes one bank of two";
+            return Err(Error::format(&path, "a shard that the manifest lists", found));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a shard's tensors are those of so many rows of a bank.
@@ -338,8 +379,8 @@ pub struct BankInfo {
     pub bytes: u64,
     /// The chains, by number.
     pub chains: BTreeMap<u32, ChainInfo>,
-    /// Names and shapes of the parts of a row.
-    pub layout: Vec<(String, Vec<usize>)>,
+    /// The parts of a row.
+    pub layout: Layout,
     /// What the writer wanted kept with the rows.
     pub metadata: BTreeMap<String, String>,
 }
@@ -361,6 +402,8 @@ impl fmt::Display for BankInfo {
             Kind::Folder => "posterior bank",
             Kind::Safetensors => "safetensors file",
             Kind::Npy => "npy file",
+            Kind::Npz => "npz archive",
+            Kind::StateDicts => "folder of state_dicts",
         };
         writeln!(f, "{}: {kind}", self.path.display())?;
         writeln!(f, "rows       {}", self.rows)?;
@@ -369,12 +412,25 @@ impl fmt::Display for BankInfo {
         for (chain, c) in &self.chains {
             writeln!(f, "chain {chain:<4} {} rows, steps {}..={}", c.rows, c.first_step, c.last_step)?;
         }
-        for (name, shape) in &self.layout {
-            writeln!(f, "part       {name} {shape:?}")?;
+        for (name, shape) in self.layout.parameters() {
+            writeln!(f, "part       {} {shape:?}", printable(name))?;
         }
         for (key, value) in &self.metadata {
-            writeln!(f, "{key} = {value}")?;
+            writeln!(f, "{} = {}", printable(key), printable(value))?;
         }
         Ok(())
     }
+}
+
+/// Text of others, for a terminal: no escape sequence gets through, and a further line cannot pass for one of ours.
+fn printable(text: &str) -> String {
+    let lines = text.trim_end().split('\n').map(|line| line.trim_end_matches('\r'));
+    // Beside control characters, those that turn the direction of what follows.
+    let shown = |c: char| match c.is_control() && c != '\t'
+        || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    lines.map(|line| line.chars().map(shown).collect::<String>()).collect::<Vec<_>>().join("\n    ")
 }

@@ -29,11 +29,11 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use apd_points::{AtomicFile, FileError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::atomic::AtomicFile;
 use crate::map::Map;
 
 #[cfg(test)]
@@ -106,7 +106,7 @@ pub fn save<T: Serialize + ?Sized>(path: impl AsRef<Path>, kind: &str, value: &T
     file.commit_after(|| {
         // A torn file must not take the place of the good one before it.
         if looks_whole(path) {
-            fs::rename(path, previous(path)).map_err(Error::io(path))?;
+            fs::rename(path, previous(path)).map_err(FileError::io(path))?;
         }
         Ok(())
     })?;
@@ -189,7 +189,7 @@ fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> Result<T, Failure> {
     let length = u64::from_le_bytes(length.try_into().expect("8 bytes"));
     if length != payload.len() as u64 {
         let expected = length.saturating_add((bytes.len() - payload.len()) as u64);
-        return Err(Error::Length { path: path.to_owned(), expected, found: bytes.len() as u64 }.into());
+        return Err(Error::length(path, expected, bytes.len() as u64).into());
     }
     let expected = u32::from_le_bytes(recorded.try_into().expect("4 bytes"));
     let mut crc = crc32fast::Hasher::new();

@@ -1,36 +1,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use apd_points::{FileError, FormatError};
+
 /// What went wrong, in which file, what was expected there and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
-    #[error("{path}: {source}", path = .path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A file that must be there is not.
-    #[error("{path}: missing; expected {expected}", path = .path.display())]
-    Missing {
-        /// Where it was looked for.
-        path: PathBuf,
-        /// What it would have been.
-        expected: &'static str,
-    },
-    /// A file is shorter or longer than it says it is.
-    #[error("{path}: expected {expected} bytes, found {found}", path = .path.display())]
-    Length {
-        /// The file.
-        path: PathBuf,
-        /// Bytes it should have.
-        expected: u64,
-        /// Bytes it has.
-        found: u64,
-    },
+    /// A file that is not there, cannot be read or written, or is not what is expected.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The content is not what was written.
     #[error("{path}: checksum mismatch: expected crc32 {expected:08x}, found {found:08x}", path = .path.display())]
     Checksum {
@@ -51,16 +30,6 @@ pub enum Error {
         /// The version found.
         found: u64,
     },
-    /// Not the format, or not the shape, that is expected here.
-    #[error("{path}: expected {expected}, found {found}", path = .path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What should be there.
-        expected: String,
-        /// What is there.
-        found: String,
-    },
     /// A point of another dimension.
     #[error("{path}: the bank holds points of dimension {expected}, this one has {found}", path = .path.display())]
     Dimension {
@@ -71,9 +40,9 @@ pub enum Error {
         /// Dimension of the point.
         found: usize,
     },
-    /// A number that is NaN or infinite.
+    /// A number that cannot be: one that is not finite, a negative weight.
     #[error("{path}: row {row} (chain {chain}, step {step}): {what} is {value}", path = .path.display())]
-    NonFinite {
+    Value {
         /// The bank or shard.
         path: PathBuf,
         /// Row within that file; within the chain while writing.
@@ -122,19 +91,29 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + use<'_> {
-        move |source| Error::Io { path: path.to_owned(), source }
+    pub(crate) fn io(path: &Path) -> impl Fn(io::Error) -> Error + use<'_> {
+        |cause| FileError::io(path)(cause).into()
     }
 
     /// As `io`, but says what is missing if the file is.
-    pub(crate) fn open<'a>(path: &'a Path, expected: &'static str) -> impl FnOnce(io::Error) -> Error + use<'a> {
-        move |source| match source.kind() {
-            io::ErrorKind::NotFound => Error::Missing { path: path.to_owned(), expected },
-            _ => Error::Io { path: path.to_owned(), source },
-        }
+    pub(crate) fn open<'a>(path: &'a Path, expected: &'static str) -> impl Fn(io::Error) -> Error + use<'a> {
+        move |cause| FileError::open(path, expected)(cause).into()
+    }
+
+    pub(crate) fn missing(path: PathBuf, expected: &'static str) -> Error {
+        FileError::Missing { path, expected }.into()
     }
 
     pub(crate) fn format(path: &Path, expected: impl Into<String>, found: impl Into<String>) -> Error {
-        Error::Format { path: path.to_owned(), expected: expected.into(), found: found.into() }
+        Error::of(path)(FormatError::new(expected, found))
+    }
+
+    pub(crate) fn length(path: &Path, expected: u64, found: u64) -> Error {
+        Error::of(path)(FormatError::Length { expected, found })
+    }
+
+    /// A problem with the content of a file.
+    pub(crate) fn of(path: &Path) -> impl Fn(FormatError) -> Error + use<'_> {
+        |problem| FormatError::of(path)(problem).into()
     }
 }

@@ -20,7 +20,7 @@
 //! - **Errors are values** that name the file, what was expected and what was found; lengths are checked before anything
 //!   is allocated. [`Bank::verify`] reads all checksums, [`repair`] saves what is good.
 //!
-//! [`checkpoint`] keeps the state of a run (bincode behind a checksum), [`write_atomic`] any file, [`npy`] matrices.
+//! [`checkpoint`] keeps the state of a run (bincode behind a checksum).
 //!
 //! Deliberately without: samplers, networks, compression, a database. Unix and Windows, little-endian machines.
 //!
@@ -44,19 +44,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod atomic;
 mod bank;
 pub mod checkpoint;
+mod checksum;
 mod error;
 mod lock;
 mod manifest;
 mod map;
-pub mod npy;
 mod repair;
 mod tensors;
 mod writer;
 
-pub use atomic::{remove_temporaries, write_atomic};
 pub use bank::{Bank, BankInfo, ChainInfo, Kind, RowMeta, Verified};
 pub use error::Error;
 pub use lock::Lock;

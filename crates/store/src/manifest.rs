@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use apd_points::{Layout, write_atomic};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, write_atomic};
+use crate::Error;
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ pub struct Header {
     pub dim: usize,
     /// Rows that a shard is closed at; what is not yet in a shard is lost in a crash, and is held in memory.
     pub rows_per_shard: usize,
-    /// Names and shapes of the parts of a row, in order; empty if rows have no parts.
-    pub layout: Vec<(String, Vec<usize>)>,
+    /// The parts of a row, in order; empty if nothing is known of them.
+    #[serde(with = "pairs")]
+    pub layout: Layout,
     /// Anything worth keeping with the samples: the run's configuration, its seed, the data set.
     pub metadata: BTreeMap<String, String>,
 }
@@ -37,7 +39,7 @@ impl Header {
     /// Rows of length `dim` without layout or metadata, in shards of about 32 MiB.
     pub fn new(dim: usize) -> Self {
         let rows_per_shard = (DEFAULT_SHARD_BYTES / dim.saturating_mul(4).max(1)).clamp(1, 4096);
-        Self { dim, rows_per_shard, layout: Vec::new(), metadata: BTreeMap::new() }
+        Self { dim, rows_per_shard, layout: Layout::default(), metadata: BTreeMap::new() }
     }
 
     pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
@@ -47,16 +49,39 @@ impl Header {
         if self.dim > isize::MAX as usize / 8 {
             return Err(Error::format(path, "a dimension that fits in memory", self.dim.to_string()));
         }
-        if self.layout.is_empty() {
-            return Ok(());
-        }
-        let part = |shape: &[usize]| shape.iter().try_fold(1_usize, |n, x| n.checked_mul(*x));
-        let total = self.layout.iter().try_fold(0_usize, |sum, (_, shape)| sum.checked_add(part(shape)?));
-        if total != Some(self.dim) {
-            let found = total.map_or("an overflow".to_owned(), |n| n.to_string());
-            return Err(Error::format(path, format!("a layout of {} numbers", self.dim), found));
+        if !self.layout.entries.is_empty() && self.layout.len() != self.dim {
+            return Err(Error::format(
+                path,
+                format!("a layout of {} numbers", self.dim),
+                self.layout.len().to_string(),
+            ));
         }
         Ok(())
+    }
+}
+
+/// A layout in files: `[[name, [length, …]], …]`.
+pub(crate) mod pairs {
+    use apd_points::Layout;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(layout: &Layout, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(layout.parameters())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Layout, D::Error> {
+        Layout::checked(Vec::<(String, Vec<usize>)>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    pub(crate) fn to_json(layout: &Layout) -> serde_json::Result<String> {
+        let mut json = Vec::new();
+        serialize(layout, &mut serde_json::Serializer::new(&mut json))?;
+        Ok(String::from_utf8(json).expect("JSON is text"))
+    }
+
+    pub(crate) fn from_json(json: &str) -> serde_json::Result<Layout> {
+        deserialize(&mut serde_json::Deserializer::from_str(json))
     }
 }
 
@@ -148,7 +173,7 @@ impl Manifest {
         let at = text.find(FIELD).expect("a field of the struct, before any text of the user") + FIELD.len();
         let crc32 = format!("{:08x}", crc32fast::hash(text.as_bytes()));
         text.replace_range(at..at + UNSET.len(), &crc32);
-        write_atomic(&path, text.as_bytes())
+        Ok(write_atomic(&path, text.as_bytes())?)
     }
 
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {

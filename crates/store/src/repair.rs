@@ -5,8 +5,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::atomic::{Checksum, sync_folder};
+use apd_points::{FileError, sync_folder};
+
 use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, check_table, checked_shard};
+use crate::checksum::Checksum;
 use crate::manifest::{FILE, Manifest, Shard};
 use crate::map::Map;
 use crate::tensors::{self, Table};
@@ -158,7 +160,8 @@ impl Contents {
                 let shards = shards.into_iter().map(judged).collect();
                 Ok(Self { header, shards, without_manifest: None })
             }
-            Err(e @ (Error::Missing { .. } | Error::Checksum { .. } | Error::Format { .. })) => Self::of_shards(dir, e),
+            Err(e @ Error::File(FileError::Io { .. })) => Err(e),
+            Err(e @ (Error::File(_) | Error::Checksum { .. })) => Self::of_shards(dir, e),
             Err(e) => Err(e),
         }
     }

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::atomic::{AtomicFile, Checksum, remove_temporaries, sync_folder, write_le};
+use apd_points::{AtomicFile, remove_temporaries, sync_folder, write_le};
+
 use crate::bank::{CHAIN_KEY, CHECKSUM_KEY, HEADER_KEY, INDEX_KEY, LAYOUT_KEY, checked_shard};
-use crate::manifest::{FILE, Manifest, Shard};
+use crate::checksum::Checksum;
+use crate::manifest::{FILE, Manifest, Shard, pairs};
 use crate::tensors::{Table, write_header};
 use crate::{Bank, Error, Header, Lock};
 
@@ -84,7 +86,7 @@ impl BankWriter {
         }
         if !Shard::files(dir)?.is_empty() {
             let expected = "the manifest of the shards beside it, which `apd bank verify --repair` makes anew";
-            return Err(Error::Missing { path: dir.join(FILE), expected });
+            return Err(Error::missing(dir.join(FILE), expected));
         }
         remove_temporaries(dir)?;
         Manifest::new(header.clone(), Vec::new()).write(dir)?;
@@ -222,7 +224,7 @@ impl ChainWriter {
         if i64::try_from(step).is_err() {
             return Err(Error::format(&self.shared.dir, "a step below 2^63", step.to_string()));
         }
-        let non_finite = |what: String, value: f64| Error::NonFinite { path: path(), row, chain, step, what, value };
+        let non_finite = |what: String, value: f64| Error::Value { path: path(), row, chain, step, what, value };
         if !(weight.is_finite() && weight >= 0.0) {
             return Err(non_finite("weight".to_owned(), weight));
         }
@@ -304,8 +306,8 @@ impl ChainWriter {
             (HEADER_KEY.to_owned(), header),
             (CHECKSUM_KEY.to_owned(), checksum.to_string()),
         ]);
-        if !shared.header.layout.is_empty() {
-            metadata.insert(LAYOUT_KEY.to_owned(), json(serde_json::to_string(&shared.header.layout))?);
+        if !shared.header.layout.entries.is_empty() {
+            metadata.insert(LAYOUT_KEY.to_owned(), json(pairs::to_json(&shared.header.layout))?);
         }
         let mut file = AtomicFile::create(&path)?;
         write_header(&mut file, rows, shared.header.dim, false, &metadata)

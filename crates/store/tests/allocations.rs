@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use apd_store::{Bank, BankWriter, Header, checkpoint, npy};
+use apd_points::npy;
+use apd_store::{Bank, BankWriter, Header, checkpoint};
 use apd_watch::Watch;
 
 #[global_allocator]

@@ -78,13 +78,7 @@ fn a_gzip_bomb_is_read_only_as_far_as_its_header_says() {
     let mut bomb = idx_file(&[2, 3, 4], &[0; 24]);
     bomb.resize(64 << 20, 0);
     let bomb = gzip(&bomb);
-    let mut content = Content {
-        path: Path::new("bomb"),
-        gzipped: true,
-        bound: u64::MAX,
-        read: 0,
-        source: MultiGzDecoder::new(&bomb[..]),
-    };
+    let mut content = Content::of(Path::new("bomb"), &bomb[..], bomb.len() as u64).unwrap();
     let mut bytes = Vec::new();
     content.take(41, &mut bytes).unwrap();
     assert_eq!((content.read, bytes.len()), (41, 41));
@@ -125,10 +119,31 @@ fn faulty_gzip_streams_say_so() {
     assert_eq!(message, "test.idx: at byte 40: the gzip stream is truncated");
 }
 
+/// Tapes and some downloads pad files.
+#[test]
+fn zeros_after_a_gzip_stream_are_no_content() {
+    let file = [gzip(&idx_file(&[3], &[1, 2, 3])), vec![0; 700]].concat();
+    assert_eq!(parsed(&file, 1).unwrap().1, [1, 2, 3]);
+}
+
+#[cfg(unix)]
+#[test]
+fn images_come_through_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, idx_file(&[1, 1, 2], &[4, 9])).unwrap()
+    });
+    assert_eq!(read_images(&path).unwrap()[[0, 0, 1]], 9);
+    writer.join().unwrap();
+}
+
 #[test]
 fn a_folder_or_an_absent_file_is_an_io_error() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(read_images(dir.path()), Err(Error::Io { .. })));
+    assert!(matches!(read_images(dir.path()), Err(Error::File(_))));
     let error = read_images(dir.path().join("absent")).unwrap_err();
     assert!(error.to_string().contains("absent: "), "{error}");
 }

@@ -243,9 +243,9 @@ pub(crate) fn total_variance(networks: ArrayView2<'_, f32>) -> f64 {
 /// The bytes of `generator.safetensors`, with the layout of the bank's networks inside; rows of a bank without one are a
 /// single parameter `theta`.
 pub fn generator_file(generator: &Distilled, bank: &Bank) -> Result<Vec<u8>> {
-    let layout = match &bank.header().layout[..] {
-        [] => Layout::new([("theta".to_string(), vec![bank.dim()])]),
-        parts => Layout::new(parts.iter().cloned()),
+    let layout = match &bank.header().layout {
+        unknown if unknown.entries.is_empty() => Layout::new([("theta".to_string(), vec![bank.dim()])]),
+        known => known.clone(),
     };
     Ok(generator.to_safetensors(&layout, &BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]))?)
 }

@@ -81,6 +81,9 @@ pub enum Error {
     /// A SWAG Gaussian could not be made.
     #[error("baselines: {0}")]
     Swag(#[from] apd_distill::SwagError),
+    /// A file of the run could not be written.
+    #[error(transparent)]
+    File(#[from] apd_points::FileError),
     /// The bank or a checkpoint could not be written or read.
     #[error(transparent)]
     Store(#[from] apd_store::Error),

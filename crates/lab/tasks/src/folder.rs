@@ -36,12 +36,12 @@ impl Folder {
             folder.clear()?;
         }
         // The settings first: without them the rest would be somebody else's.
-        apd_store::write_atomic(folder.config(), config.to_toml().as_bytes())?;
+        apd_points::write_atomic(folder.config(), config.to_toml().as_bytes())?;
         fs::create_dir_all(folder.checkpoints()).map_err(io(&folder.checkpoints()))?;
         // The bank's writer sees to the bank.
         for swept in [root.to_path_buf(), folder.checkpoints(), root.join("figures")] {
             if swept.is_dir() {
-                apd_store::remove_temporaries(swept)?;
+                apd_points::remove_temporaries(swept)?;
             }
         }
         Ok(folder)

@@ -194,10 +194,10 @@ impl Models {
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
         let distilled =
             clock.time("distill", config.distill.iterations, || distill::distill(context, experiment, &bank))?;
-        apd_store::write_atomic(folder.apd_generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
+        apd_points::write_atomic(folder.apd_generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
         let rank = config.subspace.rank as u64;
         let subspace = clock.time("subspace", rank, || distill::distill_subspace(context, experiment, &bank))?;
-        apd_store::write_atomic(folder.generator(), &distill::generator_file(&subspace, &bank)?)?;
+        apd_points::write_atomic(folder.generator(), &distill::generator_file(&subspace, &bank)?)?;
         let kinds: &[Chains] = match (config.online.rounds, config.online.infinite) {
             (0, _) => &[],
             (_, false) => &[Chains::GoOn],

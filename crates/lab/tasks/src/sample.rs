@@ -192,10 +192,8 @@ fn state_path(bank: &Path, chain: u32) -> PathBuf {
 }
 
 fn header(config: &Config, layout: &Layout) -> Header {
-    let layout = layout.entries.iter().map(|entry| (entry.name.clone(), entry.shape.clone())).collect::<Vec<_>>();
-    let dim = layout.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     let metadata = BTreeMap::from([("config".to_string(), config.identity())]);
-    Header { layout, metadata, ..Header::new(dim) }
+    Header { layout: layout.clone(), metadata, ..Header::new(layout.len()) }
 }
 
 fn settings(header: &Header) -> String {

@@ -1,10 +1,12 @@
 use std::io::Write;
 use std::path::Path;
 
+use apd_points::{AtomicFile, npy, write_le};
+
 use super::{Bank, LAYOUT_KEY};
-use crate::atomic::{AtomicFile, write_le};
+use crate::Error;
+use crate::manifest::pairs;
 use crate::tensors::write_header;
-use crate::{Error, npy};
 
 impl Bank {
     /// Writes all rows as one n×d float32 `.npy`, streamed and atomic. Weights and the like stay behind.
@@ -17,7 +19,8 @@ impl Bank {
             file.flush()
         };
         write().map_err(Error::io(path))?;
-        file.commit().map(|_| ())
+        file.commit()?;
+        Ok(())
     }
 
     /// Writes the bank as one `.safetensors` file, streamed and atomic: `theta` n×d F32, `chain` and `step` I64, `weight`
@@ -25,8 +28,8 @@ impl Bank {
     pub fn export_safetensors(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let mut metadata = self.header.metadata.clone();
-        if !self.header.layout.is_empty() {
-            let layout = serde_json::to_string(&self.header.layout).map_err(|e| Error::io(path)(e.into()))?;
+        if !self.header.layout.entries.is_empty() {
+            let layout = pairs::to_json(&self.header.layout).map_err(|e| Error::io(path)(e.into()))?;
             metadata.insert(LAYOUT_KEY.to_owned(), layout);
         }
         let mut file = AtomicFile::create(path)?;
@@ -43,6 +46,7 @@ impl Bank {
             file.flush()
         };
         write().map_err(Error::io(path))?;
-        file.commit().map(|_| ())
+        file.commit()?;
+        Ok(())
     }
 }

@@ -1,3 +1,4 @@
+use apd_points::{FileError, FormatError, Layout, npy};
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 
@@ -7,7 +8,7 @@ use crate::BankWriter;
 fn small(dir: &Path) -> Header {
     let mut header = Header::new(3);
     header.rows_per_shard = 2;
-    header.layout = vec![("w".into(), vec![1, 2]), ("b".into(), vec![1])];
+    header.layout = Layout::new([("w".into(), vec![1, 2]), ("b".into(), vec![1])]);
     header.metadata.insert("seed".into(), "1".into());
     let mut bank = BankWriter::create(dir, header.clone()).unwrap();
     for (chain, rows) in [(0, 3_u64), (4, 2)] {
@@ -112,7 +113,7 @@ fn every_row_is_aligned() {
     small(dir.path());
     let bank = Bank::open(dir.path()).unwrap();
     for shard in &bank.shards {
-        assert!((shard.table.row(shard.map.bytes(), 0).as_ptr() as usize).is_multiple_of(8));
+        assert!((shard.content.row(0).as_ptr() as usize).is_multiple_of(8));
     }
 }
 
@@ -178,7 +179,10 @@ fn a_missing_shard_is_named() {
     small(dir.path());
     fs::remove_file(dir.path().join("shard-4-00000.safetensors")).unwrap();
     let e = Bank::open(dir.path()).unwrap_err();
-    assert!(matches!(e, Error::Missing { .. }) && e.to_string().contains("shard-4-00000.safetensors"), "{e}");
+    assert!(
+        matches!(e, Error::File(FileError::Missing { .. })) && e.to_string().contains("shard-4-00000.safetensors"),
+        "{e}"
+    );
 }
 
 #[test]
@@ -192,7 +196,7 @@ fn a_shard_of_another_bank_is_not_taken() {
     }
     let name = "shard-0-00000-part1.safetensors";
     fs::copy(b.join(name), a.join(name)).unwrap();
-    assert!(matches!(Bank::open(&a), Err(Error::Length { .. })));
+    assert!(matches!(Bank::open(&a), Err(Error::File(FileError::Format { problem: FormatError::Length { .. }, .. }))));
 }
 
 proptest! {
@@ -204,7 +208,7 @@ proptest! {
         let bank = dir.path().join("bank");
         let mut header = Header::new(d);
         header.rows_per_shard = rows_per_shard;
-        header.layout = vec![("all".into(), vec![d])];
+        header.layout = Layout::new([("all".into(), vec![d])]);
         header.metadata.insert("k".into(), "v".into());
         let mut writer = BankWriter::create(&bank, header).unwrap();
         for i in 0..n {
@@ -230,7 +234,7 @@ proptest! {
         bank.export_npy(&path).unwrap();
         let again = Bank::open(&path).unwrap();
         prop_assert!(again.rows().eq(bank.rows()));
-        prop_assert_eq!(crate::npy::read_matrix_f32(&path).unwrap(), bank.gather(&(0..n).collect::<Vec<_>>()));
+        prop_assert_eq!(npy::read_matrix_f32(&path).unwrap(), bank.gather(&(0..n).collect::<Vec<_>>()));
     }
 }
 
@@ -262,7 +266,7 @@ fn damage_to_a_lone_file_never_panics() {
 fn foreign_files_say_nothing_of_chains() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.npy");
-    crate::npy::write_matrix_f32(&path, array![[1.0, 2.0], [3.0, 4.0]].view()).unwrap();
+    npy::write_matrix_f32(&path, array![[1.0, 2.0], [3.0, 4.0]].view()).unwrap();
     let bank = Bank::open(&path).unwrap();
     let meta = bank.meta(1);
     assert_eq!((meta.chain, meta.step, meta.weight), (0, 1, 1.0));
@@ -275,16 +279,16 @@ fn foreign_files_say_nothing_of_chains() {
 fn verify_finds_numbers_that_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.npy");
-    crate::npy::write_matrix_f32(&path, array![[1.0, 2.0], [3.0, f32::NAN]].view()).unwrap();
+    npy::write_matrix_f32(&path, array![[1.0, 2.0], [3.0, f32::NAN]].view()).unwrap();
     let e = Bank::open(&path).unwrap().verify().unwrap_err();
-    assert!(matches!(e, Error::NonFinite { row: 1, .. }) && e.to_string().contains("theta[1] is NaN"), "{e}");
+    assert!(matches!(e, Error::Value { row: 1, .. }) && e.to_string().contains("theta[1] is NaN"), "{e}");
 }
 
 #[test]
 fn what_is_no_bank_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let open = |name: &str| Bank::open(dir.path().join(name)).unwrap_err().to_string();
-    assert!(open("nothing").contains("missing; expected a folder, a .npy or a .safetensors file"));
+    assert!(open("nothing").contains("missing; expected a folder, a .npy, .npz or .safetensors file"));
     assert!(open("").contains("manifest.json: missing"));
     fs::write(dir.path().join("x.pt"), b"x").unwrap();
     assert!(open("x.pt").contains("another kind of file"));
@@ -298,6 +302,6 @@ fn what_is_no_bank_is_an_error() {
 fn rows_without_numbers_cannot_be_counted_on() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.npy");
-    crate::npy::write_matrix_f32(&path, Array2::zeros((4, 0)).view()).unwrap();
+    npy::write_matrix_f32(&path, Array2::zeros((4, 0)).view()).unwrap();
     assert!(Bank::open(&path).unwrap_err().to_string().contains("rows of at least one number"));
 }

@@ -1,4 +1,4 @@
-use super::{Bank, Shard};
+use super::{Bank, Content, Shard};
 use crate::Error;
 
 /// What [`Bank::verify`] has read and found in order.
@@ -10,6 +10,8 @@ pub struct Verified {
     pub shards: usize,
     /// Their bytes, all of them read.
     pub bytes: u64,
+    /// Whether there are checksums, which then match.
+    pub checksums: bool,
 }
 
 impl Bank {
@@ -20,14 +22,13 @@ impl Bank {
     pub fn verify(&self) -> Result<Verified, Error> {
         let mut last: Option<(u32, u64)> = None;
         for (shard, &start) in self.shards.iter().zip(&self.starts) {
-            let bytes = shard.map.bytes();
-            if let Some(expected) = shard.crc32 {
-                let found = crc32fast::hash(bytes);
+            if let (Some(expected), Content::Mapped(map, _)) = (shard.crc32, &shard.content) {
+                let found = crc32fast::hash(map.bytes());
                 if found != expected {
                     return Err(Error::Checksum { path: shard.path.clone(), expected, found });
                 }
             }
-            for row in 0..shard.table.rows {
+            for row in 0..shard.content.rows() {
                 self.verify_row(shard, start, row)?;
                 if shard.crc32.is_some() {
                     let meta = self.meta(start + row);
@@ -39,8 +40,9 @@ impl Bank {
                 }
             }
         }
-        let bytes = self.shards.iter().map(|s| s.map.bytes().len() as u64).sum();
-        Ok(Verified { rows: self.len(), shards: self.shards.len(), bytes })
+        let bytes = self.shards.iter().map(|shard| shard.bytes).sum();
+        let checksums = self.shards.iter().all(|shard| shard.crc32.is_some());
+        Ok(Verified { rows: self.len(), shards: self.shards.len(), bytes, checksums })
     }
 
     fn verify_row(&self, shard: &Shard, start: usize, row: usize) -> Result<(), Error> {
@@ -49,7 +51,7 @@ impl Bank {
             let found = format!("{} in row {row}", meta.step as i64);
             return Err(Error::format(&shard.path, "a step of at least 0", found));
         }
-        let theta = shard.table.row(shard.map.bytes(), row);
+        let theta = shard.content.row(row);
         let bad = if !(meta.weight.is_finite() && meta.weight >= 0.0) {
             Some(("weight".to_owned(), meta.weight))
         } else {
@@ -60,7 +62,7 @@ impl Bank {
             None => Ok(()),
             Some((what, value)) => {
                 let (path, row) = (shard.path.clone(), row as u64);
-                Err(Error::NonFinite { path, row, chain: meta.chain, step: meta.step, what, value })
+                Err(Error::Value { path, row, chain: meta.chain, step: meta.step, what, value })
             }
         }
     }

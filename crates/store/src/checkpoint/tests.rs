@@ -1,5 +1,7 @@
 use serde::Deserialize;
 
+use apd_points::{FileError, FormatError};
+
 use super::*;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -67,7 +69,7 @@ fn the_last_two_are_kept() {
     assert!(exists(&path));
     let loaded = load::<State>(&path, "chain").unwrap();
     assert_eq!(loaded.value, state(2));
-    assert!(matches!(loaded.source, Source::Previous { reason: Error::Missing { .. }, .. }));
+    assert!(matches!(loaded.source, Source::Previous { reason: Error::File(FileError::Missing { .. }), .. }));
 }
 
 #[test]
@@ -97,7 +99,11 @@ fn a_torn_newest_falls_back_at_every_byte() {
     fs::remove_file(previous(&path)).unwrap();
     fs::write(&path, &flipped[..40]).unwrap();
     let e = load::<State>(&path, "chain").unwrap_err();
-    assert!(matches!(e, Error::Length { .. }) && e.to_string().contains("x.ckpt"), "{e}");
+    assert!(
+        matches!(e, Error::File(FileError::Format { problem: FormatError::Length { .. }, .. }))
+            && e.to_string().contains("x.ckpt"),
+        "{e}"
+    );
 }
 
 #[test]
@@ -134,7 +140,10 @@ fn giant_lengths_are_refused_before_they_are_allocated() {
     let (_dir, path) = place();
     for claimed in [1, 1 << 40, u64::MAX - 20, u64::MAX] {
         fs::write(&path, forge("x", 1, Some(claimed), &[])).unwrap();
-        assert!(matches!(load::<Vec<u8>>(&path, "x"), Err(Error::Length { .. })));
+        assert!(matches!(
+            load::<Vec<u8>>(&path, "x"),
+            Err(Error::File(FileError::Format { problem: FormatError::Length { .. }, .. }))
+        ));
     }
     // With an honest payload length and checksum, but a string or list inside that claims to be giant.
     for claimed in [1_u64 << 20, 1 << 40, u64::MAX / 8, u64::MAX] {

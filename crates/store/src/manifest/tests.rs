@@ -1,9 +1,11 @@
+use apd_points::FileError;
+
 use super::*;
 
 fn manifest() -> Manifest {
     let mut header = Header::new(6);
     header.rows_per_shard = 4;
-    header.layout = vec![("w".into(), vec![2, 2]), ("b".into(), vec![2])];
+    header.layout = Layout::new([("w".into(), vec![2, 2]), ("b".into(), vec![2])]);
     header.metadata.insert("\"crc32\": \"".into(), "a key made to confuse \"crc32\": \"12345678\"".into());
     let shard = |chain, index, rows: usize, first_step| Shard {
         file: Shard::name(chain, index, rows, rows == 4),
@@ -80,7 +82,7 @@ fn shards_that_contradict_each_other_are_errors() {
     assert!(forged(&|m| drop(m.shards.remove(0))).contains(in_order));
     assert!(forged(&|m| m.header.rows_per_shard = 0).contains("at least one row"));
     assert!(forged(&|m| m.header.dim = 7).contains("a layout of 7 numbers, found 6"));
-    assert!(forged(&|m| m.header.layout[0].1 = vec![usize::MAX, 2]).contains("an overflow"));
+    assert!(forged(&|m| m.header.layout.entries[0].shape = vec![usize::MAX, 2]).contains("an overflow"));
     let empty_shard = |m: &mut Manifest| {
         m.shards[1].rows = 0;
         m.shards[1].file = Shard::name(0, 1, 0, false);
@@ -94,5 +96,5 @@ fn other_json_and_no_file_are_errors() {
         assert!(parse(text.as_bytes()).is_err());
     }
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(Manifest::read(dir.path()), Err(Error::Missing { .. })));
+    assert!(matches!(Manifest::read(dir.path()), Err(Error::File(FileError::Missing { .. }))));
 }

@@ -1,3 +1,5 @@
+use apd_points::FileError;
+
 use super::*;
 
 #[test]
@@ -34,5 +36,8 @@ fn an_empty_file_is_empty_memory() {
 fn a_folder_and_nothing_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     assert!(Map::open(dir.path(), "a file").is_err());
-    assert!(matches!(Map::open(&dir.path().join("x"), "a file"), Err(Error::Missing { expected: "a file", .. })));
+    assert!(matches!(
+        Map::open(&dir.path().join("x"), "a file"),
+        Err(Error::File(FileError::Missing { expected: "a file", .. }))
+    ));
 }

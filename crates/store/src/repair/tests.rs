@@ -1,3 +1,5 @@
+use apd_points::FileError;
+
 use super::*;
 use crate::{Bank, BankWriter};
 
@@ -96,7 +98,7 @@ fn a_lost_or_damaged_manifest_is_made_anew_from_the_shards() {
 
         // Nobody takes it for an empty folder, or for whole.
         let create = BankWriter::create(&dir, Header { rows_per_shard: 2, ..Header::new(2) });
-        assert!(matches!(create, Err(Error::Missing { .. } | Error::Exists { .. })));
+        assert!(matches!(create, Err(Error::File(FileError::Missing { .. }) | Error::Exists { .. })));
         assert!(BankWriter::resume(&dir).is_err());
 
         let repaired = repair(&dir).unwrap();
@@ -176,6 +178,6 @@ fn without_a_manifest_and_shards_or_beside_a_writer_nothing_is_touched() {
     assert_eq!(contents(&dir), before);
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("shards.txt"), "not of a bank").unwrap();
-    assert!(matches!(repair(other.path()), Err(Error::Missing { .. })));
+    assert!(matches!(repair(other.path()), Err(Error::File(FileError::Missing { .. }))));
     assert_eq!(contents(other.path()).len(), 1);
 }

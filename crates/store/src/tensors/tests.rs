@@ -1,5 +1,5 @@
+use ::safetensors::SafeTensors;
 use proptest::prelude::*;
-use safetensors::SafeTensors;
 
 use super::*;
 
@@ -44,14 +44,6 @@ proptest! {
         let theta = header.info("theta").unwrap().data_offsets.0;
         prop_assert_eq!(ours.theta, 8 + length + theta);
     }
-
-    #[test]
-    fn noise_is_an_error(mut bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0u64..300) {
-        if let Some(first) = bytes.first_chunk_mut::<8>() {
-            *first = length.to_le_bytes();
-        }
-        prop_assert!(parse(Path::new("x"), &bytes).is_err());
-    }
 }
 
 #[test]
@@ -66,36 +58,6 @@ fn two_tensors_need_a_theta() {
     let two = r#"{"a":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]}}"#;
     assert!(error(&custom(two, 8)).contains(r#"found tensors ["a", "b"]"#));
     assert!(error(&custom("{}", 0)).contains("found tensors []"));
-}
-
-#[test]
-fn hostile_headers_are_errors() {
-    let max = u64::MAX;
-    let one = |rest: &str| custom(&format!(r#"{{"theta":{{"dtype":"F32",{rest}}}}}"#), 8);
-    for (bytes, message) in [
-        (one(r#""shape":[2],"data_offsets":[0,8]"#), "2-dimensional"),
-        (one(r#""shape":[2,1,1],"data_offsets":[0,8]"#), "2-dimensional"),
-        (one(r#""shape":[1,1],"data_offsets":[0,8]"#), "in bytes 0..8"),
-        (one(r#""shape":[1,2],"data_offsets":[8,0]"#), "in bytes 8..0"),
-        (one(r#""shape":[1,1],"data_offsets":[4,8]"#), "hole"),
-        (one(r#""shape":[1,1],"data_offsets":[0,4]"#), "bytes, found"),
-        (one(r#""shape":[100,2],"data_offsets":[0,800]"#), "bytes, found"),
-        (one(&format!(r#""shape":[{max},{max}],"data_offsets":[0,8]"#)), "in bytes"),
-        (one(&format!(r#""shape":[{},1],"data_offsets":[0,{}]"#, max / 4, max - 3)), "bytes, found"),
-        (one(r#""shape":[-1,1],"data_offsets":[0,8]"#), "invalid value"),
-        (one(r#""shape":[1,2],"data_offsets":[0,8],"more":1"#), "unknown field"),
-        (custom(r#"{"theta":{"dtype":"F64","shape":[1,1],"data_offsets":[0,8]}}"#, 8), "F32"),
-        (custom(r#"{"theta":{"dtype":"Q4","shape":[1,1],"data_offsets":[0,8]}}"#, 8), "type Q4"),
-        (custom(r#"{"__metadata__":{"a":1}}"#, 0), "__metadata__"),
-        (custom("[]", 0), "header"),
-        (custom(&format!("{{\"a\":{}", "[".repeat(10_000)), 0), "recursion"),
-        (max.to_le_bytes().to_vec(), "at most"),
-        (1_000_u64.to_le_bytes().to_vec(), "1008 bytes, found 8"),
-        (vec![0; 7], "7 bytes"),
-    ] {
-        let found = error(&bytes);
-        assert!(found.contains(message), "{message}: {found}");
-    }
 }
 
 #[test]

@@ -2,6 +2,8 @@ use std::collections::BTreeMap as Files;
 
 use proptest::prelude::*;
 
+use apd_points::{FileError, Layout};
+
 use super::*;
 
 fn header(dim: usize, rows_per_shard: usize) -> Header {
@@ -164,9 +166,9 @@ fn refused_rows_are_not_in_the_bank() {
     chain.push(5, 1.0, f64::NAN, &[1.0, 2.0]).unwrap();
     assert!(matches!(chain.push(6, 1.0, 0.0, &[1.0]), Err(Error::Dimension { expected: 2, found: 1, .. })));
     assert!(matches!(chain.push(5, 1.0, 0.0, &[1.0, 1.0]), Err(Error::Order { step: 5, last: 5, chain: 1, .. })));
-    assert!(matches!(chain.push(u64::MAX, 1.0, 0.0, &[1.0, 1.0]), Err(Error::Format { .. })));
+    assert!(matches!(chain.push(u64::MAX, 1.0, 0.0, &[1.0, 1.0]), Err(Error::File(FileError::Format { .. }))));
     for weight in [f64::NAN, f64::INFINITY, -1.0] {
-        assert!(matches!(chain.push(6, weight, 0.0, &[1.0, 1.0]), Err(Error::NonFinite { .. })));
+        assert!(matches!(chain.push(6, weight, 0.0, &[1.0, 1.0]), Err(Error::Value { .. })));
     }
     let message = chain.push(6, 1.0, 0.0, &[1.0, f32::NEG_INFINITY]).unwrap_err().to_string();
     assert!(message.contains("row 1 (chain 1, step 6): theta[1] is -inf"), "{message}");
@@ -188,8 +190,8 @@ fn a_failed_write_loses_nothing_and_is_tried_again() {
     // As good as a full disk, and the same for every user: a folder sits where the shard must go.
     let obstacle = path.join(Shard::name(0, 0, 2, true));
     fs::create_dir_all(obstacle.join("x")).unwrap();
-    assert!(matches!(push(&mut chain, 1), Err(Error::Format { .. })));
-    assert!(matches!(chain.flush(), Err(Error::Format { .. })));
+    assert!(matches!(push(&mut chain, 1), Err(Error::File(FileError::Format { .. }))));
+    assert!(matches!(chain.flush(), Err(Error::File(FileError::Format { .. }))));
     assert_eq!(Bank::open(&path).unwrap().len(), 0);
     fs::remove_dir_all(obstacle).unwrap();
     push(&mut chain, 2).unwrap();
@@ -203,12 +205,12 @@ fn a_failed_write_loses_nothing_and_is_tried_again() {
 fn headers_that_contradict_themselves_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let mut bad = header(3, 2);
-    bad.layout.push(("w".into(), vec![2]));
+    bad.layout = Layout::new([("w".into(), vec![2])]);
     let message = BankWriter::create(dir.path(), bad).unwrap_err().to_string();
     assert!(message.contains("a layout of 3 numbers, found 2"), "{message}");
     assert!(BankWriter::create(dir.path(), header(3, 0)).is_err());
     assert!(BankWriter::create(dir.path(), header(usize::MAX, 1)).is_err());
-    assert!(matches!(BankWriter::resume(dir.path()), Err(Error::Missing { .. })));
+    assert!(matches!(BankWriter::resume(dir.path()), Err(Error::File(FileError::Missing { .. }))));
     assert!(files(dir.path()).is_empty());
 }
 

@@ -51,7 +51,7 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     sample::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();
     assert_eq!(bank.dim(), network.row_len());
-    assert!(bank.header().layout.iter().any(|(name, shape)| name == "layers.1.running_var" && shape == &[6]));
+    assert!(bank.header().layout.get("layers.1.running_var").is_some_and(|entry| entry.shape == [6]));
     // A stored row is θ and what it is calibrated to; others differ.
     assert_eq!(experiment.row(&bank.row(3)[..network.dim()]), bank.row(3));
     assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);

@@ -29,7 +29,7 @@ fn an_abandoned_file_leaves_the_old_one() {
     drop(file);
     let mut file = AtomicFile::create(&path).unwrap();
     file.write_all(b"new").unwrap();
-    assert!(file.commit_after(|| Err(Error::Exists { path: path.clone() })).is_err());
+    assert!(file.commit_after(|| Err(FileError::Missing { path: path.clone(), expected: "nothing" })).is_err());
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(names(dir.path()), ["x"]);
 }
@@ -67,6 +67,30 @@ fn what_is_no_file_is_left_alone() {
         assert!(message.contains("regular file"), "{message}");
     }
     assert!(!fs::metadata(&socket).unwrap().is_file());
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_and_links_stay() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+    write_atomic(at("new"), b"").unwrap();
+    fs::write(at("private"), b"old").unwrap();
+    fs::set_permissions(at("private"), fs::Permissions::from_mode(0o600)).unwrap();
+    symlink("private", at("link")).unwrap();
+    symlink(at("link"), at("second")).unwrap();
+    symlink("later", at("dangling")).unwrap();
+    for (path, file) in [("private", "private"), ("link", "private"), ("second", "private"), ("dangling", "later")] {
+        write_atomic(at(path), path.as_bytes()).unwrap();
+        assert_eq!(fs::read(at(file)).unwrap(), path.as_bytes());
+    }
+    assert_eq!((mode("private"), mode("later")), (0o600, mode("new")));
+    assert!(at("link").is_symlink() && at("second").is_symlink() && at("dangling").is_symlink());
+    symlink("round", at("round")).unwrap();
+    assert!(write_atomic(at("round"), b"").is_err());
+    assert_eq!(names(dir.path()), ["dangling", "later", "link", "new", "private", "round", "second"]);
 }
 
 #[test]
