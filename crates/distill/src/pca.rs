@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::kernel::{Left, accumulate};
-use crate::standardize::Moments;
+use crate::standardize::{Affine, Moments};
 use apd_points::Points;
 
 /// The mean of the points xᵢ ∈ R^d, the r orthonormal directions v_k of largest variance, and every point's coefficients cᵢ in them:
@@ -19,6 +19,10 @@ use apd_points::Points;
 /// A pass over the points for their moments and four of n·d·l multiplications each, and memory for four l × d matrices: never d × d,
 /// never a copy of the points.
 ///
+/// Coordinates of one scale are taken as they are. Where their deviations differ by more than a factor of 1 000 (other units, as in the statistics
+/// of a batch norm beside weights), a sum of variances would be that of the largest, and the others its rounding: then each is taken in
+/// units of its own deviation, "variance" is that of these, and the directions are orthonormal in them.
+///
 /// **Where it fails**: without a gap in the spectrum behind l the last directions are good, not the best.
 ///
 /// Reference: Halko, Martinsson & Tropp, *Finding structure with randomness*, SIAM Review 2011, algorithms 4.4 and 5.1.
@@ -26,13 +30,18 @@ use apd_points::Points;
 pub struct Pca {
     /// x̄, d numbers.
     pub mean: Vec<f32>,
-    /// v_k, r × d: a direction per row, of falling variance.
+    /// v_k, r × d: a direction per row, of falling variance; in the units of the points.
     pub directions: Array2<f32>,
     /// c_ik, n × r; each column has mean 0.
     pub coefficients: Array2<f32>,
     /// Standard deviation of each coordinate of the points, d numbers.
     pub sd: Vec<f32>,
+    /// What each coordinate was divided by, d numbers; none where they are of one scale.
+    scale: Vec<f32>,
 }
+
+/// Deviations that differ by more are of other units.
+const UNLIKE: f32 = 1000.0;
 
 /// Coordinates and points of one task.
 const TILE: usize = 2048;
@@ -52,24 +61,30 @@ impl Pca {
         }
         let Moments { mean, raw_sd, .. } = Moments::of(rows)?;
         let [mean, sd] = [mean, raw_sd].map(|values| values.into_iter().map(|x| x as f32).collect::<Vec<f32>>());
+        let standardized = Affine { scale: units(&mean, &sd).into(), mean: mean.into() };
 
         let rank = rank.min(n).min(d);
         let width = (rank + 20 + rank / 2).min(n).min(d);
         let mut weights = vec![0.0; width * n];
         seed.child("sketch").normals().fill(0, 0, &mut weights);
-        let sketch = basis(&combinations(rows, &mean, &weights), d);
-        let within = project(rows, &mean, &sketch);
+        let sketch = basis(&combinations(rows, &standardized, &weights), d);
+        let within = project(rows, &standardized, &sketch);
         let weights = basis(&within.t().iter().copied().collect::<Vec<f32>>(), n);
-        let basis = basis(&combinations(rows, &mean, &weights), d);
-        let within = project(rows, &mean, &basis);
+        let basis = basis(&combinations(rows, &standardized, &weights), d);
+        let within = project(rows, &standardized, &basis);
 
         let columns = DMatrix::from_fn(n, within.ncols(), |i, k| f64::from(within[[i, k]]));
         let (_, rotation) = eigen(&columns.tr_mul(&columns));
         let rank = rank.min(within.ncols());
         let rotation = Array2::from_shape_fn((rank, within.ncols()), |(k, j)| rotation[(j, k)] as f32);
         let directions = combine(&rotation, &basis, d);
-        let directions = Array2::from_shape_vec((rank, d), directions).expect("rank directions of d numbers");
-        Ok(Self { mean, directions, coefficients: within.dot(&rotation.t()), sd })
+        let mut directions = Array2::from_shape_vec((rank, d), directions).expect("rank directions of d numbers");
+        let Affine { mean, scale } = standardized;
+        for mut direction in directions.outer_iter_mut() {
+            direction.iter_mut().zip(&*scale).for_each(|(v, &scale)| *v *= scale);
+        }
+        let coefficients = within.dot(&rotation.t());
+        Ok(Self { mean: mean.into_owned(), directions, coefficients, sd, scale: scale.into_owned() })
     }
 
     /// Var c_k, direction by direction.
@@ -81,8 +96,9 @@ impl Pca {
     }
 
     /// Total variance of the points.
-    fn total(&self) -> f64 {
-        self.sd.iter().map(|&sd| f64::from(sd).powi(2)).sum()
+    pub(crate) fn total(&self) -> f64 {
+        let unit = |j: usize| self.scale.get(j).map_or(1.0, |&scale| f64::from(scale));
+        self.sd.iter().enumerate().map(|(j, &sd)| (f64::from(sd) / unit(j)).powi(2)).sum()
     }
 
     /// The total variance that the first `rank` directions leave.
@@ -106,8 +122,24 @@ impl Pca {
     }
 }
 
-/// Σᵢ w_ki·(xᵢ − mean), m × d, for each of m rows w_k of n `weights`.
-fn combinations(rows: &impl Points, mean: &[f32], weights: &[f32]) -> Vec<f32> {
+/// Whether a coordinate varies by more than its numbers' rounding.
+pub(crate) fn varies(mean: f32, sd: f32) -> bool {
+    sd > 1e-6 * mean.abs()
+}
+
+/// What each coordinate is divided by: nothing where all that vary do so on one scale.
+fn units(mean: &[f32], sd: &[f32]) -> Vec<f32> {
+    let varying = mean.iter().zip(sd).filter(|&(&mean, &sd)| varies(mean, sd)).map(|(_, &sd)| sd);
+    let (least, most) = varying.fold((f32::INFINITY, 0.0_f32), |(least, most), sd| (least.min(sd), most.max(sd)));
+    if most <= UNLIKE * least {
+        return Vec::new();
+    }
+    // What does not vary is left out by a scale that its rounding is nothing beside.
+    mean.iter().zip(sd).map(|(&mean, &sd)| if varies(mean, sd) { sd } else { most }).collect()
+}
+
+/// Σᵢ w_ki·(xᵢ − mean), standardized, m × d, for each of m rows w_k of n `weights`.
+fn combinations(rows: &impl Points, standardized: &Affine<'_>, weights: &[f32]) -> Vec<f32> {
     let (n, d, m) = (rows.len(), rows.dim(), weights.len() / rows.len());
     let tiles: Vec<_> = starts(d)
         .into_par_iter()
@@ -116,7 +148,7 @@ fn combinations(rows: &impl Points, mean: &[f32], weights: &[f32]) -> Vec<f32> {
             let (mut block, mut out) = (vec![0.0; BLOCK * t], vec![0.0; m * t]);
             for first in (0..n).step_by(BLOCK) {
                 let count = BLOCK.min(n - first);
-                read_block(rows, mean, first, start, &mut block[..count * t]);
+                read_block(rows, standardized, first, start, &mut block[..count * t]);
                 accumulate([m, t, count], Left::rows(&weights[first..], n), &block, t, &mut out, t);
             }
             out
@@ -125,12 +157,11 @@ fn combinations(rows: &impl Points, mean: &[f32], weights: &[f32]) -> Vec<f32> {
     beside(tiles, m, d)
 }
 
-/// Some coordinates, from `start` on, of some points, from `first` on, less their mean.
-fn read_block(rows: &impl Points, mean: &[f32], first: usize, start: usize, block: &mut [f32]) {
+/// Some coordinates, from `start` on, of some points, from `first` on, standardized.
+fn read_block(rows: &impl Points, standardized: &Affine<'_>, first: usize, start: usize, block: &mut [f32]) {
     let t = TILE.min(rows.dim() - start);
     for (i, out) in block.chunks_exact_mut(t).enumerate() {
-        let row = &rows.row(first + i)[start..start + t];
-        out.iter_mut().zip(row.iter().zip(&mean[start..])).for_each(|(out, (&x, &mean))| *out = x - mean);
+        standardized.forward(start..start + t, &rows.row(first + i)[start..start + t], out);
     }
 }
 
@@ -185,6 +216,9 @@ fn orthonormal(span: &[f32], d: usize) -> Vec<f32> {
 /// rotation·span, tile by tile.
 fn combine(rotation: &Array2<f32>, span: &[f32], d: usize) -> Vec<f32> {
     let (rank, width) = rotation.dim();
+    if rank == 0 {
+        return Vec::new();
+    }
     let rotation = rotation.as_standard_layout();
     let rotation = rotation.as_slice().expect("standard layout");
     let tiles: Vec<_> = starts(d)
@@ -204,8 +238,8 @@ fn starts(d: usize) -> Vec<usize> {
     (0..d).step_by(TILE).collect()
 }
 
-/// (xᵢ − mean)·basisᵀ, n × l.
-fn project(rows: &impl Points, mean: &[f32], basis: &[f32]) -> Array2<f32> {
+/// (xᵢ − mean)·basisᵀ, standardized, n × l.
+fn project(rows: &impl Points, standardized: &Affine<'_>, basis: &[f32]) -> Array2<f32> {
     let (n, d) = (rows.len(), rows.dim());
     let width = basis.len() / d;
     if width == 0 {
@@ -219,7 +253,7 @@ fn project(rows: &impl Points, mean: &[f32], basis: &[f32]) -> Array2<f32> {
         let mut block = vec![0.0; count * TILE];
         for start in (0..d).step_by(TILE) {
             let t = TILE.min(d - start);
-            read_block(rows, mean, first, start, &mut block[..count * t]);
+            read_block(rows, standardized, first, start, &mut block[..count * t]);
             accumulate([count, width, t], Left::rows(&block, t), &transposed[start * width..], width, within, width);
         }
     });

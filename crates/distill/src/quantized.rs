@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// How the numbers of a matrix are kept.
@@ -69,6 +69,15 @@ impl Matrix {
             }
         };
         Self { rows: matrix.nrows(), columns: matrix.ncols(), numbers }
+    }
+
+    /// The same numbers, as nearly as `format` keeps them.
+    pub(crate) fn in_format(&self, format: Format) -> Self {
+        let mut numbers = Array2::zeros((self.rows, self.columns));
+        for (i, mut row) in numbers.outer_iter_mut().enumerate() {
+            self.read(i, 0..self.columns, row.as_slice_mut().expect("a row of a fresh array"));
+        }
+        Self::new(format, numbers.view())
     }
 
     /// What a file had; the caller has checked that there are as many.

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{self, TILE};
+use crate::pca::varies;
 use crate::quantized::Matrix;
 use crate::{Config, Error, Format, Generator, Pca, Trainer};
 use apd_points::{LowRank, Points, Posterior};
@@ -119,9 +120,7 @@ impl SubspaceConfig {
 ///
 /// **Where it fails**: a bank that moves in more directions than r: of C chains, r has to be several times C, or the variance between the
 /// chains comes back as noise around each of them (look at [`explained`](Self::explained): nine chains of a 784-100-10 network are well
-/// described at 95 %, and not at 80 %); statistics that
-/// need independent draws; points far from zero beside how they vary, whose mean 16 bits do not hold (by a 2 048th of itself: use
-/// [`Format::F32`]).
+/// described at 95 %, and not at 80 %); statistics that need independent draws.
 ///
 /// Reference: kernel densities of posterior samples, West, *Approximating posterior distributions by mixtures*, JRSS B 1993, §2; the
 /// spreading of draws, Niederreiter, *Random number generation and quasi-Monte Carlo methods*, 1992, §3.1 (Kronecker sequences).
@@ -154,7 +153,9 @@ pub(crate) enum Coefficients {
 impl Subspace {
     /// Distils the points: five passes over them, and then on their coefficients.
     ///
-    /// **Errors**: settings out of range; no points, or a number in them that is not finite; a GAN that diverges.
+    /// Where `config.format` would lose a coordinate (numbers beyond 16 bits, or of other units than most), it is [`Format::F32`].
+    ///
+    /// **Errors**: settings out of range; no points, points that do not vary, or a number in them that is not finite; a GAN that diverges.
     pub fn fit(rows: &impl Points, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
         let principal = Pca::of(rows, config.rank, seed.child("principal"))?;
@@ -166,9 +167,14 @@ impl Subspace {
     /// **Errors**: as [`fit`](Self::fit).
     pub fn of(principal: &Pca, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
+        if principal.total() == 0.0 {
+            let (rows, dim) = (principal.coefficients.nrows(), principal.mean.len());
+            let reason = "they do not vary: keep one of them".to_owned();
+            return Err(Error::Points { rows, dim, reason });
+        }
         let rank = config.rank.min(principal.directions.nrows());
         let coefficients = principal.coefficients.slice(s![.., ..rank]);
-        let vectors = config.format.of_vectors();
+        let exact = |numbers: ArrayView2<'_, f32>| Matrix::new(Format::F32, numbers);
         let coefficients = match config.coefficients {
             CoefficientModel::Gan => {
                 // Whatever the distribution, nothing can be learnt in no dimensions.
@@ -188,32 +194,97 @@ impl Subspace {
             CoefficientModel::Gaussian => {
                 // Coefficients of principal directions are uncorrelated.
                 let sd = principal.variances().take(rank).map(|variance| variance.sqrt() as f32).collect();
-                Coefficients::Mixture { components: Matrix::new(vectors, Array2::zeros((1, rank)).view()), sd }
+                Coefficients::Mixture { components: exact(Array2::zeros((1, rank)).view()), sd }
             }
             CoefficientModel::Kernel => {
                 let (n, kept) = (coefficients.nrows(), config.components.min(coefficients.nrows()));
                 let places: Vec<usize> = (0..kept).map(|k| k * n / kept).collect();
                 let variance = config.noise * principal.residual_variance(rank) / rank.max(1) as f64;
                 Coefficients::Mixture {
-                    components: Matrix::new(vectors, coefficients.select(Axis(0), &places).view()),
+                    components: exact(coefficients.select(Axis(0), &places).view()),
                     sd: vec![variance.sqrt() as f32; rank],
                 }
             }
         };
-        let vector =
-            |values: &[f32]| Matrix::new(vectors, ArrayView2::from_shape((1, values.len()), values).expect("one row"));
+        let vector = |values: &[f32]| exact(ArrayView2::from_shape((1, values.len()), values).expect("one row"));
         let residual = (config.residual > 0.0).then(|| {
             let mut residual = principal.residual(rank);
             residual.iter_mut().for_each(|x| *x *= config.residual as f32);
             vector(&residual)
         });
-        Ok(Self {
+        let exact = Self {
             mean: vector(&principal.mean),
-            directions: Matrix::new(config.format, principal.directions.slice(s![..rank, ..])),
+            directions: exact(principal.directions.slice(s![..rank, ..])),
             coefficients,
             residual,
             explained: principal.explained(rank),
+        };
+        let kept = exact.in_format(config.format);
+        Ok(if kept.holds(&exact, principal) { kept } else { exact })
+    }
+
+    fn in_format(&self, format: Format) -> Self {
+        let vectors = format.of_vectors();
+        let coefficients = match &self.coefficients {
+            Coefficients::Mixture { components, sd } => {
+                Coefficients::Mixture { components: components.in_format(vectors), sd: sd.clone() }
+            }
+            Coefficients::Gan(generator) => Coefficients::Gan(generator.clone()),
+        };
+        Self {
+            mean: self.mean.in_format(vectors),
+            directions: self.directions.in_format(format),
+            coefficients,
+            residual: self.residual.as_ref().map(|sd| sd.in_format(vectors)),
+            explained: self.explained,
+        }
+    }
+
+    /// Whether its numbers, in fewer bits than the `exact` ones, still hold the points: rounding comes to at most half of the variance
+    /// of each coordinate, or to a thousandth of the value where there is none.
+    fn holds(&self, exact: &Self, principal: &Pca) -> bool {
+        let square = |x: f32| f64::from(x).powi(2);
+        let squares = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| square(a - b)).collect::<Vec<f64>>();
+        let mut errors = squares(&self.mean.row(0), &exact.mean.row(0));
+        let lost = match (&self.coefficients, &exact.coefficients) {
+            (Coefficients::Mixture { components: kept, .. }, Coefficients::Mixture { components, .. }) => {
+                let mut lost = vec![0.0; self.rank()];
+                for i in 0..kept.rows() {
+                    let row = squares(&kept.row(i), &components.row(i));
+                    lost.iter_mut().zip(row).for_each(|(lost, error)| *lost += error / kept.rows() as f64);
+                }
+                lost
+            }
+            _ => vec![0.0; self.rank()],
+        };
+        for (k, variance) in principal.variances().take(self.rank()).enumerate() {
+            let (kept, exact) = (self.directions.row(k), exact.directions.row(k));
+            for ((error, v), rounding) in errors.iter_mut().zip(&exact).zip(squares(&kept, &exact)) {
+                *error += variance * rounding + lost[k] * square(*v);
+            }
+        }
+        if let (Some(kept), Some(exact)) = (&self.residual, &exact.residual) {
+            let rounding = squares(&kept.row(0), &exact.row(0));
+            errors.iter_mut().zip(rounding).for_each(|(error, rounding)| *error += rounding);
+        }
+        errors.iter().zip(principal.mean.iter().zip(&principal.sd)).all(|(&error, (&mean, &sd))| {
+            error <= if varies(mean, sd) { 0.5 * square(sd) } else { square(1e-3 * mean) }
         })
+    }
+
+    /// What whoever asked for `config` on `points` points should know about what he got; nothing, as a rule.
+    pub fn notes(&self, config: &SubspaceConfig, points: usize) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.format() != config.format {
+            notes.push(format!("{} would lose some coordinates: kept in {}", config.format, self.format()));
+        }
+        if self.rank() + 1 >= points {
+            notes.push(format!(
+                "{} directions hold whatever {points} points do: the points themselves in 8 bits are as small, and exact",
+                self.rank()
+            ));
+        }
+        notes
     }
 
     /// Directions r.

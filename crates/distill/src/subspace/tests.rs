@@ -162,3 +162,70 @@ fn a_budget_is_kept_and_used() {
         }
     }
 }
+
+/// Deviations of the drawn points' coordinates over those of the points.
+fn ratios(points: &Array2<f32>, config: &SubspaceConfig) -> (Subspace, Vec<f32>) {
+    let subspace = Subspace::fit(points, config, Seed::root(1)).unwrap();
+    let drawn = subspace.draw(Seed::root(2), 4_000);
+    let (sd, expected) = (drawn.mapv(f64::from).std_axis(Axis(0), 0.0), points.mapv(f64::from).std_axis(Axis(0), 0.0));
+    let ratios = sd.iter().zip(&expected).map(|(a, b)| (a / b) as f32).collect();
+    let mean = (drawn.mapv(f64::from).mean_axis(Axis(0)).unwrap() - points.mapv(f64::from).mean_axis(Axis(0)).unwrap())
+        / &expected;
+    assert!(mean.iter().all(|x| x.abs() < 0.1 || x.is_nan()), "{mean}");
+    (subspace, ratios)
+}
+
+#[test]
+fn points_that_do_not_vary_are_refused() {
+    for same in [Array2::from_elem((12, TILE * 9), 0.25_f32), Array2::zeros((2, 5)), Array2::from_elem((1, 3), 7.0)] {
+        let error = Subspace::fit(&same, &SubspaceConfig::default(), Seed::root(1)).unwrap_err().to_string();
+        assert!(error.contains("do not vary"), "{error}");
+    }
+}
+
+#[test]
+fn what_fewer_bits_would_lose_is_kept_in_32() {
+    let large = cloud(1, 200, 30, 0.0, 0.1) * &Array1::from_iter((0..30).map(|j| if j == 0 { 3_000.0 } else { 1.0 }));
+    let mut counted = normals(200, 20, Seed::root(4)) * 1e3 + 2e5;
+    counted.column_mut(7).fill(117_250.0);
+    let tiny = normals(200, 20, Seed::root(5)) * 1e-9;
+    let smallest = normals(200, 20, Seed::root(5)) * 1e-18;
+    for (name, points) in [("large", large + 180_000.0), ("counted", counted), ("tiny", tiny), ("smallest", smallest)] {
+        for format in [Format::Int8, Format::F16] {
+            let asked = SubspaceConfig { format, rank: 30, ..SubspaceConfig::default() };
+            let (subspace, ratios) = ratios(&points, &asked);
+            assert_eq!(subspace.format(), Format::F32, "{name}");
+            assert_eq!(subspace.notes(&asked, 200).len(), 1, "{name}");
+            for (j, ratio) in ratios.iter().enumerate().filter(|(_, ratio)| ratio.is_finite()) {
+                assert!((0.9..1.1).contains(ratio), "{name} {format}: sd of {j} by {ratio}");
+            }
+            let constant = subspace.draw(Seed::root(2), 1)[[0, 7]];
+            assert!(name != "counted" || (constant - 117_250.0).abs() < 0.1, "{constant}");
+        }
+    }
+    let (subspace, _) = ratios(&cloud(1, 200, 30, 0.0, 0.1), &SubspaceConfig::default());
+    assert_eq!(subspace.format(), Format::Int8, "the control");
+}
+
+#[test]
+fn a_coordinate_of_other_units_does_not_swamp_the_others() {
+    for scale in [1e-6, 1e-4, 1e2, 1e4, 1e5, 1e6] {
+        let mut points = normals(200, 6, Seed::root(6));
+        points.column_mut(0).mapv_inplace(|x| x * scale);
+        for format in [Format::F32, Format::Int8] {
+            let (_, ratios) = ratios(&points, &SubspaceConfig { format, ..SubspaceConfig::default() });
+            assert!(ratios.iter().all(|ratio| (ratio - 1.0).abs() < 0.05), "{scale} {format}: {ratios:?}");
+        }
+    }
+}
+
+#[test]
+fn directions_as_many_as_rows_are_noted() {
+    let points = normals(40, 300, Seed::root(7));
+    let config = SubspaceConfig { rank: 100, ..SubspaceConfig::default() };
+    let subspace = Subspace::fit(&points, &config, Seed::root(1)).unwrap();
+    let notes = subspace.notes(&config, 40);
+    assert!(subspace.rank() == 39 && notes.len() == 1 && notes[0].contains("8 bits"), "{notes:?}");
+    let fewer = SubspaceConfig { rank: 30, ..config };
+    assert!(Subspace::fit(&points, &fewer, Seed::root(1)).unwrap().notes(&fewer, 40).is_empty());
+}

@@ -124,7 +124,9 @@ pub fn subspace_of_bank(
     seed: Seed,
 ) -> Result<Distilled> {
     context.progress.begin("subspace", 1, 0);
-    let subspace = Subspace::fit(&BankSubset::all(bank), config, seed)?;
+    let rows = BankSubset::all(bank);
+    let subspace = Subspace::fit(&rows, config, seed)?;
+    subspace.notes(config, rows.len()).iter().for_each(|note| context.progress.note(note));
     let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
     context.progress.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
     context.progress.end();
