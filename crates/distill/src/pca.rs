@@ -124,7 +124,7 @@ impl Pca {
 
 /// Whether a coordinate varies by more than its numbers' rounding.
 pub(crate) fn varies(mean: f32, sd: f32) -> bool {
-    sd > 1e-6 * mean.abs()
+    sd > 1e-7 * mean.abs()
 }
 
 /// What each coordinate is divided by: nothing where all that vary do so on one scale.

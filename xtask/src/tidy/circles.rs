@@ -31,13 +31,13 @@ pub(super) fn circles(package: &str, files: &[File]) -> Vec<String> {
     for (module, reached) in &reach {
         let circle: Vec<&&Module> = reached.iter().filter(|it| reach[**it].contains(module)).collect();
         if circle.len() > 1 {
-            let arrows = circle.iter().flat_map(|from| {
+            let uses = circle.iter().flat_map(|from| {
                 needs[**from]
                     .iter()
                     .filter(|to| circle.contains(to))
                     .map(move |to| format!("{} → {}", shown(from), shown(to)))
             });
-            complaints.insert(format!("{package}: files in a circle: {}", arrows.collect::<Vec<_>>().join(", ")));
+            complaints.insert(format!("{package}: files in a circle: {}", uses.collect::<Vec<_>>().join(", ")));
         }
     }
     complaints.into_iter().collect()

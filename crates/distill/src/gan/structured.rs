@@ -93,16 +93,20 @@ impl<T: Element> Structured<T> {
         rule: &impl Rule<T>,
         number: u64,
     ) -> CriticLoss {
+        // The loss and its derivatives in A, K, G, w: B or h rows, nothing of length d.
         self.prepare(critic, generator, points, &batch.rows, number);
         let losses = self.small.critic(critic, generator, batch, &self.shapes.split(&self.sums));
         if !losses.loss.is_finite() {
             return losses;
         }
+        // The small parameters first. Optimizers count from 1.
         let t = number + 1;
         let gradient = &self.small.critic;
         let head = &mut critic.head;
         rule.apply(t, &mut head.value, &gradient.head, &mut head.first, &mut head.second);
 
+        // Then V, part by part in parallel and tile by tile within a part. Each part owns its share of the sums, so no two tasks write
+        // the same number, and which thread takes which part does not matter.
         let (shapes, part, parts) = (self.shapes, self.part, self.parts);
         let block = part * shapes.hidden;
         let scratch = &self.scratch;
@@ -118,6 +122,7 @@ impl<T: Element> Structured<T> {
                 let mut partial = Partial::new(partial, shapes);
                 Scratch::with(scratch, shapes, |scratch| {
                     for (columns, rows) in tile::tiles(i * part, bias.len(), shapes.hidden) {
+                        // `columns` are coordinates of R^d, `local` the same within this part, `rows` their elements in V and W_g.
                         let local = columns.start - i * part..columns.end - i * part;
                         let (value, weight, bias) = (&mut value[rows.clone()], &weight[rows.clone()], &bias[local]);
                         points.gather(&batch.rows, columns.clone(), scratch.points(columns.len()));
@@ -126,6 +131,7 @@ impl<T: Element> Structured<T> {
                         let slope = scratch.critic_gradient(gradient, value, weight, bias, soon);
                         let first = first.get_mut(rows.clone()).unwrap_or_default();
                         rule.apply(t, value, slope, first, &mut second[rows]);
+                        // The tile is updated and still in the cache: its share of the next update's A, G, K and w.
                         points.gather(next, columns.clone(), scratch.points(columns.len()));
                         let ahead = columns.end..(columns.end + TILE).min(end);
                         let soon = &mut points.prefetch(&batch.rows, ahead);
@@ -157,6 +163,7 @@ impl<T: Element> Structured<T> {
         if !loss.is_finite() {
             return loss;
         }
+        // As in a critic update: the trunk first, then W_g and b_g by parts and tiles.
         let t = number + 1;
         let gradient = &self.small.generator;
         let trunk = &mut generator.trunk;
