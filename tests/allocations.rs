@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
+use apd_bnn::{Categorical, Data, NetworkPotential, prior};
 use apd_distill::{Config, Engine, Loss, Standardization, Trainer};
 use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_seed::Seed;
@@ -94,8 +94,10 @@ fn on_a_posterior(network: Network, dropout: bool) -> Chain<NetworkPotential, Sg
     let mut inputs = Array2::zeros((IMAGES, network.inputs()));
     seed.normals().fill(0, 0, inputs.as_slice_mut().expect("a new array"));
     let labels: Vec<u32> = (0..IMAGES as u32).map(|i| i % network.outputs() as u32).collect();
-    let data = Data { inputs: Arc::new(inputs), targets: Targets::Classes(labels.into()) };
-    let mut potential = NetworkPotential::new(&network, data, Likelihood::Categorical, 1.0).expect("it fits");
+    let data = Data::classes(inputs, labels);
+    let mut potential =
+        NetworkPotential::new(&network, data, Arc::new(Categorical), Arc::new(prior::Gaussian::isotropic(1.0)))
+            .expect("it fits");
     if dropout {
         potential = potential.with_dropout(seed.child("dropout"));
     }

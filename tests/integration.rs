@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
+use apd_bnn::{Categorical, Data, NetworkPotential, predict_networks, prior};
 use apd_distill::{Config, Distilled, InitialOutput, Standardization, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
@@ -17,14 +17,17 @@ fn each_crate_hands_over_to_the_next() {
     let seed = Seed::root(5);
     let digits = apd_data::digits(seed);
     let network = Network::mlp(&[64, 20, 10]);
-    let data = Data {
-        inputs: Arc::new(digits.train.images.pixels.clone()),
-        targets: Targets::Classes(digits.train.labels.as_slice().into()),
-    };
+    let data = Data::classes(digits.train.images.pixels.clone(), digits.train.labels.as_slice());
 
     // A posterior bank of one short chain.
     let (step_size, prior_precision) = from_mean_loss(0.05, 0.01, digits.train.len());
-    let potential = NetworkPotential::new(&network, data, Likelihood::Categorical, prior_precision).unwrap();
+    let potential = NetworkPotential::new(
+        &network,
+        data,
+        Arc::new(Categorical),
+        Arc::new(prior::Gaussian::isotropic(prior_precision)),
+    )
+    .unwrap();
     let sampler = Sgld::new(Schedule::Constant(step_size), 1.0);
     let length = ChainConfig { steps: 4_000, burn_in: 2_000, thinning: 20, batch_size: 100 };
     let mut chain = Chain::new(0, potential, sampler, length, seed, network.initialize(seed.child("initial"))).unwrap();
@@ -65,10 +68,16 @@ fn each_crate_hands_over_to_the_next() {
         let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
         let visit = |_, p: ArrayView2<'_, f32>| predictive.add(p);
         if from_bank {
-            predict(&network, bank.rows(), inputs, visit);
+            predict_networks(&network, &Categorical, bank.rows(), inputs, visit);
         } else {
             let drawn = generator.draw(seed.child("draw"), 100);
-            predict(&network, drawn.rows().into_iter().filter_map(|row| row.to_slice()), inputs, visit);
+            predict_networks(
+                &network,
+                &Categorical,
+                drawn.rows().into_iter().filter_map(|row| row.to_slice()),
+                inputs,
+                visit,
+            );
         }
         predictive
     };

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use apd_bnn::{SharedBasis, predict, predict_shared};
+use apd_bnn::{Categorical, SharedBasis, predict_networks, predict_shared};
 use apd_distill::{Subspace, SubspaceConfig};
 use apd_nn::{Model as _, Network};
 use apd_points::LowRank as _;
@@ -63,7 +63,7 @@ fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner
     let mut mean = Array2::zeros((rows, widths[widths.len() - 1]));
     Box::new(move || {
         mean.fill(0.0);
-        predict(&network, &bank, inputs.view(), |_, rows| mean += &rows);
+        predict_networks(&network, &Categorical, &bank, inputs.view(), |_, rows| mean += &rows);
         mean /= networks as f32;
         black_box(&mut mean);
     })
@@ -103,7 +103,7 @@ fn shared_predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn
         let (origin, directions) = (subspace.mean(), subspace.directions());
         let basis = SharedBasis { mean: &origin, directions: directions.view() };
         let coefficients = subspace.coefficients(root.index(call), 0, networks);
-        predict_shared(&network, basis, coefficients.view(), inputs.view(), |_, rows| mean += &rows);
+        predict_shared(&network, &Categorical, basis, coefficients.view(), inputs.view(), |_, rows| mean += &rows);
         mean /= networks as f32;
         black_box(&mut mean);
     })

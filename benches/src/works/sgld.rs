@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
-use apd_nn::{Model as _, Network, Threads};
+use apd_bnn::{Categorical, Data, NetworkPotential, prior};
+use apd_nn::{Network, Threads};
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Momentum, Potential, Sampler, Schedule, Sgld, from_mean_loss};
 use ndarray::Array2;
@@ -89,7 +89,7 @@ pub(super) fn chains(widths: &[usize], examples: usize, count: usize) -> Chains<
 }
 
 fn network_steps(potential: NetworkPotential, sampler: impl Sampler, number: u64) -> impl FnMut() + Send {
-    let initial = potential.network().initialize(Seed::root(1).child("initial").index(number));
+    let initial = potential.model().initialize(Seed::root(1).child("initial").index(number));
     steps(potential, sampler, initial, number)
 }
 
@@ -123,7 +123,8 @@ fn alone(network: &Network) -> NetworkPotential {
 
 fn potential(network: &Network, data: Data) -> NetworkPotential {
     let (_, prior_precision) = from_mean_loss(LEARNING_RATE, WEIGHT_DECAY, data.len());
-    NetworkPotential::new(network, data, Likelihood::Categorical, prior_precision).expect("the network fits its data")
+    NetworkPotential::new(network, data, Arc::new(Categorical), Arc::new(prior::Gaussian::isotropic(prior_precision)))
+        .expect("the network fits its data")
 }
 
 /// Inputs uniform in [−1, 1] with random labels: the time does not depend on what is learnt.
@@ -132,5 +133,5 @@ pub(super) fn data(widths: &[usize], examples: usize) -> Data {
     let classes = widths[widths.len() - 1] as u32;
     let inputs = Array2::from_shape_simple_fn((examples, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
     let labels: Vec<u32> = (0..examples).map(|_| stream.below(classes)).collect();
-    Data { inputs: Arc::new(inputs), targets: Targets::Classes(labels.into()) }
+    Data::classes(inputs, labels)
 }

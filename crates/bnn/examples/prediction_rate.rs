@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use apd_bnn::predict;
-use apd_nn::{Model as _, Network};
+use apd_bnn::{Categorical, predict_networks};
+use apd_nn::{Model, Network};
 use apd_seed::Seed;
 use ndarray::Array2;
 
@@ -21,9 +21,15 @@ fn main() {
         for _ in 0..3 {
             let start = Instant::now();
             let mut sum = 0.0;
-            predict(&network, thetas.rows().into_iter().filter_map(|row| row.to_slice()), x.view(), |_, p| {
-                sum += p[[0, 0]];
-            });
+            predict_networks(
+                &network,
+                &Categorical,
+                thetas.rows().into_iter().filter_map(|row| row.to_slice()),
+                x.view(),
+                |_, p| {
+                    sum += p[[0, 0]];
+                },
+            );
             let seconds = start.elapsed().as_secs_f64();
             println!("{count} × {widths:?} × {n}: {seconds:.3} s, {:.0} GFLOP/s ({sum:.3})", flops / seconds / 1e9);
         }

@@ -1,10 +1,11 @@
-//! What is observed, how it is thought to arise, and what can be wrong with it.
+//! What is observed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use apd_nn::{Model as _, Network, NetworkError};
-use ndarray::Array2;
-use serde::{Deserialize, Serialize};
+use apd_tensor::Tensor;
+use apd_tensor::kernel::{self, Aligned};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip, s};
 
 /// Observations, shared between chains without a copy.
 #[derive(Clone, Debug)]
@@ -18,99 +19,32 @@ pub struct Data {
 /// What a network is to predict.
 #[derive(Clone, Debug)]
 pub enum Targets {
-    /// A class per row, below the network's outputs.
+    /// A class per row.
     Classes(Arc<[u32]>),
-    /// N × outputs real values.
+    /// N × columns real values.
     Values(Arc<Array2<f32>>),
 }
 
-/// p(y|x, θ), where f(x, θ) are the network's outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Likelihood {
-    /// Classification: p(y = c) = softmax(f)_c, so that −log p is the cross-entropy in nats.
-    Categorical,
-    /// Regression: y ~ N(f, I/precision), so that −log p = (precision/2)·‖y − f‖² + const.
-    Gaussian {
-        /// Inverse variance of the noise, known.
-        precision: f64,
-    },
-}
-
-/// Why network, data, likelihood and prior do not make a posterior.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// The network is not one.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// No observations.
-    #[error("there are no observations")]
-    Empty,
-    /// More observations than 32-bit indices can address.
-    #[error("{0} observations are more than 2³² − 1")]
-    TooMany(usize),
-    /// Input rows have another length than the network's.
-    #[error("the inputs have {found} columns, the network takes {expected}")]
-    Inputs {
-        /// Of the network.
-        expected: usize,
-        /// Of the data.
-        found: usize,
-    },
-    /// Not one target per input row.
-    #[error("there are {inputs} input rows but {targets} targets")]
-    Rows {
-        /// Input rows.
-        inputs: usize,
-        /// Targets.
-        targets: usize,
-    },
-    /// A class the network has no output for.
-    #[error("label {label} of observation {index} is out of range: the network has {classes} outputs")]
-    Label {
-        /// Row of the observation.
-        index: usize,
-        /// Its label.
-        label: u32,
-        /// Outputs of the network.
-        classes: usize,
-    },
-    /// Target rows have another length than the network's outputs.
-    #[error("the targets have {found} columns, the network has {expected} outputs")]
-    Outputs {
-        /// Of the network.
-        expected: usize,
-        /// Of the data.
-        found: usize,
-    },
-    /// Classes under a Gaussian likelihood, or values under a categorical one.
-    #[error("a {likelihood} likelihood cannot explain targets that are {targets}")]
-    Targets {
-        /// The likelihood's name.
-        likelihood: &'static str,
-        /// What the targets are.
-        targets: &'static str,
-    },
-    /// An input or target that is NaN or infinite.
-    #[error("the {part} of observation {index} hold a value that is not finite")]
-    NotFinite {
-        /// Inputs or targets.
-        part: &'static str,
-        /// Row of the observation.
-        index: usize,
-    },
-    /// A precision that is negative or not finite (of a likelihood: or 0).
-    #[error("{value} is not a precision of the {of}")]
-    Precision {
-        /// Prior or likelihood.
-        of: &'static str,
-        /// The offending value.
-        value: f64,
-    },
+/// The targets of some rows.
+#[derive(Clone, Copy, Debug)]
+pub enum TargetRows<'a> {
+    /// A class per row.
+    Classes(&'a [u32]),
+    /// Rows × columns real values.
+    Values(ArrayView2<'a, f32>),
 }
 
 impl Data {
+    /// Inputs with a class each.
+    pub fn classes(inputs: impl Into<Arc<Array2<f32>>>, labels: impl Into<Arc<[u32]>>) -> Self {
+        Self { inputs: inputs.into(), targets: Targets::Classes(labels.into()) }
+    }
+
+    /// Inputs with real values each.
+    pub fn values(inputs: impl Into<Arc<Array2<f32>>>, values: impl Into<Arc<Array2<f32>>>) -> Self {
+        Self { inputs: inputs.into(), targets: Targets::Values(values.into()) }
+    }
+
     /// Number of observations N.
     pub fn len(&self) -> usize {
         self.inputs.nrows()
@@ -120,64 +54,121 @@ impl Data {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    /// Whether this network under this likelihood can be asked to explain these data.
+impl Targets {
+    /// Those of all rows.
+    pub fn rows(&self) -> TargetRows<'_> {
+        match self {
+            Self::Classes(labels) => TargetRows::Classes(labels),
+            Self::Values(values) => TargetRows::Values(values.view()),
+        }
+    }
+}
+
+impl<'a> TargetRows<'a> {
+    /// Number of rows.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Classes(labels) => labels.len(),
+            Self::Values(values) => values.nrows(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those of neighboring rows.
+    pub fn slice(self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Classes(labels) => Self::Classes(&labels[rows]),
+            Self::Values(values) => Self::Values(values.slice_move(s![rows, ..])),
+        }
+    }
+
+    /// The classes.
     ///
-    /// **Errors**: every [`ModelError`] but that of the prior.
-    pub fn check(&self, network: &Network, likelihood: Likelihood) -> Result<(), ModelError> {
-        network.check()?;
-        if let Likelihood::Gaussian { precision: value } = likelihood
-            && !(value.is_finite() && value > 0.0)
-        {
-            return Err(ModelError::Precision { of: "likelihood", value });
+    /// **Panics** if they are real values, which a likelihood's check has excluded.
+    #[track_caller]
+    pub fn classes(self) -> &'a [u32] {
+        match self {
+            Self::Classes(labels) => labels,
+            Self::Values(_) => panic!("the targets are real values, not classes"),
         }
-        let n = self.len();
-        if n == 0 {
-            return Err(ModelError::Empty);
+    }
+
+    /// The real values.
+    ///
+    /// **Panics** if they are classes, which a likelihood's check has excluded.
+    #[track_caller]
+    pub fn values(self) -> ArrayView2<'a, f32> {
+        match self {
+            Self::Values(values) => values,
+            Self::Classes(_) => panic!("the targets are classes, not real values"),
         }
-        if u32::try_from(n).is_err() {
-            return Err(ModelError::TooMany(n));
-        }
-        if self.inputs.ncols() != network.inputs() {
-            return Err(ModelError::Inputs { expected: network.inputs(), found: self.inputs.ncols() });
-        }
-        let targets = match &self.targets {
-            Targets::Classes(labels) => labels.len(),
-            Targets::Values(values) => values.nrows(),
+    }
+
+    /// The real values in double precision. **Panics** as [`values`](Self::values).
+    #[track_caller]
+    pub fn tensor(self) -> Tensor<f64> {
+        Tensor::constant(self.values().mapv(f64::from).into_dyn())
+    }
+
+    /// The sum of all values of `nll(f, y)` over outputs and targets, each output being replaced by the derivative that comes with it.
+    ///
+    /// **Panics** as [`values`](Self::values), or if the shapes differ.
+    #[track_caller]
+    pub fn fold(self, mut outputs: ArrayViewMut2<'_, f32>, mut nll: impl FnMut(f32, f32) -> (f32, f32)) -> f64 {
+        let mut sum = 0.0;
+        Zip::from(&mut outputs).and(self.values()).for_each(|f, &y| {
+            let (value, slope) = nll(*f, y);
+            sum += f64::from(value);
+            *f = slope;
+        });
+        sum
+    }
+}
+
+/// Rows of the data, copied beside each other for one minibatch; its buffers are used again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gathered {
+    inputs: Aligned<f32>,
+    labels: Vec<u32>,
+    values: Aligned<f32>,
+}
+
+impl Gathered {
+    pub(crate) fn gather<'a>(&'a mut self, data: &Data, indices: &[u32]) -> (ArrayView2<'a, f32>, TargetRows<'a>) {
+        gather(&data.inputs, indices, &mut self.inputs);
+        let targets = match &data.targets {
+            Targets::Classes(labels) => {
+                self.labels.clear();
+                self.labels.extend(indices.iter().map(|&i| labels[i as usize]));
+                TargetRows::Classes(&self.labels)
+            }
+            Targets::Values(values) => {
+                gather(values, indices, &mut self.values);
+                TargetRows::Values(view(&self.values, values.ncols()))
+            }
         };
-        if targets != n {
-            return Err(ModelError::Rows { inputs: n, targets });
-        }
-        match (&self.targets, likelihood) {
-            (Targets::Classes(labels), Likelihood::Categorical) => {
-                let classes = network.outputs();
-                if let Some(index) = labels.iter().position(|&label| label as usize >= classes) {
-                    return Err(ModelError::Label { index, label: labels[index], classes });
-                }
-            }
-            (Targets::Values(values), Likelihood::Gaussian { .. }) => {
-                if values.ncols() != network.outputs() {
-                    return Err(ModelError::Outputs { expected: network.outputs(), found: values.ncols() });
-                }
-                finite("targets", values)?;
-            }
-            (Targets::Classes(_), Likelihood::Gaussian { .. }) => {
-                return Err(ModelError::Targets { likelihood: "Gaussian", targets: "classes" });
-            }
-            (Targets::Values(_), Likelihood::Categorical) => {
-                return Err(ModelError::Targets { likelihood: "categorical", targets: "real values" });
-            }
-        }
-        finite("inputs", &self.inputs)
+        (view(&self.inputs, data.inputs.ncols()), targets)
     }
 }
 
-fn finite(part: &'static str, rows: &Array2<f32>) -> Result<(), ModelError> {
-    match rows.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
-        Some(index) => Err(ModelError::NotFinite { part, index }),
-        None => Ok(()),
+/// rows\[indices\], one after the other.
+fn gather(rows: &Array2<f32>, indices: &[u32], out: &mut Aligned<f32>) {
+    match rows.as_slice() {
+        Some(all) => kernel::gather_rows(all, rows.ncols(), indices, out),
+        None => {
+            out.resize(indices.len() * rows.ncols(), 0.0);
+            let gathered = indices.iter().flat_map(|&index| rows.row(index as usize));
+            out.iter_mut().zip(gathered).for_each(|(to, &from)| *to = from);
+        }
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn view(data: &[f32], columns: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((data.len() / columns, columns), data).expect("whole rows were gathered")
+}

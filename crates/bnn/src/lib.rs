@@ -1,28 +1,28 @@
-//! Bayesian neural networks: a network, a likelihood, a prior and data as a potential for samplers; prediction over many
-//! networks at once.
+//! Bayesian neural networks: a network, a likelihood, a prior and data as a potential for samplers; the prediction of a posterior.
 //!
 //! * [`NetworkPotential`] is U(θ) = −Σₙ log p(yₙ|xₙ, θ) − log p(θ) with its unbiased minibatch gradient in one flat buffer:
 //!   what a sampler of `apd-sgmcmc` asks for. Everything that could be wrong with user data is told when it is built.
-//! * [`predict`] and its relatives evaluate many networks on many inputs at the rate of one large matrix product, in
-//!   memory that does not grow with the number of networks, and hand over one network's rows at a time.
-//! * [`predict_shared`] does so for networks of a low-dimensional subspace of weight space, which share their first layer's work.
+//! * [`Likelihood`] says how observations arise from outputs (classes, several labels, numbers with known or learned noise, counts), and
+//!   [`Prior`] what the weights are before; one file each, and yours another.
+//! * [`predict`] averages networks of any [`Posterior`](apd_points::Posterior), in memory that does not grow with their number, into
+//!   classes' probabilities or laws of numbers.
+//! * [`predict_networks`] evaluates many networks on many inputs at the rate of one large matrix product, and hands over one network's
+//!   rows at a time; [`predict_shared`] does so for networks of a low-dimensional subspace of weight space.
 //! * [`input_gradient()`] differentiates the loss of an averaged prediction with respect to the inputs, and [`Attack`] climbs it:
 //!   FGSM and PGD on one network or on many.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
+//! use apd_bnn::{Categorical, Data, NetworkPotential, predict_networks, prior};
 //! use apd_nn::{Model, Network};
 //! use apd_seed::Seed;
 //! use apd_sgmcmc::{Minibatch, Potential};
 //! use ndarray::array;
 //!
-//! let data = Data {
-//!     inputs: Arc::new(array![[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]),
-//!     targets: Targets::Classes([1, 1, 0, 0].into()),
-//! };
+//! let data = Data::classes(array![[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], [1, 1, 0, 0]);
 //! let network = Network::mlp(&[2, 8, 2]);
-//! let mut potential = NetworkPotential::new(&network, data.clone(), Likelihood::Categorical, 1.0)?;
+//! let prior = Arc::new(prior::Gaussian::isotropic(1.0));
+//! let mut potential = NetworkPotential::new(&network, data.clone(), Arc::new(Categorical), prior)?;
 //!
 //! // An unbiased estimate of ∇U from the first and the third example, at full-data scale.
 //! let theta = network.initialize(Seed::root(0));
@@ -32,7 +32,7 @@
 //!
 //! // Class probabilities of several networks, one after the other.
 //! let networks = [theta, network.initialize(Seed::root(1))];
-//! predict(&network, &networks, data.inputs.view(), |_, p| {
+//! predict_networks(&network, &Categorical, &networks, data.inputs.view(), |_, p| {
 //!     assert_eq!(p.dim(), (4, 2));
 //!     assert!(p.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
 //! });
@@ -43,16 +43,26 @@
 
 mod attack;
 mod data;
+mod dropout;
+mod error;
 mod input_gradient;
+pub mod likelihood;
+mod networks;
 mod potential;
 mod predict;
+pub mod prior;
 mod shared;
 
 pub use attack::Attack;
-pub use data::{Data, Likelihood, ModelError, Targets};
+pub use data::{Data, TargetRows, Targets};
+pub use dropout::{Dropout, predict_dropout};
+pub use error::ModelError;
 pub use input_gradient::input_gradient;
+pub use likelihood::{Categorical, Likelihood, LikelihoodConfig, Predictive};
+pub use networks::predict_networks;
 pub use potential::NetworkPotential;
-pub use predict::{predict, predict_dropout, predict_outputs};
+pub use predict::{PredictError, predict};
+pub use prior::{Prior, PriorConfig};
 pub use shared::{SharedBasis, predict_shared};
 
 #[cfg(doctest)]

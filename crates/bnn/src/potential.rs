@@ -1,80 +1,83 @@
 //! The posterior as a potential.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use apd_nn::TensorLayout as _;
-use apd_nn::{Accumulate, Batch, Engine, GradientTarget, Model as _, Network, Threads, cross_entropy};
+use apd_nn::{Accumulate, Batch, Engine, GradientTarget, Model, TensorLayout as _, Threads};
+use apd_points::Layout;
 use apd_seed::Seed;
 use apd_sgmcmc::{Minibatch, Potential};
-use apd_tensor::kernel::{self, Aligned};
 use apd_tensor::{Tensor, grad};
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-use pulp::{Arch, NullaryFnOnce};
+use ndarray::{ArrayViewMut2, Axis};
 
-use crate::{Data, Likelihood, ModelError, Targets};
+use crate::data::{Data, Gathered};
+use crate::error::ModelError;
+use crate::likelihood::{Likelihood, tensors};
+use crate::prior::Prior;
 
-/// U(θ) = −Σₙ log p(yₙ|xₙ, θ) + (τ/2)·‖θ‖², the potential of a Bayesian neural network with prior N(0, 1/τ) on each weight.
+/// U(θ, φ) = −Σₙ log p(yₙ|f(xₙ, θ), φ) − log p(θ) − log p(φ), the potential of a Bayesian neural network.
 ///
-/// A minibatch of B of the N observations estimates it, and its gradient, without bias:
+/// The position is θ, the network's parameters, followed by φ, the likelihood's own, if it has any (see [`layout`](Self::layout)). A
+/// minibatch of B of the N observations estimates it, and its gradient, without bias:
 ///
-/// Û(θ) = −(N/B)·Σ_batch log p(yₙ|xₙ, θ) + (τ/2)·‖θ‖².
+/// Û = −(N/B)·Σ_batch log p(yₙ|f(xₙ, θ), φ) − log p(θ) − log p(φ).
 ///
-/// **Units**: nats at full-data scale. Terms that do not depend on θ are left out: (d/2)·ln(2π/τ) of the prior, and
-/// (NK/2)·ln(2π/precision) of a Gaussian likelihood.
+/// **Units**: nats at full-data scale. Terms that depend on neither θ nor φ are left out.
 ///
-/// **Batch normalisation** divides by the statistics of the minibatch: log p(yₙ|xₙ, θ) then depends on the other examples too, U is no
+/// **Batch normalization** divides by the statistics of the minibatch: log p(yₙ|xₙ, θ) then depends on the other examples too, U is no
 /// sum over the data, and minibatches estimate it with a bias. The value and gradient "on the full data" are then those of
-/// the data cut into minibatches of 128. The prior is on the normalisation's weights and biases as well; its buffers are no part of the
-/// position, see [`Model::calibrate`](apd_nn::Model::calibrate).
+/// the data cut into minibatches of [`rows_per_pass`](Model::rows_per_pass). The prior is on the normalization's weights and biases as well;
+/// its buffers are no part of the position, see [`Model::calibrate`].
 ///
-/// The gradient is allocation-free after the first call, runs on the calling thread (chains have a thread each) unless
+/// The gradient is allocation-free after the first call (with the engines, likelihoods and priors of these crates, but for parameters φ), runs
+/// on the calling thread (chains have a thread each) unless
 /// [`with_threads`](Self::with_threads) says otherwise, and its bits do not depend on the number of threads.
 ///
 /// Reference: Welling & Teh, *Bayesian Learning via Stochastic Gradient Langevin Dynamics*, ICML 2011, equation (4).
 #[derive(Clone, Debug)]
 pub struct NetworkPotential {
-    network: Network,
+    model: Box<dyn Model>,
     data: Data,
-    likelihood: Likelihood,
-    prior_precision: f64,
+    likelihood: Arc<dyn Likelihood>,
+    prior: Arc<dyn Prior>,
     engine: Box<dyn Engine>,
     dropout: Option<Seed>,
-    /// The minibatch's rows, gathered.
-    inputs: Aligned<f32>,
-    labels: Vec<u32>,
-    values: Aligned<f32>,
+    minibatch: Gathered,
+    /// Where θ's parameters lie, and φ's among themselves.
+    layout: Layout,
+    phi_layout: Layout,
+    phi_gradient: Vec<f64>,
 }
 
 impl NetworkPotential {
-    /// The posterior of `network`'s weights under these data and the prior N(0, 1/`prior_precision`); 0 means a flat prior.
+    /// The posterior of `model`'s weights under these data.
     ///
     /// **Errors**: everything that does not fit, see [`ModelError`].
     pub fn new(
-        network: &Network,
+        model: &dyn Model,
         data: Data,
-        likelihood: Likelihood,
-        prior_precision: f64,
+        likelihood: Arc<dyn Likelihood>,
+        prior: Arc<dyn Prior>,
     ) -> Result<Self, ModelError> {
-        data.check(network, likelihood)?;
-        if !(prior_precision.is_finite() && prior_precision >= 0.0) {
-            return Err(ModelError::Precision { of: "prior", value: prior_precision });
-        }
+        check(model, &data, &*likelihood)?;
+        prior.check()?;
         Ok(Self {
-            network: network.clone(),
+            engine: model.engine(Threads::Serial),
+            layout: model.layout(),
+            phi_layout: likelihood.layout(),
+            model: model.clone_model(),
             data,
             likelihood,
-            prior_precision,
-            engine: network.engine(Threads::Serial),
+            prior,
             dropout: None,
-            inputs: Aligned::new(),
-            labels: Vec::new(),
-            values: Aligned::new(),
+            minibatch: Gathered::default(),
+            phi_gradient: Vec::new(),
         })
     }
 
     /// Where the gradient's matrix products run; by default on the calling thread.
     pub fn with_threads(mut self, threads: Threads) -> Self {
-        self.engine = self.network.engine(threads);
+        self.engine = self.model.engine(threads);
         self
     }
 
@@ -89,43 +92,87 @@ impl NetworkPotential {
     }
 
     /// The network whose weights are sampled.
-    pub fn network(&self) -> &Network {
-        &self.network
+    pub fn model(&self) -> &dyn Model {
+        &*self.model
+    }
+
+    /// How observations arise from the network's outputs.
+    pub fn likelihood(&self) -> &dyn Likelihood {
+        &*self.likelihood
+    }
+
+    /// Where each number lies in a position: the network's parameters, then the likelihood's.
+    pub fn layout(&self) -> Layout {
+        let entries = self.layout.entries.iter().chain(&self.phi_layout.entries);
+        Layout::new(entries.map(|entry| (entry.name.clone(), entry.shape.clone())))
+    }
+
+    /// A starting position: that of the network, and that of the likelihood.
+    pub fn initialize(&self, seed: Seed) -> Vec<f32> {
+        let mut position = self.model.initialize(seed);
+        position.extend(self.likelihood.initialize());
+        position
     }
 
     /// (Û, ∇Û) in double precision by automatic differentiation of the definition: slow, general, and what the fused
-    /// gradient is tested against. Dropout is left out; batch normalisation sees all rows of the full data at once.
+    /// gradient is tested against. Dropout is left out; batch normalization sees all rows of the full data at once.
     ///
     /// **Panics** as [`gradient`](Potential::gradient).
     #[track_caller]
     pub fn reference_gradient(&self, position: &[f32], minibatch: Minibatch<'_>) -> (f64, Vec<f64>) {
-        let n = self.terms();
-        let rows: Vec<usize> = match minibatch {
-            Minibatch::Full => (0..n).collect(),
-            Minibatch::Indices(indices) => indices.iter().map(|&i| i as usize).collect(),
-        };
-        let constant = |rows: ndarray::Array2<f32>| Tensor::constant(rows.mapv(f64::from).into_dyn());
-        let layout = self.network.layout();
-        let theta: Vec<f64> = position.iter().copied().map(f64::from).collect();
-        let params: Vec<Tensor<f64>> = layout.tensors(&theta).into_iter().map(Tensor::into_variable).collect();
-        let z = self.network.forward64(&params, &constant(self.data.inputs.select(Axis(0), &rows)), None);
-        let misfit = match (&self.data.targets, self.likelihood) {
-            (Targets::Classes(labels), _) => z.cross_entropy(&rows.iter().map(|&row| labels[row]).collect::<Vec<_>>()),
-            (Targets::Values(values), likelihood) => {
-                z.sub(&constant(values.select(Axis(0), &rows))).square().sum().scale(precision(likelihood) / 2.0)
+        let n = self.data.len();
+        let rows: Vec<u32> = minibatch.indices(n).map(|row| row as u32).collect();
+        let mut gathered = Gathered::default();
+        let (x, targets) = gathered.gather(&self.data, &rows);
+        let (theta, phi) = position.split_at(self.layout.len());
+        let weights: Vec<f64> = theta.iter().copied().map(f64::from).collect();
+        let params: Vec<Tensor<f64>> = self.layout.tensors(&weights).into_iter().map(Tensor::into_variable).collect();
+        let phi = tensors(&self.phi_layout, phi);
+        let outputs = self.model.forward64(&params, &Tensor::constant(x.mapv(f64::from).into_dyn()), None);
+        let nll = self.likelihood.nll(&phi, &outputs, targets).scale(n as f64 / rows.len() as f64);
+        let energy = nll.add(&self.likelihood.nlp(&phi));
+        let gradients = grad(&energy, &params.iter().chain(&phi).collect::<Vec<_>>());
+        let (of_params, of_phi) = gradients.split_at(params.len());
+        let mut gradient = self.layout.flatten(of_params);
+        let mut nlp = 0.0;
+        for entry in &self.layout.entries {
+            for (gradient, &weight) in gradient[entry.range()].iter_mut().zip(&weights[entry.range()]) {
+                let (value, slope) = self.prior.nlp(entry, weight);
+                nlp += value;
+                *gradient += slope;
             }
-        };
-        let mut energy = misfit.scale(n as f64 / rows.len() as f64);
-        for param in &params {
-            energy = energy.add(&param.square().sum().scale(self.prior_precision / 2.0));
         }
-        (energy.item(), layout.flatten(&grad(&energy, &params.iter().collect::<Vec<_>>())))
+        gradient.extend(self.phi_layout.flatten(of_phi));
+        (energy.item() + nlp, gradient)
+    }
+}
+
+/// Whether these data can be explained.
+fn check(model: &dyn Model, data: &Data, likelihood: &dyn Likelihood) -> Result<(), ModelError> {
+    model.check()?;
+    let (n, targets) = (data.len(), data.targets.rows());
+    if n == 0 {
+        return Err(ModelError::Empty);
+    }
+    if u32::try_from(n).is_err() {
+        return Err(ModelError::TooMany(n));
+    }
+    if data.inputs.ncols() != model.inputs() {
+        return Err(ModelError::Inputs { expected: model.inputs(), found: data.inputs.ncols() });
+    }
+    if targets.len() != n {
+        return Err(ModelError::Rows { inputs: n, targets: targets.len() });
+    }
+    likelihood.check(model.outputs(), targets)?;
+    match data.inputs.rows().into_iter().position(|row| row.iter().any(|x| !x.is_finite())) {
+        Some(index) => Err(ModelError::NotFinite { part: "inputs", index }),
+        None => Ok(()),
     }
 }
 
 impl Potential for NetworkPotential {
     fn dim(&self) -> usize {
-        self.network.dim()
+        self.layout.len() + self.phi_layout.len()
     }
 
     fn terms(&self) -> usize {
@@ -134,7 +181,7 @@ impl Potential for NetworkPotential {
 
     /// **Panics** if the lengths are not [`dim`](Potential::dim), or the minibatch is empty or names rows that are not there.
     fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        let dim = self.network.dim();
+        let dim = self.dim();
         assert!(
             position.len() == dim && gradient.len() == dim,
             "position has {}, gradient {} of {dim} elements",
@@ -142,108 +189,64 @@ impl Potential for NetworkPotential {
             gradient.len()
         );
         let n = self.data.len();
-        let mut prior = OntoPrior { scale: 1.0, precision: self.prior_precision, theta: position, energy: 0.0 };
         let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
-        let Self { network, engine, data, likelihood, .. } = self;
-        let block = network.rows_per_pass();
-        let columns = data.inputs.ncols();
-        match minibatch {
+        let Self { model, engine, data, likelihood, prior, layout, phi_layout, phi_gradient, .. } = self;
+        let (theta, phi) = position.split_at(layout.len());
+        let (gradient, gradient_of_phi) = gradient.split_at_mut(layout.len());
+        phi_gradient.clear();
+        phi_gradient.resize(phi.len(), 0.0);
+        let mut target = OntoPrior { scale: 1.0, prior: &**prior, layout, theta, nlp: 0.0 };
+        let nll = match minibatch {
             Minibatch::Full => {
-                let mut misfit = 0.0;
-                prior.initialize(0..dim, gradient);
+                let mut nll = 0.0;
+                target.initialize(0..theta.len(), gradient);
+                let block = model.rows_per_pass();
                 for start in (0..n).step_by(block) {
                     let rows = start..(start + block).min(n);
-                    let x = data.inputs.slice_axis(Axis(0), rows.clone().into());
-                    let targets = match &data.targets {
-                        Targets::Classes(labels) => Rows::Labels(&labels[rows]),
-                        Targets::Values(values) => {
-                            Rows::Values(values.slice_axis(Axis(0), rows.into()), precision(*likelihood))
-                        }
-                    };
-                    let batch = Batch { x, dropout: stream.as_mut() };
-                    misfit += fit(engine.as_mut(), position, batch, targets, &mut Accumulate::add(1.0), gradient);
+                    let batch =
+                        Batch { x: data.inputs.slice_axis(Axis(0), rows.clone().into()), dropout: stream.as_mut() };
+                    let targets = data.targets.rows().slice(rows);
+                    let mut loss = |f: ArrayViewMut2<'_, f32>| likelihood.add_nll(phi, f, targets, phi_gradient);
+                    nll += engine.gradient(theta, batch, &mut loss, &mut Accumulate::add(1.0), gradient);
                 }
-                misfit + prior.energy
+                nll
             }
             Minibatch::Indices(indices) => {
                 assert!(!indices.is_empty(), "a minibatch needs at least one observation");
-                prior.scale = n as f64 / indices.len() as f64;
-                gather(&data.inputs, indices, &mut self.inputs);
-                let x = view(&self.inputs, columns);
-                let targets = match &data.targets {
-                    Targets::Classes(labels) => {
-                        self.labels.clear();
-                        self.labels.extend(indices.iter().map(|&i| labels[i as usize]));
-                        Rows::Labels(&self.labels)
-                    }
-                    Targets::Values(values) => {
-                        gather(values, indices, &mut self.values);
-                        Rows::Values(view(&self.values, values.ncols()), precision(*likelihood))
-                    }
-                };
+                target.scale = n as f64 / indices.len() as f64;
+                let (x, targets) = self.minibatch.gather(data, indices);
                 let batch = Batch { x, dropout: stream.as_mut() };
-                let misfit = fit(engine.as_mut(), position, batch, targets, &mut prior, gradient);
-                prior.scale * misfit + prior.energy
+                let mut loss = |f: ArrayViewMut2<'_, f32>| likelihood.add_nll(phi, f, targets, phi_gradient);
+                engine.gradient(theta, batch, &mut loss, &mut target, gradient)
             }
+        };
+        let OntoPrior { scale, nlp, .. } = target;
+        let energy = scale * nll + nlp;
+        if phi.is_empty() {
+            return energy;
         }
+        let phi = tensors(phi_layout, phi);
+        let nlp = likelihood.nlp(&phi);
+        let slopes = phi_layout.flatten(&grad(&nlp, &phi.iter().collect::<Vec<_>>()));
+        for ((out, &of_data), of_prior) in gradient_of_phi.iter_mut().zip(&*phi_gradient).zip(slopes) {
+            *out = (scale * of_data + of_prior) as f32;
+        }
+        energy + nlp.item()
     }
 
     fn prior_precision(&self) -> Option<f64> {
-        Some(self.prior_precision)
+        self.prior.precision()
     }
 }
 
-/// Targets of the rows at hand.
-enum Rows<'a> {
-    Labels(&'a [u32]),
-    Values(ArrayView2<'a, f32>, f64),
-}
-
-/// Adds ∇(−Σ log p), times its factor, to what `target` begins with; returns −Σ log p, unscaled.
-fn fit(
-    engine: &mut dyn Engine,
-    theta: &[f32],
-    batch: Batch<'_>,
-    targets: Rows<'_>,
-    target: &mut dyn GradientTarget,
-    gradient: &mut [f32],
-) -> f64 {
-    match targets {
-        Rows::Labels(labels) => engine.gradient(theta, batch, &mut cross_entropy(labels), target, gradient),
-        Rows::Values(values, precision) => {
-            let mut loss = |outputs: ArrayViewMut2<'_, f32>| squared_error(outputs, values, precision);
-            engine.gradient(theta, batch, &mut loss, target, gradient)
-        }
-    }
-}
-
-/// (precision/2)·‖f − y‖²; leaves precision·(f − y) in place of f.
-fn squared_error(mut outputs: ArrayViewMut2<'_, f32>, targets: ArrayView2<'_, f32>, precision: f64) -> f64 {
-    let mut sum = 0.0;
-    ndarray::Zip::from(&mut outputs).and(targets).for_each(|f, &y| {
-        let residual = *f - y;
-        sum += f64::from(residual) * f64::from(residual);
-        *f = precision as f32 * residual;
-    });
-    0.5 * precision * sum
-}
-
-fn precision(likelihood: Likelihood) -> f64 {
-    match likelihood {
-        Likelihood::Gaussian { precision } => precision,
-        Likelihood::Categorical => {
-            unreachable!("values have a Gaussian likelihood, checked when the potential was built")
-        }
-    }
-}
-
-/// A likelihood's gradient, times its factor, is added to the prior's, τ·θ, which is made part by part while the parts are in cache.
+/// A likelihood's gradient, times its factor, is added to the prior's, which is made part by part while the parts are in cache.
 struct OntoPrior<'a> {
     scale: f64,
-    precision: f64,
+    prior: &'a dyn Prior,
+    layout: &'a Layout,
     theta: &'a [f32],
-    /// (τ/2)·‖θ‖² of the parts so far.
-    energy: f64,
+    /// −ln p of the parts so far.
+    nlp: f64,
 }
 
 impl GradientTarget for OntoPrior<'_> {
@@ -252,45 +255,7 @@ impl GradientTarget for OntoPrior<'_> {
     }
 
     fn initialize(&mut self, range: Range<usize>, gradient: &mut [f32]) {
-        let square = Arch::new().dispatch(Scaled { tau: self.precision as f32, theta: &self.theta[range], gradient });
-        self.energy += 0.5 * self.precision * square;
-    }
-}
-
-/// gradient ← τ·θ; returns ‖θ‖².
-struct Scaled<'a> {
-    tau: f32,
-    theta: &'a [f32],
-    gradient: &'a mut [f32],
-}
-
-impl NullaryFnOnce for Scaled<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn call(self) -> f64 {
-        // Lanes of their own, so that the order of additions, and with it the bits, is the same on every CPU.
-        const LANES: usize = 64;
-        let Self { tau, theta, gradient } = self;
-        let mut squares = 0.0;
-        // Sums of 64 squares in single precision lose nothing that matters; their sums are kept in double.
-        for (theta, gradient) in theta.chunks(64 * LANES).zip(gradient.chunks_mut(64 * LANES)) {
-            let mut lanes = [0.0_f32; LANES];
-            let (theta, theta_rest) = theta.as_chunks::<LANES>();
-            let (gradient, gradient_rest) = gradient.as_chunks_mut::<LANES>();
-            for (theta, gradient) in theta.iter().zip(gradient) {
-                for lane in 0..LANES {
-                    lanes[lane] += theta[lane] * theta[lane];
-                    gradient[lane] = tau * theta[lane];
-                }
-            }
-            for (gradient, &theta) in gradient_rest.iter_mut().zip(theta_rest) {
-                *gradient = tau * theta;
-                squares += f64::from(theta) * f64::from(theta);
-            }
-            squares += lanes.iter().copied().map(f64::from).sum::<f64>();
-        }
-        squares
+        self.nlp += self.prior.write_gradient(self.layout, range.clone(), &self.theta[range], gradient);
     }
 }
 
@@ -310,22 +275,6 @@ fn fingerprint(position: &[f32], minibatch: Minibatch<'_>) -> u64 {
         }
     }
     lanes.iter().fold(position.len() as u64, |hash, lane| (hash ^ lane).wrapping_mul(PRIME).rotate_left(29))
-}
-
-/// rows\[indices\], one after the other.
-fn gather(rows: &ndarray::Array2<f32>, indices: &[u32], out: &mut Aligned<f32>) {
-    match rows.as_slice() {
-        Some(all) => kernel::gather_rows(all, rows.ncols(), indices, out),
-        None => {
-            out.resize(indices.len() * rows.ncols(), 0.0);
-            let gathered = indices.iter().flat_map(|&index| rows.row(index as usize));
-            out.iter_mut().zip(gathered).for_each(|(to, &from)| *to = from);
-        }
-    }
-}
-
-fn view(data: &[f32], columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((data.len() / columns, columns), data).expect("whole rows were gathered")
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Many networks that share their first layer's work.
 
-use apd_nn::{Mlp, Network, Panel, Products, Scratch};
+use apd_nn::{Mlp, Model, Panel, Products, Scratch};
 use apd_tensor::kernel;
 use apd_tensor::kernel::panel::{Left, accumulate};
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::predict::{Pool, ROWS, check, for_each, matrix_mut, on_panels, predict};
+use crate::likelihood::Likelihood;
+use crate::networks::{Pool, ROWS, check, for_each, matrix_mut, on_panels, predict_networks};
 
 /// Networks that are made at once where nothing is shared.
 const WAVE: usize = 32;
@@ -28,50 +29,52 @@ pub struct SharedBasis<'a> {
     pub directions: ArrayView2<'a, f32>,
 }
 
-/// Class probabilities as [`predict`] gives them, of networks θ_s = θ̄ + Σ_k c_sk·v_k that nobody has to make.
+/// Predictions as [`predict_networks`] gives them, of networks θ_s = θ̄ + Σ_k c_sk·v_k that nobody has to make.
 ///
 /// The first layer of a perceptron is affine in its parameters, so that for all inputs X
 ///
 /// X·W₁(θ_s)ᵀ + b₁(θ_s) = P₀ + Σ_k c_sk·P_k,  P₀ = X·W₁(θ̄)ᵀ + b₁(θ̄),  P_k = X·W₁(v_k)ᵀ + b₁(v_k):
 ///
 /// a block of networks costs 1 + r products, and for each network r multiplications per hidden unit in place of one per input. Only the
-/// parameters behind the first layer are made for each network. The numbers are those of `predict` up to rounding, and `visit` is called
+/// parameters behind the first layer are made for each network. The numbers are those of `predict_networks` up to rounding, and `visit` is called
 /// in the same way; the bits do not depend on the number of threads.
 ///
 /// Memory: besides the inputs, (17 + r) × first hidden width × 96 numbers per thread and 256 MiB, or one network and its prediction where
 /// that is more; it does not grow with the number of networks.
 ///
-/// **Shapes**: basis: d = [`Model::row_len`](apd_nn::Model::row_len), coefficients: S × r, inputs: N × inputs, p: N × outputs.
+/// **Shapes**: basis: d = [`Model::row_len`], coefficients: S × r, inputs: N × inputs, p: N × outputs.
 ///
 /// **Panics** if the shapes do not fit.
 ///
 /// **Where it fails**: nothing is gained where sharing needs as many multiplications as it saves (convolutional networks, r near the
 /// number of inputs, few networks, or so many inputs that few networks' predictions fit into memory). The networks are then made, a
-/// few at a time, and evaluated by [`predict`].
+/// few at a time, and evaluated by [`predict_networks`].
 #[track_caller]
 pub fn predict_shared(
-    network: &Network,
+    model: &dyn Model,
+    likelihood: &dyn Likelihood,
     basis: SharedBasis<'_>,
     coefficients: ArrayView2<'_, f32>,
     inputs: ArrayView2<'_, f32>,
     mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
     let (networks, r) = coefficients.dim();
-    check(network, basis.mean, &inputs);
+    check(model, basis.mean, &inputs);
     assert_eq!(basis.directions.dim(), (r, basis.mean.len()), "directions for the coefficients, and elements of each");
-    let (coefficients, directions) = (coefficients.as_standard_layout(), basis.directions.as_standard_layout());
-    let coefficients = coefficients.as_slice().expect("standard layout");
+    let (all, directions) = (coefficients.as_standard_layout(), basis.directions.as_standard_layout());
+    let coefficients = all.as_slice().expect("standard layout");
     let basis = SharedBasis { directions: directions.view(), ..basis };
-    match network {
-        Network::Mlp(mlp) if is_cheaper(r, mlp.widths[0], block(mlp, networks, inputs.nrows())) => {
-            block_by_block(mlp, basis, networks, coefficients, inputs, visit);
+    match model.as_mlp() {
+        Some(mlp) if is_cheaper(r, mlp.widths[0], block(&mlp, networks, inputs.nrows())) => {
+            block_by_block(&mlp, likelihood, basis, all.view(), inputs, visit);
         }
         _ => {
             let mut thetas = Vec::new();
             for start in (0..networks).step_by(WAVE) {
                 let count = WAVE.min(networks - start);
                 basis.combine(0, count, &coefficients[start * r..][..count * r], &mut thetas);
-                predict(network, thetas.chunks_exact(basis.mean.len()), inputs, |s, p| visit(start + s, p));
+                let rows = thetas.chunks_exact(basis.mean.len());
+                predict_networks(model, likelihood, rows, inputs, |s, p| visit(start + s, p));
             }
         }
     }
@@ -110,13 +113,14 @@ fn is_cheaper(r: usize, inputs: usize, block: usize) -> bool {
 
 fn block_by_block(
     mlp: &Mlp,
+    likelihood: &dyn Likelihood,
     basis: SharedBasis<'_>,
-    networks: usize,
-    coefficients: &[f32],
+    coefficients: ArrayView2<'_, f32>,
     inputs: ArrayView2<'_, f32>,
     mut visit: impl FnMut(usize, ArrayView2<'_, f32>),
 ) {
-    let (outputs, n, r) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows(), basis.directions.nrows());
+    let (outputs, n, (networks, r)) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows(), coefficients.dim());
+    let coefficients = coefficients.to_slice().expect("standard layout");
     let block = block(mlp, networks, n);
     let rows = n.div_ceil(PANELS).next_multiple_of(kernel::lanes::<f32>()).clamp(1, ROWS);
     let pool = Pool::default();
@@ -132,7 +136,7 @@ fn block_by_block(
                 mlp.products(basis.mean, basis.directions, panel, products);
                 mlp.finish_combinations(coefficients, &later, products, &mut out, scratch);
             });
-            out.into_iter().for_each(|p| kernel::softmax_rows(matrix_mut(p, rows.len(), outputs)));
+            out.into_iter().for_each(|p| likelihood.inverse_link(matrix_mut(p, rows.len(), outputs)));
         });
         for_each(&predictions, count, n, outputs, |s, p| visit(start + s, p));
     }

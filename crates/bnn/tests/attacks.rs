@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use apd_bnn::{Attack, input_gradient};
+use apd_bnn::{Attack, TargetRows, input_gradient, likelihood::Categorical};
 use apd_nn::Network;
 use ndarray::Array2;
 use serde::Deserialize;
@@ -45,8 +45,13 @@ impl Golden {
 fn losses_and_gradients_are_pytorchs() {
     let golden = golden();
     for of in ["one", "all"] {
-        let (losses, gradient) =
-            input_gradient(&golden.network(), golden.networks(of), golden.inputs().view(), &golden.labels);
+        let (losses, gradient) = input_gradient(
+            &golden.network(),
+            &Categorical,
+            golden.networks(of),
+            golden.inputs().view(),
+            TargetRows::Classes(&golden.labels),
+        );
         let expected = golden.losses[of].iter().chain(golden.gradients[of].iter().flatten());
         // Single precision against double: products of 24 sums of magnitude 1 to 10, each rounded to 6e-8 of it.
         for (found, expected) in losses.into_iter().chain(gradient.iter().map(|&g| f64::from(g))).zip(expected) {
@@ -62,7 +67,13 @@ fn adversarial_examples_are_pytorchs() {
         [("fgsm", Attack::fgsm(golden.epsilon)), ("pgd", Attack::pgd(golden.epsilon, golden.step, golden.steps))];
     for (name, attack) in attacks {
         for of in ["one", "all"] {
-            let found = attack.run(&golden.network(), golden.networks(of), golden.inputs().view(), &golden.labels);
+            let found = attack.run(
+                &golden.network(),
+                &Categorical,
+                golden.networks(of),
+                golden.inputs().view(),
+                TargetRows::Classes(&golden.labels),
+            );
             let expected = &golden.examples[&format!("{name}-{of}")];
             assert_eq!(found.len(), expected.concat().len());
             // A step taken the other way would be off by 0.04 at least; forty sums of single precision are by 40·6e-8.

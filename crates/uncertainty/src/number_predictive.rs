@@ -95,7 +95,7 @@ impl NumberPredictive {
         }
         if self.levels[level].len() == CAPACITY {
             let full = std::mem::take(&mut self.levels[level]);
-            let mut halved = vec![Vec::with_capacity(laws.len()); CAPACITY / 2];
+            let mut halved = vec![Vec::new(); CAPACITY / 2];
             for n in 0..laws.len() {
                 let mut of_number: Vec<Law> = full.iter().map(|laws| laws[n]).collect();
                 of_number.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));

@@ -1,9 +1,10 @@
-use apd_nn::{Activation, Mlp, TensorLayout as _};
+use apd_nn::{Activation, Mlp, Network, TensorLayout as _};
 use apd_seed::Seed;
 use apd_tensor::{Tensor, grad};
 use proptest::prelude::*;
 
 use super::*;
+use crate::likelihood::{Categorical, LearnedGaussian, tensors};
 
 fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f32> {
     let mut array = Array2::zeros((rows, columns));
@@ -54,7 +55,7 @@ proptest! {
         let seed = Seed::root(seed);
         let thetas = thetas(&network, count, scale, seed);
         let (x, labels) = (normals(rows, 5, seed), labels(rows, 4, seed));
-        let (losses, gradient) = input_gradient(&network, &thetas, x.view(), &labels);
+        let (losses, gradient) = input_gradient(&network, &Categorical, &thetas, x.view(), TargetRows::Classes(&labels));
         let expected = definition(&network, &thetas, &x, &labels);
         // Single precision, relative to the largest.
         let largest = |values: &[f64]| values.iter().fold(1.0_f64, |max, value| max.max(value.abs()));
@@ -74,7 +75,7 @@ fn networks_that_give_the_label_no_chance_still_say_where_it_lies() {
     let network = Network::mlp(&[2, 2]);
     let thetas = [vec![-900.0, 0.0, 0.0, 0.0, 0.0, 0.0], vec![-1000.0, 100.0, 0.0, 0.0, 0.0, 0.0]];
     let x = ndarray::array![[1.0, 0.0]];
-    let (losses, gradient) = input_gradient(&network, &thetas, x.view(), &[0]);
+    let (losses, gradient) = input_gradient(&network, &Categorical, &thetas, x.view(), TargetRows::Classes(&[0]));
     // −ln ½(e⁻⁹⁰⁰ + e⁻¹⁰⁰⁰)
     assert!((losses[0] - 900.0 - 2_f64.ln()).abs() < 1e-3, "{}", losses[0]);
     assert!((gradient[[0, 0]] - 900.0).abs() < 1e-3 && gradient[[0, 1]].abs() < 1e-30, "{gradient}");
@@ -84,8 +85,13 @@ fn networks_that_give_the_label_no_chance_still_say_where_it_lies() {
 fn a_network_that_is_sure_still_has_a_direction_in_single_precision() {
     // p(y) = 1 − e⁻²⁰ is 1 in f32.
     let network = Network::mlp(&[1, 2]);
-    let (losses, gradient) =
-        input_gradient(&network, &[[20.0_f32, 0.0, 0.0, 0.0]], ndarray::array![[1.0]].view(), &[0]);
+    let (losses, gradient) = input_gradient(
+        &network,
+        &Categorical,
+        &[[20.0_f32, 0.0, 0.0, 0.0]],
+        ndarray::array![[1.0]].view(),
+        TargetRows::Classes(&[0]),
+    );
     assert!(losses[0].abs() < 1e-6);
     let expected = -20.0 * (-20.0_f32).exp();
     assert!((gradient[[0, 0]] / expected - 1.0).abs() < 1e-4, "{} is not {expected}", gradient[[0, 0]]);
@@ -100,18 +106,51 @@ fn bits_do_not_depend_on_threads_or_on_the_rows_beside() {
     let (x, labels) = (normals(rows, 6, seed), labels(rows, 4, seed));
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| input_gradient(&network, &thetas, x.view(), &labels))
+        pool.install(|| input_gradient(&network, &Categorical, &thetas, x.view(), TargetRows::Classes(&labels)))
     };
     let (losses, gradient) = with(1);
     assert_eq!((losses.clone(), gradient.clone()), with(7));
     let part = x.slice(ndarray::s![..ROWS, ..]);
-    let alone = input_gradient(&network, &thetas, part, &labels[..ROWS]);
+    let alone = input_gradient(&network, &Categorical, &thetas, part, TargetRows::Classes(&labels[..ROWS]));
     assert_eq!((losses[..ROWS].to_vec(), gradient.slice(ndarray::s![..ROWS, ..]).to_owned()), alone);
 }
 
 #[test]
-#[should_panic(expected = "label 4 of 4 classes")]
+#[should_panic(expected = "label 4 of observation 0 is out of range: the network has 4 outputs")]
 fn a_label_without_an_output_is_refused() {
     let network = Network::mlp(&[2, 4]);
-    input_gradient(&network, &[vec![0.0_f32; 12]], Array2::zeros((1, 2)).view(), &[4]);
+    input_gradient(
+        &network,
+        &Categorical,
+        &[vec![0.0_f32; 12]],
+        Array2::zeros((1, 2)).view(),
+        TargetRows::Classes(&[4]),
+    );
+}
+
+/// Every likelihood but the categorical goes row by row: here one with a parameter of its own, which weighs networks too.
+#[test]
+fn numbers_have_the_gradient_of_the_definition() {
+    let network = Network::mlp(&[3, 6, 1]);
+    let seed = Seed::root(12);
+    let mut points = thetas(&network, 3, 1.0, seed);
+    points.iter_mut().enumerate().for_each(|(s, point)| point.push(-0.5 + 0.4 * s as f32));
+    let (x, y) = (normals(9, 3, seed.child("x")), normals(9, 1, seed.child("y")));
+    let (likelihood, targets) = (LearnedGaussian::default(), TargetRows::Values(y.view()));
+    let (losses, gradient) = input_gradient(&network, &likelihood, &points, x.view(), targets);
+    for n in 0..9 {
+        let row = Tensor::variable(x.slice(ndarray::s![n..=n, ..]).mapv(f64::from).into_dyn());
+        let densities = points.iter().map(|point| {
+            let (theta, phi) = point.split_at(network.dim());
+            let theta: Vec<f64> = theta.iter().copied().map(f64::from).collect();
+            let outputs = network.forward64(&network.layout().tensors(&theta), &row, None);
+            likelihood.nll(&tensors(&likelihood.layout(), phi), &outputs, targets.slice(n..n + 1)).neg().exp()
+        });
+        let loss = densities.reduce(|a, b| a.add(&b)).unwrap().scale(1.0 / 3.0).ln().neg();
+        let slope = &grad(&loss, &[&row])[0];
+        assert!((losses[n] - loss.item()).abs() < 1e-5 * (1.0 + loss.item().abs()), "{} {}", losses[n], loss.item());
+        for (found, expected) in gradient.row(n).iter().zip(slope.as_slice()) {
+            assert!((f64::from(*found) - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} is not {expected}");
+        }
+    }
 }

@@ -3,11 +3,14 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use apd_nn::Network;
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Sample, Schedule, Sgld, run_chains};
 use ndarray::Array2;
 
 use super::*;
+use crate::data::Targets;
+use crate::{likelihood, prior};
 
 const N: usize = 60;
 const BATCH: usize = 15;
@@ -24,7 +27,7 @@ fn data() -> Data {
     normals.fill(1, 0, &mut noise);
     let y = |i: usize| 1.0 + 2.0 * inputs[[i, 0]] - inputs[[i, 1]] + 0.5 * noise[i];
     let values = Array2::from_shape_fn((N, 1), |(i, _)| y(i));
-    Data { inputs: Arc::new(inputs), targets: Targets::Values(Arc::new(values)) }
+    Data::values(inputs, values)
 }
 
 /// Mean and covariance of p(w₁, w₂, b|data): A = λX̃ᵀX̃ + τI, Σ = A⁻¹, μ = λ·Σ·X̃ᵀy.
@@ -97,8 +100,12 @@ fn sgld_on_minibatches_samples_the_conjugate_posterior() {
     let data = data();
     let (mean, covariance) = posterior(&data);
     let network = Network::mlp(&[2, 1]);
-    let likelihood = Likelihood::Gaussian { precision: NOISE_PRECISION };
-    let model = NetworkPotential::new(&network, data.clone(), likelihood, PRIOR).unwrap();
+    let potential = |data, precision: f64| {
+        let likelihood = likelihood::Gaussian { sd: precision.sqrt().recip() };
+        NetworkPotential::new(&network, data, Arc::new(likelihood), Arc::new(prior::Gaussian::isotropic(PRIOR)))
+            .unwrap()
+    };
+    let model = potential(data.clone(), NOISE_PRECISION);
     let chains = sample(&model, mean);
     for i in 0..3 {
         let t = excess(&chains, i, mean[i], 0.0);
@@ -108,8 +115,7 @@ fn sgld_on_minibatches_samples_the_conjugate_posterior() {
     }
 
     // The same test must notice a likelihood that lost the factor N/B.
-    let likelihood = Likelihood::Gaussian { precision: NOISE_PRECISION * BATCH as f64 / N as f64 };
-    let wrong = NetworkPotential::new(&network, data, likelihood, PRIOR).unwrap();
+    let wrong = potential(data, NOISE_PRECISION * BATCH as f64 / N as f64);
     let chains = sample(&wrong, mean);
     for i in 0..3 {
         let t = excess(&chains, 3 + i, covariance[i][i], VARIANCE_BIAS * covariance[i][i]);

@@ -1,10 +1,18 @@
 use std::sync::Arc;
 
-use apd_nn::{Activation, Mlp, TensorLayout as _};
+use apd_nn::{Activation, Mlp, Network};
 use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::*;
+use crate::data::Targets;
+use crate::likelihood::{Categorical, Gaussian};
+use crate::prior;
+
+fn potential(network: &Network, data: Data, likelihood: impl Likelihood + 'static, precision: f64) -> NetworkPotential {
+    let prior = Arc::new(prior::Gaussian::isotropic(precision));
+    NetworkPotential::new(network, data, Arc::new(likelihood), prior).unwrap()
+}
 
 fn normals(seed: Seed, rows: usize, columns: usize) -> Array2<f32> {
     let mut out = Array2::zeros((rows, columns));
@@ -27,12 +35,10 @@ fn models_of(network: Network, n: usize, seed: u64, prior: f64) -> (Vec<f32>, [N
     let seed = Seed::root(seed);
     let inputs = Arc::new(normals(seed.child("inputs"), n, network.inputs()));
     let values = Targets::Values(Arc::new(normals(seed.child("values"), n, network.outputs())));
-    let build = |targets, likelihood| {
-        NetworkPotential::new(&network, Data { inputs: Arc::clone(&inputs), targets }, likelihood, prior).unwrap()
-    };
+    let data = |targets| Data { inputs: Arc::clone(&inputs), targets };
     let models = [
-        build(labels(seed.child("labels"), n, network.outputs()), Likelihood::Categorical),
-        build(values, Likelihood::Gaussian { precision: 3.0 }),
+        potential(&network, data(labels(seed.child("labels"), n, network.outputs())), Categorical, prior),
+        potential(&network, data(values), Gaussian { sd: 0.6 }, prior),
     ];
     (network.initialize(seed), models)
 }
@@ -99,16 +105,14 @@ fn the_gradient_is_the_slope_of_the_energy() {
 
 #[test]
 fn energies_are_what_the_definition_says() {
-    // f(x) = 2x + 1, y = 4 at x = 1: residual −1; precision 3, τ = 2, ‖θ‖² = 5.
-    let data =
-        Data { inputs: Arc::new(ndarray::array![[1.0]]), targets: Targets::Values(Arc::new(ndarray::array![[4.0]])) };
-    let network = Network::mlp(&[1, 1]);
-    let mut model = NetworkPotential::new(&network, data, Likelihood::Gaussian { precision: 3.0 }, 2.0).unwrap();
-    assert_eq!(run(&mut model, &[2.0, 1.0], Minibatch::Full), (1.5 + 5.0, vec![-3.0 + 4.0, -3.0 + 2.0]));
+    // f(x) = 2x + 1, y = 4 at x = 1: residual −1; precision 4, τ = 2, ‖θ‖² = 5.
+    let data = Data::values(ndarray::array![[1.0]], ndarray::array![[4.0]]);
+    let mut model = potential(&Network::mlp(&[1, 1]), data, Gaussian { sd: 0.5 }, 2.0);
+    assert_eq!(run(&mut model, &[2.0, 1.0], Minibatch::Full), (2.0 + 5.0, vec![-4.0 + 4.0, -4.0 + 2.0]));
 
     // Equal logits: ln 2 for each of 3 observations.
-    let data = Data { inputs: Arc::new(Array2::zeros((3, 1))), targets: Targets::Classes([0, 1, 1].into()) };
-    let mut model = NetworkPotential::new(&Network::mlp(&[1, 2]), data, Likelihood::Categorical, 5.0).unwrap();
+    let mut model =
+        potential(&Network::mlp(&[1, 2]), Data::classes(Array2::zeros((3, 1)), [0, 1, 1]), Categorical, 5.0);
     let (energy, gradient) = run(&mut model, &[0.0; 4], Minibatch::Full);
     assert!((energy - 3.0 * std::f64::consts::LN_2).abs() < 1e-6);
     assert_eq!(gradient, [0.0, 0.0, 0.5, -0.5]);
@@ -143,8 +147,7 @@ fn a_minibatch_is_scaled_to_the_full_data() {
     // …and the prior does not take part in it.
     let data = Data { inputs: Arc::new(Array2::zeros((10, 1))), targets: labels(Seed::root(1), 10, 2) };
     let at = |prior, minibatch| {
-        let mut model =
-            NetworkPotential::new(&Network::mlp(&[1, 2]), data.clone(), Likelihood::Categorical, prior).unwrap();
+        let mut model = potential(&Network::mlp(&[1, 2]), data.clone(), Categorical, prior);
         run(&mut model, &[0.5, -1.0, 0.25, 0.0], minibatch)
     };
     for minibatch in [Minibatch::Full, Minibatch::Indices(&[4])] {
@@ -158,7 +161,7 @@ fn a_minibatch_is_scaled_to_the_full_data() {
 fn without_information_only_the_prior_is_left() {
     // A likelihood as wide as it can be.
     let (_, [_, mut model]) = models(&[3, 4, 1], 10, 2, 7.0);
-    model.likelihood = Likelihood::Gaussian { precision: f64::MIN_POSITIVE };
+    model.likelihood = Arc::new(Gaussian { sd: 1e150 });
     let theta: Vec<f32> = (0..model.dim()).map(|i| i as f32 / 8.0 - 1.0).collect();
     let (energy, gradient) = run(&mut model, &theta, Minibatch::Full);
     let squares: f32 = theta.iter().map(|t| t * t).sum();
@@ -231,7 +234,7 @@ fn dropout_is_a_function_of_position_and_minibatch() {
     let seed = Seed::root(9);
     let data = Data { inputs: Arc::new(normals(seed, 20, 3)), targets: labels(seed, 20, 2) };
     let theta = network.initialize(seed);
-    let plain = NetworkPotential::new(&network, data, Likelihood::Categorical, 1.0).unwrap();
+    let plain = potential(&network, data, Categorical, 1.0);
     let dropout = seed.child("dropout");
     let mut model = plain.clone().with_dropout(dropout);
     let full = run(&mut model, &theta, Minibatch::Full);
@@ -241,11 +244,11 @@ fn dropout_is_a_function_of_position_and_minibatch() {
     let x = Tensor::constant(plain.data.inputs.as_ref().clone().into_dyn());
     let Targets::Classes(labels) = &plain.data.targets else { panic!("built with classes") };
     let mut stream = dropout.index(fingerprint(&theta, Minibatch::Full)).stream();
-    let misfit = network.forward32(&params, &x, Some(&mut stream)).cross_entropy(labels);
-    let gradient = network.layout().flatten(&grad(&misfit, &params.iter().collect::<Vec<_>>()));
+    let nll = network.forward32(&params, &x, Some(&mut stream)).cross_entropy(labels);
+    let gradient = network.layout().flatten(&grad(&nll, &params.iter().collect::<Vec<_>>()));
     let squares: f32 = theta.iter().map(|t| t * t).sum();
     let gradient = gradient.iter().zip(&theta).map(|(g, t)| f64::from(g + t)).collect();
-    assert_close(&full, &(f64::from(misfit.item() + 0.5 * squares), gradient));
+    assert_close(&full, &(f64::from(nll.item() + 0.5 * squares), gradient));
 
     // Any change makes other masks; nothing else does.
     let order: Vec<u32> = (0..20).collect();
@@ -270,4 +273,29 @@ fn dropout_is_a_function_of_position_and_minibatch() {
 fn an_empty_minibatch_panics() {
     let (theta, [mut model, _]) = models(&[2, 2], 3, 1, 1.0);
     run(&mut model, &theta, Minibatch::Indices(&[]));
+}
+
+/// Parameters of a likelihood follow the weights, and everything is scaled as the rest.
+#[test]
+fn a_likelihoods_parameters_are_sampled_with_the_weights() {
+    use crate::likelihood::{LearnedGaussian, StudentT};
+    let network = Network::mlp(&[3, 5, 2]);
+    let (x, y) = (normals(Seed::root(1), 20, 3), normals(Seed::root(2), 20, 2));
+    let data = Data::values(x, y);
+    let learned: [Arc<dyn Likelihood>; 2] =
+        [Arc::new(LearnedGaussian::default()), Arc::new(StudentT { dof: 4.0, prior: Default::default() })];
+    for likelihood in learned {
+        let prior = Arc::new(prior::Laplace { scale: 0.5, scaling: prior::Scaling::FanIn });
+        let mut model = NetworkPotential::new(&network, data.clone(), likelihood, prior).unwrap();
+        let layout = model.layout();
+        assert_eq!(layout.entries.last().unwrap().name, "likelihood.log_scale");
+        let mut theta = model.initialize(Seed::root(3));
+        assert_eq!((theta.len(), layout.len(), theta[theta.len() - 1]), (model.dim(), network.dim() + 1, -1.0));
+        *theta.last_mut().unwrap() = 0.3;
+        for minibatch in [Minibatch::Full, Minibatch::Indices(&[3, 7, 11])] {
+            let expected = model.reference_gradient(&theta, minibatch);
+            assert_close(&run(&mut model, &theta, minibatch), &expected);
+        }
+        assert_eq!(model.prior_precision(), None);
+    }
 }

@@ -1,173 +1,129 @@
-use apd_nn::{Activation, Mlp, TensorLayout as _};
-use apd_tensor::Tensor;
-use ndarray::Array2;
-use proptest::prelude::*;
+use apd_nn::Network;
+use ndarray::{ArrayViewMut2, array};
 
 use super::*;
+use crate::likelihood::{Categorical, Gaussian, LearnedGaussian};
 
-fn inputs(n: usize, columns: usize, seed: u64) -> Array2<f32> {
-    let mut x = Array2::zeros((n, columns));
-    Seed::root(seed).child("x").normals().fill(0, 0, x.as_slice_mut().unwrap());
-    x
+fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f32> {
+    let mut out = Array2::zeros((rows, columns));
+    seed.normals().fill(0, 0, out.as_slice_mut().unwrap());
+    out
 }
 
-fn thetas(network: &Network, count: usize, seed: u64) -> Vec<Vec<f32>> {
-    (0..count).map(|s| network.initialize(Seed::root(seed).index(s as u64))).collect()
+/// Points of a plane, handed over in one of the three ways.
+struct Plane {
+    mean: Vec<f32>,
+    directions: Array2<f32>,
+    way: Way,
+    stored: Array2<f32>,
 }
 
-/// Everything that is visited, and in the order of visits.
-fn collect(run: impl FnOnce(&mut dyn FnMut(usize, ArrayView2<'_, f32>))) -> Vec<Array2<f32>> {
-    let mut all = Vec::new();
-    run(&mut |s, p| {
-        assert_eq!(s, all.len());
-        all.push(p.to_owned());
-    });
-    all
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Stored,
+    LowRank,
+    Drawn,
 }
 
-fn assert_close(found: &Array2<f32>, expected: &Array2<f32>) {
-    assert_eq!(found.dim(), expected.dim());
-    for (a, b) in found.iter().zip(expected) {
-        assert!((a - b).abs() <= 1e-5 * (1.0 + b.abs()), "{a} is not {b}");
+impl Plane {
+    fn new(mean: Vec<f32>, way: Way, networks: usize) -> Self {
+        let directions = normals(2, mean.len(), Seed::root(5)) * 0.1;
+        let mut plane = Self { stored: Array2::zeros((networks, mean.len())), mean, directions, way };
+        let mut stored = plane.stored.clone();
+        plane.draw_into(Seed::root(1), 0, stored.view_mut());
+        plane.stored = stored;
+        plane
     }
 }
 
-fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
-    kernel::softmax_rows(logits.view_mut());
-    logits
+impl LowRank for Plane {
+    fn mean(&self) -> Vec<f32> {
+        self.mean.clone()
+    }
+    fn directions(&self) -> Array2<f32> {
+        self.directions.clone()
+    }
+    fn coefficients(&self, seed: Seed, first: u64, count: usize) -> Array2<f32> {
+        normals(first as usize + count, 2, seed).slice_move(s![first as usize.., ..])
+    }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+impl Posterior for Plane {
+    fn dim(&self) -> usize {
+        self.mean.len()
+    }
+    fn bytes(&self) -> usize {
+        0
+    }
+    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+        let points = self.coefficients(seed, first, out.nrows()).dot(&self.directions);
+        out.assign(&(points + ArrayView2::from_shape((1, self.mean.len()), &self.mean).unwrap()));
+    }
+    fn stored(&self, _: Seed, _: usize) -> Option<Vec<&[f32]>> {
+        (self.way == Way::Stored).then(|| self.stored.rows().into_iter().map(|row| row.to_slice().unwrap()).collect())
+    }
+    fn low_rank(&self) -> Option<&dyn LowRank> {
+        (self.way == Way::LowRank).then_some(self as &dyn LowRank)
+    }
+}
 
-    #[test]
-    fn predictions_are_those_of_one_network_at_a_time(
-        hidden in prop::collection::vec(1_usize..300, 0..3), count in 0_usize..12, n in prop_oneof![0_usize..30, 80_usize..220], seed: u64,
-    ) {
-        let widths: Vec<usize> = [4].into_iter().chain(hidden).chain([3]).collect();
-        let network = Network::mlp(&widths);
-        let (thetas, x) = (thetas(&network, count, seed), inputs(n, 4, seed));
-        let outputs = collect(|visit| predict_outputs(&network, &thetas, x.view(), visit));
-        let probabilities = collect(|visit| predict(&network, &thetas, x.view(), visit));
-        prop_assert_eq!((outputs.len(), probabilities.len()), (count, count));
-        for (theta, (outputs, p)) in thetas.iter().zip(outputs.iter().zip(&probabilities)) {
-            let logits = network.evaluate(theta, x.view());
-            assert_close(outputs, &logits);
-            assert_close(p, &softmax(logits));
+const WAYS: [Way; 3] = [Way::Stored, Way::LowRank, Way::Drawn];
+
+#[test]
+fn every_way_to_the_networks_has_the_same_prediction() {
+    let network = Network::mlp(&[60, 20, 4]);
+    let x = normals(50, 60, Seed::root(2));
+    let means = WAYS.map(|way| {
+        let plane = Plane::new(network.initialize(Seed::root(3)), way, 70);
+        predict(&plane, &network, &Categorical, x.view(), 70, Seed::root(1)).unwrap().into_classes().mean()
+    });
+    for mean in &means {
+        assert!(mean.iter().zip(&means[0]).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+}
+
+/// Parameters of the likelihood lie between weights and buffers, and vary from point to point.
+#[test]
+fn parameters_of_the_likelihood_are_found_on_every_way() {
+    let images = Network::cnn_large(12, 12, 1, 3, true);
+    let x = normals(5, 144, Seed::root(2));
+    for (network, x) in [(images, x), (Network::mlp(&[60, 20, 4]), normals(9, 60, Seed::root(2)))] {
+        let theta = network.initialize(Seed::root(3));
+        let buffers: Vec<f32> = network.calibrate(&theta, x.view()).iter().map(|b| b + 10.0).collect();
+        let point = [theta, vec![-0.5], buffers].concat();
+        let likelihood = LearnedGaussian::default();
+        let found = WAYS.map(|way| {
+            let plane = Plane::new(point.clone(), way, 40);
+            let numbers = predict(&plane, &network, &likelihood, x.view(), 40, Seed::root(1)).unwrap().into_numbers();
+            // The noise alone, and so φ alone.
+            let plane = Plane::new(point.clone(), Way::Drawn, 40);
+            let scales = plane.stored.column(network.dim()).mapv(|phi| f64::from(phi).exp().powi(2));
+            let expected = scales.mean().unwrap().sqrt();
+            assert!((numbers.aleatoric_deviation()[[0, 0]] / expected - 1.0).abs() < 1e-5);
+            numbers.mean()
+        });
+        for mean in &found {
+            assert!(mean.iter().zip(&found[0]).all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs())));
         }
     }
 }
 
-/// Rows with and without buffers.
 #[test]
-fn convolutional_networks_are_those_of_one_at_a_time() {
-    for batch_norm in [false, true] {
-        let network = Network::cnn_large(12, 12, 1, 3, batch_norm);
-        let x = inputs(9, 144, 4);
-        let row = |theta: Vec<f32>| [theta.clone(), network.calibrate(&theta, x.view())].concat();
-        let rows: Vec<Vec<f32>> = thetas(&network, 3, 5).into_iter().map(row).collect();
-        let on = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let (mut p, mut outputs, mut passes) = (Vec::new(), Vec::new(), Vec::new());
-            pool.install(|| {
-                predict(&network, &rows, x.view(), |_, it| p.push(it.to_owned()));
-                predict_outputs(&network, &rows, x.view(), |_, it| outputs.push(it.to_owned()));
-                predict_dropout(&network, &rows[0], 2, Seed::root(1), x.view(), |_, it| passes.push(it.to_owned()));
-            });
-            (p, outputs, passes)
-        };
-        let (p, outputs, passes) = on(1);
-        assert!((p.clone(), outputs.clone(), passes.clone()) == on(2) && outputs[0] != outputs[1]);
-        for (row, (outputs, p)) in rows.iter().zip(outputs.iter().zip(&p)) {
-            let logits = network.evaluate(row, x.view());
-            assert_close(outputs, &logits);
-            assert_close(p, &softmax(logits));
-        }
-        assert_eq!(passes, [p[0].clone(), p[0].clone()]);
-    }
-}
-
-#[test]
-#[should_panic(expected = "elements of θ and its buffers")]
-fn a_row_without_its_buffers_panics() {
-    let network = Network::cnn_large(12, 12, 1, 3, true);
-    predict(&network, thetas(&network, 1, 1), inputs(1, 144, 1).view(), |_, _| {});
-}
-
-/// Panels enough that a task takes all networks in flight, the last one partial, and more networks than are.
-fn large(visit: &mut dyn FnMut(usize, ArrayView2<'_, f32>)) {
-    let network = Network::mlp(&[5, 90, 20, 4]);
-    predict(&network, thetas(&network, 3 * WAVE + 5, 1), inputs(PANELS * ROWS + 77, 5, 2).view(), visit);
-}
-
-#[test]
-fn bits_do_not_depend_on_the_number_of_threads() {
-    let on = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        // The visitor need not be `Send`: it stays with the caller, who holds the pool.
-        let mut all = Vec::new();
-        pool.install(|| large(&mut |s, p| all.push((s, p.to_owned()))));
-        all
+fn what_cannot_be_predicted_is_an_error() {
+    let network = Network::mlp(&[2, 1]);
+    let x = array![[0.0, 1.0]];
+    let plane = |dim: usize| Plane::new(vec![0.0; dim], Way::Drawn, 1);
+    let error = |dim: usize, networks| {
+        predict(&plane(dim), &network, &Gaussian { sd: 1.0 }, x.view(), networks, Seed::root(1)).err()
     };
-    let one = on(1);
-    assert_eq!(one.len(), 3 * WAVE + 5);
-    assert!(one == on(2) && one == on(7));
-    assert!(one.iter().enumerate().all(|(i, (s, _))| i == *s));
-    let network = Network::mlp(&[5, 90, 20, 4]);
-    for s in [0, WAVE, 3 * WAVE + 4] {
-        let theta = &thetas(&network, s + 1, 1)[s];
-        assert_close(&one[s].1, &softmax(network.evaluate(theta, inputs(PANELS * ROWS + 77, 5, 2).view())));
-    }
-}
-
-#[test]
-fn rows_may_come_from_an_array_or_be_made_on_the_way() {
-    let network = Network::mlp(&[3, 7, 2]);
-    let (thetas, x) = (thetas(&network, 5, 3), inputs(6, 3, 3));
-    let matrix = Array2::from_shape_vec((5, network.dim()), thetas.concat()).unwrap();
-    let from_array = collect(|visit| {
-        predict(&network, matrix.rows().into_iter().filter_map(|row| row.to_slice()), x.view(), visit);
-    });
-    let made = collect(|visit| predict(&network, (0..5).map(|s| thetas[s].clone()), x.view(), visit));
-    assert_eq!(from_array, made);
-}
-
-#[test]
-fn memory_is_bounded_by_the_wave() {
-    for (prediction, network) in [(100_000, 79_510), (100_000, 478_410), (1 << 30, 10), (10, 10), (0, 0)] {
-        let wave = wave(prediction, network);
-        assert!((1..=WAVE).contains(&wave));
-        assert!(wave == 1 || wave * prediction.max(network) <= ELEMENTS, "{wave}");
-    }
-}
-
-#[test]
-fn dropout_passes_are_forward_passes_with_their_streams() {
-    let network = Network::Mlp(Mlp { widths: vec![3, 30, 20, 2], activation: Activation::Relu, dropout: 0.4 });
-    let (theta, seed) = (network.initialize(Seed::root(1)), Seed::root(2).child("dropout"));
-    let x = inputs(ROWS + 9, 3, 4);
-    let passes = WAVE + 3;
-    let on = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let mut all = Vec::new();
-        pool.install(|| predict_dropout(&network, &theta, passes, seed, x.view(), |_, p| all.push(p.to_owned())));
-        all
-    };
-    let all = on(1);
-    assert_eq!(all.len(), passes);
-    assert!(all == on(7));
-    assert_ne!(all[0], all[1]);
-    let params = network.layout().tensors(&theta);
-    for s in [0, 1, passes - 1] {
-        let mut stream = seed.index(s as u64).stream();
-        let logits = network.forward32(&params, &Tensor::constant(x.clone().into_dyn()), Some(&mut stream));
-        let logits = logits.value().clone().into_dimensionality().unwrap();
-        assert_close(&all[s], &softmax(logits));
-    }
-}
-
-#[test]
-#[should_panic(expected = "elements of θ")]
-fn a_theta_of_another_length_panics() {
-    predict(&Network::mlp(&[2, 2]), [vec![0.0; 5]], Array2::zeros((1, 2)).view(), |_, _| {});
+    assert_eq!(error(3, 2), None);
+    assert_eq!(error(3, 0), Some(PredictError::Empty));
+    assert_eq!(error(4, 2), Some(PredictError::Length { expected: 3, weights: 3, phi: 0, buffers: 0, found: 4 }));
+    let plane = plane(3);
+    let learned = predict(&plane, &network, &LearnedGaussian::default(), x.view(), 1, Seed::root(1)).unwrap_err();
+    assert_eq!(
+        learned.to_string(),
+        "the posterior's points have 3 numbers, and network and likelihood 4: 3 weights, 1 parameters of the \
+         likelihood and 0 buffers"
+    );
 }

@@ -1,9 +1,9 @@
-use apd_nn::Model as _;
+use apd_nn::Network;
 use apd_seed::Seed;
 use ndarray::{Array2, ShapeBuilder, s};
 
 use super::*;
-use crate::predict;
+use crate::likelihood::Categorical;
 
 /// Spread such that logits are of order 1.
 fn normals(rows: usize, columns: usize, scale: f32, seed: Seed) -> Array2<f32> {
@@ -44,7 +44,7 @@ impl Case {
 
     fn shared(&self) -> Vec<Array2<f32>> {
         let (basis, mut all) = (SharedBasis { mean: &self.mean, directions: self.directions.view() }, Vec::new());
-        predict_shared(&self.network, basis, self.coefficients.view(), self.inputs.view(), |s, p| {
+        predict_shared(&self.network, &Categorical, basis, self.coefficients.view(), self.inputs.view(), |s, p| {
             assert_eq!(s, all.len());
             all.push(p.to_owned());
         });
@@ -57,7 +57,7 @@ impl Case {
         let thetas = self.coefficients.dot(&self.directions)
             + &Array2::from_shape_fn((1, self.mean.len()), |(_, j)| self.mean[j]);
         let thetas = thetas.rows().into_iter().map(|row| row.to_vec());
-        predict(&self.network, thetas, self.inputs.view(), |_, p| expected.push(p.to_owned()));
+        predict_networks(&self.network, &Categorical, thetas, self.inputs.view(), |_, p| expected.push(p.to_owned()));
         let found = self.shared();
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(&expected) {

@@ -3,7 +3,7 @@
 //! R̂ and effective sample sizes of U(θ), of single weights, and of *functions*: the probability of the true class of held-out
 //! images. Functions are what predictions are made of; weights may fail to mix merely because hidden units can be permuted.
 
-use apd_bnn::predict;
+use apd_bnn::{Categorical, predict_networks};
 use apd_diagnostics::spread::{Spread, predicted_spread};
 use apd_diagnostics::{Diagnosis, DiagnosticError};
 use apd_nn::Model as _;
@@ -64,7 +64,7 @@ pub fn diagnose(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> R
     let held_out = split.validation.take(IMAGES);
     let mut right = vec![vec![0.0; bank.len()]; held_out.len()];
     context.progress.begin("diagnose", bank.len() as u64, 0);
-    predict(network, bank.rows(), held_out.images.pixels.view(), |row, probabilities| {
+    predict_networks(network, &Categorical, bank.rows(), held_out.images.pixels.view(), |row, probabilities| {
         for (image, &label) in held_out.labels.iter().enumerate() {
             right[image][row] = f64::from(probabilities[[image, label as usize]]);
         }

@@ -62,6 +62,9 @@ pub enum Error {
     /// A network or its data do not fit.
     #[error(transparent)]
     Network(#[from] apd_bnn::ModelError),
+    /// A posterior that makes no prediction.
+    #[error(transparent)]
+    Predict(#[from] apd_bnn::PredictError),
     /// A chain diverged.
     #[error(transparent)]
     Chain(#[from] apd_sgmcmc::ChainError),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets};
+use apd_bnn::{Categorical, Data, NetworkPotential, prior};
 use apd_data::{Images, Split, user_images};
 use apd_nn::{Model as _, Network, Threads};
 use apd_seed::Seed;
@@ -61,10 +61,7 @@ impl Experiment {
         let split = config.dataset.load(data_dir(&config), seed.child("split"))?;
         config.net.takes(split.train.images.dim())?;
         let network = config.net.network(split.train.images.dim(), split.train.classes);
-        let training = Data {
-            inputs: Arc::new(split.train.images.pixels.clone()),
-            targets: Targets::Classes(split.train.labels.as_slice().into()),
-        };
+        let training = Data::classes(split.train.images.pixels.clone(), split.train.labels.as_slice());
         Ok(Experiment { config, network, split, folder: Folder::default(), seed, training })
     }
 
@@ -82,7 +79,12 @@ impl Experiment {
         chains: usize,
     ) -> Result<NetworkPotential> {
         let data = self.training.clone();
-        let potential = NetworkPotential::new(network, data, Likelihood::Categorical, prior_precision)?;
+        let potential = NetworkPotential::new(
+            network,
+            data,
+            Arc::new(Categorical),
+            Arc::new(prior::Gaussian::isotropic(prior_precision)),
+        )?;
         let threads = if chains < rayon::current_num_threads() { Threads::Rayon } else { Threads::Serial };
         Ok(potential.with_threads(threads))
     }

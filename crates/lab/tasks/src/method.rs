@@ -1,6 +1,6 @@
 //! The methods that are compared: where each one's networks come from, and their averaged predictions.
 
-use apd_bnn::{SharedBasis, predict, predict_dropout, predict_shared};
+use apd_bnn::{Categorical, Dropout, predict_dropout, predict_networks};
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
@@ -89,10 +89,11 @@ impl Method<'_> {
     pub fn networks(self, count: usize, seed: Seed) -> Array2<f32> {
         match self {
             Method::Point(theta) => ArrayView2::from_shape((1, theta.len()), theta).expect("one row").to_owned(),
-            Method::Dropout(network, theta) => stack(count, theta.len(), |i, row| {
-                row.copy_from_slice(theta);
-                thin_out(network, seed.index(i as u64), row);
-            }),
+            Method::Dropout(network, theta) => match network {
+                Network::Mlp(mlp) => Dropout::new(mlp, theta.to_vec()).draw(seed, count),
+                // The others have no dropout.
+                _ => stack(count, theta.len(), |_, row| row.copy_from_slice(theta)),
+            },
             Method::Ensemble(members) => {
                 stack(members.len(), members[0].len(), |i, row| row.copy_from_slice(&members[i]))
             }
@@ -137,11 +138,19 @@ impl Method<'_> {
         let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
         let visit = |_, probabilities: ArrayView2<'_, f32>| predictive.add(probabilities);
         match self {
-            Method::Point(theta) => predict(network, [theta], inputs, visit),
-            Method::Dropout(network, theta) => predict_dropout(network, theta, count, seed, inputs, visit),
-            Method::Ensemble(members) => predict(network, members, inputs, visit),
+            Method::Point(theta) => predict_networks(network, &Categorical, [theta], inputs, visit),
+            Method::Dropout(network, theta) => {
+                predict_dropout(network, &Categorical, theta, count, seed, inputs, visit);
+            }
+            Method::Ensemble(members) => predict_networks(network, &Categorical, members, inputs, visit),
             Method::Bank(bank) => {
-                predict(network, bank_rows(bank, count, seed).into_iter().map(|row| bank.row(row)), inputs, visit);
+                predict_networks(
+                    network,
+                    &Categorical,
+                    bank_rows(bank, count, seed).into_iter().map(|row| bank.row(row)),
+                    inputs,
+                    visit,
+                );
             }
             Method::Swag(swag) => {
                 let networks = (0..count).map(|i| {
@@ -149,25 +158,12 @@ impl Method<'_> {
                     swag.draw_into(seed, i as u64, theta.view_mut());
                     theta.into_raw_vec_and_offset().0
                 });
-                predict(network, networks, inputs, visit);
+                predict_networks(network, &Categorical, networks, inputs, visit);
             }
-            Method::Drawn(_, posterior) => match posterior.low_rank() {
-                // Networks of one subspace share most of their work, and need not be made.
-                Some(subspace) => {
-                    let (mean, directions) = (subspace.mean(), subspace.directions());
-                    let basis = SharedBasis { mean: &mean, directions: directions.view() };
-                    predict_shared(network, basis, subspace.coefficients(seed, 0, count).view(), inputs, visit);
-                }
-                None => {
-                    let mut visit = visit;
-                    let mut wave = Array2::zeros((count.min(WAVE), dim));
-                    for first in (0..count).step_by(WAVE) {
-                        let mut wave = wave.slice_axis_mut(Axis(0), (0..WAVE.min(count - first)).into());
-                        posterior.draw_into(seed, first as u64, wave.view_mut());
-                        predict(network, network_rows(&wave), inputs, &mut visit);
-                    }
-                }
-            },
+            Method::Drawn(_, posterior) => {
+                let predictive = apd_bnn::predict(posterior, network, &Categorical, inputs, count, seed)?;
+                return Ok(predictive.into_classes());
+            }
         }
         Ok(predictive)
     }
@@ -185,12 +181,9 @@ pub(crate) fn averaged(
     inputs: ArrayView2<'_, f32>,
 ) -> ClassPredictive {
     let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
-    predict(network, thetas, inputs, |_, p| predictive.add(p));
+    predict_networks(network, &Categorical, thetas, inputs, |_, p| predictive.add(p));
     predictive
 }
-
-/// Networks that are drawn at a time: memory does not grow with their number.
-const WAVE: usize = 32;
 
 /// `count` rows of `dim`, each filled in.
 fn stack(count: usize, dim: usize, mut fill: impl FnMut(usize, &mut [f32])) -> Array2<f32> {
@@ -199,20 +192,6 @@ fn stack(count: usize, dim: usize, mut fill: impl FnMut(usize, &mut [f32])) -> A
         fill(i, row.as_slice_mut().expect("rows of a fresh array"));
     }
     rows
-}
-
-/// Leaves hidden units out, for all inputs alike: what they would pass on is multiplied by 0, or by 1/(1 − p).
-fn thin_out(network: &Network, seed: Seed, theta: &mut [f32]) {
-    let Network::Mlp(mlp) = network else { return }; // convolutional networks have no dropout
-    let mut stream = seed.stream();
-    for linear in mlp.linears().iter().skip(1) {
-        let keep = 1.0 - f64::from(mlp.dropout);
-        let factors: Vec<f32> =
-            (0..linear.inputs).map(|_| if stream.uniform() < keep { keep.recip() as f32 } else { 0.0 }).collect();
-        for row in theta[linear.weight.clone()].chunks_exact_mut(linear.inputs) {
-            row.iter_mut().zip(&factors).for_each(|(weight, factor)| *weight *= factor);
-        }
-    }
 }
 
 /// `count` rows of the bank without replacement, or all of them where there are no more, in order: the file is read forwards.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict_dropout};
+use apd_bnn::{Categorical, Data, NetworkPotential, predict_dropout, prior};
 use apd_data::Labelled;
 use apd_distill::{Generator, Subspace, Swag, Trainer};
 use apd_nn::{Model as _, Network};
@@ -54,10 +54,7 @@ impl Learner<'_> {
     ///
     /// **Errors**: a chain or the distiller diverged; the run was asked to stop.
     pub(crate) fn fit(&self, labelled: &Labelled, round: u64, starts: &[Vec<f32>]) -> Result<Fitted> {
-        let data = Data {
-            inputs: Arc::new(labelled.images.pixels.clone()),
-            targets: Targets::Classes(labelled.labels.as_slice().into()),
-        };
+        let data = Data::classes(labelled.images.pixels.clone(), labelled.labels.as_slice());
         // As predictions read it: with the buffers of batch normalisation, which are those of what is labelled.
         let row = |theta: &[f32]| [theta, &self.network.calibrate(theta, labelled.images.pixels.view())].concat();
         let start = |seed: Seed, chain: usize| match starts.get(chain) {
@@ -127,8 +124,13 @@ impl Learner<'_> {
         let (sgd, n, steps) = (&self.config.sgd, data.len(), self.config.active.sgd_steps);
         let (_, precision) = from_mean_loss(sgd.lr, sgd.weight_decay, n);
         // It counts only where the network has dropout.
-        let potential = NetworkPotential::new(network, data.clone(), Likelihood::Categorical, precision)?
-            .with_dropout(seed.child("dropout"));
+        let potential = NetworkPotential::new(
+            network,
+            data.clone(),
+            Arc::new(Categorical),
+            Arc::new(prior::Gaussian::isotropic(precision)),
+        )?
+        .with_dropout(seed.child("dropout"));
         let (burn_in, thinning) = (steps / 2, (steps.div_ceil(2) / POSITIONS).max(1));
         let length = ChainConfig { steps, burn_in, thinning, batch_size: sgd.batch.min(n) };
         let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, n);
@@ -154,7 +156,12 @@ impl Learner<'_> {
         };
         let sampler = Sgld::new(Schedule::Constant(settings.lr / n as f64), settings.temperature);
         let precision = settings.prior_precision;
-        let potential = NetworkPotential::new(self.network, data.clone(), Likelihood::Categorical, precision)?;
+        let potential = NetworkPotential::new(
+            self.network,
+            data.clone(),
+            Arc::new(Categorical),
+            Arc::new(prior::Gaussian::isotropic(precision)),
+        )?;
         let (mut samples, mut ends) = (Vec::new(), Vec::new());
         for number in 0..settings.chains {
             let mut chain = Chain::new(number as u32, potential.clone(), sampler, length, seed, start(number))?;
@@ -207,7 +214,7 @@ impl Model {
             Model::Networks(networks) => averaged(network, network_rows(networks), inputs),
             Model::Dropout(network, theta) => {
                 let mut predictive = ClassPredictive::new(inputs.nrows(), network.outputs());
-                predict_dropout(network, theta, passes, seed, inputs, |_, p| predictive.add(p));
+                predict_dropout(network, &Categorical, theta, passes, seed, inputs, |_, p| predictive.add(p));
                 predictive
             }
         }

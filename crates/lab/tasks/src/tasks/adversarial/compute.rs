@@ -16,8 +16,8 @@ use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
 use crate::rows::Rows;
 
-pub use crate::tasks::adversarial::victim::Kind;
-use crate::tasks::adversarial::victim::{Judged, Victim};
+pub use crate::tasks::adversarial::attack_target::Kind;
+use crate::tasks::adversarial::attack_target::{AttackTarget, Evaluation};
 
 const KIND: &str = "adversarial";
 
@@ -159,48 +159,56 @@ impl Task<'_> {
         Kind::ALL.into_iter().filter(move |kind| !(single && kind.on_one_network()))
     }
 
-    fn victim(&self, method: usize, draw: usize) -> Result<Victim> {
+    fn attack_target(&self, method: usize, draw: usize) -> Result<AttackTarget> {
         let posterior = self.posteriors[method];
         let seed = self.seed.child(posterior.name()).index(draw as u64);
-        Victim::new(&self.experiment.network, posterior, self.settings.networks, seed)
+        AttackTarget::new(&self.experiment.network, posterior, self.settings.networks, seed)
     }
 
     /// Each draw of each method on the images as they are.
-    fn clean(&self) -> Result<Vec<Vec<Judged>>> {
-        let judge =
-            |method, draw| self.victim(method, draw)?.judge(self.shown.images.pixels.view(), &self.shown.labels);
+    fn clean(&self) -> Result<Vec<Vec<Evaluation>>> {
+        let evaluate = |method, draw| {
+            self.attack_target(method, draw)?.evaluate(self.shown.images.pixels.view(), &self.shown.labels)
+        };
         let methods = 0..self.posteriors.len();
-        methods.map(|method| (0..self.draws(method)).map(|draw| judge(method, draw)).collect()).collect()
+        methods.map(|method| (0..self.draws(method)).map(|draw| evaluate(method, draw)).collect()).collect()
     }
 
-    fn run(&self, job: &Job, clean: &[Vec<Judged>]) -> Result<Outcome> {
-        let (victim, labels) = (self.victim(job.method, job.draw)?, &self.shown.labels);
+    fn run(&self, job: &Job, clean: &[Vec<Evaluation>]) -> Result<Outcome> {
+        let (attack_target, labels) = (self.attack_target(job.method, job.draw)?, &self.shown.labels);
         let seed = self.seed.child("start").child(self.posteriors[job.method].name()).index(job.draw as u64);
-        let images = victim.mislead(job.kind, job.epsilon, self.settings, seed, self.shown);
-        let judged = victim.judge(images.view(), labels)?;
-        let target = if job.kind.on_one_network() { victim.judge_one(images.view(), labels)? } else { judged.accuracy };
-        drop(victim);
+        let images = attack_target.perturb(job.kind, job.epsilon, self.settings, seed, self.shown);
+        let evaluation = attack_target.evaluate(images.view(), labels)?;
+        let target = if job.kind.on_one_network() {
+            attack_target.evaluate_one(images.view(), labels)?
+        } else {
+            evaluation.accuracy
+        };
+        drop(attack_target);
         let at_tables = job.epsilon == self.settings.epsilon;
-        let mut found = vec![compare(job.method, &judged, &clean[job.method][job.draw])?];
+        let mut found = vec![compare(job.method, &evaluation, &clean[job.method][job.draw])?];
         if at_tables && job.kind.is_attack() {
             // Draws of two methods are paired by their number.
             for other in (0..self.posteriors.len()).filter(|&other| other != job.method) {
                 let draw = job.draw.min(self.draws(other) - 1);
-                let judged = self.victim(other, draw)?.judge(images.view(), labels)?;
-                found.push(compare(other, &judged, &clean[other][draw])?);
+                let evaluation = self.attack_target(other, draw)?.evaluate(images.view(), labels)?;
+                found.push(compare(other, &evaluation, &clean[other][draw])?);
             }
         }
         let figure = at_tables && job.kind.is_attack() && job.draw == 0;
-        let scores = if figure { judged.scores.into_iter().map(|(_, values)| values).collect() } else { Vec::new() };
+        let scores =
+            if figure { evaluation.scores.into_iter().map(|(_, values)| values).collect() } else { Vec::new() };
         Ok(Outcome { target, found, scores })
     }
 
-    fn rows(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Judged>]) -> Vec<Row> {
+    fn rows(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Evaluation>]) -> Vec<Row> {
         let mut rows = Rows::new(&self.experiment.config, KIND);
         let name = |method: usize| self.posteriors[method].name();
-        for (method, judged) in clean.iter().enumerate() {
-            for (metric, value) in [("accuracy", (|j| j.accuracy) as fn(&Judged) -> f64), ("nll", |j: &Judged| j.nll)] {
-                let values: Vec<f64> = judged.iter().map(value).collect();
+        for (method, evaluation) in clean.iter().enumerate() {
+            for (metric, value) in
+                [("accuracy", (|j| j.accuracy) as fn(&Evaluation) -> f64), ("nll", |j: &Evaluation| j.nll)]
+            {
+                let values: Vec<f64> = evaluation.iter().map(value).collect();
                 rows.push(name(method), metric, mean_sd(&values), values.len()).at = Some(0.0);
             }
         }
@@ -238,7 +246,7 @@ impl Task<'_> {
         rows.finish()
     }
 
-    fn scores(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Judged>]) -> Vec<AttackedScores> {
+    fn scores(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Evaluation>]) -> Vec<AttackedScores> {
         let mut scores = Vec::new();
         for (job, outcome) in jobs.iter().zip(outcomes) {
             for ((score, clean), attacked) in clean[job.method][0].scores.iter().zip(&outcome.scores) {
@@ -255,7 +263,7 @@ impl Task<'_> {
     }
 }
 
-fn compare(method: usize, attacked: &Judged, clean: &Judged) -> Result<Found> {
+fn compare(method: usize, attacked: &Evaluation, clean: &Evaluation) -> Result<Found> {
     let pairs = clean.scores.iter().zip(&attacked.scores);
     let detected = pairs.map(|((_, clean), (_, attacked))| Ok(detection(clean, attacked)?)).collect::<Result<_>>()?;
     Ok(Found { method, accuracy: attacked.accuracy, nll: attacked.nll, detected })
@@ -264,7 +272,7 @@ fn compare(method: usize, attacked: &Judged, clean: &Judged) -> Result<Found> {
 /// Whether an attack did what it is there for: it raised the mean loss far more than noise of its size did.
 ///
 /// An attack that does nothing, or goes the wrong way, does not; neither does a good one on a network that gives it no gradient.
-pub(crate) fn bites(clean_nll: f64, noise_nll: f64, attacked_nll: f64) -> bool {
+pub(crate) fn is_effective(clean_nll: f64, noise_nll: f64, attacked_nll: f64) -> bool {
     attacked_nll - clean_nll > 2.0 * (noise_nll - clean_nll).abs() + 0.1 * clean_nll.max(0.1)
 }
 

@@ -1,5 +1,5 @@
 //! Adversarial examples.
 
+mod attack_target;
 pub(crate) mod compute;
 pub(crate) mod section;
-mod victim;

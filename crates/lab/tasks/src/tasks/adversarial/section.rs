@@ -8,7 +8,7 @@ use apd_uncertainty::{Score, detection};
 
 use crate::config::{AdversarialConfig, Config};
 use crate::sections::change::{self, Change, verdict};
-use crate::tasks::adversarial::compute::{Adversarial, Kind, bites};
+use crate::tasks::adversarial::compute::{Adversarial, Kind, is_effective};
 
 /// Attacks whose detection is shown.
 const DETECTED: [Kind; 2] = [Kind::PgdDraw, Kind::PgdAverage];
@@ -241,7 +241,7 @@ impl<'a> View<'a> {
             let Some(noise) = self.value(method, Kind::Noise, "nll", epsilon) else { continue };
             for kind in [Kind::FgsmAverage, Kind::PgdAverage] {
                 let attacked = self.value(method, kind, "nll", epsilon).unwrap_or(clean);
-                if !bites(clean, noise, attacked) {
+                if !is_effective(clean, noise, attacked) {
                     idle.push(format!("{kind} on {method}"));
                 }
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict};
+use apd_bnn::{Categorical, Data, NetworkPotential, predict_networks, prior};
 use apd_data::{Dataset, Labelled};
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
@@ -218,16 +218,18 @@ impl Problem {
         let split = Dataset::Digits.load(".", seed.child("split"))?;
         let training = split.train.take(settings.images);
         let network = Network::mlp(&[training.images.dim(), settings.hidden, training.classes]);
-        let data = Data {
-            inputs: Arc::new(training.images.pixels.clone()),
-            targets: Targets::Classes(training.labels.as_slice().into()),
-        };
+        let data = Data::classes(training.images.pixels.clone(), training.labels.as_slice());
         let precision = settings.prior_precision;
         Ok(Self { network, training: data, precision, test: split.test, seed, config: settings })
     }
 
     fn potential(&self) -> Result<NetworkPotential> {
-        Ok(NetworkPotential::new(&self.network, self.training.clone(), Likelihood::Categorical, self.precision)?)
+        Ok(NetworkPotential::new(
+            &self.network,
+            self.training.clone(),
+            Arc::new(Categorical),
+            Arc::new(prior::Gaussian::isotropic(self.precision)),
+        )?)
     }
 
     fn terms(&self) -> usize {
@@ -319,7 +321,13 @@ impl Problem {
     /// The averaged prediction of all kept networks.
     fn predict(&self, run: &Run) -> Array2<f64> {
         let mut mean = uncertainty::ClassPredictive::new(self.test.len(), self.network.outputs());
-        predict(&self.network, run.chains.iter().flatten(), self.test.images.pixels.view(), |_, p| mean.add(p));
+        predict_networks(
+            &self.network,
+            &Categorical,
+            run.chains.iter().flatten(),
+            self.test.images.pixels.view(),
+            |_, p| mean.add(p),
+        );
         mean.mean()
     }
 
@@ -353,7 +361,7 @@ impl Problem {
         let mut draws: Vec<Vec<Vec<f64>>> = vec![Vec::new(); images.len()];
         for chain in &run.chains {
             draws.iter_mut().for_each(|function| function.push(Vec::with_capacity(chain.len())));
-            predict(&self.network, chain, images.images.pixels.view(), |_, p| {
+            predict_networks(&self.network, &Categorical, chain, images.images.pixels.view(), |_, p| {
                 for (image, &label) in images.labels.iter().enumerate() {
                     draws[image].last_mut().expect("pushed above").push(f64::from(p[[image, label as usize]]));
                 }

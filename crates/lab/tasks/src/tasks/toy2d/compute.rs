@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apd_bnn::{Data, Likelihood, NetworkPotential, Targets, predict, predict_dropout};
+use apd_bnn::{Categorical, Data, NetworkPotential, Targets, predict_dropout, predict_networks, prior};
 use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig, Swag, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
@@ -144,7 +144,9 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     if let Some((p, network, theta)) = &dropout {
         maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
             let mut predictive = ClassPredictive::new(x.nrows(), 2);
-            predict_dropout(network, theta, count, problem.seed.child("passes"), x, |_, p| predictive.add(p));
+            predict_dropout(network, &Categorical, theta, count, problem.seed.child("passes"), x, |_, p| {
+                predictive.add(p);
+            });
             predictive
         }));
     }
@@ -215,7 +217,7 @@ impl<'a> Problem<'a> {
         Ok(Self {
             settings,
             network: Network::mlp(&[2, HIDDEN, HIDDEN, 2]),
-            data: Data { inputs: Arc::new(inputs), targets: Targets::Classes(labels.into()) },
+            data: Data::classes(inputs, labels),
             step_size,
             precision,
             grid,
@@ -224,7 +226,12 @@ impl<'a> Problem<'a> {
     }
 
     fn potential(&self, network: &Network) -> Result<NetworkPotential> {
-        Ok(NetworkPotential::new(network, self.data.clone(), Likelihood::Categorical, self.precision)?)
+        Ok(NetworkPotential::new(
+            network,
+            self.data.clone(),
+            Arc::new(Categorical),
+            Arc::new(prior::Gaussian::isotropic(self.precision)),
+        )?)
     }
 
     /// The posterior's networks by NUTS, chains in parallel.
@@ -370,7 +377,7 @@ impl<'a> Problem<'a> {
         let mut functions: Vec<Vec<Vec<f64>>> = vec![Vec::new(); places.len()];
         for chain in &nuts.chains {
             functions.iter_mut().for_each(|function| function.push(Vec::with_capacity(chain.len())));
-            predict(&self.network, chain, inputs.view(), |_, p| {
+            predict_networks(&self.network, &Categorical, chain, inputs.view(), |_, p| {
                 for (function, row) in functions.iter_mut().zip(p.rows()) {
                     function.last_mut().expect("pushed above").push(f64::from(row[1]));
                 }

@@ -40,26 +40,32 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
     let pixels = &shown.images.pixels;
     assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)), "the attacks' range is that of the inputs");
     let settings = &experiment.config.adversarial;
-    let victim = Victim::new(&experiment.network, Method::Ensemble(&members), 3, Seed::root(2)).unwrap();
-    let judge = |images: &ndarray::Array2<f32>| victim.judge(images.view(), &shown.labels).unwrap();
-    let attacked = |kind, epsilon| victim.mislead(kind, epsilon, settings, Seed::root(3), &shown);
-    let (clean, noise) = (judge(pixels), judge(&attacked(Kind::Noise, 0.3)));
+    let attack_target = AttackTarget::new(&experiment.network, Method::Ensemble(&members), 3, Seed::root(2)).unwrap();
+    let evaluate = |images: &ndarray::Array2<f32>| attack_target.evaluate(images.view(), &shown.labels).unwrap();
+    let attacked = |kind, epsilon| attack_target.perturb(kind, epsilon, settings, Seed::root(3), &shown);
+    let (clean, noise) = (evaluate(pixels), evaluate(&attacked(Kind::Noise, 0.3)));
     assert!(clean.accuracy > 0.85 && noise.accuracy > clean.accuracy - 0.15, "{} {}", clean.accuracy, noise.accuracy);
     for kind in Kind::ALL.into_iter().filter(|kind| kind.is_attack()) {
         let images = attacked(kind, 0.3);
-        let found = judge(&images);
-        assert!(bites(clean.nll, noise.nll, found.nll), "{kind}: {} to {}, noise {}", clean.nll, found.nll, noise.nll);
+        let found = evaluate(&images);
+        assert!(
+            is_effective(clean.nll, noise.nll, found.nll),
+            "{kind}: {} to {}, noise {}",
+            clean.nll,
+            found.nll,
+            noise.nll
+        );
         assert!(found.accuracy < noise.accuracy - 0.3, "{kind}: {}", found.accuracy);
         // Controls: no radius, and every pixel moved as far in the other direction.
-        let still = judge(&attacked(kind, 0.0));
-        assert!(!bites(clean.nll, noise.nll, still.nll) && still.accuracy == clean.accuracy, "{kind}");
+        let still = evaluate(&attacked(kind, 0.0));
+        assert!(!is_effective(clean.nll, noise.nll, still.nll) && still.accuracy == clean.accuracy, "{kind}");
         let mirrored = (2.0 * pixels - &images).mapv(|x| x.clamp(-1.0, 1.0));
-        assert!(!bites(clean.nll, noise.nll, judge(&mirrored).nll), "{kind}");
+        assert!(!is_effective(clean.nll, noise.nll, evaluate(&mirrored).nll), "{kind}");
     }
     // One network is misled more by its own attack than the average is.
     let alone = attacked(Kind::PgdDraw, 0.3);
-    let one = victim.judge_one(alone.view(), &shown.labels).unwrap();
-    assert!(one <= judge(&alone).accuracy, "{one}");
+    let one = attack_target.evaluate_one(alone.view(), &shown.labels).unwrap();
+    assert!(one <= evaluate(&alone).accuracy, "{one}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apd_bnn::Attack;
+use apd_bnn::{Attack, Categorical, TargetRows};
 use apd_data::Labelled;
 use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
@@ -62,7 +62,7 @@ impl fmt::Display for Kind {
 }
 
 /// One draw of a method's networks.
-pub(super) struct Victim {
+pub(super) struct AttackTarget {
     network: Network,
     /// A row each.
     thetas: Array2<f32>,
@@ -72,13 +72,13 @@ pub(super) struct Victim {
 }
 
 /// A method's averaged prediction of some images.
-pub(super) struct Judged {
+pub(super) struct Evaluation {
     pub(super) accuracy: f64,
     pub(super) nll: f64,
     pub(super) scores: Vec<(Score, Vec<f64>)>,
 }
 
-impl Victim {
+impl AttackTarget {
     /// **Errors**: no networks, or of another length.
     pub(super) fn new(network: &Network, posterior: Method<'_>, count: usize, seed: Seed) -> Result<Self> {
         let thetas = posterior.networks(count, seed);
@@ -107,7 +107,7 @@ impl Victim {
     }
 
     /// The attacked images; they lie in the ball of radius ε around these, and in [−1, 1].
-    pub(super) fn mislead(
+    pub(super) fn perturb(
         &self,
         kind: Kind,
         epsilon: f64,
@@ -126,14 +126,14 @@ impl Victim {
         };
         let thetas = self.rows();
         let thetas = if kind.on_one_network() { &thetas[self.one..=self.one] } else { &thetas };
-        attack.run(&self.network, thetas, pixels, labels)
+        attack.run(&self.network, &Categorical, thetas, pixels, TargetRows::Classes(labels))
     }
 
     /// What the average of all networks says of these images.
-    pub(super) fn judge(&self, images: ArrayView2<'_, f32>, labels: &[u32]) -> Result<Judged> {
+    pub(super) fn evaluate(&self, images: ArrayView2<'_, f32>, labels: &[u32]) -> Result<Evaluation> {
         let predictive = averaged(&self.network, network_rows(&self.thetas), images);
         let mean = predictive.mean();
-        Ok(Judged {
+        Ok(Evaluation {
             accuracy: accuracy(mean.view(), labels)?,
             nll: nll(mean.view(), labels)?,
             scores: self.scores.iter().map(|&score| (score, predictive.score(score))).collect(),
@@ -141,7 +141,7 @@ impl Victim {
     }
 
     /// How often the network that is attacked alone is right.
-    pub(super) fn judge_one(&self, images: ArrayView2<'_, f32>, labels: &[u32]) -> Result<f64> {
+    pub(super) fn evaluate_one(&self, images: ArrayView2<'_, f32>, labels: &[u32]) -> Result<f64> {
         let mean = averaged(&self.network, network_rows(&self.thetas).skip(self.one).take(1), images).mean();
         Ok(accuracy(mean.view(), labels)?)
     }
