@@ -7,7 +7,8 @@ use apd_distill::{Config, Engine, Loss, Standardization, Trainer};
 use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Baoab, Chain, ChainConfig, Gamma, Minibatch, Momentum, Potential, Psgld, Sampler, Schedule, Sghmc, Sgld, Sgnht,
+    Baoab, Chain, ChainConfig, Gamma, Minibatch, Potential, PotentialError, Psgld, Sampler, Schedule, Sgd, Sghmc, Sgld,
+    Sgnht,
 };
 use apd_watch::Watch;
 use ndarray::Array2;
@@ -35,21 +36,27 @@ impl Potential for Mean {
         DIM
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         TERMS
     }
 
-    fn gradient(&mut self, theta: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        theta: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         let sum: f64 = minibatch.indices(TERMS).map(|n| n as f64 * 0.1).sum();
         let (count, scale) = (minibatch.len(TERMS) as f64, minibatch.scale(TERMS));
         for (g, &x) in gradient.iter_mut().zip(theta) {
             *g = (scale * (count * f64::from(x) - sum)) as f32;
         }
-        gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>() / (2.0 * TERMS as f64)
+        Ok(gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>() / (2.0 * TERMS as f64))
     }
 
-    fn curvature(&mut self, _: &[f32], _: Minibatch<'_>, diagonal: &mut [f32]) {
+    fn curvature(&mut self, _: &[f32], _: Minibatch<'_>, diagonal: &mut [f32]) -> Result<(), PotentialError> {
         diagonal.fill(TERMS as f32);
+        Ok(())
     }
 }
 
@@ -65,7 +72,7 @@ fn of_a_sampler<S: Sampler>(sampler: S) -> u64 {
         kept += u64::from(chain.step().unwrap().is_some());
     }
     let after = apd_watch::count();
-    assert!(kept > 0 && chain.position().iter().all(|&x| x != 0.0), "{}: nothing happened", chain.summary());
+    assert!(kept > 0 && chain.position().iter().all(|&x| x != 0.0), "{}: nothing happened", chain.summary().unwrap());
     after - before
 }
 
@@ -76,7 +83,7 @@ fn a_step_of_any_sampler_allocates_nothing() {
     let cyclical = Schedule::Cyclical { initial: 1e-3, length: 10, sampling: 0.5 };
     for schedule in [constant, cyclical] {
         assert_eq!(of_a_sampler(Sgld::new(schedule, 1.0)), 0, "SGLD");
-        assert_eq!(of_a_sampler(Momentum::new(schedule, 0.9)), 0, "SGD");
+        assert_eq!(of_a_sampler(Sgd::new(schedule, 0.9)), 0, "SGD");
         assert_eq!(of_a_sampler(Sghmc::new(schedule, 1.0, 0.1)), 0, "SGHMC");
         assert_eq!(of_a_sampler(Sgnht::new(schedule, 1.0, 0.1)), 0, "SGNHT");
         assert_eq!(of_a_sampler(Baoab::new(schedule, 1.0, 0.1)), 0, "BAOAB");

@@ -1,6 +1,6 @@
-//! The usual bugs, put into the samplers one at a time: does a test notice?
+//! The usual mistakes, put into the samplers one at a time: does a test notice?
 //!
-//! Works on a copy, so that nothing here is ever left broken. A mutant whose text is no longer found is an error: the table has to
+//! Works on a copy, so that nothing here is ever left broken. A mutation whose text is no longer found is an error: the table has to
 //! follow the code.
 
 use std::fs;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only mutants whose names contain this
+    /// Only mutations whose names contain this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Ask only the unit tests of the samplers, not the laws, which take longer
@@ -20,78 +20,83 @@ pub(crate) struct Options {
     unit_tests: bool,
 }
 
-/// One bug: in `file`, `from` becomes `to`.
-struct Mutant {
+/// One mistake: in `file`, `from` becomes `to`.
+struct Mutation {
     name: &'static str,
     file: &'static str,
     from: &'static str,
     to: &'static str,
 }
 
-const fn mutant(name: &'static str, file: &'static str, from: &'static str, to: &'static str) -> Mutant {
-    Mutant { name, file, from, to }
+const fn mutation(name: &'static str, file: &'static str, from: &'static str, to: &'static str) -> Mutation {
+    Mutation { name, file, from, to }
 }
 
-const MUTANTS: &[Mutant] = &[
-    mutant("SGLD: noise × √2", "sampler/sgld.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
-    mutant("SGLD: variance for standard deviation", "sampler/sgld.rs", "variance.sqrt() as f32", "variance as f32"),
-    mutant("SGLD: the ½ missing", "sampler/sgld.rs", "(0.5 * epsilon) as f32", "epsilon as f32"),
-    mutant("SGLD: wrong sign", "kernel.rs", "noise * z - drift * g", "noise * z + drift * g"),
-    mutant("SGLD: one row of noise for all steps", "sampler/sgld.rs", "noise, step, position", "noise, 0, position"),
-    mutant(
+const MUTATIONS: &[Mutation] = &[
+    mutation("SGLD: noise × √2", "sampler/sgld.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
+    mutation("SGLD: variance for standard deviation", "sampler/sgld.rs", "variance.sqrt() as f32", "variance as f32"),
+    mutation("SGLD: the ½ missing", "sampler/sgld.rs", "(0.5 * epsilon) as f32", "epsilon as f32"),
+    mutation("SGLD: wrong sign", "sampler/sgld.rs", "noise * z - drift * g", "noise * z + drift * g"),
+    mutation("one row of noise for all steps", "sampler.rs", "step: self.step }", "step: 0 }"),
+    mutation(
         "pSGLD: noise × G instead of √G",
-        "kernel/preconditioned.rs",
+        "sampler/psgld.rs",
         "noise * metric.sqrt() * z - drift * metric * g;",
         "noise * metric * z - drift * metric * g;",
     ),
-    mutant("pSGLD: N dropped", "sampler/psgld.rs", "1.0 / self.per as f64", "1.0"),
-    mutant("SGHMC: noise × √2", "sampler/sghmc.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
-    mutant("SGHMC: the estimate of the noise added", "sampler/sghmc.rs", "wanted - brought", "wanted + brought"),
-    mutant("SGHMC, SGNHT: momentum forgotten", "kernel/underdamped.rs", "keep * *u +", "0.0 * keep * *u +"),
-    mutant("SGHMC, SGNHT: wrong sign", "kernel/underdamped.rs", "noise * z - drift * g", "noise * z + drift * g"),
-    mutant(
-        "SGNHT: the thermostat's sign",
+    mutation("pSGLD: N dropped", "sampler/psgld.rs", "1.0 / self.per as f64", "1.0"),
+    mutation("SGHMC: noise × √2", "sampler/sghmc.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
+    mutation("SGHMC: the estimate of the noise added", "sampler/sghmc.rs", "wanted - brought", "wanted + brought"),
+    mutation("SGHMC, SGNHT: momentum forgotten", "sampler/sghmc.rs", "keep * *u +", "0.0 * keep * *u +"),
+    mutation("SGHMC, SGNHT: wrong sign", "sampler/sghmc.rs", "(noise * z - drift * g)", "(noise * z + drift * g)"),
+    mutation("SGNHT: the thermostat's sign", "sampler/sgnht.rs", "*thermostat += sum", "*thermostat -= sum"),
+    mutation("SGNHT: noise × √2", "sampler/sgnht.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
+    mutation(
+        "SGNHT: the thermostat aims at twice T",
         "sampler/sgnht.rs",
-        "self.thermostat += squares",
-        "self.thermostat -= squares",
+        "let target = self",
+        "let target = 2.0 * self",
     ),
-    mutant("SGNHT: noise × √2", "sampler/sgnht.rs", "variance.sqrt() as f32", "(2.0 * variance).sqrt() as f32"),
-    mutant("SGNHT: the thermostat aims at twice T", "sampler/sgnht.rs", "let target = self", "let target = 2.0 * self"),
-    mutant("BAOAB: noise of SGHMC", "sampler/baoab.rs", "self.friction * (2.0 - self.friction)", "self.friction"),
-    mutant("BAOAB: half kicks", "sampler/baoab.rs", "if self.started { epsilon }", "if self.started { 0.5 * epsilon }"),
-    mutant("BAOAB: variance for standard deviation", "sampler/baoab.rs", "variance.sqrt() as f32", "variance as f32"),
-    mutant(
+    mutation("BAOAB: noise of SGHMC", "sampler/baoab.rs", "self.friction * (2.0 - self.friction)", "self.friction"),
+    mutation("BAOAB: half kicks", "sampler/baoab.rs", "if *started { epsilon }", "if *started { 0.5 * epsilon }"),
+    mutation("BAOAB: variance for standard deviation", "sampler/baoab.rs", "variance.sqrt() as f32", "variance as f32"),
+    mutation(
         "chain: stale gradient",
         "chain.rs",
         "        let value = self.evaluate()?;\n        let weight",
         "        let value = if self.step % 2 == 1 { self.value.unwrap_or(0.0) } else { self.evaluate()? };\n        let weight",
     ),
-    mutant("minibatches: N/B dropped", "potential.rs", "terms as f64 / indices.len() as f64", "1.0"),
-    mutant(
+    mutation("minibatches: N/B dropped", "potential.rs", "num_data as f64 / indices.len() as f64", "1.0"),
+    mutation(
         "control variate: the full gradient dropped",
         "potential/control_variate.rs",
         "(*g - centre) + full",
         "*g - centre",
     ),
-    mutant("schedules: noise while a cycle explores", "sampler/sgld.rs", "if self.step_size.samples(step)", "if true"),
+    mutation(
+        "schedules: noise while a cycle explores",
+        "sampler/sgld.rs",
+        "if self.step_size.samples(update.step)",
+        "if true",
+    ),
 ];
 
-/// Tries every mutant and prints who caught it; whether all were caught.
+/// Tries every mutation and prints who caught it; whether all were caught.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     let tree = root.join("target/mutants/tree");
     copy(&root, &tree)?;
-    let wanted = |mutant: &&Mutant| options.only.as_ref().is_none_or(|text| mutant.name.contains(text.as_str()));
+    let wanted = |mutation: &&Mutation| options.only.as_ref().is_none_or(|text| mutation.name.contains(text.as_str()));
     let mut survivors = 0;
-    println!("{:<48} {:>6}  caught by", "mutant", "s");
-    for mutant in MUTANTS.iter().filter(wanted) {
+    println!("{:<48} {:>6}  caught by", "mutation", "s");
+    for mutation in MUTATIONS.iter().filter(wanted) {
         let start = Instant::now();
-        let path = tree.join("crates/sgmcmc/src").join(mutant.file);
+        let path = tree.join("crates/sgmcmc/src").join(mutation.file);
         let sound = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        let found = sound.matches(mutant.from).count();
-        ensure!(found == 1, "{}: `{}` is {found} times in {}", mutant.name, mutant.from, mutant.file);
-        fs::write(&path, sound.replace(mutant.from, mutant.to))?;
-        // Without the tests of code that no mutant is in: they take most of the time.
+        let found = sound.matches(mutation.from).count();
+        ensure!(found == 1, "{}: `{}` is {found} times in {}", mutation.name, mutation.from, mutation.file);
+        fs::write(&path, sound.replace(mutation.from, mutation.to))?;
+        // Without the tests of code that no mutation is in: they take most of the time.
         let unit = caught(&tree, &["-p", "apd-sgmcmc", "--lib", "--", "--skip", "hamiltonian", "--skip", "replica"])?;
         let laws = if options.unit_tests { None } else { caught(&tree, &["-p", "apd-verify", "--test", "quick"])? };
         fs::write(&path, sound)?;
@@ -100,7 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             (None, None) => "NOTHING".to_owned(),
             (unit, laws) => [unit, laws].into_iter().flatten().collect::<Vec<_>>().join("; "),
         };
-        println!("{:<48} {:>6.0}  {said}", mutant.name, start.elapsed().as_secs_f64());
+        println!("{:<48} {:>6.0}  {said}", mutation.name, start.elapsed().as_secs_f64());
     }
     println!("{survivors} survivors");
     Ok(survivors == 0)
@@ -120,7 +125,7 @@ fn caught(tree: &Path, which: &[&str]) -> Result<Option<String>> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let compiled = text.contains("test result");
-    ensure!(compiled, "the mutant does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(compiled, "the mutation does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
     let failed = text.lines().filter(|line| line.starts_with("---- ")).count();
     let first = text.lines().find_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
     // Of the laws, the rows that failed; each is printed with its family, sampler and case.
@@ -139,7 +144,7 @@ fn copy(root: &Path, tree: &Path) -> Result<()> {
     for name in String::from_utf8(listed.stdout)?.split('\0').filter(|name| !name.is_empty()) {
         let (from, to): (PathBuf, PathBuf) = (root.join(name), tree.join(name));
         let bytes = fs::read(&from).with_context(|| format!("{}", from.display()))?;
-        // Unchanged files keep their time, so that cargo compiles only what a mutant touches.
+        // Unchanged files keep their time, so that cargo compiles only what a mutation touches.
         if fs::read(&to).is_ok_and(|there| there == bytes) {
             continue;
         }

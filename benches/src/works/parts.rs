@@ -8,7 +8,7 @@ use std::hint::black_box;
 use apd_nn::optim::Adam;
 use apd_nn::{Accumulate, Batch, Model as _, Network, Panel, Threads, cross_entropy};
 use apd_seed::{Minibatches, Seed};
-use apd_sgmcmc::{Minibatch, Potential};
+use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 use apd_tensor::kernel::panel::{Left, accumulate};
 use apd_tensor::kernel::{Aligned, gather_rows, lanes, softmax_rows};
 use ndarray::{Array2, ArrayViewMut2};
@@ -124,13 +124,18 @@ fn moves(widths: &[usize], thread: u64) -> impl FnMut() + Send + use<> {
             self.0
         }
 
-        fn terms(&self) -> usize {
+        fn num_data(&self) -> usize {
             EXAMPLES
         }
 
-        fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        fn gradient(
+            &mut self,
+            position: &[f32],
+            _: Minibatch<'_>,
+            gradient: &mut [f32],
+        ) -> Result<f64, PotentialError> {
             gradient.iter_mut().zip(position).for_each(|(gradient, theta)| *gradient = 50.0 * theta);
-            0.0
+            Ok(0.0)
         }
     }
 

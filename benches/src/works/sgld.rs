@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use apd_bnn::{Categorical, Data, NetworkPotential, prior};
 use apd_nn::{Network, Threads};
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, Potential, Sampler, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, Potential, Sampler, Schedule, Sgd, Sgld, from_mean_loss};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -112,8 +112,8 @@ pub(super) fn sgld(examples: usize) -> Sgld {
     Sgld::new(Schedule::Constant(from_mean_loss(LEARNING_RATE, WEIGHT_DECAY, examples).0), 1.0)
 }
 
-fn sgd() -> Momentum {
-    Momentum::from_mean_loss(LEARNING_RATE, 0.0, EXAMPLES)
+fn sgd() -> Sgd {
+    Sgd::from_mean_loss(LEARNING_RATE, 0.0, EXAMPLES)
 }
 
 /// The gradient of the only chain.

@@ -27,7 +27,7 @@
 //! // An unbiased estimate of ∇U from the first and the third example, at full-data scale.
 //! let theta = network.initialize(Seed::root(0));
 //! let mut gradient = vec![0.0; potential.dim()];
-//! let energy = potential.gradient(&theta, Minibatch::Indices(&[0, 2]), &mut gradient);
+//! let energy = potential.gradient(&theta, Minibatch::Indices(&[0, 2]), &mut gradient)?;
 //! assert!(energy > 0.0);
 //!
 //! // Class probabilities of several networks, one after the other.
@@ -36,7 +36,7 @@
 //!     assert_eq!(p.dim(), (4, 2));
 //!     assert!(p.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
 //! });
-//! # Ok::<(), apd_bnn::ModelError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! **Deliberately without**: samplers (`apd-sgmcmc`), scores and metrics of predictions (`apd-uncertainty`), files.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apd_nn::{Accumulate, Batch, Engine, GradientTarget, Model, TensorLayout as _, Threads};
 use apd_points::Layout;
 use apd_seed::Seed;
-use apd_sgmcmc::{Minibatch, Potential};
+use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 use apd_tensor::{Tensor, grad};
 use ndarray::{ArrayViewMut2, Axis};
 
@@ -175,12 +175,17 @@ impl Potential for NetworkPotential {
         self.layout.len() + self.phi_layout.len()
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         self.data.len()
     }
 
     /// **Panics** if the lengths are not [`dim`](Potential::dim), or the minibatch is empty or names rows that are not there.
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         let dim = self.dim();
         assert!(
             position.len() == dim && gradient.len() == dim,
@@ -223,7 +228,7 @@ impl Potential for NetworkPotential {
         let OntoPrior { scale, nlp, .. } = target;
         let energy = scale * nll + nlp;
         if phi.is_empty() {
-            return energy;
+            return Ok(energy);
         }
         let phi = tensors(phi_layout, phi);
         let nlp = likelihood.nlp(&phi);
@@ -231,7 +236,7 @@ impl Potential for NetworkPotential {
         for ((out, &of_data), of_prior) in gradient_of_phi.iter_mut().zip(&*phi_gradient).zip(slopes) {
             *out = (scale * of_data + of_prior) as f32;
         }
-        energy + nlp.item()
+        Ok(energy + nlp.item())
     }
 
     fn prior_precision(&self) -> Option<f64> {

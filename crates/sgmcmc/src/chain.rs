@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use apd_seed::{Minibatches, Normals, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::error::NotFinite;
-use crate::{Buffers, ChainError, Minibatch, Potential, RunError, Sampler, Summary};
+use crate::{
+    Buffers, ChainError, Divergence, Minibatch, Potential, PotentialError, RunError, Sampler, Summary, Update,
+};
 
 /// How long a chain runs and what it keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -45,15 +46,15 @@ impl ChainConfig {
     }
 }
 
-/// A kept position.
+/// A kept position, in single precision (`T` = `f32`) or in double.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Sample<'a> {
+pub struct Sample<'a, T = f32> {
     /// The chain.
     pub chain: u32,
     /// Updates made before it.
     pub step: u64,
     /// θ.
-    pub position: &'a [f32],
+    pub position: &'a [T],
     /// The estimate of U(θ) from the next update's minibatch: nats, full-data scale.
     pub potential: f64,
     /// ε of the update that led here relative to ε₀: 1 for a constant step size.
@@ -75,13 +76,13 @@ pub struct Progress {
 
 /// Where a chain's samples go.
 ///
-/// Closures `FnMut(Sample<'_>) -> Result<(), E>` are sinks.
-pub trait Sink: Send {
+/// Closures `FnMut(Sample<'_>) -> Result<(), E>` are sinks; those of samples in double precision name it, `Sample<'_, f64>`.
+pub trait Sink<T = f32>: Send {
     /// Why a sample could not be taken.
     type Error: Send;
 
     /// Takes a sample; an error ends the run.
-    fn sample(&mut self, sample: Sample<'_>) -> Result<(), Self::Error>;
+    fn sample(&mut self, sample: Sample<'_, T>) -> Result<(), Self::Error>;
 
     /// Called after every update; `Break` ends the run at this step boundary.
     fn progress(&mut self, _progress: Progress) -> ControlFlow<()> {
@@ -89,10 +90,10 @@ pub trait Sink: Send {
     }
 }
 
-impl<E: Send, F: FnMut(Sample<'_>) -> Result<(), E> + Send> Sink for F {
+impl<T, E: Send, F: FnMut(Sample<'_, T>) -> Result<(), E> + Send> Sink<T> for F {
     type Error = E;
 
-    fn sample(&mut self, sample: Sample<'_>) -> Result<(), E> {
+    fn sample(&mut self, sample: Sample<'_, T>) -> Result<(), E> {
         self(sample)
     }
 }
@@ -106,22 +107,28 @@ pub enum Outcome {
     Stopped,
 }
 
-/// All that a chain needs to go on, besides its potential, settings and seed.
+/// All that a chain needs to go on, besides its potential and settings; `T` is the sampler's own state, `()` for SGLD.
 ///
 /// Noise and minibatches are functions of (seed, chain, step), so the step number stands for both.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChainState {
+pub struct ChainState<T = ()> {
     /// The chain.
     pub chain: u32,
+    /// Where its noise and its minibatches come from.
+    pub seed: Seed,
+    /// The sampler's name.
+    pub sampler: String,
+    /// T.
+    pub temperature: f64,
     /// Updates made.
     pub step: u64,
     /// The last step whose sample was kept.
     pub last_sample: Option<u64>,
     /// θ.
     pub position: Vec<f32>,
-    /// The sampler's buffers.
-    pub buffers: Buffers,
+    /// What the sampler remembers.
+    pub memory: T,
     /// What the gradient estimator remembers.
     pub estimator: Buffers,
 }
@@ -131,18 +138,22 @@ pub struct ChainState {
 /// Chain c takes its noise from `seed/chain[c]/noise` and its minibatches from `seed/chain[c]/minibatch`, both addressed by the
 /// step number: chains of one seed are independent of each other, and nothing depends on threads or on interruptions.
 #[derive(Debug)]
-pub struct Chain<P, S> {
+pub struct Chain<P, S: Sampler> {
     chain: u32,
     pub(crate) potential: P,
     pub(crate) sampler: S,
     pub(crate) config: ChainConfig,
     pub(crate) seed: Seed,
-    noise: Normals,
+    pub(crate) noise: Normals,
     minibatches: Minibatches,
     step: u64,
     last_sample: Option<u64>,
     pub(crate) position: Vec<f32>,
+    /// What the sampler remembers.
+    pub(crate) memory: S::State,
     gradient: Vec<f32>,
+    /// The diagonal of ∇²Û, for samplers that want it.
+    curvature: Vec<f32>,
     /// Û at `position`, once `gradient` has been computed there.
     value: Option<f64>,
 }
@@ -156,7 +167,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     pub fn new(
         chain: u32,
         potential: P,
-        mut sampler: S,
+        sampler: S,
         config: ChainConfig,
         seed: Seed,
         initial: Vec<f32>,
@@ -164,42 +175,47 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         assert_eq!(initial.len(), potential.dim(), "coordinates of the initial position, and of the potential");
         config.validate()?;
         sampler.validate()?;
-        sampler.prepare(initial.len());
         let seed = seed.child("chain").index(u64::from(chain));
         Ok(Self {
             chain,
             noise: seed.child("noise").normals(),
-            minibatches: Minibatches::new(seed.child("minibatch"), potential.terms(), config.batch_size),
+            minibatches: Minibatches::new(seed.child("minibatch"), potential.num_data(), config.batch_size),
             seed,
             potential,
-            sampler,
             config,
             step: 0,
             last_sample: None,
             gradient: vec![0.0; initial.len()],
+            curvature: vec![0.0; if sampler.wants_curvature() { initial.len() } else { 0 }],
+            memory: sampler.init(initial.len()),
             position: initial,
             value: None,
+            sampler,
         })
     }
 
     /// The chain that [`state`](Self::state) was taken from: from here on equal to the bit, given equal arguments.
     ///
-    /// `config.steps` may be larger than before, to extend a finished chain.
+    /// `config.steps` may be larger than before, to extend a finished chain; step sizes may differ.
     ///
-    /// **Errors**: [`ChainError::Dimension`] and [`ChainError::Buffer`] for a state that does not fit,
-    /// [`ChainError::Setting`].
+    /// **Errors**: [`ChainError::Origin`] for another seed, sampler or temperature, [`ChainError::Dimension`] and
+    /// [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`], [`ChainError::Potential`].
     pub fn resume(
         potential: P,
         sampler: S,
         config: ChainConfig,
         seed: Seed,
-        state: ChainState,
+        state: ChainState<S::State>,
     ) -> Result<Self, ChainError> {
         if state.position.len() != potential.dim() {
             return Err(ChainError::Dimension { expected: potential.dim(), found: state.position.len() });
         }
         let mut chain = Self::new(state.chain, potential, sampler, config, seed, state.position)?;
-        chain.sampler.restore(&state.buffers)?;
+        ChainError::unless_equal("seed", state.seed, chain.seed)?;
+        ChainError::unless_equal("sampler", &state.sampler[..], chain.sampler.name())?;
+        ChainError::unless_equal("temperature", state.temperature, chain.sampler.temperature())?;
+        chain.sampler.check(&state.memory, chain.position.len())?;
+        chain.memory = state.memory;
         chain.potential.restore(&state.estimator)?;
         chain.step = state.step;
         chain.last_sample = state.last_sample;
@@ -207,33 +223,37 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     }
 
     /// A copy of all that changes, for [`resume`](Self::resume).
-    pub fn state(&self) -> ChainState {
+    pub fn state(&self) -> ChainState<S::State> {
         ChainState {
             chain: self.chain,
+            seed: self.seed,
+            sampler: self.sampler.name().to_owned(),
+            temperature: self.sampler.temperature(),
             step: self.step,
             last_sample: self.last_sample,
             position: self.position.clone(),
-            buffers: self.sampler.save(),
+            memory: self.memory.clone(),
             estimator: self.potential.save(),
         }
     }
 
     /// Makes one update, and returns the new position if it is to be kept. The caller counts the steps.
     ///
-    /// **Errors**: [`ChainError::Diverged`] if the new position, or the potential there, is not finite.
+    /// **Errors**: [`ChainError::Diverged`] if the new position, or the potential there, is not finite; [`ChainError::Potential`].
     pub fn step(&mut self) -> Result<Option<Sample<'_>>, ChainError> {
         if self.value.is_none() {
             self.evaluate()?;
         }
-        let update = self.step;
+        let step = self.step;
         self.step += 1;
-        if !self.sampler.step(update, &mut self.position, &self.gradient, &self.noise) {
+        let update = Update { step, gradient: &self.gradient, curvature: &self.curvature, noise: &self.noise };
+        if !self.sampler.step(&mut self.memory, &mut self.position, update) {
             let coordinate = self.position.iter().position(|x| !x.is_finite()).unwrap_or(0);
-            return Err(self.diverged(NotFinite::Position { coordinate }));
+            return Err(self.diverged(Divergence::Position { coordinate }));
         }
         // Here rather than before the next update: no sample goes out whose potential turns out not to be finite.
         let value = self.evaluate()?;
-        let weight = self.sampler.schedule().weight(update);
+        let weight = self.sampler.schedule().weight(step);
         if weight > 0.0 && self.config.keeps(self.step) {
             self.last_sample = Some(self.step);
             let (chain, step, position) = (self.chain, self.step, &self.position[..]);
@@ -244,7 +264,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
 
     /// Runs to the end, giving each kept position to `sink`.
     ///
-    /// **Errors**: [`RunError::Chain`] for a divergence, [`RunError::Sink`] with the sink's own error.
+    /// **Errors**: [`RunError::Chain`] for a divergence or a failure of the potential, [`RunError::Sink`] with the sink's own error.
     pub fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         self.run_until(self.config.steps, sink)
     }
@@ -263,7 +283,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         Ok(Outcome::Finished)
     }
 
-    /// Moves the chain to `position` and resets the sampler's buffers; the step number, and with it noise and minibatches, goes
+    /// Moves the chain to `position` and makes the sampler forget; the step number, and with it noise and minibatches, goes
     /// on.
     ///
     /// **Panics** if `position` does not have the potential's dimension.
@@ -271,18 +291,20 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     pub fn restart_from(&mut self, position: &[f32]) {
         assert_eq!(position.len(), self.position.len(), "coordinates of the new position, and of the potential");
         self.position.copy_from_slice(position);
-        self.sampler.prepare(position.len());
+        self.memory = self.sampler.init(position.len());
         self.value = None;
     }
 
-    /// Trades positions with `other`; each keeps its step, its noise and its sampler's buffers.
+    /// Trades positions with `other`; each keeps its step, its noise and what its sampler remembers.
     pub(crate) fn trade_places(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.position, &mut other.position);
         (self.value, other.value) = (None, None);
     }
 
     /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradient estimates.
-    pub fn summary(&mut self) -> Summary {
+    ///
+    /// **Errors**: [`ChainError::Potential`], also where the potential is not defined at the present position.
+    pub fn summary(&mut self) -> Result<Summary, ChainError> {
         Summary::of(self)
     }
 
@@ -316,21 +338,27 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     fn evaluate(&mut self) -> Result<f64, ChainError> {
         // Until both are known to be good: a chain that failed must not go on from half of them.
         self.value = None;
-        let minibatch = minibatch(&mut self.minibatches, self.step, self.potential.terms());
-        self.potential.refresh(self.step, &self.position);
-        let value = self.potential.gradient(&self.position, minibatch, &mut self.gradient);
-        if let Some(diagonal) = self.sampler.curvature() {
-            self.potential.curvature(&self.position, minibatch, diagonal);
+        let minibatch = minibatch(&mut self.minibatches, self.step, self.potential.num_data());
+        match estimate(
+            &mut self.potential,
+            self.step,
+            &self.position,
+            minibatch,
+            &mut self.gradient,
+            &mut self.curvature,
+        ) {
+            Ok(value) if value.is_finite() => {
+                self.value = Some(value);
+                Ok(value)
+            }
+            Ok(value) => Err(self.diverged(Divergence::Potential(value))),
+            Err(PotentialError::Recoverable(cause)) => Err(self.diverged(Divergence::Undefined(cause))),
+            Err(fatal) => Err(fatal.into()),
         }
-        if !value.is_finite() {
-            return Err(self.diverged(NotFinite::Potential(value)));
-        }
-        self.value = Some(value);
-        Ok(value)
     }
 
     #[cold]
-    fn diverged(&self, what: NotFinite) -> ChainError {
+    fn diverged(&self, what: Divergence) -> ChainError {
         ChainError::Diverged {
             chain: self.chain,
             step: self.step,
@@ -341,9 +369,26 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     }
 }
 
+/// Û, its gradient, and the diagonal of its curvature unless `curvature` is empty.
+fn estimate(
+    potential: &mut impl Potential,
+    step: u64,
+    position: &[f32],
+    minibatch: Minibatch<'_>,
+    gradient: &mut [f32],
+    curvature: &mut [f32],
+) -> Result<f64, PotentialError> {
+    potential.refresh(step, position)?;
+    let value = potential.gradient(position, minibatch, gradient)?;
+    if !curvature.is_empty() {
+        potential.curvature(position, minibatch, curvature)?;
+    }
+    Ok(value)
+}
+
 /// `Full` where the minibatch is everything: potentials are faster without an index.
-pub(crate) fn minibatch(minibatches: &mut Minibatches, step: u64, terms: usize) -> Minibatch<'_> {
-    if minibatches.batch() == terms { Minibatch::Full } else { Minibatch::Indices(minibatches.indices(step)) }
+pub(crate) fn minibatch(minibatches: &mut Minibatches, step: u64, num_data: usize) -> Minibatch<'_> {
+    if minibatches.batch() == num_data { Minibatch::Full } else { Minibatch::Indices(minibatches.indices(step)) }
 }
 
 #[cfg(test)]

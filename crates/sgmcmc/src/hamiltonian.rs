@@ -13,9 +13,8 @@
 //! * [`statistics`]: what tells a good run from a bad one.
 //! * [`chain`]: all of it together, resumable.
 //!
-//! Positions and momenta are `f64` inside, and the potential is asked at the position rounded to `f32`. The target is thus
-//! exp(−U(round θ)/T), a density on `f64` vectors that is constant where they round alike; the leapfrog is reversible and keeps
-//! volumes whatever the force, so nothing is approximate about sampling it, and the `f32` positions that are kept are its values.
+//! Positions, momenta and potentials are `f64`; [`FullBatch`](crate::FullBatch) takes in a potential on `f32` vectors. The leapfrog
+//! is reversible and keeps volumes whatever the force.
 
 use serde::{Deserialize, Serialize};
 

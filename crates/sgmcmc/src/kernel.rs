@@ -1,128 +1,96 @@
-//! The fused updates: one pass over θ, noise included.
+//! The fused update: one pass over θ, noise included.
 
 use apd_seed::Normals;
 use pulp::{Arch, NullaryFnOnce};
 
-mod preconditioned;
-mod splitting;
-mod underdamped;
-
-pub(crate) use preconditioned::{Correction, Preconditioner, preconditioned};
-pub(crate) use splitting::baoab;
-pub(crate) use underdamped::{squares, underdamped};
-
 /// Coordinates whose noise is drawn at a time: with position and gradient 12 KiB, which stay in L1.
 const BLOCK: usize = 1024;
 
-/// The normals of one update, drawn block by block.
-struct Noise<'a> {
-    /// Zeros do where the normals would be multiplied by 0.
-    wanted: bool,
-    normals: &'a Normals,
-    step: u64,
-    z: [f32; BLOCK],
+/// Where an update's standard normals come from, and whether they are wanted: zeros do where they would be multiplied by 0.
+pub(crate) struct Noise<'a> {
+    pub(crate) wanted: bool,
+    pub(crate) normals: &'a Normals,
+    pub(crate) step: u64,
 }
 
-impl<'a> Noise<'a> {
-    fn new(deviation: f32, normals: &'a Normals, step: u64) -> Self {
-        Self { wanted: deviation != 0.0, normals, step, z: [0.0; BLOCK] }
-    }
-
-    /// z of the `len` coordinates of block `b`.
-    fn block(&mut self, b: usize, len: usize) -> &[f32] {
-        let z = &mut self.z[..len];
-        if self.wanted {
-            self.normals.fill(self.step, b * BLOCK, z);
-        }
-        z
-    }
+/// What is known of each coordinate: all of it as long as θ. `M` is what is remembered, `X` what is given besides the gradient;
+/// lists of `()` take no memory and no time.
+pub(crate) struct Coordinates<'a, M, X> {
+    pub(crate) position: &'a mut [f32],
+    pub(crate) memory: &'a mut [M],
+    pub(crate) gradient: &'a [f32],
+    pub(crate) extra: &'a [X],
 }
 
-/// θ ← θ − `drift`·g + `noise`·z with z from row `step`; whether all of θ is finite.
-pub(crate) fn langevin(
-    drift: f32,
-    noise: f32,
-    normals: &Normals,
-    step: u64,
-    position: &mut [f32],
-    gradient: &[f32],
+/// Calls `rule(θ, memory, g, extra, z)` for every coordinate; whether all of θ is finite.
+///
+/// `seen` is given the new memory block by block, in order, while it is in L1.
+pub(crate) fn update<M, X: Copy>(
+    noise: &Noise<'_>,
+    coordinates: Coordinates<'_, M, X>,
+    rule: impl Fn(&mut f32, &mut M, f32, X, f32) + Copy,
+    mut seen: impl FnMut(&[M]),
 ) -> bool {
-    let arch = Arch::new();
-    let mut normals = Noise::new(noise, normals, step);
-    let mut finite = true;
-    for (b, (position, gradient)) in position.chunks_mut(BLOCK).zip(gradient.chunks(BLOCK)).enumerate() {
-        let z = normals.block(b, position.len());
-        finite &= arch.dispatch(Langevin { drift, noise, position, gradient, z });
+    let Coordinates { position, memory, gradient, extra } = coordinates;
+    let (arch, mut normals, mut finite) = (Arch::new(), [0.0; BLOCK], true);
+    let blocks = position.chunks_mut(BLOCK).zip(memory.chunks_mut(BLOCK)).zip(gradient.chunks(BLOCK));
+    for (b, (((position, memory), gradient), extra)) in blocks.zip(extra.chunks(BLOCK)).enumerate() {
+        let z = &mut normals[..position.len()];
+        if noise.wanted {
+            noise.normals.fill(noise.step, b * BLOCK, z);
+        }
+        let coordinates = Coordinates { position, memory: &mut *memory, gradient, extra };
+        finite &= arch.dispatch(Block { coordinates, z, rule });
+        seen(memory);
     }
     finite
 }
 
-struct Langevin<'a> {
-    drift: f32,
-    noise: f32,
-    position: &'a mut [f32],
-    gradient: &'a [f32],
+struct Block<'a, M, X, F> {
+    coordinates: Coordinates<'a, M, X>,
     z: &'a [f32],
+    rule: F,
 }
 
-impl NullaryFnOnce for Langevin<'_> {
+impl<M, X: Copy, F: Fn(&mut f32, &mut M, f32, X, f32)> NullaryFnOnce for Block<'_, M, X, F> {
     type Output = bool;
 
     #[inline(always)]
     fn call(self) -> bool {
-        let Self { drift, noise, position, gradient, z } = self;
+        let Self { coordinates: Coordinates { position, memory, gradient, extra }, z, rule } = self;
         let mut worst = 0;
-        for ((theta, &g), &z) in position.iter_mut().zip(gradient).zip(z) {
-            *theta += noise * z - drift * g;
-            worst = worst.max(magnitude(*theta));
+        for ((((theta, memory), &g), &extra), &z) in position.iter_mut().zip(memory).zip(gradient).zip(extra).zip(z) {
+            rule(theta, memory, g, extra, z);
+            // The bits of |x| are ordered as the numbers are, with ∞ and then NaN on top, and an integer maximum (unlike a chain of
+            // float comparisons) vectorises.
+            worst = worst.max(theta.to_bits() & 0x7fff_ffff);
         }
-        worst < INFINITE
+        worst < f32::INFINITY.to_bits()
     }
 }
 
-/// v ← `momentum`·v − `drift`·g, θ ← θ + v; whether all of θ is finite.
-pub(crate) fn heavy_ball(
-    momentum: f32,
-    drift: f32,
-    velocity: &mut [f32],
-    position: &mut [f32],
-    gradient: &[f32],
-) -> bool {
-    Arch::new().dispatch(HeavyBall { momentum, drift, velocity, position, gradient })
+/// Σ x² in double precision, in an order that depends on the length only.
+pub(crate) fn squares(values: &[f32]) -> f64 {
+    Arch::new().dispatch(Squares(values))
 }
 
-struct HeavyBall<'a> {
-    momentum: f32,
-    drift: f32,
-    velocity: &'a mut [f32],
-    position: &'a mut [f32],
-    gradient: &'a [f32],
-}
+struct Squares<'a>(&'a [f32]);
 
-impl NullaryFnOnce for HeavyBall<'_> {
-    type Output = bool;
+impl NullaryFnOnce for Squares<'_> {
+    type Output = f64;
 
     #[inline(always)]
-    fn call(self) -> bool {
-        let Self { momentum, drift, velocity, position, gradient } = self;
-        let mut worst = 0;
-        for ((theta, v), &g) in position.iter_mut().zip(velocity).zip(gradient) {
-            *v = momentum * *v - drift * g;
-            *theta += *v;
-            worst = worst.max(magnitude(*theta));
+    fn call(self) -> f64 {
+        // Many independent sums: one would be a chain of additions, and a few are unrolled into scalar code.
+        let mut sums = [0.0_f64; 64];
+        for chunk in self.0.chunks(64) {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum += f64::from(x) * f64::from(x);
+            }
         }
-        worst < INFINITE
+        sums.iter().sum()
     }
 }
-
-/// Bits of |x|: they are ordered as the numbers are, with ∞ and then NaN on top, and an integer maximum (unlike a chain of
-/// float comparisons) vectorises.
-#[inline(always)]
-fn magnitude(x: f32) -> u32 {
-    x.to_bits() & 0x7fff_ffff
-}
-
-const INFINITE: u32 = 0x7f80_0000;
 
 #[cfg(test)]
 mod tests;

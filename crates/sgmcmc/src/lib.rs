@@ -11,12 +11,12 @@
 //!     gradient.copy_from_slice(x);
 //!     x.iter().map(|&x| 0.5 * f64::from(x).powi(2)).sum()
 //! });
-//! let samplers: [Box<dyn Sampler>; 5] = [
-//!     Box::new(Sgld::new(schedule, 1.0)),
-//!     Box::new(Psgld::new(schedule, 1.0, 1).with_decay(0.999).with_damping(0.1)),
-//!     Box::new(Sghmc::new(schedule, 1.0, 0.3)),
-//!     Box::new(Sgnht::new(schedule, 1.0, 0.3)),
-//!     Box::new(Baoab::new(schedule, 1.0, 0.3)),
+//! let samplers: [SamplerConfig; 5] = [
+//!     Sgld::new(schedule, 1.0).into(),
+//!     Psgld::new(schedule, 1.0, 1).with_decay(0.999).with_damping(0.1).into(),
+//!     Sghmc::new(schedule, 1.0, 0.3).into(),
+//!     Sgnht::new(schedule, 1.0, 0.3).into(),
+//!     Baoab::new(schedule, 1.0, 0.3).into(),
 //! ];
 //! for sampler in samplers {
 //!     let name = sampler.name();
@@ -27,19 +27,20 @@
 //!     })?;
 //!     assert!((squares - 1.0).abs() < 0.05, "{name}: variance {squares}");
 //! }
-//! let mut nuts = HamiltonianChain::new(0, normal(), HamiltonianConfig::nuts(500, 1_000), seed, vec![0.0; 50])?;
-//! nuts.run(&mut |_: Sample<'_>| Ok::<(), ChainError>(()))?;
+//! let exact = FullBatch::new(normal());
+//! let mut nuts = HamiltonianChain::new(0, exact, HamiltonianConfig::nuts(500, 1_000), seed, vec![0.0; 50])?;
+//! nuts.run(&mut |_: Sample<'_, f64>| Ok::<(), ChainError>(()))?;
 //! assert_eq!(nuts.statistics().divergences(), 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! | | |
 //! |---|---|
-//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Momentum`] is their limit without noise |
+//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
 //! | several temperatures | [`ReplicaExchange`] |
-//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact |
+//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact, in double precision ([`Potential64`]) |
 //!
 //! All are meant to be *believed*: step size, temperature, prior precision and data scale are explicit and printed ([`Summary`]), runs
 //! are reproducible to the bit on any number of threads, a resumed run equals an uninterrupted one, and `apd-verify` compares the
@@ -55,15 +56,20 @@
 //! The posterior of the mean of data with unit variance under the prior N(0, 1/τ) is N(Σx/(N+τ), 1/(N+τ)).
 //! ```
 //! use apd_seed::Seed;
-//! use apd_sgmcmc::{Chain, ChainConfig, Minibatch, Potential, Sample, Schedule, Sgld};
+//! use apd_sgmcmc::{Chain, ChainConfig, Minibatch, Potential, PotentialError, Sample, Schedule, Sgld};
 //!
 //! struct Mean(Vec<f32>);
 //!
 //! impl Potential for Mean {
 //!     fn dim(&self) -> usize { 1 }
-//!     fn terms(&self) -> usize { self.0.len() }
+//!     fn num_data(&self) -> usize { self.0.len() }
 //!     fn prior_precision(&self) -> Option<f64> { Some(1.0) }
-//!     fn gradient(&mut self, theta: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+//!     fn gradient(
+//!         &mut self,
+//!         theta: &[f32],
+//!         minibatch: Minibatch<'_>,
+//!         gradient: &mut [f32],
+//!     ) -> Result<f64, PotentialError> {
 //!         let scale = minibatch.scale(self.0.len()) as f32; // N/B
 //!         let (mut u, mut g) = (0.5 * theta[0] * theta[0], theta[0]); // the prior, τ = 1
 //!         for n in minibatch.indices(self.0.len()) {
@@ -72,7 +78,7 @@
 //!             g += scale * r;
 //!         }
 //!         gradient[0] = g;
-//!         f64::from(u)
+//!         Ok(f64::from(u))
 //!     }
 //! }
 //!
@@ -80,7 +86,7 @@
 //! let sampler = Sgld::new(Schedule::Constant(1e-3), 1.0);
 //! let config = ChainConfig { steps: 20_000, burn_in: 1_000, thinning: 10, batch_size: 20 };
 //! let mut chain = Chain::new(0, data, sampler, config, Seed::root(1), vec![0.0])?;
-//! println!("{}", chain.summary());
+//! println!("{}", chain.summary()?);
 //!
 //! let (mut sum, mut count) = (0.0, 0.0);
 //! chain.run(&mut |sample: Sample<'_>| {
@@ -110,22 +116,24 @@ mod summary;
 mod testing;
 
 pub use chain::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink};
-pub use error::{ChainError, NotFinite, RunError};
+pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
 pub use hamiltonian::{
     HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Trajectory, Transition,
 };
 pub use parallel::{MarkovChain, run_chains};
 pub use potential::control_variate::ControlVariate;
+pub use potential::double::{FromFn64, FullBatch, Potential64};
 pub use potential::svrg::Svrg;
-pub use potential::{FromFn, Minibatch, Potential};
+pub use potential::{Buffers, FromFn, Minibatch, Potential};
 pub use replica::{Exchange, ReplicaError, ReplicaExchange, ReplicaState};
-pub use sampler::baoab::Baoab;
-pub use sampler::momentum::Momentum;
-pub use sampler::psgld::{Gamma, Psgld};
+pub use sampler::baoab::{Baoab, BaoabState};
+pub use sampler::config::{SamplerConfig, SamplerState};
+pub use sampler::psgld::{Gamma, Psgld, PsgldState};
+pub use sampler::sgd::Sgd;
 pub use sampler::sghmc::Sghmc;
 pub use sampler::sgld::{Sgld, from_mean_loss};
-pub use sampler::sgnht::Sgnht;
-pub use sampler::{Buffers, Sampler};
+pub use sampler::sgnht::{Sgnht, SgnhtState};
+pub use sampler::{Sampler, Update};
 pub use schedule::Schedule;
 pub use summary::Summary;
 

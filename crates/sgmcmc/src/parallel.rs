@@ -6,13 +6,18 @@ use crate::{Chain, Outcome, Potential, RunError, Sampler, Sink};
 
 /// A chain that can be run to its end: what [`run_chains`] runs.
 pub trait MarkovChain: Send {
+    /// What its positions are made of: `f32` with minibatches, `f64` without.
+    type Scalar;
+
     /// Runs to the end, giving each kept position to `sink`.
     ///
-    /// **Errors**: [`RunError::Chain`] for a divergence, [`RunError::Sink`] with the sink's own error.
-    fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>>;
+    /// **Errors**: [`RunError::Chain`] for a divergence or a failure of the potential, [`RunError::Sink`] with the sink's own error.
+    fn run<K: Sink<Self::Scalar>>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>>;
 }
 
 impl<P: Potential, S: Sampler> MarkovChain for Chain<P, S> {
+    type Scalar = f32;
+
     fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         Self::run(self, sink)
     }
@@ -25,7 +30,7 @@ impl<P: Potential, S: Sampler> MarkovChain for Chain<P, S> {
 ///
 /// **Panics** if there are not as many sinks as chains.
 #[track_caller]
-pub fn run_chains<C: MarkovChain, K: Sink>(
+pub fn run_chains<C: MarkovChain, K: Sink<C::Scalar>>(
     chains: &mut [C],
     sinks: &mut [K],
 ) -> Vec<Result<Outcome, RunError<K::Error>>> {

@@ -1,8 +1,13 @@
 //! What a sampler knows of a posterior.
 
-use crate::{Buffers, ChainError};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ChainError, PotentialError};
 
 pub(crate) mod control_variate;
+pub(crate) mod double;
 pub(crate) mod svrg;
 
 /// The data terms that one gradient estimate uses.
@@ -15,26 +20,26 @@ pub enum Minibatch<'a> {
 }
 
 impl<'a> Minibatch<'a> {
-    /// Number of terms B, out of `terms` = N.
-    pub fn len(&self, terms: usize) -> usize {
+    /// Number of terms B, out of `num_data` = N.
+    pub fn len(&self, num_data: usize) -> usize {
         match self {
-            Self::Full => terms,
+            Self::Full => num_data,
             Self::Indices(indices) => indices.len(),
         }
     }
 
     /// N/B, the factor that makes a sum over the minibatch an unbiased estimate of the sum over all; 1 if there are no terms.
-    pub fn scale(&self, terms: usize) -> f64 {
+    pub fn scale(&self, num_data: usize) -> f64 {
         match self {
-            Self::Indices(indices) if !indices.is_empty() => terms as f64 / indices.len() as f64,
+            Self::Indices(indices) if !indices.is_empty() => num_data as f64 / indices.len() as f64,
             _ => 1.0,
         }
     }
 
     /// The terms' indices.
-    pub fn indices(&self, terms: usize) -> impl Iterator<Item = usize> + use<'a> {
+    pub fn indices(&self, num_data: usize) -> impl Iterator<Item = usize> + use<'a> {
         let (all, some): (_, &'a [u32]) = match *self {
-            Self::Full => (0..terms, &[]),
+            Self::Full => (0..num_data, &[]),
             Self::Indices(indices) => (0..0, indices),
         };
         all.chain(some.iter().map(|&n| n as usize))
@@ -50,7 +55,7 @@ pub trait Potential: Send {
     fn dim(&self) -> usize;
 
     /// Number N of data terms.
-    fn terms(&self) -> usize;
+    fn num_data(&self) -> usize;
 
     /// Writes an unbiased estimate of ∇U(`position`) to `gradient`, and returns that of U(`position`).
     ///
@@ -59,7 +64,13 @@ pub trait Potential: Send {
     /// are allowed; the chain reports them as a divergence.
     ///
     /// **Shapes**: `position` and `gradient` have length d.
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64;
+    /// **Errors**: the potential's own; [`PotentialError`] says what becomes of the chain.
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError>;
 
     /// Precision τ of a prior N(0, I/τ), if the prior is one; only for the [`Summary`](crate::Summary).
     fn prior_precision(&self) -> Option<f64> {
@@ -70,26 +81,38 @@ pub trait Potential: Send {
     ///
     /// By default central differences of the gradient: 2d gradients, and a relative error of about 10⁻³ in single precision, so
     /// for small d only. Potentials that know better override it.
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
+    ///
+    /// **Errors**: as [`gradient`](Self::gradient).
+    fn curvature(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        diagonal: &mut [f32],
+    ) -> Result<(), PotentialError> {
         let (mut moved, mut gradient) = (position.to_vec(), vec![0.0; position.len()]);
         for i in 0..position.len() {
             // The cube root of the precision balances rounding against the third derivative.
             let step = 5e-3 * position[i].abs().max(1.0);
             let (above, below) = (position[i] + step, position[i] - step);
             moved[i] = above;
-            self.gradient(&moved, minibatch, &mut gradient);
+            self.gradient(&moved, minibatch, &mut gradient)?;
             let slope = gradient[i];
             moved[i] = below;
-            self.gradient(&moved, minibatch, &mut gradient);
+            self.gradient(&moved, minibatch, &mut gradient)?;
             moved[i] = position[i];
             diagonal[i] = (slope - gradient[i]) / (above - below);
         }
+        Ok(())
     }
 
     /// Called once before the gradient of update `step` (from 0): a gradient estimator with a memory looks at the position here.
     ///
     /// It must do nothing when it is called twice with equal arguments.
-    fn refresh(&mut self, _step: u64, _position: &[f32]) {}
+    ///
+    /// **Errors**: as [`gradient`](Self::gradient).
+    fn refresh(&mut self, _step: u64, _position: &[f32]) -> Result<(), PotentialError> {
+        Ok(())
+    }
 
     /// A copy of what [`refresh`](Self::refresh) remembered.
     fn save(&self) -> Buffers {
@@ -98,7 +121,7 @@ pub trait Potential: Send {
 
     /// Takes back what [`save`](Self::save) gave.
     ///
-    /// **Errors**: [`ChainError::Buffer`] for a missing buffer, or one of the wrong length.
+    /// **Errors**: [`ChainError::Buffer`] for a missing buffer, or one of the wrong length; [`ChainError::Potential`].
     fn restore(&mut self, _buffers: &Buffers) -> Result<(), ChainError> {
         Ok(())
     }
@@ -109,11 +132,16 @@ impl<P: Potential + ?Sized> Potential for Box<P> {
         (**self).dim()
     }
 
-    fn terms(&self) -> usize {
-        (**self).terms()
+    fn num_data(&self) -> usize {
+        (**self).num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         (**self).gradient(position, minibatch, gradient)
     }
 
@@ -121,12 +149,17 @@ impl<P: Potential + ?Sized> Potential for Box<P> {
         (**self).prior_precision()
     }
 
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
-        (**self).curvature(position, minibatch, diagonal);
+    fn curvature(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        diagonal: &mut [f32],
+    ) -> Result<(), PotentialError> {
+        (**self).curvature(position, minibatch, diagonal)
     }
 
-    fn refresh(&mut self, step: u64, position: &[f32]) {
-        (**self).refresh(step, position);
+    fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
+        (**self).refresh(step, position)
     }
 
     fn save(&self) -> Buffers {
@@ -138,7 +171,8 @@ impl<P: Potential + ?Sized> Potential for Box<P> {
     }
 }
 
-/// A potential from a closure: `gradient(position, minibatch, gradient) -> U`, as [`Potential::gradient`].
+/// A potential from a closure: `gradient(position, minibatch, gradient) -> U`, as [`Potential::gradient`]. One that can fail
+/// implements [`Potential`] itself.
 ///
 /// ```
 /// use apd_sgmcmc::{FromFn, Potential};
@@ -153,14 +187,14 @@ impl<P: Potential + ?Sized> Potential for Box<P> {
 #[derive(Clone, Copy, Debug)]
 pub struct FromFn<F> {
     dim: usize,
-    terms: usize,
+    num_data: usize,
     gradient: F,
 }
 
 impl<F: FnMut(&[f32], Minibatch<'_>, &mut [f32]) -> f64 + Send> FromFn<F> {
-    /// The potential that `gradient` computes, of `dim` coordinates and a sum over `terms` data terms.
-    pub fn new(dim: usize, terms: usize, gradient: F) -> Self {
-        Self { dim, terms, gradient }
+    /// The potential that `gradient` computes, of `dim` coordinates and a sum over `num_data` data terms.
+    pub fn new(dim: usize, num_data: usize, gradient: F) -> Self {
+        Self { dim, num_data, gradient }
     }
 }
 
@@ -169,12 +203,39 @@ impl<F: FnMut(&[f32], Minibatch<'_>, &mut [f32]) -> f64 + Send> Potential for Fr
         self.dim
     }
 
-    fn terms(&self) -> usize {
-        self.terms
+    fn num_data(&self) -> usize {
+        self.num_data
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        (self.gradient)(position, minibatch, gradient)
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        Ok((self.gradient)(position, minibatch, gradient))
+    }
+}
+
+/// A gradient estimator's memory by name, as a checkpoint holds it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Buffers(BTreeMap<String, Vec<f32>>);
+
+impl Buffers {
+    /// Adds (or replaces) a buffer.
+    pub fn insert(&mut self, name: &str, values: &[f32]) {
+        self.0.insert(name.to_owned(), values.to_vec());
+    }
+
+    /// The buffer called `name`, which must have `len` values.
+    ///
+    /// **Errors**: [`ChainError::Buffer`].
+    pub fn get(&self, name: &'static str, len: usize) -> Result<&[f32], ChainError> {
+        match self.0.get(name) {
+            Some(values) if values.len() == len => Ok(values),
+            other => Err(ChainError::Buffer { name, expected: len, found: other.map(Vec::len) }),
+        }
     }
 }
 

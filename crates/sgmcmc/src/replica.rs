@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::chain::minibatch;
-use crate::{Chain, ChainConfig, ChainError, ChainState, Outcome, Potential, RunError, Sample, Sampler, Sink};
+use crate::{
+    Chain, ChainConfig, ChainError, ChainState, Outcome, Potential, PotentialError, RunError, Sample, Sampler, Sink,
+};
 
 /// When replicas trade places, and what they pay to know whether they should.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub struct Exchange {
     /// Updates between sweeps; a sweep proposes swaps to replicas (0, 1), (2, 3), …, the next one to (1, 2), (3, 4), ….
     pub every: u64,
     /// Independent minibatches n ≥ 2 from which a pair's energies are estimated, 8 if in doubt (full batches are exact: one).
-    pub probes: u32,
+    pub energy_batches: u32,
 }
 
 impl Exchange {
@@ -29,8 +31,8 @@ impl Exchange {
             let (value, expected) = ("0".to_owned(), "at least 1");
             return Err(ChainError::Setting { field: "updates between exchanges", value, expected });
         }
-        if self.probes < 2 {
-            let (value, expected) = (self.probes.to_string(), "at least 2");
+        if self.energy_batches < 2 {
+            let (value, expected) = (self.energy_batches.to_string(), "at least 2");
             return Err(ChainError::Setting { field: "minibatches per exchange", value, expected });
         }
         Ok(())
@@ -58,12 +60,12 @@ impl Exchange {
 /// swap is accepted; replica i > 0 is chain c of `seed/chain[c]/replica[i]`, and the choices of pair i come from
 /// `seed/chain[c]/exchange[i]`, addressed by the sweep.
 ///
-/// Positions are traded, not the samplers' buffers: momenta are independent of the position at stationarity, and those of a chain fit
+/// Positions are traded, not what the samplers remember: momenta are independent of the position at stationarity, and those of a chain fit
 /// its temperature.
 ///
 /// **Where it fails**: a sweep accepts next to nothing where the energies of neighbours do not overlap (for d coordinates the ratio
 /// of temperatures should be about 1 + √(2/d)), or where χ² ≫ 1, which is usual for small minibatches of much data: take larger ones,
-/// more probes, or a [`ControlVariate`](crate::ControlVariate). The penalty assumes normal noise; for n = 8 the rates' ratio is
+/// more of them, or a [`ControlVariate`](crate::ControlVariate). The penalty assumes normal noise; for n = 8 the rates' ratio is
 /// exact to 0.3 % up to χ² = 1 and 3 % too small at χ² = 2 (measured). The laws that trade have each chain's own error of order ε.
 ///
 /// Reference: Deng, Feng, Gao, Liang & Lin, *Non-convex learning via replica exchange stochastic gradient MCMC*, ICML 2020; the penalty:
@@ -82,7 +84,7 @@ impl Exchange {
 /// });
 /// let replica = |temperature| (wells(), Sgld::new(Schedule::Constant(0.01), temperature));
 /// let config = ChainConfig { steps: 20_000, burn_in: 1_000, thinning: 10, batch_size: 1 };
-/// let (exchange, ladder) = (Exchange { every: 10, probes: 2 }, vec![replica(1.0), replica(3.0), replica(9.0)]);
+/// let (exchange, ladder) = (Exchange { every: 10, energy_batches: 2 }, vec![replica(1.0), replica(3.0), replica(9.0)]);
 /// let mut chains = ReplicaExchange::new(0, ladder, exchange, config, Seed::root(1), vec![1.0])?;
 ///
 /// let mut left = 0;
@@ -94,7 +96,7 @@ impl Exchange {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct ReplicaExchange<P, S> {
+pub struct ReplicaExchange<P, S: Sampler> {
     /// Coldest first.
     chains: Vec<Chain<P, S>>,
     /// Replicas i and i + 1.
@@ -118,12 +120,12 @@ struct Pair {
     accepted: u64,
 }
 
-/// All that replicas need to go on, besides their potentials, settings and seed.
+/// All that replicas need to go on, besides their potentials and settings; `T` is a sampler's own state, `()` for SGLD.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReplicaState {
+pub struct ReplicaState<T = ()> {
     /// Coldest first.
-    pub chains: Vec<ChainState>,
+    pub chains: Vec<ChainState<T>>,
     /// Sweeps made.
     pub sweeps: u64,
     /// Swaps of replicas i and i + 1.
@@ -148,7 +150,7 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
     /// The potentials are the same U, one per replica so that they can be evaluated in parallel.
     ///
     /// **Errors**: [`ChainError::Setting`] for settings out of range, temperatures that do not increase, or unequal step sizes.
-    /// **Panics** if `initial` does not have the potentials' dimension, or they differ in their numbers of terms.
+    /// **Panics** if `initial` does not have the potentials' dimension, or they differ in their numbers of data terms.
     #[track_caller]
     pub fn new(
         chain: u32,
@@ -171,14 +173,14 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
     /// The replicas that [`state`](Self::state) was taken from: from here on equal to the bit, given equal arguments.
     ///
     /// **Errors**: as [`new`](Self::new) and [`Chain::resume`], and [`ChainError::Setting`] for another number of replicas.
-    /// **Panics** if the potentials differ in their numbers of terms.
+    /// **Panics** if the potentials differ in their numbers of data terms.
     #[track_caller]
     pub fn resume(
         replicas: Vec<(P, S)>,
         exchange: Exchange,
         config: ChainConfig,
         seed: Seed,
-        state: ReplicaState,
+        state: ReplicaState<S::State>,
     ) -> Result<Self, ChainError> {
         let ReplicaState { chains: states, sweeps, accepted } = state;
         if states.len() != replicas.len() || accepted.len() + 1 != states.len() {
@@ -216,20 +218,18 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
             let (value, expected) = (format!("{schedule:?} and {other:?}"), "the same for all");
             return Err(ChainError::Setting { field: "step sizes of the replicas", value, expected });
         }
-        let terms = chains[0].potential.terms();
-        assert!(
-            chains.iter().all(|chain| chain.potential.terms() == terms),
-            "terms of the replicas' potentials differ"
-        );
+        let num_data = chains[0].potential.num_data();
+        let equal = chains.iter().all(|chain| chain.potential.num_data() == num_data);
+        assert!(equal, "data terms of the replicas' potentials differ");
         let pair = |(i, temperatures): (u64, &[f64])| {
             let seed = seed.index(i);
-            let minibatches = Minibatches::new(seed.child("minibatch"), terms, chains[0].config.batch_size);
-            let probes = if minibatches.batch() == terms { 1 } else { exchange.probes as usize };
+            let minibatches = Minibatches::new(seed.child("minibatch"), num_data, chains[0].config.batch_size);
+            let count = if minibatches.batch() == num_data { 1 } else { exchange.energy_batches as usize };
             Pair {
                 delta: 1.0 / temperatures[0] - 1.0 / temperatures[1],
                 seed,
                 minibatches,
-                differences: vec![0.0; probes],
+                differences: vec![0.0; count],
                 gradient: vec![0.0; chains[0].position.len()],
                 accepted: 0,
             }
@@ -239,7 +239,7 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
     }
 
     /// A copy of all that changes, for [`resume`](Self::resume).
-    pub fn state(&self) -> ReplicaState {
+    pub fn state(&self) -> ReplicaState<S::State> {
         let accepted = self.pairs.iter().map(|pair| pair.accepted).collect();
         ReplicaState { chains: self.chains.iter().map(Chain::state).collect(), sweeps: self.sweeps, accepted }
     }
@@ -263,7 +263,7 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
             if sweep > until {
                 return Ok(Outcome::Finished);
             }
-            self.sweep();
+            self.sweep()?;
         }
     }
 
@@ -277,28 +277,33 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
                 hot.par_iter_mut().with_max_len(1).map(run).collect::<Vec<_>>()
             },
         );
-        let error = |replica: usize, source| {
-            let temperature = self.chains[replica].sampler.temperature();
-            ReplicaError { replica, temperature, source }
-        };
-        let outcome = cold.map_err(|source| error(0, source))?;
+        let outcome = cold.map_err(|source| self.error(0, source))?;
         for (i, result) in hot.into_iter().enumerate() {
             if let Err(RunError::Chain(failure)) = result {
-                return Err(error(i + 1, RunError::Chain(failure)));
+                return Err(self.error(i + 1, RunError::Chain(failure)));
             }
         }
         Ok(outcome)
     }
 
+    fn error<E>(&self, replica: usize, source: RunError<E>) -> ReplicaError<E> {
+        ReplicaError { replica, temperature: self.chains[replica].sampler.temperature(), source }
+    }
+
     /// Proposes a swap to every other pair of neighbours.
-    fn sweep(&mut self) {
+    fn sweep<E>(&mut self) -> Result<(), ReplicaError<E>> {
         let (sweep, first) = (self.sweeps, self.first(self.sweeps));
         let pairs = self.pairs[first..].par_iter_mut().step_by(2).with_max_len(1);
-        pairs.zip(self.chains[first..].par_chunks_exact_mut(2)).for_each(|(pair, chains)| {
+        let propose = |(pair, chains): (&mut Pair, &mut [Chain<P, S>])| {
             let [cold, hot] = chains else { unreachable!("two are two") };
-            pair.propose(sweep, cold, hot);
-        });
+            pair.propose(sweep, cold, hot)
+        };
+        let proposed: Vec<_> = pairs.zip(self.chains[first..].par_chunks_exact_mut(2)).map(propose).collect();
         self.sweeps += 1;
+        for (i, result) in proposed.into_iter().enumerate() {
+            result.map_err(|error| self.error(first + 2 * i, RunError::Chain(error.into())))?;
+        }
+        Ok(())
     }
 
     /// The first pair of a sweep: the even ones and the odd ones take turns, if there are odd ones.
@@ -328,21 +333,32 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
 }
 
 impl Pair {
-    fn propose<P: Potential, S: Sampler>(&mut self, sweep: u64, cold: &mut Chain<P, S>, hot: &mut Chain<P, S>) {
+    /// **Errors**: [`PotentialError::Fatal`] of either potential; where one is not defined, nothing is traded.
+    fn propose<P: Potential, S: Sampler>(
+        &mut self,
+        sweep: u64,
+        cold: &mut Chain<P, S>,
+        hot: &mut Chain<P, S>,
+    ) -> Result<(), PotentialError> {
         let Self { delta, seed, minibatches, differences, gradient, accepted } = self;
-        let (terms, probes) = (cold.potential.terms(), differences.len() as u64);
-        for (probe, difference) in (0..).zip(&mut *differences) {
+        let (num_data, count) = (cold.potential.num_data(), differences.len() as u64);
+        for (i, difference) in (0..).zip(&mut *differences) {
             // The first minibatch of each epoch: unlike neighbours in one epoch, these are independent.
-            let step = (sweep * probes + probe) * minibatches.per_epoch();
-            let minibatch = minibatch(minibatches, step, terms);
-            let mut energy = |chain: &mut Chain<P, S>| chain.potential.gradient(&chain.position, minibatch, gradient);
-            *difference = *delta * (energy(cold) - energy(hot));
+            let step = (sweep * count + i) * minibatches.per_epoch();
+            let minibatch = minibatch(minibatches, step, num_data);
+            let mut energy =
+                |chain: &mut Chain<P, S>| match chain.potential.gradient(&chain.position, minibatch, gradient) {
+                    Err(PotentialError::Recoverable(_)) => Ok(f64::NAN),
+                    other => other,
+                };
+            *difference = *delta * (energy(cold)? - energy(hot)?);
         }
         // Written so that a NaN is rejected.
         if seed.index(sweep).stream().uniform().ln() < log_acceptance(differences) {
             cold.trade_places(hot);
             *accepted += 1;
         }
+        Ok(())
     }
 }
 

@@ -1,30 +1,38 @@
-//! The interface of a sampler, and its saved state; one file per sampler.
+//! The interface of a sampler; one file per sampler.
 //!
 //! All share one step size ε and one temperature T. The samplers with momentum share a friction α, the part of the momentum that
 //! an update loses: at α = 1 each is SGLD (BAOAB: its overdamped limit, with the same drift and a smoother noise), and at T = 0
 //! gradient descent with heavy-ball momentum 1 − α. Momenta are in the units of θ, per update.
 
-use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use apd_seed::Normals;
-use serde::{Deserialize, Serialize};
 
+use crate::kernel::{self, Coordinates, Noise};
 use crate::{ChainError, Schedule};
 
 pub(crate) mod baoab;
+pub(crate) mod config;
 #[cfg(test)]
 mod contract;
-pub(crate) mod momentum;
 pub(crate) mod psgld;
+pub(crate) mod sgd;
 pub(crate) mod sghmc;
 pub(crate) mod sgld;
 pub(crate) mod sgnht;
 
 /// A transition rule: one gradient in, one update of the position.
 ///
-/// Implementations hold their own buffers (momenta, preconditioners, thermostats), allocate them in [`prepare`](Self::prepare)
-/// only, and touch θ in one pass.
-pub trait Sampler: Send {
+/// The sampler itself is its settings, which no update changes; all that changes (momenta, preconditioners, thermostats) is a
+/// [`State`](Self::State), made by [`init`](Self::init). Updates allocate nothing, and touch θ in one pass.
+///
+/// A sampler that is known only at run time is a [`SamplerConfig`](crate::SamplerConfig).
+pub trait Sampler: Send + Sync {
+    /// What an update remembers for the next one, besides the position; `()` if it is nothing.
+    ///
+    /// Where it is serializable, so is the chain's [`ChainState`](crate::ChainState).
+    type State: Clone + Debug + Send;
+
     /// A short name for messages, such as `"SGLD"`.
     fn name(&self) -> &'static str;
 
@@ -39,84 +47,65 @@ pub trait Sampler: Send {
     /// **Errors**: [`ChainError::Setting`].
     fn validate(&self) -> Result<(), ChainError>;
 
-    /// Allocates the buffers for `dim` coordinates and puts them in their initial state.
-    fn prepare(&mut self, dim: usize);
+    /// The state before the first update of `dim` coordinates.
+    fn init(&self, dim: usize) -> Self::State;
 
-    /// Makes update number `step` (from 0) in place, and tells whether every new coordinate is finite.
+    /// Checks that a saved state is one of `dim` coordinates.
     ///
-    /// `gradient` is ∇Û at `position`: nats, full-data scale. Noise comes from row `step` of `noise`, so that an update is a pure
-    /// function of its arguments and the buffers. A non-finite gradient must make a coordinate non-finite, not vanish.
+    /// **Errors**: [`ChainError::Buffer`].
+    fn check(&self, state: &Self::State, dim: usize) -> Result<(), ChainError>;
+
+    /// Makes an update of `position` in place, and tells whether every new coordinate is finite.
     ///
-    /// **Shapes**: `position` and `gradient` have the length given to `prepare`.
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool;
+    /// An update is a pure function of its arguments. A non-finite gradient must make a coordinate non-finite, not vanish.
+    ///
+    /// **Shapes**: `position` and the gradient have the length given to [`init`](Self::init).
+    fn step(&self, state: &mut Self::State, position: &mut [f32], update: Update<'_>) -> bool;
 
     /// Temperature that gradient noise of variance `variance` per coordinate, independent from update to update, adds to a posterior
     /// of slow directions; `None` where it is not one number.
     ///
     /// By default that of SGLD, ε·v/4: the noise moves θ by variance (ε/2)²·v per update, beside the T·ε that is injected.
-    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+    fn noise_temperature(&self, step_size: f64, variance: f64) -> Option<f64> {
         Some(0.25 * step_size * variance)
     }
 
-    /// Where the diagonal of ∇²Û at the position is wanted before each update, if it is; see [`Potential::curvature`].
-    ///
-    /// [`Potential::curvature`]: crate::Potential::curvature
-    fn curvature(&mut self) -> Option<&mut [f32]> {
-        None
-    }
-
-    /// A copy of the buffers that the next update depends on.
-    fn save(&self) -> Buffers {
-        Buffers::default()
-    }
-
-    /// Takes the buffers from a saved state, after `prepare`.
-    ///
-    /// **Errors**: [`ChainError::Buffer`] for a missing buffer, or one of the wrong length.
-    fn restore(&mut self, _buffers: &Buffers) -> Result<(), ChainError> {
-        Ok(())
+    /// Whether updates want the diagonal of ∇²Û at the position; see [`Potential::curvature`](crate::Potential::curvature).
+    fn wants_curvature(&self) -> bool {
+        false
     }
 }
 
-impl<S: Sampler + ?Sized> Sampler for Box<S> {
-    fn name(&self) -> &'static str {
-        (**self).name()
+/// What an update is made from, besides position and state.
+#[derive(Clone, Copy, Debug)]
+pub struct Update<'a> {
+    /// Its number, from 0.
+    pub step: u64,
+    /// ∇Û at the position: nats, full-data scale.
+    pub gradient: &'a [f32],
+    /// The diagonal of ∇²Û at the position; empty unless the sampler [wants](Sampler::wants_curvature) it.
+    pub curvature: &'a [f32],
+    /// Where noise comes from: row `step`.
+    pub noise: &'a Normals,
+}
+
+impl Update<'_> {
+    /// The kernel's pass without anything extra, with noise of standard deviation `deviation`.
+    fn apply<M>(
+        self,
+        deviation: f32,
+        position: &mut [f32],
+        memory: &mut [M],
+        rule: impl Fn(&mut f32, &mut M, f32, f32) + Copy,
+        seen: impl FnMut(&[M]),
+    ) -> bool {
+        let nothing = vec![(); position.len()];
+        let coordinates = Coordinates { position, memory, gradient: self.gradient, extra: &nothing };
+        kernel::update(&self.noise(deviation), coordinates, |x, memory, g, (), z| rule(x, memory, g, z), seen)
     }
 
-    fn schedule(&self) -> &Schedule {
-        (**self).schedule()
-    }
-
-    fn temperature(&self) -> f64 {
-        (**self).temperature()
-    }
-
-    fn validate(&self) -> Result<(), ChainError> {
-        (**self).validate()
-    }
-
-    fn prepare(&mut self, dim: usize) {
-        (**self).prepare(dim);
-    }
-
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        (**self).step(step, position, gradient, noise)
-    }
-
-    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
-        (**self).heating(step_size, variance)
-    }
-
-    fn curvature(&mut self) -> Option<&mut [f32]> {
-        (**self).curvature()
-    }
-
-    fn save(&self) -> Buffers {
-        (**self).save()
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        (**self).restore(buffers)
+    fn noise(&self, deviation: f32) -> Noise<'_> {
+        Noise { wanted: deviation != 0.0, normals: self.noise, step: self.step }
     }
 }
 
@@ -133,24 +122,11 @@ pub(crate) fn within(
     Err(ChainError::Setting { field, value: value.to_string(), expected })
 }
 
-/// A sampler's or a gradient estimator's buffers by name, as a checkpoint holds them.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Buffers(BTreeMap<String, Vec<f32>>);
-
-impl Buffers {
-    /// Adds (or replaces) a buffer.
-    pub fn insert(&mut self, name: &str, values: &[f32]) {
-        self.0.insert(name.to_owned(), values.to_vec());
-    }
-
-    /// The buffer called `name`, which must have `len` values.
-    ///
-    /// **Errors**: [`ChainError::Buffer`].
-    pub fn get(&self, name: &'static str, len: usize) -> Result<&[f32], ChainError> {
-        match self.0.get(name) {
-            Some(values) if values.len() == len => Ok(values),
-            other => Err(ChainError::Buffer { name, expected: len, found: other.map(Vec::len) }),
-        }
+/// **Errors** unless a saved list has `expected` values.
+pub(crate) fn length<T>(name: &'static str, values: &[T], expected: usize) -> Result<(), ChainError> {
+    if values.len() == expected {
+        Ok(())
+    } else {
+        Err(ChainError::Buffer { name, expected, found: Some(values.len()) })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::{Minibatch, Potential, Sample};
+use crate::{Minibatch, Potential, Potential64, PotentialError, Sample};
 
 pub(crate) type Vector<const P: usize> = [f64; P];
 pub(crate) type Matrix<const P: usize> = [[f64; P]; P];
@@ -20,11 +20,11 @@ impl<const P: usize> Potential for Quadratic<P> {
         P * self.blocks
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         1
     }
 
-    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> Result<f64, PotentialError> {
         let mut value = 0.0;
         for (x, g) in position.as_chunks::<P>().0.iter().zip(gradient.as_chunks_mut::<P>().0) {
             let y: Vector<P> = std::array::from_fn(|i| f64::from(x[i]) - self.centre[i]);
@@ -34,7 +34,25 @@ impl<const P: usize> Potential for Quadratic<P> {
                 value += 0.5 * y[i] * slope;
             }
         }
-        value
+        Ok(value)
+    }
+}
+
+impl<const P: usize> Potential64 for Quadratic<P> {
+    fn dim(&self) -> usize {
+        P * self.blocks
+    }
+
+    fn gradient(&mut self, position: &[f64], gradient: &mut [f64]) -> Result<f64, PotentialError> {
+        let mut value = 0.0;
+        for (x, g) in position.as_chunks::<P>().0.iter().zip(gradient.as_chunks_mut::<P>().0) {
+            let y: Vector<P> = std::array::from_fn(|i| x[i] - self.centre[i]);
+            for i in 0..P {
+                g[i] = (0..P).map(|j| self.precision[i][j] * y[j]).sum();
+                value += 0.5 * y[i] * g[i];
+            }
+        }
+        Ok(value)
     }
 }
 
@@ -86,13 +104,18 @@ impl<const P: usize> Potential for Terms<P> {
         P
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         self.terms.len()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        let terms = self.terms.len();
-        let (h, b) = self.estimate(minibatch.scale(terms), minibatch.indices(terms));
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        let n = self.terms.len();
+        let (h, b) = self.estimate(minibatch.scale(n), minibatch.indices(n));
         let mut value = 0.0;
         for i in 0..P {
             let x = f64::from(position[i]);
@@ -100,7 +123,7 @@ impl<const P: usize> Potential for Terms<P> {
             gradient[i] = (hx - b[i]) as f32;
             value += x * (0.5 * hx - b[i]);
         }
-        value
+        Ok(value)
     }
 
     fn prior_precision(&self) -> Option<f64> {
@@ -114,8 +137,10 @@ pub(crate) struct Spy {
     pub(crate) asked: Vec<Option<Vec<u32>>>,
     /// From this call on (from 0), this value …
     pub(crate) value: Option<(usize, f64)>,
-    /// … or this gradient.
+    /// … or this gradient …
     pub(crate) gradient: Option<(usize, f32)>,
+    /// … or this error.
+    pub(crate) error: Option<(usize, PotentialError)>,
 }
 
 impl Potential for Spy {
@@ -123,11 +148,16 @@ impl Potential for Spy {
         3
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         10
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         let call = self.asked.len();
         self.asked.push(match minibatch {
             Minibatch::Full => None,
@@ -137,7 +167,11 @@ impl Potential for Spy {
         if let Some((_, bad)) = self.gradient.filter(|&(from, _)| call >= from) {
             gradient[1] = bad;
         }
-        self.value.filter(|&(from, _)| call >= from).map_or(1.0, |(_, bad)| bad)
+        match &self.error {
+            Some((from, error)) if call >= *from => return Err(error.clone()),
+            _ => (),
+        }
+        Ok(self.value.filter(|&(from, _)| call >= from).map_or(1.0, |(_, bad)| bad))
     }
 }
 
@@ -146,13 +180,13 @@ impl Potential for Spy {
 pub(crate) struct Kept {
     pub(crate) chain: u32,
     pub(crate) step: u64,
-    pub(crate) position: Vec<u32>,
+    pub(crate) position: Vec<u64>,
     pub(crate) potential: u64,
     pub(crate) weight: u64,
 }
 
-impl From<Sample<'_>> for Kept {
-    fn from(sample: Sample<'_>) -> Self {
+impl<T: Copy + Into<f64>> From<Sample<'_, T>> for Kept {
+    fn from(sample: Sample<'_, T>) -> Self {
         Self {
             chain: sample.chain,
             step: sample.step,
@@ -164,13 +198,16 @@ impl From<Sample<'_>> for Kept {
 }
 
 /// A sink that appends to `kept`.
-pub(crate) fn keep(kept: &mut Vec<Kept>) -> impl FnMut(Sample<'_>) -> Result<(), Infallible> + Send {
+pub(crate) fn keep<T: Copy + Into<f64>>(
+    kept: &mut Vec<Kept>,
+) -> impl FnMut(Sample<'_, T>) -> Result<(), Infallible> + Send {
     |sample| {
         kept.push(sample.into());
         Ok(())
     }
 }
 
-pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
+/// Of the numbers in double precision, which holds single precision exactly.
+pub(crate) fn bits<T: Copy + Into<f64>>(values: &[T]) -> Vec<u64> {
+    values.iter().map(|&x| x.into().to_bits()).collect()
 }

@@ -35,7 +35,7 @@ fn trained() -> Trained {
     let mut train = |seed: u64| {
         let mut theta = network.initialize(Seed::root(seed));
         for _ in 0..200 {
-            potential.gradient(&theta, Minibatch::Full, &mut gradient);
+            potential.gradient(&theta, Minibatch::Full, &mut gradient).unwrap();
             theta.iter_mut().zip(&gradient).for_each(|(w, g)| *w -= 0.5 / n as f32 * g);
         }
         theta

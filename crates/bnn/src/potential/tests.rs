@@ -46,7 +46,7 @@ fn models_of(network: Network, n: usize, seed: u64, prior: f64) -> (Vec<f32>, [N
 fn run(potential: &mut NetworkPotential, theta: &[f32], minibatch: Minibatch<'_>) -> (f64, Vec<f32>) {
     // What the buffer held must not matter.
     let mut gradient = vec![f32::NAN; theta.len()];
-    let energy = potential.gradient(theta, minibatch, &mut gradient);
+    let energy = potential.gradient(theta, minibatch, &mut gradient).unwrap();
     (energy, gradient)
 }
 
@@ -116,7 +116,7 @@ fn energies_are_what_the_definition_says() {
     let (energy, gradient) = run(&mut model, &[0.0; 4], Minibatch::Full);
     assert!((energy - 3.0 * std::f64::consts::LN_2).abs() < 1e-6);
     assert_eq!(gradient, [0.0, 0.0, 0.5, -0.5]);
-    assert_eq!((model.dim(), model.terms(), model.prior_precision()), (4, 3, Some(5.0)));
+    assert_eq!((model.dim(), model.num_data(), model.prior_precision()), (4, 3, Some(5.0)));
 }
 
 #[test]

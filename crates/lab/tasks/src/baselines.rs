@@ -2,7 +2,7 @@
 
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, Sgd, from_mean_loss};
 use apd_store::checkpoint;
 use rayon::prelude::*;
 
@@ -120,7 +120,7 @@ fn swag(context: Context<'_>, experiment: &Experiment, point: &[f32], concurrent
         let epoch = epoch(experiment);
         let length =
             ChainConfig { steps: settings.swag_epochs * epoch, burn_in: 0, thinning: epoch, batch_size: sgd.batch };
-        let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
+        let sampler = Sgd::from_mean_loss(sgd.lr, sgd.momentum, terms);
         let potential = experiment.potential(prior_precision, concurrent)?;
         let theta = point[..experiment.network.dim()].to_vec();
         let mut chain = Chain::new(0, potential, sampler, length, seed.child("swag"), theta)?;

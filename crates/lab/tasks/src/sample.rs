@@ -78,7 +78,7 @@ pub(crate) fn sample_concurrently(
         };
         chains.push((supervised, writer));
     }
-    let summary = recipe.start(0)?.summary().to_string();
+    let summary = recipe.start(0)?.summary()?.to_string();
     context.progress.note(&summary);
 
     let total = sgld.steps * sgld.chains as u64;

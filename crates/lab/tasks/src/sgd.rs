@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use apd_nn::{Model as _, Network};
-use apd_sgmcmc::{Chain, ChainConfig, ChainState, Momentum, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, ChainState, Sampler, Sgd, from_mean_loss};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};
 
@@ -43,12 +43,12 @@ pub(crate) fn train(context: Context<'_>, experiment: &Experiment, run: &Run, co
         potential = experiment.potential_of(&with_dropout(network, p), prior_precision, concurrent)?;
         potential = potential.with_dropout(seed.child("dropout"));
     }
-    let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, terms);
+    let sampler = Sgd::from_mean_loss(sgd.lr, sgd.momentum, terms);
     // Nothing is sampled: the chain's position is looked at directly.
     let length = ChainConfig { steps: sgd.steps, burn_in: sgd.steps, thinning: 1, batch_size: sgd.batch };
     let path = folder.checkpoint(&run.name);
     let (mut chain, mut best) = if checkpoint::exists(&path) {
-        let (state, best): (ChainState, Option<Best>) = checkpoint::load(&path, KIND)?.value;
+        let (state, best): (ChainState<<Sgd as Sampler>::State>, Option<Best>) = checkpoint::load(&path, KIND)?.value;
         (Chain::resume(potential, sampler, length, seed, state)?, best)
     } else {
         let initial = network.initialize(seed.child("initial"));

@@ -1,34 +1,36 @@
 //! Is this sampler right? Property tests of MCMC samplers, each with negative controls that it must reject.
 //!
-//! "Close to the posterior" is a weak test: the tolerance has to be wider than the discretisation's bias, and a bug fits into it.
+//! "Close to the posterior" is a weak test: the tolerance has to be wider than the discretisation's bias, and a mistake fits into it.
 //! So, wherever there is one, chains are compared with the **exact law of the discretised process**, minibatches included, and
 //! the only tolerance left is the Monte Carlo error of many replicates ([`Trial`]). Seeds are fixed. [`ALPHA`] is the probability
 //! that correct samplers with *random* seeds would be rejected anywhere in the suite. And because a test that cannot fail proves
-//! nothing, every family of tests comes with **negative controls**: the usual bugs, which it must reject.
+//! nothing, every family of tests comes with **negative controls**: mutations, the usual mistakes, which it must reject.
 //!
 //! [`suite`] lists the tests of the samplers of `apd-sgmcmc`, [`tests_for`] those for a sampler of yours, [`run`] runs them.
 //!
 //! # A sampler of your own
-//! Langevin dynamics by hand, and the same with a bug: noise that is √2 times too large.
+//! Langevin dynamics by hand, and the same with a mistake: noise that is √2 times too large.
 //! ```
-//! use apd_seed::Normals;
-//! use apd_sgmcmc::{ChainError, Sampler, Schedule};
-//! use apd_verify::{Expect, Half, Outcome, Recipe, run, tests_for};
+//! use apd_sgmcmc::{ChainError, Sampler, Schedule, Update};
+//! use apd_verify::{AnySampler, Expect, Half, Outcome, Recipe, run, tests_for};
 //!
 //! struct Langevin(Schedule, f64);
 //!
 //! impl Sampler for Langevin {
+//!     type State = ();
+//!
 //!     fn name(&self) -> &'static str { "Langevin" }
 //!     fn schedule(&self) -> &Schedule { &self.0 }
 //!     fn temperature(&self) -> f64 { self.1 }
 //!     fn validate(&self) -> Result<(), ChainError> { self.0.validate() }
-//!     fn prepare(&mut self, _dim: usize) {}
-//!     fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-//!         let epsilon = self.0.step_size(step) as f32;
+//!     fn init(&self, _dim: usize) {}
+//!     fn check(&self, (): &(), _dim: usize) -> Result<(), ChainError> { Ok(()) }
+//!     fn step(&self, (): &mut (), position: &mut [f32], update: Update<'_>) -> bool {
+//!         let epsilon = self.0.step_size(update.step) as f32;
 //!         let mut z = vec![0.0; position.len()];
-//!         noise.fill(step, 0, &mut z);
+//!         update.noise.fill(update.step, 0, &mut z);
 //!         for i in 0..z.len() {
-//!             position[i] += (self.1 as f32 * epsilon).sqrt() * z[i] - 0.5 * epsilon * gradient[i];
+//!             position[i] += (self.1 as f32 * epsilon).sqrt() * z[i] - 0.5 * epsilon * update.gradient[i];
 //!         }
 //!         position.iter().all(|x| x.is_finite())
 //!     }
@@ -36,25 +38,26 @@
 //!
 //! let outcomes = |recipe: Recipe| -> Vec<Outcome> {
 //!     let mut tests = tests_for(recipe);
-//!     // All of them take a minute, and try the usual bugs on the sampler too. Here is one second of it.
+//!     // All of them take a minute, and make the usual mistakes around the sampler too. Here is one second of it.
 //!     tests.retain(|test| test.family == "calibration" && test.half == Half::Quick && test.expect == Expect::Accept);
 //!     run(&tests, |_| {})
 //! };
-//! let right = outcomes(Recipe::new("mine", |schedule, t| Box::new(Langevin(schedule, t))));
+//! let right = outcomes(Recipe::new("mine", |schedule, t| AnySampler::new(Langevin(schedule, t))));
 //! assert!(!right.is_empty() && right.iter().all(Outcome::passed), "{right:#?}");
-//! let wrong = outcomes(Recipe::new("mine, noise × √2", |schedule, t| Box::new(Langevin(schedule, 2.0 * t))));
+//! let wrong = outcomes(Recipe::new("mine, noise × √2", |schedule, t| AnySampler::new(Langevin(schedule, 2.0 * t))));
 //! assert!(!wrong.is_empty() && !wrong.iter().any(Outcome::passed), "{wrong:#?}");
 //! ```
 //!
 //! **Deliberately without**: printing, networks, data files.
 
 pub mod affine;
-mod epoch;
-mod fault;
+mod any;
+mod epoch_averages;
 mod grid;
+mod minibatch_law;
 mod model;
+mod mutation;
 mod overdamped;
-mod phases;
 mod recipe;
 mod replicates;
 mod suite;
@@ -66,6 +69,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+pub use any::{AnySampler, AnyState};
 pub use recipe::{Memory, Recipe};
 pub use suite::{suite, tests_for};
 pub use verdict::{ALPHA, CHECKS, LEVEL, Trial, Worst};
@@ -94,7 +98,7 @@ pub struct Test {
     pub family: &'static str,
     /// The sampler.
     pub sampler: String,
-    /// The target and the settings, or the fault of a negative control.
+    /// The target and the settings, or the mutation of a negative control.
     pub case: String,
     /// Where it runs.
     pub half: Half,
@@ -102,6 +106,19 @@ pub struct Test {
     pub expect: Expect,
     /// The test itself.
     pub run: Box<dyn Fn() -> Trial + Send + Sync>,
+}
+
+impl Test {
+    pub(crate) fn new(
+        family: &'static str,
+        sampler: impl Into<String>,
+        case: impl Into<String>,
+        half: Half,
+        expect: Expect,
+        run: impl Fn() -> Trial + Send + Sync + 'static,
+    ) -> Self {
+        Self { family, sampler: sampler.into(), case: case.into(), half, expect, run: Box::new(run) }
+    }
 }
 
 /// What became of a [`Test`].

@@ -1,7 +1,7 @@
 //! Three tiny Bayesian models that can be simulated: draws of θ from the prior, of data given θ, and the posterior as a potential.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Minibatch, Potential};
+use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 
 /// The law of a response y given η = xᵀθ.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,7 +53,7 @@ impl Model {
     }
 
     /// N.
-    pub(crate) fn terms(&self) -> usize {
+    pub(crate) fn num_data(&self) -> usize {
         self.covariates.len()
     }
 
@@ -69,7 +69,7 @@ impl Model {
         let predictors = self.covariates.iter().map(|x| predictor(x, theta));
         match self.response {
             Response::Gaussian { precision } => {
-                let mut z = vec![0.0; self.terms()];
+                let mut z = vec![0.0; self.num_data()];
                 seed.normals().fill_f64(0, 0, &mut z);
                 predictors.zip(z).map(|(eta, z)| eta + z / precision.sqrt()).collect()
             }
@@ -127,19 +127,24 @@ impl Potential for Posterior<'_> {
         self.model.dim()
     }
 
-    fn terms(&self) -> usize {
-        self.model.terms()
+    fn num_data(&self) -> usize {
+        self.model.num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         let &mut Self { model, responses, factors: [data, prior] } = self;
-        let (scale, tau) = (data * minibatch.scale(model.terms()), prior * model.tau);
+        let (scale, tau) = (data * minibatch.scale(model.num_data()), prior * model.tau);
         let mut value = 0.0;
         for (g, &x) in gradient.iter_mut().zip(position) {
             *g = (tau * f64::from(x)) as f32;
             value += 0.5 * tau * f64::from(x).powi(2);
         }
-        for n in minibatch.indices(model.terms()) {
+        for n in minibatch.indices(model.num_data()) {
             let x = &model.covariates[n];
             let [loss, slope, _] = model.loss(responses[n], predictor(x, position));
             value += scale * loss;
@@ -147,24 +152,30 @@ impl Potential for Posterior<'_> {
                 *g += (scale * slope * x) as f32;
             }
         }
-        value
+        Ok(value)
     }
 
     fn prior_precision(&self) -> Option<f64> {
         Some(self.model.tau)
     }
 
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
+    fn curvature(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        diagonal: &mut [f32],
+    ) -> Result<(), PotentialError> {
         let &mut Self { model, responses, factors: [data, prior] } = self;
-        let scale = data * minibatch.scale(model.terms());
+        let scale = data * minibatch.scale(model.num_data());
         diagonal.fill((prior * model.tau) as f32);
-        for n in minibatch.indices(model.terms()) {
+        for n in minibatch.indices(model.num_data()) {
             let x = &model.covariates[n];
             let [_, _, curvature] = model.loss(responses[n], predictor(x, position));
             for (h, x) in diagonal.iter_mut().zip(x) {
                 *h += (scale * curvature * x * x) as f32;
             }
         }
+        Ok(())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Samplers as the suite sees them: built for any step size and temperature.
 
-use apd_seed::Normals;
-use apd_sgmcmc::{Baoab, Buffers, ChainError, Psgld, Sampler, Schedule, Sghmc, Sgld, Sgnht};
+use apd_sgmcmc::{Baoab, ChainError, Psgld, PsgldState, Sampler, Schedule, Sghmc, Sgld, Sgnht, Update};
 
 use crate::affine::{self, Affine, Setting};
+use crate::any::AnySampler;
 
 /// A way to make a sampler for given step sizes and temperature, and what is known of it.
 #[derive(Clone, Copy)]
@@ -11,7 +11,7 @@ pub struct Recipe {
     /// The sampler's name in the table.
     pub name: &'static str,
     /// Makes one.
-    pub build: fn(Schedule, f64) -> Box<dyn Sampler>,
+    pub build: fn(Schedule, f64) -> AnySampler,
     /// The law of one update where the gradient is affine in the position, if it has one; chains start at 0 without momentum.
     pub affine: Option<fn(Setting<'_>) -> Affine>,
     /// What the sampler remembers besides the position, and what that does to a test.
@@ -40,14 +40,14 @@ impl Recipe {
     /// A sampler of which nothing is known.
     ///
     /// One that remembers something, or whose update is affine, should say so: `Recipe { affine: Some(law), ..Recipe::new(…) }`.
-    pub const fn new(name: &'static str, build: fn(Schedule, f64) -> Box<dyn Sampler>) -> Self {
+    pub const fn new(name: &'static str, build: fn(Schedule, f64) -> AnySampler) -> Self {
         Self { name, build, affine: None, memory: Memory::None }
     }
 
     /// Stochastic gradient Langevin dynamics.
     pub const SGLD: Self = Self {
         name: "SGLD",
-        build: |schedule, t| Box::new(Sgld::new(schedule, t)),
+        build: |schedule, t| AnySampler::new(Sgld::new(schedule, t)),
         affine: Some(affine::sgld),
         memory: Memory::None,
     };
@@ -55,7 +55,7 @@ impl Recipe {
     /// Stochastic gradient Hamiltonian Monte Carlo, α = 0.3.
     pub const SGHMC: Self = Self {
         name: "SGHMC",
-        build: |schedule, t| Box::new(Sghmc::new(schedule, t, FRICTION)),
+        build: |schedule, t| AnySampler::new(Sghmc::new(schedule, t, FRICTION)),
         affine: Some(|setting| {
             affine::underdamped(setting, FRICTION, setting.temperature * setting.epsilon * FRICTION)
         }),
@@ -65,7 +65,7 @@ impl Recipe {
     /// SGHMC with little friction, α = 0.05.
     pub const SGHMC_LITTLE_FRICTION: Self = Self {
         name: "SGHMC, α = 0.05",
-        build: |schedule, t| Box::new(Sghmc::new(schedule, t, LITTLE)),
+        build: |schedule, t| AnySampler::new(Sghmc::new(schedule, t, LITTLE)),
         affine: Some(|setting| affine::underdamped(setting, LITTLE, setting.temperature * setting.epsilon * LITTLE)),
         memory: Memory::Momentum,
     };
@@ -75,7 +75,7 @@ impl Recipe {
     /// Its law is that of a thermostat which stands still, that is of many coordinates.
     pub const SGNHT: Self = Self {
         name: "SGNHT",
-        build: |schedule, t| Box::new(Sgnht::new(schedule, t, FRICTION)),
+        build: |schedule, t| AnySampler::new(Sgnht::new(schedule, t, FRICTION)),
         affine: Some(|setting| affine::thermostatted(setting, FRICTION)),
         memory: Memory::Thermostat,
     };
@@ -83,7 +83,7 @@ impl Recipe {
     /// Underdamped Langevin dynamics by the BAOAB splitting, α = 0.3.
     pub const BAOAB: Self = Self {
         name: "BAOAB",
-        build: |schedule, t| Box::new(Baoab::new(schedule, t, FRICTION)),
+        build: |schedule, t| AnySampler::new(Baoab::new(schedule, t, FRICTION)),
         affine: Some(|setting| affine::baoab(setting, FRICTION)),
         memory: Memory::Momentum,
     };
@@ -91,7 +91,7 @@ impl Recipe {
     /// The overdamped limit of BAOAB, α = 1.
     pub const BAOAB_OVERDAMPED: Self = Self {
         name: "BAOAB, α = 1",
-        build: |schedule, t| Box::new(Baoab::new(schedule, t, 1.0)),
+        build: |schedule, t| AnySampler::new(Baoab::new(schedule, t, 1.0)),
         affine: Some(|setting| affine::baoab(setting, 1.0)),
         memory: Memory::Momentum,
     };
@@ -101,7 +101,7 @@ impl Recipe {
     /// While the mean square moves there is no exact law.
     pub const PSGLD_FROZEN: Self = Self {
         name: "pSGLD, frozen",
-        build: |schedule, t| Box::new(Frozen { sampler: frozen(schedule, t), frozen: false }),
+        build: |schedule, t| AnySampler::new(Frozen(frozen(schedule, t))),
         affine: Some(|setting| affine::preconditioned(setting, &setting.b.mapv(|b| 1.0 / (1.0 + b.abs())))),
         memory: Memory::Metric,
     };
@@ -123,50 +123,38 @@ fn frozen(schedule: Schedule, temperature: f64) -> Psgld {
 }
 
 /// pSGLD with a decay of 1, which its settings do not allow, but its state does: all of the past has been seen.
-struct Frozen {
-    sampler: Psgld,
-    frozen: bool,
-}
+struct Frozen(Psgld);
 
 impl Sampler for Frozen {
+    type State = PsgldState;
+
     fn name(&self) -> &'static str {
         "frozen pSGLD"
     }
 
     fn schedule(&self) -> &Schedule {
-        self.sampler.schedule()
+        self.0.schedule()
     }
 
     fn temperature(&self) -> f64 {
-        self.sampler.temperature()
+        self.0.temperature()
     }
 
     fn validate(&self) -> Result<(), ChainError> {
-        self.sampler.validate()
+        self.0.validate()
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.sampler.prepare(dim);
-        self.frozen = false;
+    fn init(&self, dim: usize) -> PsgldState {
+        self.0.init(dim)
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let finite = self.sampler.step(step, position, gradient, noise);
-        if !self.frozen {
-            let mut buffers = self.sampler.save();
-            buffers.insert("seen", &[1.0]);
-            self.sampler.restore(&buffers).expect("its own state");
-            self.frozen = true;
-        }
+    fn check(&self, state: &PsgldState, dim: usize) -> Result<(), ChainError> {
+        self.0.check(state, dim)
+    }
+
+    fn step(&self, state: &mut PsgldState, position: &mut [f32], update: Update<'_>) -> bool {
+        let finite = self.0.step(state, position, update);
+        state.seen = 1.0;
         finite
-    }
-
-    fn save(&self) -> Buffers {
-        self.sampler.save()
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        self.frozen = true;
-        self.sampler.restore(buffers)
     }
 }

@@ -4,16 +4,17 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, RunError, Sample, Sampler, Sink, run_chains};
+use apd_sgmcmc::{Chain, ChainConfig, RunError, Sample, Sink, run_chains};
 
 use crate::Trial;
 use crate::affine::{Affine, Moments};
+use crate::any::AnySampler;
 use crate::target::gaussian::Gaussian;
 
 /// What is run: chains on a Gaussian with many blocks.
 pub(crate) struct Experiment<'a> {
     /// Makes the sampler.
-    pub(crate) sampler: &'a (dyn Fn() -> Box<dyn Sampler> + 'a),
+    pub(crate) sampler: &'a (dyn Fn() -> AnySampler + 'a),
     pub(crate) target: &'a Gaussian,
     /// The chains' numbers.
     pub(crate) chains: &'a [u32],

@@ -5,12 +5,13 @@ use std::fmt;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Chain, ChainConfig, ChainError, ControlVariate, HamiltonianChain, HamiltonianConfig, MarkovChain, Potential, Psgld,
-    RunError, Sample, Schedule, Svrg, Trajectory,
+    Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain,
+    Potential, Psgld, RunError, Sample, Schedule, Svrg, Trajectory,
 };
 
-use crate::fault::Fault;
+use crate::any::AnySampler;
 use crate::model::{Model, Posterior};
+use crate::mutation::SamplerMutation;
 use crate::{Memory, Recipe};
 
 /// How gradients are estimated from minibatches.
@@ -26,9 +27,9 @@ pub(crate) enum Estimator {
 
 /// What a negative control gets wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Bug {
+pub(crate) enum Mutation {
     /// Something in the sampler. (Of a Hamiltonian one: its temperature is twice what it should be.)
-    Sampler(Fault),
+    Sampler(SamplerMutation),
     /// The data's part of U divided by N, as in a mean loss.
     MeanLoss,
     /// The data's part of U without N/B.
@@ -45,10 +46,10 @@ pub(crate) enum Bug {
     SameNoise,
 }
 
-impl fmt::Display for Bug {
+impl fmt::Display for Mutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Sampler(fault) => return fault.fmt(f),
+            Self::Sampler(mutation) => return mutation.fmt(f),
             Self::MeanLoss => "a mean loss: N dropped",
             Self::NotScaledUp => "N/B dropped",
             Self::PriorPerMinibatch => "the prior times N/B",
@@ -103,7 +104,7 @@ const PSGLD_DAMPED: Recipe = Recipe {
     name: "pSGLD, λ = 100",
     build: |schedule, t| {
         let epsilon = 100.0 * schedule.step_size(0);
-        Box::new(Psgld::new(Schedule::Constant(epsilon), t, 1).with_damping(100.0))
+        AnySampler::new(Psgld::new(Schedule::Constant(epsilon), t, 1).with_damping(100.0))
     },
     affine: None,
     memory: Memory::Metric,
@@ -113,11 +114,11 @@ const PSGLD_DAMPED: Recipe = Recipe {
 pub(crate) const HAMILTONIAN: [Trajectory; 2] =
     [Trajectory::Hmc { length: 0.6, jitter: 0.5, max_steps: 100 }, Trajectory::Nuts { max_depth: 6 }];
 
-/// A [`Rule`], perhaps with a bug.
+/// A [`Rule`], perhaps with a mutation.
 #[derive(Clone, Copy)]
 pub(crate) struct Transition {
     pub(crate) rule: Rule,
-    pub(crate) bug: Option<Bug>,
+    pub(crate) mutation: Option<Mutation>,
 }
 
 impl Transition {
@@ -137,23 +138,23 @@ impl Transition {
     /// What the gradients are made of, for the table.
     pub(crate) fn batches(&self, model: &Model) -> String {
         match self.rule {
-            Rule::Stochastic { batch, .. } if batch < model.terms() => format!("minibatches of {batch}"),
+            Rule::Stochastic { batch, .. } if batch < model.num_data() => format!("minibatches of {batch}"),
             _ => "full batches".to_owned(),
         }
     }
 
-    /// Factors of the data's and the prior's part of U: 1 and 1, but for a bug.
+    /// Factors of the data's and the prior's part of U: 1 and 1, but for a mutation.
     fn factors(&self, terms: usize) -> [f64; 2] {
         let scale = match self.rule {
             Rule::Stochastic { batch, .. } => terms as f64 / batch.min(terms) as f64,
             Rule::Hamiltonian { .. } => 1.0,
         };
-        match self.bug {
-            Some(Bug::MeanLoss) => [1.0 / terms as f64, 1.0],
-            Some(Bug::NotScaledUp) => [1.0 / scale, 1.0],
-            Some(Bug::PriorPerMinibatch) => [1.0, scale],
-            Some(Bug::PriorForgotten) => [1.0, 0.0],
-            Some(Bug::PriorSign) => [1.0, -1.0],
+        match self.mutation {
+            Some(Mutation::MeanLoss) => [1.0 / terms as f64, 1.0],
+            Some(Mutation::NotScaledUp) => [1.0 / scale, 1.0],
+            Some(Mutation::PriorPerMinibatch) => [1.0, scale],
+            Some(Mutation::PriorForgotten) => [1.0, 0.0],
+            Some(Mutation::PriorSign) => [1.0, -1.0],
             _ => [1.0, 1.0],
         }
     }
@@ -169,18 +170,18 @@ impl Transition {
         thinning: u64,
         draws: u64,
     ) -> Result<Vec<Vec<f32>>, ChainError> {
-        posterior.factors = self.factors(posterior.terms());
+        posterior.factors = self.factors(posterior.num_data());
         match self.rule {
             Rule::Stochastic { recipe, epsilon, batch, estimator } => {
                 let schedule = Schedule::Constant(epsilon);
-                let sampler = match self.bug {
-                    Some(Bug::Sampler(fault)) => fault.build(&recipe, schedule, 1.0),
+                let sampler = match self.mutation {
+                    Some(Mutation::Sampler(mutation)) => mutation.build(&recipe, schedule, 1.0),
                     _ => (recipe.build)(schedule, 1.0),
                 };
                 let config = ChainConfig { steps: thinning * draws, burn_in: 0, thinning, batch_size: batch };
                 let potential: Box<dyn Potential + '_> = match estimator {
                     Estimator::Plain => Box::new(posterior),
-                    Estimator::ControlVariate => Box::new(ControlVariate::new(posterior, initial.to_vec())),
+                    Estimator::ControlVariate => Box::new(ControlVariate::new(posterior, initial.to_vec())?),
                     Estimator::Svrg(every) => Box::new(Svrg::new(posterior, every)?),
                 };
                 kept(&mut Chain::new(0, potential, sampler, config, seed, initial.to_vec())?)
@@ -188,25 +189,26 @@ impl Transition {
             Rule::Hamiltonian { trajectory, step } => {
                 let config = HamiltonianConfig {
                     trajectory,
-                    temperature: if matches!(self.bug, Some(Bug::Sampler(_))) { 2.0 } else { 1.0 },
+                    temperature: if matches!(self.mutation, Some(Mutation::Sampler(_))) { 2.0 } else { 1.0 },
                     adapt_mass: false,
                     ..HamiltonianConfig::nuts(0, thinning * draws)
                 };
                 // A new chain looks for a step size that fits its first position.
-                let mut state = HamiltonianChain::new(0, posterior, config, seed, initial.to_vec())?.state();
+                let potential = || FullBatch::new(posterior);
+                let mut state = HamiltonianChain::new(0, potential(), config, seed, initial.to_vec())?.state();
                 state.step_size = step;
-                let all = kept(&mut HamiltonianChain::resume(posterior, config, seed, state)?)?;
+                let all = kept(&mut HamiltonianChain::resume(potential(), config, seed, state)?)?;
                 Ok(all.into_iter().skip(thinning as usize - 1).step_by(thinning as usize).collect())
             }
         }
     }
 }
 
-/// What the chain keeps.
-fn kept(chain: &mut impl MarkovChain) -> Result<Vec<Vec<f32>>, ChainError> {
+/// What the chain keeps, in single precision.
+fn kept<C: MarkovChain<Scalar: Copy + Into<f64>>>(chain: &mut C) -> Result<Vec<Vec<f32>>, ChainError> {
     let mut kept = Vec::new();
-    let ended = chain.run(&mut |sample: Sample<'_>| {
-        kept.push(sample.position.to_vec());
+    let ended = chain.run(&mut |sample: Sample<'_, C::Scalar>| {
+        kept.push(sample.position.iter().map(|&x| x.into() as f32).collect());
         Ok::<(), Infallible>(())
     });
     match ended {

@@ -5,10 +5,14 @@ use std::ops::ControlFlow;
 use apd_seed::{Minibatches, Seed};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink};
 use crate::testing::{Kept, Quadratic, Spy, Terms, bits, keep};
-use crate::{ChainError, Minibatch, Momentum, NotFinite, Potential, RunError, Sampler, Schedule, Sgld};
+use crate::{
+    Buffers, ChainError, Divergence, Minibatch, Potential, PotentialError, RunError, Sampler, Schedule, Sgd, Sgld,
+};
 
 const DATA: [f64; 11] = [0.3, 2.9, -1.2, 1.8, 4.4, 0.1, -0.7, 2.2, 1.1, 5.0, -2.1];
 
@@ -84,7 +88,7 @@ proptest! {
             Schedule::Polynomial { a: 0.05, b: 1.0, gamma: 0.3 }
         };
         let (whole, pieces) = if heavy {
-            both_ways(&Momentum::new(schedule, 0.9), &cuts)
+            both_ways(&Sgd::new(schedule, 0.9), &cuts)
         } else {
             both_ways(&Sgld::new(schedule, 1.0), &cuts)
         };
@@ -93,7 +97,10 @@ proptest! {
 }
 
 /// Samples and final state of a run of 60 steps without, and with, interruptions.
-fn both_ways<S: Sampler + Clone>(sampler: &S, cuts: &[u64]) -> ((Vec<Kept>, String), (Vec<Kept>, String)) {
+fn both_ways<S: Sampler<State: Serialize + DeserializeOwned> + Clone>(
+    sampler: &S,
+    cuts: &[u64],
+) -> ((Vec<Kept>, String), (Vec<Kept>, String)) {
     let text = |chain: &Chain<Terms<1>, S>| serde_json::to_string(&chain.state()).unwrap();
     let config = config(60, 7, 2);
     let mut whole = chain(3, sampler.clone(), config);
@@ -105,7 +112,7 @@ fn both_ways<S: Sampler + Clone>(sampler: &S, cuts: &[u64]) -> ((Vec<Kept>, Stri
     for cut in cuts {
         assert_eq!(pieces.run_until(cut, &mut keep(&mut kept)), Ok(Outcome::Finished));
         assert_eq!(pieces.progress().step, cut);
-        let state: ChainState = serde_json::from_str(&text(&pieces)).unwrap();
+        let state: ChainState<S::State> = serde_json::from_str(&text(&pieces)).unwrap();
         pieces = Chain::resume(model(), sampler.clone(), config, Seed::root(41), state).unwrap();
     }
     pieces.run(&mut keep(&mut kept)).unwrap();
@@ -134,7 +141,7 @@ fn samples_say_what_they_are() {
         count += 1;
         assert_eq!((sample.chain, sample.step), (5, step));
         assert_eq!(sample.position, bits(chain.position()));
-        let value = model().gradient(&[x], Minibatch::Indices(minibatches.indices(step)), &mut [0.0]);
+        let value = model().gradient(&[x], Minibatch::Indices(minibatches.indices(step)), &mut [0.0]).unwrap();
         assert_eq!(f64::from_bits(sample.potential), value);
         let weight = sgld().step_size.step_size(step - 1) / sgld().step_size.step_size(0);
         assert_eq!(f64::from_bits(sample.weight), weight);
@@ -208,7 +215,7 @@ fn chains_of_one_seed_differ_and_repeat() {
     }
     // Minibatches differ too: without noise the chains still part.
     let descend = |number| {
-        let mut chain = chain(number, Momentum::new(Schedule::Constant(0.05), 0.0), config(20, 0, 1));
+        let mut chain = chain(number, Sgd::new(Schedule::Constant(0.05), 0.0), config(20, 0, 1));
         samples(&mut chain);
         bits(chain.position())
     };
@@ -224,18 +231,18 @@ fn divergence_names_chain_step_and_last_good_sample() {
     let mut chain = Chain::new(9, target, sampler, config, Seed::root(43), vec![0.0; 5]).unwrap();
     let mut kept = Vec::new();
     let error = chain.run(&mut keep(&mut kept)).unwrap_err();
+    let text = error.to_string();
     let last = kept.last().expect("some were kept before").step;
     let RunError::Chain(ChainError::Diverged { chain: 9, step, what, last_good_sample: Some(good), step_size }) = error
     else {
         panic!("{error}")
     };
     assert_eq!((good, step_size), (last, 2.0));
-    assert!(step > last && step <= last + 7 && matches!(what, NotFinite::Position { .. }));
+    assert!(step > last && step <= last + 7 && matches!(what, Divergence::Position { .. }));
     for sample in &kept {
-        assert!(sample.position.iter().all(|&x| f32::from_bits(x).is_finite()));
+        assert!(sample.position.iter().all(|&x| f64::from_bits(x).is_finite()));
         assert!(f64::from_bits(sample.potential).is_finite());
     }
-    let text = error.to_string();
     for part in ["chain 9", &format!("step {step}"), &format!("sample is that of step {last}"), "warm start"] {
         assert!(text.contains(part), "{text}");
     }
@@ -250,7 +257,10 @@ fn the_first_bad_number_ends_the_chain() {
         let mut kept = Vec::new();
         match chain.run(&mut keep(&mut kept)).unwrap_err() {
             RunError::Chain(ChainError::Diverged {
-                step: 11, what: NotFinite::Potential(x), last_good_sample, ..
+                step: 11,
+                what: Divergence::Potential(x),
+                last_good_sample,
+                ..
             }) => {
                 assert_eq!((x.to_bits(), last_good_sample), (bad.to_bits(), Some(8)), "step 11 must not be kept");
             }
@@ -262,7 +272,7 @@ fn the_first_bad_number_ends_the_chain() {
         let mut chain = spy(Spy { gradient: Some((11, bad)), ..Spy::default() }, config);
         match chain.run(&mut keep(&mut Vec::new())).unwrap_err() {
             RunError::Chain(ChainError::Diverged { step: 12, what, last_good_sample: Some(11), .. }) => {
-                assert_eq!(what, NotFinite::Position { coordinate: 1 });
+                assert_eq!(what, Divergence::Position { coordinate: 1 });
             }
             other => panic!("{other}"),
         }
@@ -323,14 +333,64 @@ fn bad_settings_and_states_are_refused() {
     assert!(matches!(error, ChainError::Setting { field: "temperature", .. }));
 
     let state = chain(0, sgld(), config(10, 0, 1)).state();
-    let resume = |state| Chain::resume(model(), sgld(), config(10, 0, 1), Seed::root(0), state).map(|_| ());
+    let resume = |state| Chain::resume(model(), sgld(), config(10, 0, 1), Seed::root(41), state).map(|_| ());
     let long = ChainState { position: vec![0.0; 2], ..state.clone() };
     assert_eq!(resume(long), Err(ChainError::Dimension { expected: 1, found: 2 }));
     assert_eq!(resume(state.clone()), Ok(()));
-    let heavy = Momentum::new(Schedule::Constant(0.1), 0.9);
-    let error = Chain::resume(model(), heavy, config(10, 0, 1), Seed::root(0), state).unwrap_err();
-    assert_eq!(error, ChainError::Buffer { name: "velocity", expected: 1, found: None });
+    let heavy = Sgd::new(Schedule::Constant(0.1), 0.9);
+    let other = ChainState { memory: vec![0.0; 2], sampler: "SGD".into(), temperature: 0.0, ..with(&state, vec![]) };
+    let error = Chain::resume(model(), heavy, config(10, 0, 1), Seed::root(41), other).unwrap_err();
+    assert_eq!(error, ChainError::Buffer { name: "velocity", expected: 1, found: Some(2) });
     assert!(serde_json::from_str::<ChainConfig>(r#"{"steps":1,"burn_in":0,"thinning":1,"batch":2}"#).is_err());
+}
+
+fn with<T>(state: &ChainState, memory: T) -> ChainState<T> {
+    let ChainState { chain, seed, sampler, temperature, step, last_sample, position, memory: (), estimator } =
+        state.clone();
+    ChainState { chain, seed, sampler, temperature, step, last_sample, position, memory, estimator }
+}
+
+/// What was made with another seed, sampler or temperature is no beginning of this chain; other step sizes are no other chain.
+#[test]
+fn foreign_states_are_named() {
+    let mut begun = chain(3, sgld(), config(10, 0, 1));
+    begun.run_until(5, &mut keep(&mut Vec::new())).unwrap();
+    let refused = |seed, sampler| {
+        let resumed = Chain::resume(model(), sampler, config(10, 0, 1), Seed::root(seed), begun.state());
+        resumed.map(|_| ()).map_err(|error| error.to_string())
+    };
+    let error = refused(42, sgld()).unwrap_err();
+    assert!(error.starts_with("the saved chain has the seed "), "{error}");
+    let error = refused(41, Sgld { temperature: 0.5, ..sgld() }).unwrap_err();
+    assert_eq!(error, "the saved chain has the temperature 1.0; this one has 0.5");
+    let foreign = ChainState { sampler: "SGHMC".into(), ..begun.state() };
+    let error = Chain::resume(model(), sgld(), config(10, 0, 1), Seed::root(41), foreign).unwrap_err();
+    assert_eq!(error.to_string(), "the saved chain has the sampler \"SGHMC\"; this one has \"SGLD\"");
+    assert_eq!(refused(41, Sgld { step_size: Schedule::Constant(1e-3), ..sgld() }), Ok(()));
+}
+
+/// Of a potential's own errors the one that another position might mend is a divergence, the other stops the chain.
+#[test]
+fn errors_of_the_potential_are_told_apart() {
+    let config = ChainConfig { steps: 100, burn_in: 0, thinning: 1, batch_size: 5 };
+    let run = |error| {
+        let mut chain = spy(Spy { error: Some((4, error)), ..Spy::default() }, config);
+        let first = chain.run(&mut keep(&mut Vec::new())).unwrap_err();
+        assert_eq!(chain.run(&mut keep(&mut Vec::new())).unwrap_err(), first, "a failure stays one");
+        first
+    };
+    let RunError::Chain(ChainError::Diverged { step: 4, what: Divergence::Undefined(cause), .. }) =
+        run(PotentialError::recoverable("a wall"))
+    else {
+        panic!("not a divergence")
+    };
+    assert_eq!(cause.to_string(), "a wall");
+    let RunError::Chain(ChainError::Potential(PotentialError::Fatal(cause))) =
+        run(PotentialError::fatal(std::io::Error::other("the data are gone")))
+    else {
+        panic!("not fatal")
+    };
+    assert_eq!(cause.downcast_ref::<std::io::Error>().unwrap().to_string(), "the data are gone");
 }
 
 #[test]
@@ -383,21 +443,22 @@ fn a_sinks_error_ends_the_run_and_names_the_sample() {
 
 #[test]
 fn a_restart_forgets_the_velocity_but_not_the_step() {
-    let heavy = || Momentum::new(Schedule::Constant(0.02), 0.9);
+    let heavy = || Sgd::new(Schedule::Constant(0.02), 0.9);
     let mut moved = chain(0, heavy(), config(40, 0, 1));
     moved.run_until(20, &mut keep(&mut Vec::new())).unwrap();
     moved.restart_from(&[1.5]);
     assert_eq!((moved.progress().step, moved.position()), (20, &[1.5][..]));
 
-    let mut buffers = crate::Buffers::default();
-    buffers.insert("velocity", &[0.0]);
     let state = ChainState {
         chain: 0,
+        seed: Seed::root(41).child("chain").index(0),
+        sampler: "SGD".into(),
+        temperature: 0.0,
         step: 20,
         last_sample: Some(20),
         position: vec![1.5],
-        buffers,
-        estimator: crate::Buffers::default(),
+        memory: vec![0.0],
+        estimator: Buffers::default(),
     };
     let mut fresh = Chain::resume(model(), heavy(), config(40, 0, 1), Seed::root(41), state).unwrap();
     assert_eq!(samples(&mut moved), samples(&mut fresh));

@@ -154,7 +154,7 @@ impl Variances {
 
 /// A step size at which one leapfrog from `start` is accepted with a probability near ½, by doubling or halving `step`.
 ///
-/// It stops after a hundred doublings: a potential that is flat, or a step too small to move an `f32`, has no such size.
+/// `None` if a hundred doublings are all accepted: U is flat. (A hundred halvings are enough: so small a step is as good as none.)
 ///
 /// Reference: Hoffman & Gelman, *The No-U-Turn sampler*, JMLR 15, 2014, algorithm 4.
 pub(super) fn reasonable_step<H: Hamiltonian>(
@@ -162,7 +162,7 @@ pub(super) fn reasonable_step<H: Hamiltonian>(
     start: &Point,
     moving: &mut Point,
     mut step: f64,
-) -> f64 {
+) -> Option<f64> {
     let energy = hamiltonian.energy(start);
     let mut accepts = |step| {
         moving.copy_from(start);
@@ -173,10 +173,10 @@ pub(super) fn reasonable_step<H: Hamiltonian>(
     for _ in 0..100 {
         step *= if grows { 2.0 } else { 0.5 };
         if accepts(step) != grows {
-            break;
+            return Some(step);
         }
     }
-    step
+    (!grows).then_some(step)
 }
 
 #[cfg(test)]

@@ -7,19 +7,22 @@ use super::adaptation::{Adaptation, DualAveraging, Windows, reasonable_step};
 use super::dynamics::{Dynamics, Point};
 use super::nuts::Nuts;
 use super::{HamiltonianConfig, HamiltonianStatistics, Trajectory, Transition, metropolis};
-use crate::error::NotFinite;
 use crate::sampler::within;
-use crate::{ChainError, MarkovChain, Outcome, Potential, Progress, RunError, Sample, Sink};
+use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
 
-/// All that a [`HamiltonianChain`] needs to go on, besides its potential, settings and seed.
+/// All that a [`HamiltonianChain`] needs to go on, besides its potential and settings.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HamiltonianState {
     /// The chain.
     pub chain: u32,
+    /// Where its momenta and choices come from.
+    pub seed: Seed,
+    /// T.
+    pub temperature: f64,
     /// Draws made, those of the warm-up included.
     pub step: u64,
-    /// θ, before it is rounded.
+    /// θ.
     pub position: Vec<f64>,
     /// ε.
     pub step_size: f64,
@@ -38,7 +41,7 @@ pub struct HamiltonianState {
 /// windows). Chain c takes the momenta of draw t from row t of `seed/chain[c]/momentum`, its choices from the stream
 /// `seed/chain[c]/choices[t]`: chains of one seed are independent of each other, and nothing depends on threads or interruptions.
 ///
-/// The potential is asked for full-batch gradients only, and its [`refresh`](Potential::refresh) is never called.
+/// Positions are in double precision throughout. A potential on `f32` vectors is taken in by [`FullBatch`](crate::FullBatch).
 ///
 /// **Units**: U in nats, full-data scale; M⁻¹ in θ², so that ε is a pure number: in standard deviations once the mass is learned.
 ///
@@ -51,17 +54,17 @@ pub struct HamiltonianState {
 ///
 /// ```
 /// use apd_seed::Seed;
-/// use apd_sgmcmc::{FromFn, HamiltonianChain, HamiltonianConfig, Sample};
+/// use apd_sgmcmc::{FromFn64, HamiltonianChain, HamiltonianConfig, Sample};
 ///
 /// // Independent normals with standard deviations 1 and 0.01.
-/// let target = FromFn::new(2, 1, |x: &[f32], _, gradient: &mut [f32]| {
+/// let target = FromFn64::new(2, |x: &[f64], gradient: &mut [f64]| {
 ///     gradient.copy_from_slice(&[x[0], 1e4 * x[1]]);
-///     0.5 * (f64::from(x[0]).powi(2) + 1e4 * f64::from(x[1]).powi(2))
+///     0.5 * (x[0] * x[0] + 1e4 * x[1] * x[1])
 /// });
-/// let mut chain = HamiltonianChain::new(0, target, HamiltonianConfig::nuts(300, 1_000), Seed::root(1), vec![1.0, 1.0])?;
+/// let mut chain = HamiltonianChain::new(0, target, HamiltonianConfig::nuts(300, 1_000), Seed::root(1), [1.0, 1.0])?;
 /// let mut squares = [0.0; 2];
-/// chain.run(&mut |sample: Sample<'_>| {
-///     squares = [0, 1].map(|i| squares[i] + f64::from(sample.position[i]).powi(2));
+/// chain.run(&mut |sample: Sample<'_, f64>| {
+///     squares = [0, 1].map(|i| squares[i] + sample.position[i].powi(2));
 ///     Ok::<(), std::convert::Infallible>(())
 /// })?;
 /// assert!((squares[0] / 1e3 - 1.0).abs() < 0.3 && (squares[1] / 1e3 * 1e4 - 1.0).abs() < 0.3);
@@ -74,6 +77,7 @@ pub struct HamiltonianState {
 #[derive(Debug)]
 pub struct HamiltonianChain<P> {
     chain: u32,
+    seed: Seed,
     config: HamiltonianConfig,
     momenta: Normals,
     searches: Normals,
@@ -81,8 +85,6 @@ pub struct HamiltonianChain<P> {
     dynamics: Dynamics<P>,
     step: u64,
     current: Point,
-    /// The current position as it is kept.
-    rounded: Vec<f32>,
     /// Working space.
     moving: Point,
     nuts: Nuts,
@@ -93,11 +95,11 @@ pub struct HamiltonianChain<P> {
     last_transition: Option<Transition>,
 }
 
-impl<P: Potential> HamiltonianChain<P> {
+impl<P: Potential64> HamiltonianChain<P> {
     /// Chain number `chain` of `seed`, at `initial`; searches a first step size, at the cost of some ten gradients.
     ///
     /// **Errors**: [`ChainError::Setting`] for settings out of range, [`ChainError::Diverged`] if U or its gradient is not finite
-    /// at `initial`.
+    /// at `initial`, or U is flat; [`ChainError::Potential`].
     /// **Panics** if `initial` does not have the potential's dimension.
     #[track_caller]
     pub fn new(
@@ -105,12 +107,12 @@ impl<P: Potential> HamiltonianChain<P> {
         potential: P,
         config: HamiltonianConfig,
         seed: Seed,
-        initial: Vec<f32>,
+        initial: impl IntoIterator<Item = impl Into<f64>>,
     ) -> Result<Self, ChainError> {
-        assert_eq!(initial.len(), potential.dim(), "coordinates of the initial position, and of the potential");
-        let position = initial.into_iter().map(f64::from).collect();
+        let position: Vec<f64> = initial.into_iter().map(Into::into).collect();
+        assert_eq!(position.len(), potential.dim(), "coordinates of the initial position, and of the potential");
         let mut chain = Self::at(chain, potential, config, seed, 0, position, 1.0)?;
-        chain.search_step_size();
+        chain.search_step_size()?;
         Ok(chain)
     }
 
@@ -118,8 +120,9 @@ impl<P: Potential> HamiltonianChain<P> {
     ///
     /// `config.draws` may be larger than before, to extend a finished chain.
     ///
-    /// **Errors**: [`ChainError::Dimension`] and [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`] for
-    /// settings or saved values out of range, [`ChainError::Diverged`] if U or its gradient is not finite at the saved position.
+    /// **Errors**: [`ChainError::Origin`] for another seed or temperature, [`ChainError::Dimension`] and [`ChainError::Buffer`] for a
+    /// state that does not fit, [`ChainError::Setting`] for settings or saved values out of range, [`ChainError::Diverged`] if U or its
+    /// gradient is not finite at the saved position, [`ChainError::Potential`].
     pub fn resume(
         potential: P,
         config: HamiltonianConfig,
@@ -146,6 +149,8 @@ impl<P: Potential> HamiltonianChain<P> {
         }
         state.statistics.validate()?;
         let mut chain = Self::at(state.chain, potential, config, seed, state.step, state.position, state.step_size)?;
+        ChainError::unless_equal("seed", state.seed, chain.seed)?;
+        ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
         chain.dynamics.inverse_mass = state.inverse_mass;
         chain.dynamics.gradients = state.gradients;
         chain.statistics = state.statistics;
@@ -167,19 +172,22 @@ impl<P: Potential> HamiltonianChain<P> {
         let mut dynamics = Dynamics::new(potential, config.temperature);
         let mut current = Point::new(position);
         dynamics.evaluate(&mut current);
+        if let Some(failure) = dynamics.failure.take() {
+            return Err(failure.into());
+        }
         if let Some(what) = not_finite(&current) {
             let last_good_sample = (step > config.warmup).then_some(step);
             return Err(ChainError::Diverged { chain, step, what, last_good_sample, step_size });
         }
         Ok(Self {
             chain,
+            seed,
             config,
             momenta: seed.child("momentum").normals(),
             searches: seed.child("search").normals(),
             choices: seed.child("choices"),
             dynamics,
             step,
-            rounded: round(&current.position).collect(),
             moving: current.clone(),
             current,
             nuts: Nuts::new(dim),
@@ -195,6 +203,8 @@ impl<P: Potential> HamiltonianChain<P> {
     pub fn state(&self) -> HamiltonianState {
         HamiltonianState {
             chain: self.chain,
+            seed: self.seed,
+            temperature: self.config.temperature,
             step: self.step,
             position: self.current.position.clone(),
             step_size: self.step_size,
@@ -207,8 +217,10 @@ impl<P: Potential> HamiltonianChain<P> {
 
     /// Makes one draw, and returns it if the warm-up is over. The caller counts the draws.
     ///
-    /// It cannot fail: a trajectory that diverges is one that is not taken, and is counted.
-    pub fn step(&mut self) -> Option<Sample<'_>> {
+    /// A trajectory that diverges is no error: it is not taken, and is counted.
+    ///
+    /// **Errors**: [`ChainError::Potential`]; in the warm-up [`ChainError::Diverged`] where U is flat.
+    pub fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
         self.dynamics.refresh_momentum(&mut self.current, &self.momenta, self.step);
         let (dynamics, step_size) = (&mut self.dynamics, self.step_size);
         let mut choices = self.choices.index(self.step).stream();
@@ -222,49 +234,64 @@ impl<P: Potential> HamiltonianChain<P> {
                 self.nuts.transition(dynamics, &mut self.current, step_size, max_depth, &mut choices)
             }
         };
+        if let Some(failure) = self.dynamics.failure.take() {
+            return Err(failure.into());
+        }
         self.step += 1;
         self.last_transition = Some(transition);
-        for (rounded, x) in self.rounded.iter_mut().zip(round(&self.current.position)) {
-            *rounded = x;
-        }
         if self.step <= self.config.warmup {
-            self.adapt(transition.acceptance);
-            return None;
+            self.adapt(transition.acceptance)?;
+            return Ok(None);
         }
         self.statistics.record(&transition);
-        let (chain, step, position) = (self.chain, self.step, &self.rounded[..]);
-        Some(Sample { chain, step, position, potential: self.current.potential, weight: 1.0 })
+        let (chain, step, position) = (self.chain, self.step, &self.current.position[..]);
+        Ok(Some(Sample { chain, step, position, potential: self.current.potential, weight: 1.0 }))
     }
 
-    fn adapt(&mut self, acceptance: f64) {
+    fn adapt(&mut self, acceptance: f64) -> Result<(), ChainError> {
         self.step_size = self.adaptation.averaging.update(acceptance, self.config.target_acceptance);
         let (position, inverse_mass) = (&self.current.position, &mut self.dynamics.inverse_mass);
         if self.adaptation.learn_mass(&self.windows, self.step, position, inverse_mass) {
-            self.search_step_size();
+            self.search_step_size()?;
         }
         if self.step == self.config.warmup {
             self.step_size = self.adaptation.averaging.average();
         }
+        Ok(())
     }
 
     /// Starts the adaptation of the step size, under the present mass.
-    fn search_step_size(&mut self) {
+    fn search_step_size(&mut self) -> Result<(), ChainError> {
         self.dynamics.refresh_momentum(&mut self.current, &self.searches, self.step);
-        self.step_size = reasonable_step(&mut self.dynamics, &self.current, &mut self.moving, self.step_size);
+        let found = reasonable_step(&mut self.dynamics, &self.current, &mut self.moving, self.step_size);
+        if let Some(failure) = self.dynamics.failure.take() {
+            return Err(failure.into());
+        }
+        self.step_size = match found {
+            Some(step_size) => step_size,
+            // Of nothing, nothing is too large a step.
+            None if self.current.position.is_empty() => self.step_size,
+            None => {
+                let (chain, step, step_size) = (self.chain, self.step, self.step_size);
+                let what = Divergence::Flat;
+                return Err(ChainError::Diverged { chain, step, what, last_good_sample: None, step_size });
+            }
+        };
         self.adaptation.averaging = DualAveraging::new(self.step_size);
+        Ok(())
     }
 
     /// Runs to the end, giving each draw after the warm-up to `sink`.
     ///
-    /// **Errors**: [`RunError::Sink`] with the sink's own error.
-    pub fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+    /// **Errors**: [`RunError::Chain`] as [`step`](Self::step), [`RunError::Sink`] with the sink's own error.
+    pub fn run<K: Sink<f64>>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         self.run_until(u64::MAX, sink)
     }
 
     /// As [`run`](Self::run), up to step `until` or the end, whichever comes first.
-    pub fn run_until<K: Sink>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+    pub fn run_until<K: Sink<f64>>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         while self.step < until.min(self.steps()) {
-            if let Some(sample) = self.step() {
+            if let Some(sample) = self.step()? {
                 let (chain, step) = (sample.chain, sample.step);
                 sink.sample(sample).map_err(|source| RunError::Sink { chain, step, source })?;
             }
@@ -285,8 +312,8 @@ impl<P: Potential> HamiltonianChain<P> {
     }
 
     /// θ.
-    pub fn position(&self) -> &[f32] {
-        &self.rounded
+    pub fn position(&self) -> &[f64] {
+        &self.current.position
     }
 
     /// The settings.
@@ -330,23 +357,20 @@ impl<P: Potential> HamiltonianChain<P> {
     }
 }
 
-impl<P: Potential> MarkovChain for HamiltonianChain<P> {
-    fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
+impl<P: Potential64> MarkovChain for HamiltonianChain<P> {
+    type Scalar = f64;
+
+    fn run<K: Sink<f64>>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         Self::run(self, sink)
     }
 }
 
-fn round(position: &[f64]) -> impl Iterator<Item = f32> {
-    position.iter().map(|&x| x as f32)
-}
-
-fn not_finite(point: &Point) -> Option<NotFinite> {
-    if !point.potential.is_finite() {
-        return Some(NotFinite::Potential(point.potential));
-    }
+fn not_finite(point: &Point) -> Option<Divergence> {
     let finite = |&i: &usize| point.position[i].is_finite() && point.gradient[i].is_finite();
-    let coordinate = (0..point.position.len()).find(|i| !finite(i))?;
-    Some(NotFinite::Position { coordinate })
+    if let Some(coordinate) = (0..point.position.len()).find(|i| !finite(i)) {
+        return Some(Divergence::Position { coordinate });
+    }
+    (!point.potential.is_finite()).then_some(Divergence::Potential(point.potential))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use apd_seed::Normals;
 
-use crate::{Minibatch, Potential};
+use crate::{Potential64, PotentialError};
 
 /// A point of phase space, and U with its gradient there.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Point {
     /// p.
     pub(super) momentum: Vec<f64>,
     /// ∇U(θ).
-    pub(super) gradient: Vec<f32>,
+    pub(super) gradient: Vec<f64>,
     /// U(θ).
     pub(super) potential: f64,
 }
@@ -50,7 +50,7 @@ pub(super) trait Hamiltonian {
     fn inverse_mass(&self) -> &[f64];
 }
 
-/// H(θ, p) = U(round θ)/T + ½·Σ pᵢ²/mᵢ for a potential on `f32` vectors.
+/// H(θ, p) = U(θ)/T + ½·Σ pᵢ²/mᵢ.
 #[derive(Debug)]
 pub(super) struct Dynamics<P> {
     pub(super) potential: P,
@@ -58,22 +58,28 @@ pub(super) struct Dynamics<P> {
     pub(super) inverse_mass: Vec<f64>,
     /// Gradients computed so far.
     pub(super) gradients: u64,
-    rounded: Vec<f32>,
+    /// What the potential failed with, for good: the end of the run, though the present trajectory is only refused.
+    pub(super) failure: Option<PotentialError>,
 }
 
-impl<P: Potential> Dynamics<P> {
+impl<P: Potential64> Dynamics<P> {
     pub(super) fn new(potential: P, temperature: f64) -> Self {
         let dim = potential.dim();
-        Self { potential, temperature, inverse_mass: vec![1.0; dim], gradients: 0, rounded: vec![0.0; dim] }
+        Self { potential, temperature, inverse_mass: vec![1.0; dim], gradients: 0, failure: None }
     }
 
-    /// Computes U and ∇U at the point.
+    /// Computes U and ∇U at the point; U = ∞ where it has no value or the point is nowhere, so that no such point is ever drawn.
     pub(super) fn evaluate(&mut self, point: &mut Point) {
-        for (rounded, &x) in self.rounded.iter_mut().zip(&point.position) {
-            *rounded = x as f32;
+        point.potential = f64::INFINITY;
+        if !point.position.iter().all(|x| x.is_finite()) {
+            return;
         }
-        point.potential = self.potential.gradient(&self.rounded, Minibatch::Full, &mut point.gradient);
         self.gradients += 1;
+        match self.potential.gradient(&point.position, &mut point.gradient) {
+            Ok(value) => point.potential = value,
+            Err(PotentialError::Recoverable(_)) => (),
+            Err(fatal) => self.failure = Some(fatal),
+        }
     }
 
     /// p ~ N(0, M), from row `row` of the normals.
@@ -87,12 +93,12 @@ impl<P: Potential> Dynamics<P> {
     fn kick(&self, point: &mut Point, step: f64) {
         let scale = step / self.temperature;
         for (p, &g) in point.momentum.iter_mut().zip(&point.gradient) {
-            *p -= scale * f64::from(g);
+            *p -= scale * g;
         }
     }
 }
 
-impl<P: Potential> Hamiltonian for Dynamics<P> {
+impl<P: Potential64> Hamiltonian for Dynamics<P> {
     /// p ← p − (ε/2)·∇U(θ)/T, θ ← θ + ε·M⁻¹p, p ← p − (ε/2)·∇U(θ)/T.
     ///
     /// Its error per trajectory is O(ε²); it is stable while ε is below twice the smallest standard deviation (in units of M).

@@ -12,7 +12,7 @@ use apd_seed::Seed;
 use rayon::prelude::*;
 
 use super::{HamiltonianChain, HamiltonianConfig, Trajectory};
-use crate::Potential;
+use crate::Potential64;
 use targets::Target;
 
 mod controls;
@@ -58,7 +58,7 @@ fn averages(target: &Target, rule: &Rule, chain: u32, seed: Seed) -> Vec<f64> {
     let mut state = HamiltonianChain::new(chain, target.clone(), config, seed, start).unwrap().state();
     (state.step_size, state.inverse_mass) = (rule.step_size, rule.inverse_mass.clone());
     let mut chain = HamiltonianChain::resume(target.clone(), config, seed, state).unwrap();
-    target.averages((0..DRAWS).map(|_| chain.step().unwrap().position.to_vec()))
+    target.averages((0..DRAWS).map(|_| chain.step().unwrap().unwrap().position.to_vec()))
 }
 
 /// Compares the replicates' means with the target's expectations; the greatest |z|, or what was rejected.

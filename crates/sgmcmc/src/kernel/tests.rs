@@ -1,6 +1,6 @@
 use apd_seed::{Normals, Seed};
 
-use super::{BLOCK, heavy_ball, langevin, squares};
+use super::{BLOCK, Coordinates, Noise, squares, update};
 use crate::testing::bits;
 
 /// Around multiples of the block, of the vectors, and of the noise's own groups.
@@ -30,6 +30,29 @@ fn vector(row: u64, len: usize) -> Vec<f32> {
     let mut values = vec![0.0; len];
     Seed::root(12).normals().fill(row, 0, &mut values);
     values
+}
+
+/// θ ← θ + `noise`·z − `drift`·g, without memory.
+fn langevin(drift: f32, noise: f32, normals: &Normals, step: u64, position: &mut [f32], gradient: &[f32]) -> bool {
+    let nothing = vec![(); position.len()];
+    let coordinates = Coordinates { position, memory: &mut nothing.clone(), gradient, extra: &nothing };
+    let rule = |theta: &mut f32, (): &mut (), g: f32, (), z: f32| *theta += noise * z - drift * g;
+    update(&Noise { wanted: noise != 0.0, normals, step }, coordinates, rule, |_| ())
+}
+
+/// v ← `momentum`·v − `drift`·g, θ ← θ + v, without noise.
+fn heavy_ball(momentum: f32, drift: f32, memory: &mut [f32], position: &mut [f32], gradient: &[f32]) -> bool {
+    let nothing = vec![(); position.len()];
+    let rule = |theta: &mut f32, v: &mut f32, g: f32, (), _: f32| {
+        *v = momentum * *v - drift * g;
+        *theta += *v;
+    };
+    let noise = Noise { wanted: false, normals: &normals(), step: 0 };
+    let mut seen = Vec::new();
+    let coordinates = Coordinates { position, memory: &mut *memory, gradient, extra: &nothing };
+    let finite = update(&noise, coordinates, rule, |memory| seen.extend_from_slice(memory));
+    assert_eq!(bits(&seen), bits(memory), "each block is seen once, in order");
+    finite
 }
 
 #[test]

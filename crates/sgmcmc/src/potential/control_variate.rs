@@ -1,6 +1,6 @@
 //! Minibatch gradients relative to a centre where the full gradient is known.
 
-use crate::{Buffers, ChainError, Minibatch, Potential};
+use crate::{Buffers, ChainError, Minibatch, Potential, PotentialError};
 
 /// A potential whose minibatch estimates are corrected by a control variate: what the same minibatch says at a fixed centre c.
 ///
@@ -30,10 +30,11 @@ use crate::{Buffers, ChainError, Minibatch, Potential};
 ///     gradient[0] = minibatch.scale(3) as f32 * residuals().sum::<f32>();
 ///     minibatch.scale(3) * residuals().map(|r| 0.5 * f64::from(r * r)).sum::<f64>()
 /// });
-/// let mut mean = ControlVariate::new(mean, vec![3.0]);
+/// let mut mean = ControlVariate::new(mean, vec![3.0])?;
 /// let mut gradient = [0.0];
-/// mean.gradient(&[3.5], Minibatch::Indices(&[0]), &mut gradient);
+/// mean.gradient(&[3.5], Minibatch::Indices(&[0]), &mut gradient)?;
 /// assert_eq!(gradient, [1.5]); // 3·3.5 − (1 + 2 + 6), though the first term alone says 7.5
+/// # Ok::<(), apd_sgmcmc::PotentialError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ControlVariate<P> {
@@ -50,13 +51,14 @@ pub struct ControlVariate<P> {
 impl<P: Potential> ControlVariate<P> {
     /// Corrects `potential`'s estimates around `centre`; computes the full gradient there.
     ///
+    /// **Errors**: the potential's own.
     /// **Panics** if `centre` does not have the potential's dimension.
     #[track_caller]
-    pub fn new(potential: P, centre: Vec<f32>) -> Self {
+    pub fn new(potential: P, centre: Vec<f32>) -> Result<Self, PotentialError> {
         assert_eq!(centre.len(), potential.dim(), "coordinates of the centre, and of the potential");
         let mut estimator = Self::without_centre(potential);
-        estimator.recentre(&centre);
-        estimator
+        estimator.recentre(&centre)?;
+        Ok(estimator)
     }
 
     /// c.
@@ -75,9 +77,10 @@ impl<P: Potential> ControlVariate<P> {
         Self { potential, centre: zeros.clone(), full: zeros.clone(), full_value: 0.0, at_centre: zeros }
     }
 
-    pub(super) fn recentre(&mut self, centre: &[f32]) {
+    pub(super) fn recentre(&mut self, centre: &[f32]) -> Result<(), PotentialError> {
         self.centre.copy_from_slice(centre);
-        self.full_value = self.potential.gradient(centre, Minibatch::Full, &mut self.full);
+        self.full_value = self.potential.gradient(centre, Minibatch::Full, &mut self.full)?;
+        Ok(())
     }
 }
 
@@ -86,21 +89,26 @@ impl<P: Potential> Potential for ControlVariate<P> {
         self.potential.dim()
     }
 
-    fn terms(&self) -> usize {
-        self.potential.terms()
+    fn num_data(&self) -> usize {
+        self.potential.num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        let value = self.potential.gradient(position, minibatch, gradient);
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        let value = self.potential.gradient(position, minibatch, gradient)?;
         if minibatch == Minibatch::Full {
-            return value;
+            return Ok(value);
         }
-        let at_centre = self.potential.gradient(&self.centre, minibatch, &mut self.at_centre);
+        let at_centre = self.potential.gradient(&self.centre, minibatch, &mut self.at_centre)?;
         // The difference first: at the centre it is zero to the bit.
         for ((g, &centre), &full) in gradient.iter_mut().zip(&self.at_centre).zip(&self.full) {
             *g = (*g - centre) + full;
         }
-        (value - at_centre) + self.full_value
+        Ok((value - at_centre) + self.full_value)
     }
 
     fn prior_precision(&self) -> Option<f64> {
@@ -108,12 +116,17 @@ impl<P: Potential> Potential for ControlVariate<P> {
     }
 
     /// That of the potential itself: the correction does not depend on θ.
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
-        self.potential.curvature(position, minibatch, diagonal);
+    fn curvature(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        diagonal: &mut [f32],
+    ) -> Result<(), PotentialError> {
+        self.potential.curvature(position, minibatch, diagonal)
     }
 
-    fn refresh(&mut self, step: u64, position: &[f32]) {
-        self.potential.refresh(step, position);
+    fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
+        self.potential.refresh(step, position)
     }
 
     fn save(&self) -> Buffers {

@@ -1,6 +1,6 @@
 //! A control variate whose centre follows the chain.
 
-use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential};
+use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential, PotentialError};
 
 /// Stochastic variance-reduced gradients: [`ControlVariate`] with the position of every `every`-th update as its centre.
 ///
@@ -29,10 +29,10 @@ use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential};
 ///     f64::from(0.5 * weights * x[0] * x[0])
 /// });
 /// let (mut squares, mut gradient) = (Svrg::new(squares, 10)?, [0.0]);
-/// squares.gradient(&[4.0], Minibatch::Indices(&[0]), &mut gradient);
+/// squares.gradient(&[4.0], Minibatch::Indices(&[0]), &mut gradient)?;
 /// assert_eq!(gradient, [0.0]); // the first term alone knows nothing
-/// squares.refresh(0, &[4.0]);
-/// squares.gradient(&[4.0], Minibatch::Indices(&[0]), &mut gradient);
+/// squares.refresh(0, &[4.0])?;
+/// squares.gradient(&[4.0], Minibatch::Indices(&[0]), &mut gradient)?;
 /// assert_eq!(gradient, [4.0]);
 /// # Ok::<(), apd_sgmcmc::ChainError>(())
 /// ```
@@ -67,9 +67,11 @@ impl<P: Potential> Svrg<P> {
         self.estimator.into_inner()
     }
 
-    fn recentre(&mut self, centre: &[f32]) {
-        self.estimator.recentre(centre);
+    fn recentre(&mut self, centre: &[f32]) -> Result<(), PotentialError> {
+        self.centred = false;
+        self.estimator.recentre(centre)?;
         self.centred = true;
+        Ok(())
     }
 }
 
@@ -78,11 +80,16 @@ impl<P: Potential> Potential for Svrg<P> {
         self.estimator.dim()
     }
 
-    fn terms(&self) -> usize {
-        self.estimator.terms()
+    fn num_data(&self) -> usize {
+        self.estimator.num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         if self.centred {
             self.estimator.gradient(position, minibatch, gradient)
         } else {
@@ -94,16 +101,22 @@ impl<P: Potential> Potential for Svrg<P> {
         self.estimator.prior_precision()
     }
 
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
-        self.estimator.curvature(position, minibatch, diagonal);
+    fn curvature(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        diagonal: &mut [f32],
+    ) -> Result<(), PotentialError> {
+        self.estimator.curvature(position, minibatch, diagonal)
     }
 
-    fn refresh(&mut self, step: u64, position: &[f32]) {
-        self.estimator.refresh(step, position);
+    fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
+        self.estimator.refresh(step, position)?;
         let due = step.is_multiple_of(self.every) && self.estimator.centre != position;
         if due || !self.centred {
-            self.recentre(position);
+            self.recentre(position)?;
         }
+        Ok(())
     }
 
     fn save(&self) -> Buffers {
@@ -120,8 +133,7 @@ impl<P: Potential> Potential for Svrg<P> {
             return Ok(());
         }
         // The gradient there is a function of it: the same bits as before, for half the memory.
-        self.recentre(buffers.get(CENTRE, self.dim())?);
-        Ok(())
+        Ok(self.recentre(buffers.get(CENTRE, self.dim())?)?)
     }
 }
 

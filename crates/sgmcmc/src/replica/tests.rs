@@ -1,13 +1,13 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use apd_seed::{Normals, Seed};
+use apd_seed::Seed;
 
 use super::{Exchange, ReplicaExchange, ReplicaState, log_acceptance};
 use crate::testing::{Kept, Spy, Terms, keep};
 use crate::{
-    Chain, ChainConfig, ChainError, FromFn, Minibatch, Momentum, Outcome, Potential, Progress, Sample, Sampler,
-    Schedule, Sgld, Sink, Svrg,
+    Chain, ChainConfig, ChainError, FromFn, Minibatch, Outcome, Potential, PotentialError, Progress, RunError, Sample,
+    Sampler, Schedule, Sgd, Sgld, Sink, Svrg, Update,
 };
 
 /// Half the distance of the modes, and the weight of the left one: a barrier of 12.5 nats.
@@ -61,6 +61,8 @@ impl Gibbs {
 }
 
 impl Sampler for Gibbs {
+    type State = ();
+
     fn name(&self) -> &'static str {
         "two states"
     }
@@ -77,12 +79,16 @@ impl Sampler for Gibbs {
         Ok(())
     }
 
-    fn prepare(&mut self, _dim: usize) {}
+    fn init(&self, _dim: usize) {}
 
-    fn step(&mut self, step: u64, position: &mut [f32], _gradient: &[f32], noise: &Normals) -> bool {
+    fn check(&self, (): &(), _dim: usize) -> Result<(), ChainError> {
+        Ok(())
+    }
+
+    fn step(&self, (): &mut (), position: &mut [f32], update: Update<'_>) -> bool {
         if self.hottest {
             let mut z = [0.0; 2];
-            noise.fill_f64(step, 0, &mut z);
+            update.noise.fill_f64(update.step, 0, &mut z);
             let uniform = (-0.5 * (z[0] * z[0] + z[1] * z[1])).exp();
             let right = 1.0 / (1.0 + (LEFT / (1.0 - LEFT)).powf(1.0 / self.actual));
             position[0] = if uniform < right { 1.0 } else { -1.0 };
@@ -131,7 +137,7 @@ const LADDER: [f64; 4] = [1.0, 2.2, 5.0, 11.0];
 #[test]
 fn modes_get_their_weights() {
     let config = ChainConfig { steps: 200_000, burn_in: 10_000, thinning: 5, batch_size: 1 };
-    let exchange = Exchange { every: 5, probes: 2 };
+    let exchange = Exchange { every: 5, energy_batches: 2 };
     let sgld = |temperature| Sgld::new(Schedule::Constant(0.05), temperature);
     let ladder = || LADDER.map(|temperature| (mixture(), sgld(temperature))).into();
     let (left, acceptance) = lefts(ladder(), exchange, config, Seed::root(101));
@@ -145,10 +151,10 @@ fn modes_get_their_weights() {
 #[test]
 fn exchanges_leave_the_cold_law_alone() {
     let config = ChainConfig { steps: 40_000, burn_in: 100, thinning: 1, batch_size: 8 };
-    let z = |noise, probes, temperatures: &[f64], exponent, seed| {
+    let z = |noise, energy_batches, temperatures: &[f64], exponent, seed| {
         let samplers = Gibbs::ladder(temperatures, exponent);
         let replicas = samplers.into_iter().map(|sampler| (two_states(40, noise), sampler)).collect();
-        z_of(&lefts(replicas, Exchange { every: 1, probes }, config, seed).0)
+        z_of(&lefts(replicas, Exchange { every: 1, energy_batches }, config, seed).0)
     };
     for (i, temperatures) in [&LADDER[..2], &LADDER[..3], &LADDER].into_iter().enumerate() {
         for (j, noise) in [0.0, 0.2].into_iter().enumerate() {
@@ -157,7 +163,7 @@ fn exchanges_leave_the_cold_law_alone() {
             assert!(z.abs() < THRESHOLD, "{temperatures:?}, noise {noise}: z = {z}");
         }
     }
-    // Temperatures that are not those of the rule; and so much noise for so few probes that the penalty is known to be too small.
+    // Temperatures that are not those of the rule; and so much noise for so few minibatches that the penalty is known to be too small.
     let seed = Seed::root(103);
     assert!(z(0.0, 8, &LADDER, 0.5, seed.index(0)).abs() > THRESHOLD);
     assert!(z(0.2, 2, &LADDER, 1.0, seed.index(1)).abs() > THRESHOLD);
@@ -213,7 +219,7 @@ fn line() -> Terms<2> {
 }
 
 const CONFIG: ChainConfig = ChainConfig { steps: 61, burn_in: 4, thinning: 3, batch_size: 2 };
-const EXCHANGE: Exchange = Exchange { every: 5, probes: 3 };
+const EXCHANGE: Exchange = Exchange { every: 5, energy_batches: 3 };
 
 type Ladder = Vec<(Svrg<Terms<2>>, Sgld)>;
 
@@ -312,7 +318,7 @@ fn replicas_are_independent_chains() {
     // Of equal temperature they would still differ: (almost) equal ones do.
     let sampler = |temperature| (line(), Sgld::new(Schedule::Constant(0.02), temperature));
     let almost = vec![sampler(1.0), sampler(1.0 + 1e-12), sampler(1.0 + 2e-12)];
-    let never = Exchange { every: 1_000, probes: 2 };
+    let never = Exchange { every: 1_000, energy_batches: 2 };
     let mut replicas = ReplicaExchange::new(0, almost, never, CONFIG, Seed::root(106), vec![0.0; 2]).unwrap();
     replicas.run(&mut keep(&mut Vec::new())).unwrap();
     let ends: Vec<&[f32]> = replicas.chains().iter().map(Chain::position).collect();
@@ -324,8 +330,9 @@ fn replicas_are_independent_chains() {
 fn swaps_trade_positions_only() {
     /// Moves by nothing, but counts its updates.
     #[derive(Clone)]
-    struct Counter(Schedule, f64, f32);
+    struct Counter(Schedule, f64);
     impl Sampler for Counter {
+        type State = u64;
         fn name(&self) -> &'static str {
             "counter"
         }
@@ -338,13 +345,16 @@ fn swaps_trade_positions_only() {
         fn validate(&self) -> Result<(), ChainError> {
             Ok(())
         }
-        fn prepare(&mut self, _dim: usize) {
-            self.2 = 0.0;
+        fn init(&self, _dim: usize) -> u64 {
+            0
         }
-        fn step(&mut self, step: u64, position: &mut [f32], _: &[f32], _: &Normals) -> bool {
-            self.2 += 1.0;
-            assert_eq!(self.2, step as f32 + 1.0, "the buffers were reset");
-            if step == 0 {
+        fn check(&self, _: &u64, _dim: usize) -> Result<(), ChainError> {
+            Ok(())
+        }
+        fn step(&self, count: &mut u64, position: &mut [f32], update: Update<'_>) -> bool {
+            assert_eq!(*count, update.step, "what it remembers was reset");
+            *count += 1;
+            if update.step == 0 {
                 position[0] = self.1 as f32;
             }
             true
@@ -356,9 +366,9 @@ fn swaps_trade_positions_only() {
             0.0
         })
     };
-    let replicas = (1..=4).map(|t| (flat(), Counter(Schedule::Constant(1.0), f64::from(t), 0.0))).collect();
+    let replicas = (1..=4).map(|t| (flat(), Counter(Schedule::Constant(1.0), f64::from(t)))).collect();
     let config = ChainConfig { steps: 4, burn_in: 0, thinning: 1, batch_size: 1 };
-    let exchange = Exchange { every: 1, probes: 2 };
+    let exchange = Exchange { every: 1, energy_batches: 2 };
     let mut replicas = ReplicaExchange::new(0, replicas, exchange, config, Seed::root(107), vec![0.0]).unwrap();
     for (until, expected) in [(1, [2.0, 1.0, 4.0, 3.0]), (2, [2.0, 4.0, 1.0, 3.0]), (3, [4.0, 2.0, 3.0, 1.0])] {
         replicas.run_until(until, &mut keep(&mut Vec::new())).unwrap();
@@ -376,7 +386,7 @@ fn failures_name_the_replica() {
     let replicas =
         vec![(spy(None), sampler(1.0)), (spy(Some((9, f64::NAN))), sampler(2.5)), (spy(Some((2, 0.0))), sampler(4.0))];
     let config = ChainConfig { batch_size: 5, ..CONFIG };
-    let never = Exchange { every: 1_000, probes: 2 };
+    let never = Exchange { every: 1_000, energy_batches: 2 };
     let mut replicas = ReplicaExchange::new(0, replicas, never, config, Seed::root(108), vec![0.0; 3]).unwrap();
     let error = replicas.run(&mut keep(&mut Vec::new())).unwrap_err();
     assert_eq!((error.replica, error.temperature), (1, 2.5));
@@ -394,6 +404,27 @@ fn failures_name_the_replica() {
     );
 }
 
+/// A potential that fails while energies are compared fails the run; one that is not defined there refuses the swap.
+#[test]
+fn errors_of_the_potential_are_told_apart() {
+    let config = ChainConfig { batch_size: 5, ..CONFIG };
+    let exchange = Exchange { every: 1, energy_batches: 2 };
+    let run = |error| {
+        // The third call is the first of the sweep after the first update.
+        let spies = [Some((2, error)), None].map(|error| Spy { error, ..Spy::default() });
+        let sampler = |temperature| Sgld::new(Schedule::Constant(0.01), temperature);
+        let replicas = spies.into_iter().zip([1.0, 2.0].map(sampler)).collect();
+        let mut replicas = ReplicaExchange::new(0, replicas, exchange, config, Seed::root(109), vec![0.0; 3]).unwrap();
+        let error = replicas.run_until(1, &mut keep(&mut Vec::new())).map(|_| ());
+        (error, replicas.acceptance()[0])
+    };
+    let (error, _) = run(PotentialError::fatal("no disk"));
+    let error = error.unwrap_err();
+    assert!(matches!(error.source, RunError::Chain(ChainError::Potential(PotentialError::Fatal(_)))), "{error}");
+    assert_eq!(error.to_string(), "replica 0, at temperature 1: the potential could not be computed: no disk");
+    assert_eq!(run(PotentialError::recoverable("a wall")), (Ok(()), 0.0));
+}
+
 #[test]
 fn bad_settings_and_states_are_refused() {
     let refused = |replicas: Vec<(Terms<2>, Sgld)>, exchange| {
@@ -409,9 +440,9 @@ fn bad_settings_and_states_are_refused() {
     let good = || vec![replica(1.0, 0.1), replica(2.0, 0.1)];
     let text = refused(good(), Exchange { every: 0, ..EXCHANGE });
     assert_eq!(text, "updates between exchanges is 0; expected at least 1");
-    let text = refused(good(), Exchange { probes: 1, ..EXCHANGE });
+    let text = refused(good(), Exchange { energy_batches: 1, ..EXCHANGE });
     assert_eq!(text, "minibatches per exchange is 1; expected at least 2");
-    let momentum = (line(), Momentum::new(Schedule::Constant(0.1), 0.9));
+    let momentum = (line(), Sgd::new(Schedule::Constant(0.1), 0.9));
     let cold = ReplicaExchange::new(0, vec![momentum], EXCHANGE, CONFIG, Seed::root(0), vec![0.0; 2]);
     assert!(cold.unwrap_err().to_string().contains("all above 0"), "an optimiser has no temperature");
 

@@ -1,10 +1,9 @@
 //! Underdamped Langevin dynamics by the BAOAB splitting.
 
-use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
-use super::within;
-use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+use super::{length, within};
+use crate::{ChainError, Sampler, Schedule, Update};
 
 /// Underdamped Langevin dynamics by the BAOAB splitting: kick, drift, friction and noise, drift, kick.
 ///
@@ -32,7 +31,7 @@ use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
 /// Reference: Leimkuhler & Matthews, *Robust and efficient configurational molecular sampling via Langevin dynamics*,
 /// J. Chem. Phys. 138, 174102 (2013), and for α = 1 *Rational construction of stochastic numerical methods for molecular sampling*,
 /// Appl. Math. Res. Express 2013, 34–56.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baoab {
     /// ε_t.
@@ -41,21 +40,28 @@ pub struct Baoab {
     pub temperature: f64,
     /// α in (0, 1].
     pub friction: f64,
-    #[serde(skip)]
-    momentum: Vec<f32>,
+}
+
+/// What [`Baoab`] remembers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaoabState {
+    /// u.
+    pub momentum: Vec<f32>,
     /// Whether an update has been made, whose last half kick is due.
-    #[serde(skip)]
-    started: bool,
+    pub started: bool,
 }
 
 impl Baoab {
     /// BAOAB with the given step sizes, temperature and friction.
     pub fn new(step_size: Schedule, temperature: f64, friction: f64) -> Self {
-        Self { step_size, temperature, friction, momentum: Vec::new(), started: false }
+        Self { step_size, temperature, friction }
     }
 }
 
 impl Sampler for Baoab {
+    type State = BaoabState;
+
     fn name(&self) -> &'static str {
         "BAOAB"
     }
@@ -69,7 +75,7 @@ impl Sampler for Baoab {
     }
 
     /// ε·v·(2 − α)/(4α).
-    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+    fn noise_temperature(&self, step_size: f64, variance: f64) -> Option<f64> {
         Some(0.25 * step_size * variance * (2.0 - self.friction) / self.friction)
     }
 
@@ -79,43 +85,31 @@ impl Sampler for Baoab {
         within("friction", self.friction, (f64::MIN_POSITIVE, 1.0), "above 0, at most 1")
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.momentum.clear();
-        self.momentum.resize(dim, 0.0);
-        self.started = false;
+    fn init(&self, dim: usize) -> BaoabState {
+        BaoabState { momentum: vec![0.0; dim], started: false }
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let epsilon = self.step_size.step_size(step);
-        let kick = if self.started { epsilon } else { 0.5 * epsilon };
-        self.started = true;
+    fn check(&self, state: &BaoabState, dim: usize) -> Result<(), ChainError> {
+        length("momentum", &state.momentum, dim)
+    }
+
+    fn step(&self, state: &mut BaoabState, position: &mut [f32], update: Update<'_>) -> bool {
+        let BaoabState { momentum, started } = state;
+        let epsilon = self.step_size.step_size(update.step);
+        let kick = if *started { epsilon } else { 0.5 * epsilon } as f32;
+        *started = true;
         // 1 − (1 − α)², without the cancellation.
         let lost = self.friction * (2.0 - self.friction);
-        let variance = if self.step_size.samples(step) { self.temperature * epsilon * lost } else { 0.0 };
-        kernel::baoab(
-            kick as f32,
-            (1.0 - self.friction) as f32,
-            variance.sqrt() as f32,
-            noise,
-            step,
-            &mut self.momentum,
-            position,
-            gradient,
-        )
-    }
-
-    fn save(&self) -> Buffers {
-        let mut buffers = Buffers::default();
-        buffers.insert("momentum", &self.momentum);
-        buffers.insert("started", &[f32::from(u8::from(self.started))]);
-        buffers
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        let len = self.momentum.len();
-        self.momentum.copy_from_slice(buffers.get("momentum", len)?);
-        self.started = buffers.get("started", 1)? != [0.0];
-        Ok(())
+        let variance = if self.step_size.samples(update.step) { self.temperature * epsilon * lost } else { 0.0 };
+        let (keep, noise) = ((1.0 - self.friction) as f32, variance.sqrt() as f32);
+        let rule = |theta: &mut f32, u: &mut f32, g: f32, z: f32| {
+            let before = *u - kick * g;
+            let after = keep * before + noise * z;
+            // One rounding of θ instead of two.
+            *theta += 0.5 * (before + after);
+            *u = after;
+        };
+        update.apply(noise, position, momentum, rule, |_| ())
     }
 }
 

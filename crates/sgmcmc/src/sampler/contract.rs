@@ -1,11 +1,13 @@
 //! What every sampler owes a chain, and the linear map that it is on a quadratic potential.
 
-use apd_seed::Seed;
+use apd_seed::{Normals, Seed};
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::testing::{Kept, Terms, keep};
-use crate::{Chain, ChainConfig, ChainError, ChainState, Sampler};
+use crate::{BaoabState, Chain, ChainConfig, ChainError, ChainState, Sampler, SgnhtState, Update};
 
 pub(super) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
@@ -18,8 +20,28 @@ pub(super) fn vector(row: u64, len: usize) -> Vec<f32> {
     values
 }
 
+/// A sampler under way.
+#[derive(Clone)]
+pub(super) struct Running<S: Sampler> {
+    pub(super) sampler: S,
+    pub(super) state: S::State,
+    /// What the next update is told.
+    pub(super) curvature: Vec<f32>,
+}
+
+impl<S: Sampler> Running<S> {
+    pub(super) fn new(sampler: S, dim: usize) -> Self {
+        Self { state: sampler.init(dim), curvature: vec![0.0; dim], sampler }
+    }
+
+    pub(super) fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
+        let update = Update { step, gradient, curvature: &self.curvature, noise };
+        self.sampler.step(&mut self.state, position, update)
+    }
+}
+
 /// Interrupted at several steps, through text, with minibatches: the same samples and the same end.
-pub(super) fn resumes_to_the_bit<S: Sampler + Clone>(sampler: &S) {
+pub(super) fn resumes_to_the_bit<S: Sampler<State: Serialize + DeserializeOwned> + Clone>(sampler: &S) {
     let points = [(0.3, 1.1), (-1.2, 0.4), (2.0, 3.2), (0.7, 1.9), (-0.4, 0.6), (1.5, 2.2), (-2.0, -0.9)];
     let (model, seed) = (Terms::line(&points, 1.0, 0.5), Seed::root(51));
     let config = ChainConfig { steps: 60, burn_in: 5, thinning: 2, batch_size: 3 };
@@ -33,7 +55,7 @@ pub(super) fn resumes_to_the_bit<S: Sampler + Clone>(sampler: &S) {
     let (mut pieces, mut kept) = (start(), Vec::new());
     for cut in [0, 1, 2, 17, 30, 59, 60] {
         pieces.run_until(cut, &mut keep(&mut kept)).unwrap();
-        let state: ChainState = serde_json::from_str(&text(&pieces)).unwrap();
+        let state: ChainState<S::State> = serde_json::from_str(&text(&pieces)).unwrap();
         pieces = Chain::resume(model.clone(), sampler.clone(), config, seed, state).unwrap();
     }
     assert_eq!((kept, text(&pieces)), (expected, text(&whole)));
@@ -45,8 +67,8 @@ pub(super) fn sees_every_bad_gradient<S: Sampler + Clone>(sampler: &S) {
     for len in [1, 17, 1023, 1024, 1025, 2500] {
         for place in [0, len / 2, len - 1] {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let (mut sampler, mut theta, mut gradient) = (sampler.clone(), vector(0, len), vector(1, len));
-                sampler.prepare(len);
+                let mut sampler = Running::new(sampler.clone(), len);
+                let (mut theta, mut gradient) = (vector(0, len), vector(1, len));
                 assert!(sampler.step(0, &mut theta, &gradient, &noise));
                 gradient[place] = bad;
                 assert!(!sampler.step(1, &mut theta, &gradient, &noise), "{bad} at {place} of {len}");
@@ -56,29 +78,11 @@ pub(super) fn sees_every_bad_gradient<S: Sampler + Clone>(sampler: &S) {
     }
 }
 
-/// Each of the named buffers is needed, with the right length; `prepare` puts them back.
-pub(super) fn guards_its_buffers<S: Sampler + Clone>(sampler: &S, names: &[(&'static str, usize)], dim: usize) {
-    let (mut sampler, noise) = (sampler.clone(), Seed::root(53).normals());
-    sampler.prepare(dim);
-    let fresh = sampler.save();
-    assert!(sampler.step(0, &mut vector(0, dim), &vector(1, dim), &noise));
-    let saved = sampler.save();
-    assert_eq!(saved.0.len(), names.len(), "buffers that the test does not know");
-    for &(name, len) in names {
-        assert_ne!(saved.0[name], fresh.0[name], "{name} does not change: the test sees nothing");
-        for found in [None, Some(len + 1)] {
-            let mut other = saved.clone();
-            other.0.remove(name);
-            if let Some(found) = found {
-                other.insert(name, &vec![1.0; found]);
-            }
-            assert_eq!(sampler.restore(&other), Err(ChainError::Buffer { name, expected: len, found }));
-        }
-    }
-    assert_eq!(sampler.restore(&saved), Ok(()));
-    assert_eq!(sampler.save(), saved);
-    sampler.prepare(dim);
-    assert_eq!(sampler.save(), fresh);
+/// States of another length are refused, by the name of what is too long.
+pub(super) fn guards_its_state<S: Sampler>(sampler: &S, name: &'static str) {
+    assert_eq!(sampler.check(&sampler.init(9), 9), Ok(()));
+    let error = ChainError::Buffer { name, expected: 9, found: Some(10) };
+    assert_eq!(sampler.check(&sampler.init(10), 9), Err(error));
 }
 
 /// The error that `validate` must give.
@@ -90,25 +94,46 @@ pub(super) fn refused<S: Sampler>(sampler: &S) -> &'static str {
 }
 
 /// The sampler after its first update of one coordinate.
-pub(super) fn running<S: Sampler + Clone>(sampler: &S) -> S {
-    let mut sampler = sampler.clone();
-    sampler.prepare(1);
+pub(super) fn running<S: Sampler + Clone>(sampler: &S) -> Running<S> {
+    let mut sampler = Running::new(sampler.clone(), 1);
     sampler.step(0, &mut [0.0], &[0.0], &Seed::root(54).normals());
     sampler
+}
+
+/// A state with a momentum in it.
+pub(super) trait Momentum {
+    fn momentum(&mut self) -> &mut Vec<f32>;
+}
+
+impl Momentum for Vec<f32> {
+    fn momentum(&mut self) -> &mut Vec<f32> {
+        self
+    }
+}
+
+impl Momentum for BaoabState {
+    fn momentum(&mut self) -> &mut Vec<f32> {
+        &mut self.momentum
+    }
+}
+
+impl Momentum for SgnhtState {
+    fn momentum(&mut self) -> &mut Vec<f32> {
+        &mut self.momentum
+    }
 }
 
 /// The stationary covariance of (θ, u) under `running`, a sampler with momentum, on U = ½λθ² with full batches.
 ///
 /// An update is (θ, u) ← M·(θ, u) + n·z. M and n are read off the sampler itself, by one update from each of (0, 0), (1, 0) and
 /// (0, 1) with known z; then Σ ← M·Σ·Mᵀ + n·nᵀ in double precision, 20 000 times.
-pub(super) fn stationary<S: Sampler + Clone>(running: &S, lambda: f32) -> [[f64; 2]; 2] {
+pub(super) fn stationary<S: Sampler<State: Momentum> + Clone>(running: &Running<S>, lambda: f32) -> [[f64; 2]; 2] {
     let noise = Seed::root(54).normals();
     let from = |theta: f32, u: f32| -> [f64; 2] {
-        let (mut sampler, mut buffers, mut position) = (running.clone(), running.save(), [theta]);
-        buffers.insert("momentum", &[u]);
-        sampler.restore(&buffers).unwrap();
+        let (mut sampler, mut position) = (running.clone(), [theta]);
+        sampler.state.momentum()[0] = u;
         sampler.step(1, &mut position, &[lambda * theta], &noise);
-        [position[0].into(), sampler.save().get("momentum", 1).unwrap()[0].into()]
+        [position[0].into(), sampler.state.momentum()[0].into()]
     };
     let mut z = [0.0];
     noise.fill(1, 0, &mut z);

@@ -1,11 +1,10 @@
 //! Preconditioned stochastic gradient Langevin dynamics.
 
-use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
-use super::within;
-use crate::kernel::{self, Correction, Preconditioner};
-use crate::{Buffers, ChainError, Sampler, Schedule};
+use super::{length, within};
+use crate::kernel::{self, Coordinates};
+use crate::{ChainError, Sampler, Schedule, Update};
 
 /// What becomes of Γ in [`Psgld`]: Γᵢ = ∂Gᵢ/∂θᵢ, the drift that makes up for noise whose size depends on the position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -48,7 +47,7 @@ pub enum Gamma {
 ///
 /// Reference: Li, Chen, Carlson & Carin, *Preconditioned stochastic gradient Langevin dynamics for deep neural networks*, AAAI 2016,
 /// algorithm 1.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Psgld {
     /// ε_t.
@@ -63,30 +62,22 @@ pub struct Psgld {
     pub gamma: Gamma,
     /// N.
     pub per: usize,
-    #[serde(skip)]
-    mean_square: Vec<f32>,
+}
+
+/// What [`Psgld`] remembers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PsgldState {
+    /// V.
+    pub mean_square: Vec<f32>,
     /// 1 − β^t: how much of the weight of an endless past V has seen.
-    #[serde(skip)]
-    seen: f32,
-    /// h, if Γ is wanted.
-    #[serde(skip)]
-    curvature: Vec<f32>,
+    pub seen: f32,
 }
 
 impl Psgld {
     /// Preconditioned SGLD with the given step sizes and temperature for `per` = N data terms; β = 0.99, λ = 10⁻⁵, without Γ.
     pub fn new(step_size: Schedule, temperature: f64, per: usize) -> Self {
-        Self {
-            step_size,
-            temperature,
-            decay: 0.99,
-            damping: 1e-5,
-            gamma: Gamma::Omitted,
-            per,
-            mean_square: Vec::new(),
-            seen: 0.0,
-            curvature: Vec::new(),
-        }
+        Self { step_size, temperature, decay: 0.99, damping: 1e-5, gamma: Gamma::Omitted, per }
     }
 
     /// With the decay β of the mean square.
@@ -103,13 +94,11 @@ impl Psgld {
     pub fn with_gamma(self, gamma: Gamma) -> Self {
         Self { gamma, ..self }
     }
-
-    fn corrects(&self) -> bool {
-        self.gamma == Gamma::Included && self.temperature > 0.0
-    }
 }
 
 impl Sampler for Psgld {
+    type State = PsgldState;
+
     fn name(&self) -> &'static str {
         "pSGLD"
     }
@@ -123,7 +112,7 @@ impl Sampler for Psgld {
     }
 
     /// Every coordinate has its own.
-    fn heating(&self, _step_size: f64, _variance: f64) -> Option<f64> {
+    fn noise_temperature(&self, _step_size: f64, _variance: f64) -> Option<f64> {
         None
     }
 
@@ -136,57 +125,77 @@ impl Sampler for Psgld {
         within("number of data terms", self.per as f64, (1.0, f64::MAX), "at least 1")
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.mean_square.clear();
-        self.mean_square.resize(dim, 0.0);
-        self.seen = 0.0;
-        self.curvature.clear();
-        self.curvature.resize(if self.corrects() { dim } else { 0 }, 0.0);
+    fn init(&self, dim: usize) -> PsgldState {
+        PsgldState { mean_square: vec![0.0; dim], seen: 0.0 }
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let epsilon = self.step_size.step_size(step);
-        let temperature = if self.step_size.samples(step) { self.temperature } else { 0.0 };
-        let kept = self.decay * f64::from(self.seen);
+    fn check(&self, state: &PsgldState, dim: usize) -> Result<(), ChainError> {
+        length("mean square", &state.mean_square, dim)
+    }
+
+    fn wants_curvature(&self) -> bool {
+        self.gamma == Gamma::Included && self.temperature > 0.0
+    }
+
+    fn step(&self, state: &mut PsgldState, position: &mut [f32], update: Update<'_>) -> bool {
+        let epsilon = self.step_size.step_size(update.step);
+        let temperature = if self.step_size.samples(update.step) { self.temperature } else { 0.0 };
+        let kept = self.decay * f64::from(state.seen);
         let seen = kept + (1.0 - self.decay);
-        self.seen = seen as f32;
-        let preconditioner = Preconditioner {
+        state.seen = seen as f32;
+        let metric = Metric {
             keep: (kept / seen) as f32,
             fresh: ((1.0 - self.decay) / seen) as f32,
             mean: (1.0 / self.per as f64) as f32,
             damping: self.damping as f32,
         };
+        let (drift, noise) = ((0.5 * epsilon) as f32, (temperature * epsilon).sqrt() as f32);
         let factor = (0.5 * epsilon * temperature) as f32;
-        let correction = (factor != 0.0 && self.corrects()).then(|| Correction { factor, curvature: &self.curvature });
-        kernel::preconditioned(
-            preconditioner,
-            (0.5 * epsilon) as f32,
-            (temperature * epsilon).sqrt() as f32,
-            correction,
-            noise,
-            step,
-            &mut self.mean_square,
-            position,
-            gradient,
-        )
+        let memory = &mut state.mean_square[..];
+        if factor == 0.0 || !self.wants_curvature() {
+            let rule = |theta: &mut f32, v: &mut f32, g: f32, z: f32| {
+                let metric = metric.update(v, g);
+                *theta += noise * metric.sqrt() * z - drift * metric * g;
+            };
+            return update.apply(noise, position, memory, rule, |_| ());
+        }
+        let rule = |theta: &mut f32, v: &mut f32, g: f32, h: f32, z: f32| {
+            let preconditioner = metric.update(v, g);
+            let slope = metric.slope(*v, g, h, preconditioner);
+            *theta += noise * preconditioner.sqrt() * z - drift * preconditioner * g - factor * slope;
+        };
+        let coordinates = Coordinates { position, memory, gradient: update.gradient, extra: update.curvature };
+        kernel::update(&update.noise(noise), coordinates, rule, |_| ())
+    }
+}
+
+/// How V is updated, and G made of it: v ← `keep`·v + `fresh`·(`mean`·g)², G = 1/(`damping` + √v).
+#[derive(Clone, Copy)]
+struct Metric {
+    keep: f32,
+    fresh: f32,
+    /// 1/N.
+    mean: f32,
+    damping: f32,
+}
+
+impl Metric {
+    /// G with the new v.
+    #[inline(always)]
+    fn update(self, v: &mut f32, g: f32) -> f32 {
+        let mean = self.mean * g;
+        *v = self.keep * *v + self.fresh * (mean * mean);
+        // An infinite square would stop the coordinate for good (G = 0), and silently.
+        *v = v.min(f32::MAX);
+        1.0 / (self.damping + v.sqrt())
     }
 
-    fn curvature(&mut self) -> Option<&mut [f32]> {
-        self.corrects().then_some(&mut self.curvature)
-    }
-
-    fn save(&self) -> Buffers {
-        let mut buffers = Buffers::default();
-        buffers.insert("mean square", &self.mean_square);
-        buffers.insert("seen", &[self.seen]);
-        buffers
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        let len = self.mean_square.len();
-        self.mean_square.copy_from_slice(buffers.get("mean square", len)?);
-        self.seen = buffers.get("seen", 1)?[0];
-        Ok(())
+    /// −∂G/∂θ with the new v and the diagonal curvature h: fresh·(mean·g/√v)·(mean·h)·G².
+    #[inline(always)]
+    fn slope(self, v: f32, g: f32, h: f32, metric: f32) -> f32 {
+        // |mean·g|/√v is at most 1/√fresh; it is 0 where both are, the mean of its limits from either side.
+        let direction = self.mean * g / v.max(f32::MIN_POSITIVE).sqrt();
+        self.fresh * direction * (self.mean * h) * (metric * metric)
     }
 }
 

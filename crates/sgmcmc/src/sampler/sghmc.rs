@@ -1,17 +1,16 @@
 //! Stochastic gradient Hamiltonian Monte Carlo.
 
-use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
-use super::within;
-use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+use super::{length, within};
+use crate::{ChainError, Sampler, Schedule, Update};
 
 /// Stochastic gradient Hamiltonian Monte Carlo: Langevin dynamics with momentum.
 ///
 /// u ← (1 − α)·u − (ε_t/2)·∇Û(θ) + N(0, (T·ε_t·α − (ε_t/2)²·V)·I), θ ← θ + u
 ///
 /// The paper's η, α, β̂ are ε/2, α, and ηV/2. At α = 1 and V = 0 it is [`Sgld`](crate::Sgld), at T = 0 gradient descent with
-/// momentum 1 − α ([`Momentum`](crate::Momentum)). With little friction the momentum carries the chain over some 1/α updates
+/// momentum 1 − α ([`Sgd`](crate::Sgd)). With little friction the momentum carries the chain over some 1/α updates
 /// before it turns, which is faster than a random walk; below α ≈ 2·√(ελ/2), λ the smallest curvature, there is no more to gain.
 ///
 /// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat; u in θ per update, 0 at the start; V, the variance over
@@ -25,7 +24,7 @@ use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
 /// Where the schedule explores (see [`Schedule::Cyclical`]) no noise is added.
 ///
 /// Reference: Chen, Fox & Guestrin, *Stochastic gradient Hamiltonian Monte Carlo*, ICML 2014, eq. 13–15.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sghmc {
     /// ε_t.
@@ -37,14 +36,12 @@ pub struct Sghmc {
     /// V, at least 0.
     #[serde(default)]
     pub gradient_noise: f64,
-    #[serde(skip)]
-    momentum: Vec<f32>,
 }
 
 impl Sghmc {
     /// SGHMC with the given step sizes, temperature and friction; V = 0.
     pub fn new(step_size: Schedule, temperature: f64, friction: f64) -> Self {
-        Self { step_size, temperature, friction, gradient_noise: 0.0, momentum: Vec::new() }
+        Self { step_size, temperature, friction, gradient_noise: 0.0 }
     }
 
     /// Injects less noise, by what minibatches of gradient variance V = `gradient_noise` per coordinate add of their own.
@@ -59,6 +56,9 @@ impl Sghmc {
 }
 
 impl Sampler for Sghmc {
+    /// u.
+    type State = Vec<f32>;
+
     fn name(&self) -> &'static str {
         "SGHMC"
     }
@@ -72,7 +72,7 @@ impl Sampler for Sghmc {
     }
 
     /// ε·(v − V)/(4α).
-    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+    fn noise_temperature(&self, step_size: f64, variance: f64) -> Option<f64> {
         Some(0.25 * step_size * (variance - self.gradient_noise) / self.friction)
     }
 
@@ -95,38 +95,30 @@ impl Sampler for Sghmc {
         })
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.momentum.clear();
-        self.momentum.resize(dim, 0.0);
+    fn init(&self, dim: usize) -> Vec<f32> {
+        vec![0.0; dim]
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let epsilon = self.step_size.step_size(step);
+    fn check(&self, momentum: &Vec<f32>, dim: usize) -> Result<(), ChainError> {
+        length("momentum", momentum, dim)
+    }
+
+    fn step(&self, momentum: &mut Vec<f32>, position: &mut [f32], update: Update<'_>) -> bool {
+        let epsilon = self.step_size.step_size(update.step);
         let (wanted, brought) = self.variances(epsilon);
-        let variance = if self.step_size.samples(step) { wanted - brought } else { 0.0 };
-        kernel::underdamped(
-            (1.0 - self.friction) as f32,
-            (0.5 * epsilon) as f32,
-            variance.sqrt() as f32,
-            noise,
-            step,
-            &mut self.momentum,
-            position,
-            gradient,
-            |_| (),
-        )
+        let variance = if self.step_size.samples(update.step) { wanted - brought } else { 0.0 };
+        let noise = variance.sqrt() as f32;
+        let rule = underdamped((1.0 - self.friction) as f32, (0.5 * epsilon) as f32, noise);
+        update.apply(noise, position, momentum, rule, |_| ())
     }
+}
 
-    fn save(&self) -> Buffers {
-        let mut buffers = Buffers::default();
-        buffers.insert("momentum", &self.momentum);
-        buffers
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        let len = self.momentum.len();
-        self.momentum.copy_from_slice(buffers.get("momentum", len)?);
-        Ok(())
+/// u ← `keep`·u + (`noise`·z − `drift`·g), θ ← θ + u.
+pub(super) fn underdamped(keep: f32, drift: f32, noise: f32) -> impl Fn(&mut f32, &mut f32, f32, f32) + Copy {
+    // In brackets what SGLD adds to θ: without momentum (`keep` = 0) it is SGLD to the bit.
+    move |theta, u, g, z| {
+        *u = keep * *u + (noise * z - drift * g);
+        *theta += *u;
     }
 }
 

@@ -1,10 +1,9 @@
 //! Stochastic gradient Langevin dynamics.
 
-use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
 use super::within;
-use crate::{ChainError, Sampler, Schedule, kernel};
+use crate::{ChainError, Sampler, Schedule, Update};
 
 /// Stochastic gradient Langevin dynamics: θ ← θ − (ε_t/2)·∇Û(θ) + N(0, T·ε_t·I).
 ///
@@ -35,6 +34,8 @@ impl Sgld {
 }
 
 impl Sampler for Sgld {
+    type State = ();
+
     fn name(&self) -> &'static str {
         "SGLD"
     }
@@ -52,12 +53,18 @@ impl Sampler for Sgld {
         within("temperature", self.temperature, (0.0, f64::MAX), "a finite number, at least 0")
     }
 
-    fn prepare(&mut self, _dim: usize) {}
+    fn init(&self, _dim: usize) {}
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let epsilon = self.step_size.step_size(step);
-        let variance = if self.step_size.samples(step) { self.temperature * epsilon } else { 0.0 };
-        kernel::langevin((0.5 * epsilon) as f32, variance.sqrt() as f32, noise, step, position, gradient)
+    fn check(&self, (): &(), _dim: usize) -> Result<(), ChainError> {
+        Ok(())
+    }
+
+    fn step(&self, (): &mut (), position: &mut [f32], update: Update<'_>) -> bool {
+        let epsilon = self.step_size.step_size(update.step);
+        let variance = if self.step_size.samples(update.step) { self.temperature * epsilon } else { 0.0 };
+        let (drift, noise) = ((0.5 * epsilon) as f32, variance.sqrt() as f32);
+        let rule = |theta: &mut f32, (): &mut (), g: f32, z: f32| *theta += noise * z - drift * g;
+        update.apply(noise, position, &mut vec![(); update.gradient.len()], rule, |_| ())
     }
 }
 
@@ -69,7 +76,7 @@ impl Sampler for Sgld {
 ///
 /// Mind the ½: the drift is that of plain SGD with learning rate **lr/2**. This is the update of the authors of adversarial
 /// posterior distillation, whose optimiser halves the step in the same way, so their `lr` is the `lr` here. For an ordinary SGD
-/// baseline with learning rate lr on L use [`Momentum::from_mean_loss`](crate::Momentum::from_mean_loss), which takes ε = 2·lr/n.
+/// baseline with learning rate lr on L use [`Sgd::from_mean_loss`](crate::Sgd::from_mean_loss), which takes ε = 2·lr/n.
 ///
 /// ```
 /// let (epsilon, tau) = apd_sgmcmc::from_mean_loss(0.05, 0.001, 50_000);

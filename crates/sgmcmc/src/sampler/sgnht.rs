@@ -1,10 +1,11 @@
 //! The stochastic gradient Nosé–Hoover thermostat.
 
-use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
-use super::within;
-use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+use super::sghmc::underdamped;
+use super::{length, within};
+use crate::kernel::squares;
+use crate::{ChainError, Sampler, Schedule, Update};
 
 /// The stochastic gradient Nosé–Hoover thermostat: SGHMC whose friction α adapts until the momentum has the right temperature.
 ///
@@ -32,11 +33,11 @@ use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
 ///
 /// **Where nothing is sampled** (T = 0, or an exploring update of [`Schedule::Cyclical`]) there is no noise to balance, and the
 /// thermostat would feed the momentum through negative friction. It rests: α keeps its value for the next sampling update, and the
-/// friction is a, which is gradient descent with momentum 1 − a ([`Momentum`](crate::Momentum)).
+/// friction is a, which is gradient descent with momentum 1 − a ([`Sgd`](crate::Sgd)).
 ///
 /// Reference: Ding, Fang, Babbush, Chen, Skeel & Neven, *Bayesian sampling using stochastic gradient thermostats*, NIPS 2014,
 /// eq. 8 and algorithm 2.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sgnht {
     /// ε_t.
@@ -45,21 +46,28 @@ pub struct Sgnht {
     pub temperature: f64,
     /// a in (0, 1].
     pub diffusion: f64,
-    #[serde(skip)]
-    momentum: Vec<f32>,
+}
+
+/// What [`Sgnht`] remembers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SgnhtState {
+    /// u.
+    pub momentum: Vec<f32>,
     /// α, in double precision: its increments may be 10⁻⁹ of it.
-    #[serde(skip)]
-    thermostat: f64,
+    pub thermostat: f64,
 }
 
 impl Sgnht {
     /// The thermostat with the given step sizes, temperature and diffusion.
     pub fn new(step_size: Schedule, temperature: f64, diffusion: f64) -> Self {
-        Self { step_size, temperature, diffusion, momentum: Vec::new(), thermostat: diffusion }
+        Self { step_size, temperature, diffusion }
     }
 }
 
 impl Sampler for Sgnht {
+    type State = SgnhtState;
+
     fn name(&self) -> &'static str {
         "SGNHT"
     }
@@ -73,7 +81,7 @@ impl Sampler for Sgnht {
     }
 
     /// None: the thermostat takes it out.
-    fn heating(&self, _step_size: f64, _variance: f64) -> Option<f64> {
+    fn noise_temperature(&self, _step_size: f64, _variance: f64) -> Option<f64> {
         Some(0.0)
     }
 
@@ -83,60 +91,32 @@ impl Sampler for Sgnht {
         within("diffusion", self.diffusion, (f64::MIN_POSITIVE, 1.0), "above 0, at most 1")
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.momentum.clear();
-        self.momentum.resize(dim, 0.0);
-        self.thermostat = self.diffusion;
+    fn init(&self, dim: usize) -> SgnhtState {
+        SgnhtState { momentum: vec![0.0; dim], thermostat: self.diffusion }
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let epsilon = self.step_size.step_size(step);
-        let samples = self.temperature > 0.0 && self.step_size.samples(step);
-        let friction = if samples { self.thermostat } else { self.diffusion };
+    fn check(&self, state: &SgnhtState, dim: usize) -> Result<(), ChainError> {
+        within("the saved thermostat", state.thermostat, (f64::MIN, f64::MAX), "a finite number")?;
+        length("momentum", &state.momentum, dim)
+    }
+
+    fn step(&self, state: &mut SgnhtState, position: &mut [f32], update: Update<'_>) -> bool {
+        let SgnhtState { momentum, thermostat } = state;
+        let epsilon = self.step_size.step_size(update.step);
+        let samples = self.temperature > 0.0 && self.step_size.samples(update.step);
+        let friction = if samples { *thermostat } else { self.diffusion };
         let variance = if samples { self.temperature * epsilon * self.diffusion } else { 0.0 };
-        let mut squares = 0.0;
-        let finite = kernel::underdamped(
-            (1.0 - friction) as f32,
-            (0.5 * epsilon) as f32,
-            variance.sqrt() as f32,
-            noise,
-            step,
-            &mut self.momentum,
-            position,
-            gradient,
-            |momentum| squares += kernel::squares(momentum),
-        );
+        let noise = variance.sqrt() as f32;
+        let rule = underdamped((1.0 - friction) as f32, (0.5 * epsilon) as f32, noise);
+        let mut sum = 0.0;
+        let finite = update.apply(noise, position, momentum, rule, |momentum| sum += squares(momentum));
         if samples {
             // Beyond full friction, which only few coordinates reach by chance, the target must stay where it is, not turn negative.
-            let target = self.temperature * epsilon / (2.0 - self.thermostat.min(1.0));
-            self.thermostat += squares / position.len().max(1) as f64 - target;
+            let target = self.temperature * epsilon / (2.0 - thermostat.min(1.0));
+            *thermostat += sum / position.len().max(1) as f64 - target;
         }
         finite
     }
-
-    fn save(&self) -> Buffers {
-        let mut buffers = Buffers::default();
-        buffers.insert("momentum", &self.momentum);
-        buffers.insert("thermostat", &split(self.thermostat));
-        buffers
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        let len = self.momentum.len();
-        self.momentum.copy_from_slice(buffers.get("momentum", len)?);
-        self.thermostat = buffers.get("thermostat", 3)?.iter().rev().map(|&part| f64::from(part)).sum();
-        Ok(())
-    }
-}
-
-/// `x` as a sum of three floats, exactly: of its 53 bits each holds up to 24.
-fn split(x: f64) -> [f32; 3] {
-    let mut rest = x;
-    std::array::from_fn(|_| {
-        let part = rest as f32;
-        rest -= f64::from(part);
-        part
-    })
 }
 
 #[cfg(test)]

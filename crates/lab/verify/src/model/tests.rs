@@ -18,9 +18,9 @@ fn potential(posterior: &Posterior<'_>, theta: &[f32], minibatch: Minibatch<'_>)
             Response::Bernoulli => -(if y == 1.0 { sigmoid(eta) } else { 1.0 - sigmoid(eta) }).ln(),
         }
     };
-    let losses: f64 = minibatch.indices(model.terms()).map(loss).sum();
+    let losses: f64 = minibatch.indices(model.num_data()).map(loss).sum();
     let squares: f64 = theta.iter().map(|&x| f64::from(x).powi(2)).sum();
-    data * minibatch.scale(model.terms()) * losses + 0.5 * prior * model.tau * squares
+    data * minibatch.scale(model.num_data()) * losses + 0.5 * prior * model.tau * squares
 }
 
 #[test]
@@ -32,8 +32,8 @@ fn gradient_and_curvature_are_those_of_the_potential() {
             // Multiples of the step, so that their differences are exact.
             let (theta, step) = (&[0.375_f32, -0.75][..model.dim()], 1.0 / 256.0);
             let (mut gradient, mut diagonal) = (vec![0.0; model.dim()], vec![0.0; model.dim()]);
-            let value = posterior.gradient(theta, minibatch, &mut gradient);
-            posterior.curvature(theta, minibatch, &mut diagonal);
+            let value = posterior.gradient(theta, minibatch, &mut gradient).unwrap();
+            posterior.curvature(theta, minibatch, &mut diagonal).unwrap();
             assert!((value - potential(&posterior, theta, minibatch)).abs() < 1e-12, "{}", model.name);
             for i in 0..model.dim() {
                 let at = |steps: f32| {
@@ -68,7 +68,7 @@ fn draws_have_the_laws_they_should() {
             trial.mean("θ²", 1.0 / model.tau, &x.iter().map(|x| x * x).collect::<Vec<_>>());
         }
         let data: Vec<_> = seeds("data").map(|seed| model.simulate(&theta, seed)).collect();
-        for n in 0..model.terms() {
+        for n in 0..model.num_data() {
             let eta = predictor(&model.covariates[n], &theta);
             let (mean, variance) = match model.response {
                 Response::Gaussian { precision } => (eta, 1.0 / precision),
@@ -77,7 +77,7 @@ fn draws_have_the_laws_they_should() {
             let y = |f: &dyn Fn(f64) -> f64| data.iter().map(|y| f(y[n])).collect::<Vec<_>>();
             trial.mean("y", mean, &y(&|y| y));
             trial.mean("(y − E y)²", variance, &y(&|y| (y - mean).powi(2)));
-            let next = (n + 1) % model.terms();
+            let next = (n + 1) % model.num_data();
             let other = predictor(&model.covariates[next], &theta);
             let other = if model.response == Response::Bernoulli { sigmoid(other) } else { other };
             let products: Vec<f64> = data.iter().map(|y| (y[n] - mean) * (y[next] - other)).collect();

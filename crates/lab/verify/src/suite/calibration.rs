@@ -23,9 +23,9 @@ use apd_sgmcmc::ChainError;
 use rayon::prelude::*;
 
 use super::joint::has_momentum;
-use crate::fault::Fault;
 use crate::model::Model;
-use crate::transition::{Bug, Estimator, HAMILTONIAN, Rule, SIMULATED, Transition};
+use crate::mutation::SamplerMutation;
+use crate::transition::{Estimator, HAMILTONIAN, Mutation, Rule, SIMULATED, Transition};
 use crate::{Expect, Half, Recipe, Test, Trial};
 
 /// Draws L per simulation: ranks 0 … 19, a cell each.
@@ -59,7 +59,7 @@ impl Calibration {
         let truth = model.prior(seed.child("prior"));
         let responses = model.simulate(&truth, seed.child("data"));
         let stale = model.simulate(&model.prior(seed.child("other prior")), seed.child("other data"));
-        let seen = if transition.bug == Some(Bug::StaleData) { &stale } else { &responses };
+        let seen = if transition.mutation == Some(Mutation::StaleData) { &stale } else { &responses };
         let posterior = model.posterior(seen);
         let mut ties = seed.child("ties").stream();
         let draws = match transition.rule {
@@ -97,18 +97,18 @@ impl Calibration {
         trial
     }
 
-    fn test(&self, half: Half, bug: Option<Bug>) -> Test {
+    fn test(&self, half: Half, mutation: Option<Mutation>) -> Test {
         let mut calibration = self.clone();
-        calibration.transition.bug = bug;
+        calibration.transition.mutation = mutation;
         let settings = format!("{}, {}", self.model.name, self.transition.batches(&self.model));
         let sampler = self.transition.name();
         let seed = Seed::root(32).child("calibration").child(&sampler).child(&settings).index(self.simulations);
         Test {
             family: "calibration",
             sampler,
-            case: bug.map_or(settings.clone(), |bug| format!("{bug}: {settings}")),
+            case: mutation.map_or(settings.clone(), |mutation| format!("{mutation}: {settings}")),
             half,
-            expect: if bug.is_some() { Expect::Reject } else { Expect::Accept },
+            expect: if mutation.is_some() { Expect::Reject } else { Expect::Accept },
             run: Box::new(move || calibration.check(seed)),
         }
     }
@@ -119,8 +119,8 @@ impl Calibration {
     }
 
     /// Its negative controls.
-    fn reject(&self, half: Half, bugs: &[Bug]) -> impl Iterator<Item = Test> {
-        bugs.iter().map(move |&bug| self.test(half, Some(bug)))
+    fn reject(&self, half: Half, mutations: &[Mutation]) -> impl Iterator<Item = Test> {
+        mutations.iter().map(move |&mutation| self.test(half, Some(mutation)))
     }
 }
 
@@ -146,16 +146,16 @@ fn pace(recipe: &Recipe, model: &Model) -> (f64, u64) {
 
 /// The tests of a sampler with stochastic gradients, and their negative controls.
 pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
-    let first = [Bug::Sampler(Fault::DoubledNoise), Bug::PriorForgotten, Bug::NotScaledUp];
+    let first = [Mutation::Sampler(SamplerMutation::DoubledNoise), Mutation::PriorForgotten, Mutation::NotScaledUp];
     let others = [
-        Bug::Sampler(Fault::VarianceForDeviation),
-        Bug::Sampler(Fault::NoNoise),
-        Bug::Sampler(Fault::HalfMissing),
-        Bug::Sampler(Fault::WrongSign),
-        Bug::MeanLoss,
-        Bug::PriorSign,
-        Bug::PriorPerMinibatch,
-        Bug::StaleData,
+        Mutation::Sampler(SamplerMutation::VarianceForDeviation),
+        Mutation::Sampler(SamplerMutation::NoNoise),
+        Mutation::Sampler(SamplerMutation::HalfMissing),
+        Mutation::Sampler(SamplerMutation::WrongSign),
+        Mutation::MeanLoss,
+        Mutation::PriorSign,
+        Mutation::PriorPerMinibatch,
+        Mutation::StaleData,
     ];
     let mut tests = Vec::new();
     for model in [Model::mean(), Model::line(), Model::logistic()] {
@@ -164,7 +164,7 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
             let rule = Rule::Stochastic { recipe, epsilon, batch: 2, estimator };
             Calibration {
                 model: model.clone(),
-                transition: Transition { rule, bug: None },
+                transition: Transition { rule, mutation: None },
                 thinning,
                 simulations: 1_000,
             }
@@ -184,15 +184,16 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
 
 /// The tests of HMC and NUTS, and their negative controls.
 fn hamiltonian() -> Vec<Test> {
-    let temperature = Bug::Sampler(Fault::DoubledNoise);
-    let bugs = [temperature, Bug::MeanLoss, Bug::PriorForgotten, Bug::PriorSign, Bug::StaleData];
+    let temperature = Mutation::Sampler(SamplerMutation::DoubledNoise);
+    let mutations =
+        [temperature, Mutation::MeanLoss, Mutation::PriorForgotten, Mutation::PriorSign, Mutation::StaleData];
     let mut tests = Vec::new();
     for model in [Model::mean(), Model::line(), Model::logistic()] {
         for trajectory in HAMILTONIAN {
-            let transition = Transition { rule: Rule::Hamiltonian { trajectory, step: 0.4 }, bug: None };
+            let transition = Transition { rule: Rule::Hamiltonian { trajectory, step: 0.4 }, mutation: None };
             let calibration = |simulations| Calibration { model: model.clone(), transition, thinning: 3, simulations };
             tests.push(calibration(2_000).accept(Half::Quick));
-            tests.extend(calibration(2_000).reject(Half::Quick, &bugs));
+            tests.extend(calibration(2_000).reject(Half::Quick, &mutations));
             tests.push(calibration(20_000).accept(Half::Full));
         }
     }

@@ -42,7 +42,7 @@ pub(super) fn averages(
             sums.iter_mut().zip(&values).for_each(|(sum, value)| *sum += sample.weight * value);
         })?;
         sums.iter_mut().for_each(|sum| *sum /= weight);
-        Ok(sums)
+        Ok::<_, ChainError>(sums)
     };
     let averages: Vec<Vec<f64>> = chains.into_par_iter().map(average).collect::<Result<_, _>>()?;
     Ok(Averages { means: (0..functions).map(|f| averages.iter().map(|chain| chain[f]).collect()).collect() })

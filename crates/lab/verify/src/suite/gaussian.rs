@@ -4,10 +4,11 @@
 //! Replicates are blocks of one long position; where coordinates share a thermostat they are whole chains.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Sampler, Schedule, Sghmc, Sgnht};
+use apd_sgmcmc::{Schedule, Sghmc, Sgnht};
 
 use crate::affine::{self, Setting};
-use crate::fault::Fault;
+use crate::any::AnySampler;
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::replicates::Experiment;
 use crate::target::gaussian::Gaussian;
@@ -36,7 +37,7 @@ const SPACE: Case = Case { name: "space", target: Gaussian::space, epsilon: 0.3 
 /// SGHMC that makes room for gradient noise which is not there: its law is known all the same.
 const SGHMC_MAKING_ROOM: Recipe = Recipe {
     name: "SGHMC, V = 1",
-    build: |schedule, t| Box::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(1.0)),
+    build: |schedule, t| AnySampler::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(1.0)),
     affine: Some(|setting| {
         let Setting { epsilon, temperature, .. } = setting;
         affine::underdamped(setting, 0.3, temperature * epsilon * 0.3 - (0.5 * epsilon).powi(2))
@@ -47,7 +48,7 @@ const SGHMC_MAKING_ROOM: Recipe = Recipe {
 /// Another diffusion than [`Recipe::SGNHT`].
 const SGNHT_LITTLE_DIFFUSION: Recipe = Recipe {
     name: "SGNHT, a = 0.05",
-    build: |schedule, t| Box::new(Sgnht::new(schedule, t, 0.05)),
+    build: |schedule, t| AnySampler::new(Sgnht::new(schedule, t, 0.05)),
     affine: Some(|setting| affine::thermostatted(setting, 0.05)),
     memory: Memory::Thermostat,
 };
@@ -76,13 +77,13 @@ pub(super) fn tests() -> Vec<Test> {
 /// The tests of this family for one sampler with an affine law, its negative controls included.
 pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
     let mut tests = accepted(recipe);
-    let mut faults = Fault::of(&recipe);
+    let mut mutations = SamplerMutation::of(&recipe);
     if recipe.memory != Memory::Thermostat {
         // Of a thermostat too few coordinates are in one chain.
-        faults.push(Fault::RepeatedBlock);
+        mutations.push(SamplerMutation::RepeatedBlock);
     }
-    for fault in faults {
-        tests.push(rejected(recipe, fault.to_string(), move |s, t| fault.build(&recipe, s, t), [0, 1]));
+    for mutation in mutations {
+        tests.push(rejected(recipe, mutation.to_string(), move |s, t| mutation.build(&recipe, s, t), [0, 1]));
     }
     tests.push(rejected(recipe, "chains with the same noise".into(), recipe.build, [0, 0]));
     tests
@@ -96,7 +97,7 @@ fn accepted(recipe: Recipe) -> Vec<Test> {
             let half = if temperature == quick { Half::Quick } else { Half::Full };
             let name = format!("{}, T = {temperature}", case.name);
             let run = move || law(&recipe, &recipe.build, case, temperature, [0, 1], 1024);
-            tests.push(test(&recipe, name, half, Expect::Accept, run));
+            tests.push(Test::new("gaussian", recipe.name, name, half, Expect::Accept, run));
         }
     }
     tests
@@ -106,20 +107,12 @@ fn accepted(recipe: Recipe) -> Vec<Test> {
 fn rejected(
     recipe: Recipe,
     case: String,
-    build: impl Fn(Schedule, f64) -> Box<dyn Sampler> + Send + Sync + 'static,
+    build: impl Fn(Schedule, f64) -> AnySampler + Send + Sync + 'static,
     pair: [u32; 2],
 ) -> Test {
-    test(&recipe, case, Half::Quick, Expect::Reject, move || law(&recipe, &build, PLANE, 1.0, pair, 128))
-}
-
-fn test(
-    recipe: &Recipe,
-    case: String,
-    half: Half,
-    expect: Expect,
-    run: impl Fn() -> Trial + Send + Sync + 'static,
-) -> Test {
-    Test { family: "gaussian", sampler: recipe.name.into(), case, half, expect, run: Box::new(run) }
+    Test::new("gaussian", recipe.name, case, Half::Quick, Expect::Reject, move || {
+        law(&recipe, &build, PLANE, 1.0, pair, 128)
+    })
 }
 
 /// Runs what `build` makes, and checks the moments that `recipe` must have.
@@ -127,7 +120,7 @@ fn test(
 /// Chains are in pairs with the numbers `pair`. Where they share a thermostat `together` coordinates do.
 fn law(
     recipe: &Recipe,
-    build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>,
+    build: &dyn Fn(Schedule, f64) -> AnySampler,
     case: Case,
     temperature: f64,
     pair: [u32; 2],

@@ -5,7 +5,10 @@
 use std::convert::Infallible;
 
 use apd_seed::Seed;
-use apd_sgmcmc::{ChainError, HamiltonianChain, HamiltonianConfig, Minibatch, Potential, RunError, Sample, Trajectory};
+use apd_sgmcmc::{
+    ChainError, FullBatch, HamiltonianChain, HamiltonianConfig, Minibatch, Potential, PotentialError, RunError, Sample,
+    Trajectory,
+};
 
 use super::extrapolation;
 use super::regression;
@@ -102,13 +105,18 @@ impl Potential for Mistaken {
         self.potential.dim()
     }
 
-    fn terms(&self) -> usize {
-        self.potential.terms()
+    fn num_data(&self) -> usize {
+        self.potential.num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        let value = self.potential.gradient(position, minibatch, gradient);
-        match self.mistake {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        let value = self.potential.gradient(position, minibatch, gradient)?;
+        Ok(match self.mistake {
             Mistake::Gradient(factor) => {
                 gradient.iter_mut().for_each(|g| *g *= factor as f32);
                 value
@@ -121,7 +129,7 @@ impl Potential for Mistaken {
                 value
             }
             Mistake::None | Mistake::Temperature(_) => value,
-        }
+        })
     }
 }
 
@@ -159,11 +167,13 @@ impl Case {
             adapt_mass: true,
         };
         let potential = Mistaken { potential: self.target.potential(), mistake: self.mistake, before: None };
-        let ended =
-            HamiltonianChain::new(c, potential, config, seed, self.target.start())?.run(&mut |sample: Sample<'_>| {
-                visit(sample);
-                Ok::<(), Infallible>(())
-            });
+        let mut chain = HamiltonianChain::new(c, FullBatch::new(potential), config, seed, self.target.start())?;
+        let ended = chain.run(&mut |sample: Sample<'_, f64>| {
+            let Sample { chain, step, potential, weight, .. } = sample;
+            let position: Vec<f32> = sample.position.iter().map(|&x| x as f32).collect();
+            visit(Sample { chain, step, position: &position, potential, weight });
+            Ok::<(), Infallible>(())
+        });
         match ended {
             Ok(_) => Ok(()),
             Err(RunError::Chain(error)) => Err(error),

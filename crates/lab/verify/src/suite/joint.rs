@@ -16,10 +16,10 @@ use apd_seed::Seed;
 use apd_sgmcmc::ChainError;
 use rayon::prelude::*;
 
-use crate::fault::Fault;
 use crate::model::Model;
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
-use crate::transition::{Bug, Estimator, HAMILTONIAN, Rule, SIMULATED, Transition};
+use crate::transition::{Estimator, HAMILTONIAN, Mutation, Rule, SIMULATED, Transition};
 use crate::{Expect, Half, Recipe, Test, Trial};
 
 mod theory;
@@ -56,8 +56,9 @@ impl Joint {
             if round > 0 {
                 stale = std::mem::replace(&mut responses, data(round, &theta));
             }
-            let seen = if transition.bug == Some(Bug::StaleData) { &stale } else { &responses };
-            let noise = seed.child("chain").index(if transition.bug == Some(Bug::SameNoise) { 0 } else { round });
+            let seen = if transition.mutation == Some(Mutation::StaleData) { &stale } else { &responses };
+            let noise =
+                seed.child("chain").index(if transition.mutation == Some(Mutation::SameNoise) { 0 } else { round });
             let mut draws = transition.draws(model.posterior(seen), noise, &theta, self.updates, 1)?;
             theta = draws.remove(0);
         }
@@ -154,7 +155,7 @@ fn functions(model: &Model, theta: &[f32], responses: &[f64]) -> Vec<f64> {
     let mut values: Vec<f64> = theta.iter().copied().map(f64::from).collect();
     for i in 0..model.dim() {
         let sum: f64 = model.covariates.iter().zip(responses).map(|(x, y)| x[i] * y).sum();
-        values.push(sum / model.terms() as f64);
+        values.push(sum / model.num_data() as f64);
     }
     let products: Vec<f64> = pairs(values.len()).map(|(i, j)| values[i] * values[j]).collect();
     [values, products].concat()
@@ -201,9 +202,9 @@ struct Row {
 }
 
 impl Row {
-    fn test(&self, half: Half, bug: Option<Bug>) -> Test {
+    fn test(&self, half: Half, mutation: Option<Mutation>) -> Test {
         let mut joint = self.joint.clone();
-        joint.transition.bug = bug;
+        joint.transition.mutation = mutation;
         let batches = joint.transition.batches(&joint.model);
         let settings = format!("{}, {batches}, {}", joint.model.name, self.against);
         let sampler = joint.transition.name();
@@ -212,9 +213,9 @@ impl Row {
         Test {
             family: "joint",
             sampler,
-            case: bug.map_or(settings.clone(), |bug| format!("{bug}: {settings}")),
+            case: mutation.map_or(settings.clone(), |mutation| format!("{mutation}: {settings}")),
             half,
-            expect: if bug.is_some() { Expect::Reject } else { Expect::Accept },
+            expect: if mutation.is_some() { Expect::Reject } else { Expect::Accept },
             run: Box::new(move || check(&joint, seed)),
         }
     }
@@ -225,8 +226,8 @@ impl Row {
     }
 
     /// Its negative controls.
-    fn reject(&self, half: Half, bugs: &[Bug]) -> impl Iterator<Item = Test> {
-        bugs.iter().map(move |&bug| self.test(half, Some(bug)))
+    fn reject(&self, half: Half, mutations: &[Mutation]) -> impl Iterator<Item = Test> {
+        mutations.iter().map(move |&mutation| self.test(half, Some(mutation)))
     }
 }
 
@@ -234,24 +235,27 @@ impl Row {
 pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
     let row = |model: &Model, epsilon, batch, estimator, updates, replicates, against, check| {
         let rule = Rule::Stochastic { recipe, epsilon, batch, estimator };
-        let (model, transition) = (model.clone(), Transition { rule, bug: None });
+        let (model, transition) = (model.clone(), Transition { rule, mutation: None });
         Row { joint: Joint { model, transition, rounds: 3, updates, replicates }, against, check }
     };
     let all = usize::MAX;
-    let of_model = &[Bug::MeanLoss, Bug::PriorForgotten, Bug::PriorSign, Bug::StaleData][..];
-    let of_minibatches = &[Bug::NotScaledUp, Bug::PriorPerMinibatch][..];
-    let faults: Vec<Bug> = Fault::of(&recipe).into_iter().map(Bug::Sampler).collect();
+    let of_model = &[Mutation::MeanLoss, Mutation::PriorForgotten, Mutation::PriorSign, Mutation::StaleData][..];
+    let of_minibatches = &[Mutation::NotScaledUp, Mutation::PriorPerMinibatch][..];
+    let mutations: Vec<Mutation> = SamplerMutation::of(&recipe).into_iter().map(Mutation::Sampler).collect();
     // Noise that stays the same only moves θ: for BAOAB by as much, in the mean square, as its law here is wide.
-    let but_constant = |&bug: &Bug| bug != Bug::Sampler(Fault::RepeatedRow);
-    let visible: Vec<Bug> = faults.iter().copied().filter(but_constant).chain([Bug::SameNoise]).collect();
+    let but_constant = |&mutation: &Mutation| mutation != Mutation::Sampler(SamplerMutation::RepeatedRow);
+    let visible: Vec<Mutation> = mutations.iter().copied().filter(but_constant).chain([Mutation::SameNoise]).collect();
 
     // The same holds on the line.
-    let on_the_line: Vec<Bug> =
-        faults.iter().copied().filter(|bug| recipe.name != Recipe::BAOAB.name || but_constant(bug)).collect();
+    let on_the_line: Vec<Mutation> = mutations
+        .iter()
+        .copied()
+        .filter(|mutation| recipe.name != Recipe::BAOAB.name || but_constant(mutation))
+        .collect();
 
     let mut tests = Vec::new();
     if has_law(&recipe) {
-        for (model, batch, estimator, updates, bugs) in [
+        for (model, batch, estimator, updates, mutations) in [
             // Enough updates for the noise to replace the momentum.
             (Model::mean(), all, Estimator::Plain, 40, visible),
             (Model::line(), all, Estimator::Plain, 40, on_the_line),
@@ -275,7 +279,7 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
                 )
             };
             tests.push(row(4_000).accept(Half::Quick));
-            tests.extend(row(4_000).reject(if model == Model::mean() { Half::Quick } else { Half::Full }, &bugs));
+            tests.extend(row(4_000).reject(if model == Model::mean() { Half::Quick } else { Half::Full }, &mutations));
             tests.push(row(40_000).accept(Half::Full));
         }
         for model in [Model::mean(), Model::line()] {
@@ -286,8 +290,13 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
             );
         }
     }
-    let of_noise =
-        [Fault::DoubledNoise, Fault::VarianceForDeviation, Fault::NoNoise, Fault::WrongSign].map(Bug::Sampler);
+    let of_noise = [
+        SamplerMutation::DoubledNoise,
+        SamplerMutation::VarianceForDeviation,
+        SamplerMutation::NoNoise,
+        SamplerMutation::WrongSign,
+    ]
+    .map(Mutation::Sampler);
     for model in [Model::logistic(), Model::mean(), Model::line()] {
         let row = |estimator, replicates| {
             let against = "extrapolated to a step of 0";
@@ -300,9 +309,9 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
             tests.push(row(estimator, 4_000).accept(Half::Full));
         }
         if model == Model::logistic() {
-            // Where the law of the simulator is known the quick half has these bugs already.
+            // Where the law of the simulator is known the quick half has these mutations already.
             let half = if has_law(&recipe) { Half::Full } else { half };
-            // The samplers with momentum take shorter steps here, and show the same bugs less.
+            // The samplers with momentum take shorter steps here, and show the same mutations less.
             let replicates = if has_momentum(&recipe) { 12_000 } else { 4_000 };
             tests.extend(row(Estimator::Plain, replicates).reject(half, &[of_model, of_minibatches].concat()));
             tests.extend(row(Estimator::Plain, 4_000).reject(Half::Full, &of_noise[1..]));
@@ -314,19 +323,26 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
 
 /// The tests of HMC and NUTS, which are exact, and their negative controls.
 fn hamiltonian() -> Vec<Test> {
-    let temperature = Bug::Sampler(Fault::DoubledNoise);
-    let bugs = [temperature, Bug::MeanLoss, Bug::PriorForgotten, Bug::PriorSign, Bug::StaleData, Bug::SameNoise];
+    let temperature = Mutation::Sampler(SamplerMutation::DoubledNoise);
+    let mutations = [
+        temperature,
+        Mutation::MeanLoss,
+        Mutation::PriorForgotten,
+        Mutation::PriorSign,
+        Mutation::StaleData,
+        Mutation::SameNoise,
+    ];
     let mut tests = Vec::new();
     for model in [Model::mean(), Model::line(), Model::logistic()] {
         for trajectory in HAMILTONIAN {
             // Coarse: a tenth and more of the trajectories of HMC are rejected.
-            let transition = Transition { rule: Rule::Hamiltonian { trajectory, step: 0.4 }, bug: None };
+            let transition = Transition { rule: Rule::Hamiltonian { trajectory, step: 0.4 }, mutation: None };
             let row = |replicates| {
                 let joint = Joint { model: model.clone(), transition, rounds: 3, updates: 3, replicates };
                 Row { joint, against: "the model's own law", check: Joint::exact }
             };
             tests.push(row(4_000).accept(Half::Quick));
-            tests.extend(row(4_000).reject(Half::Quick, &bugs));
+            tests.extend(row(4_000).reject(Half::Quick, &mutations));
             tests.push(row(40_000).accept(Half::Full));
         }
     }
@@ -336,7 +352,7 @@ fn hamiltonian() -> Vec<Test> {
 /// A coarse step's bias is seen: if this were accepted, the laws of the discretised simulators would not be needed.
 fn sharpness() -> Test {
     let rule = Rule::Stochastic { recipe: Recipe::SGLD, epsilon: COARSE, batch: 2, estimator: Estimator::Plain };
-    let transition = Transition { rule, bug: None };
+    let transition = Transition { rule, mutation: None };
     let joint = Joint { model: Model::mean(), transition, rounds: 3, updates: 4, replicates: 40_000 };
     let row = Row { joint, against: "the model's own law", check: Joint::exact };
     let Test { case, run, .. } = row.accept(Half::Quick);

@@ -1,6 +1,6 @@
 //! A negative control: gradients that are old.
 
-use apd_sgmcmc::{Buffers, ChainError, Minibatch, Potential};
+use apd_sgmcmc::{Buffers, ChainError, Minibatch, Potential, PotentialError};
 
 /// A potential that returns the gradient of some calls ago; until there is one, the present one.
 pub(super) struct Lagged<P> {
@@ -23,27 +23,37 @@ impl<P: Potential> Potential for Lagged<P> {
         self.potential.dim()
     }
 
-    fn terms(&self) -> usize {
-        self.potential.terms()
+    fn num_data(&self) -> usize {
+        self.potential.num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        let value = self.potential.gradient(position, minibatch, gradient);
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        let value = self.potential.gradient(position, minibatch, gradient)?;
         if self.past.len() < self.lag {
             self.past.push(gradient.to_vec());
         } else if self.lag > 0 {
             self.past[self.next].swap_with_slice(gradient);
             self.next = (self.next + 1) % self.lag;
         }
-        value
+        Ok(value)
     }
 
-    fn curvature(&mut self, position: &[f32], minibatch: Minibatch<'_>, diagonal: &mut [f32]) {
-        self.potential.curvature(position, minibatch, diagonal);
+    fn curvature(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        diagonal: &mut [f32],
+    ) -> Result<(), PotentialError> {
+        self.potential.curvature(position, minibatch, diagonal)
     }
 
-    fn refresh(&mut self, step: u64, position: &[f32]) {
-        self.potential.refresh(step, position);
+    fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
+        self.potential.refresh(step, position)
     }
 
     fn save(&self) -> Buffers {

@@ -5,13 +5,14 @@
 //! each chain has its own, after its first minibatch.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{ControlVariate, Sampler, Schedule, Sghmc};
+use apd_sgmcmc::{ControlVariate, Schedule, Sghmc};
 use ndarray::Array1;
 
 use crate::affine::{self, Affine, Setting};
-use crate::epoch::{self, Epoch};
-use crate::fault::Fault;
-use crate::phases::{self, Averages, Plan};
+use crate::any::AnySampler;
+use crate::epoch_averages::{self, Averages, Plan};
+use crate::minibatch_law::{self, MinibatchLaw};
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::target::conjugate::Conjugate;
 use crate::{Expect, Half, Recipe, Test, Trial};
@@ -29,7 +30,7 @@ pub(super) struct Case {
 
 impl Case {
     /// N.
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         (self.model)().terms.len()
     }
 }
@@ -41,7 +42,7 @@ pub(super) const POINTS: [(f64, f64); 7] =
 /// Seven numbers in minibatches of two: one is left out of every epoch. ε(N + τ) = 0.8.
 const MEAN: Case =
     Case { name: "mean", model: || Conjugate::mean(&DATA[..7], 2.0), batch: 2, epsilon: 0.8 / 9.0, centre: None };
-/// ε(N + τ) = 0.36: for faults in what is injected, the minibatches' noise must not be all that there is.
+/// ε(N + τ) = 0.36: for mutations in what is injected, the minibatches' noise must not be all that there is.
 const CONTROL: Case = Case { name: "mean, moderate steps", epsilon: 0.04, ..MEAN };
 /// Small steps, for the sampler that knows the gradient's variance.
 const MEAN_SMALL_STEPS: Case = Case { name: "mean, small steps", epsilon: 0.015, ..MEAN };
@@ -66,7 +67,9 @@ const SGHMC_MAKING_ROOM: Recipe = making_room::<1>("SGHMC, V = Var ∇Û");
 const fn making_room<const QUARTERS: u32>(name: &'static str) -> Recipe {
     Recipe {
         name,
-        build: |schedule, t| Box::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(VARIANCE / QUARTERS as f64)),
+        build: |schedule, t| {
+            AnySampler::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(VARIANCE / QUARTERS as f64))
+        },
         affine: Some(|setting| {
             let Setting { epsilon, temperature, .. } = setting;
             let room = (0.5 * epsilon).powi(2) * VARIANCE / QUARTERS as f64;
@@ -114,12 +117,12 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
             let model = Conjugate { factors, ..(CONTROL.model)() };
             compare(CONTROL, model, &build, 2.0, &law(&recipe, CONTROL, 2.0), FEW)
         };
-        tests.push(test(&recipe, name, Half::Quick, Expect::Reject, run));
+        tests.push(Test::new("minibatch", recipe.name, name, Half::Quick, Expect::Reject, run));
     };
-    for fault in Fault::of(&recipe) {
-        reject(fault.to_string(), [1.0, 1.0], Box::new(move |s, t| fault.build(&recipe, s, t)));
+    for mutation in SamplerMutation::of(&recipe) {
+        reject(mutation.to_string(), [1.0, 1.0], Box::new(move |s, t| mutation.build(&recipe, s, t)));
     }
-    let (n, b) = (CONTROL.terms() as f64, CONTROL.batch as f64);
+    let (n, b) = (CONTROL.num_data() as f64, CONTROL.batch as f64);
     for (name, factors) in [
         ("the mean loss: N dropped", [1.0 / n, 1.0]),
         ("the minibatch's sum: N/B dropped", [b / n, 1.0]),
@@ -134,14 +137,14 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
 }
 
 /// What makes a sampler.
-type Build = dyn Fn(Schedule, f64) -> Box<dyn Sampler> + Send + Sync;
+type Build = dyn Fn(Schedule, f64) -> AnySampler + Send + Sync;
 
 fn accepted(recipe: Recipe, case: Case, temperature: f64, half: Half) -> Test {
     let run = move || {
         let theory = law(&recipe, case, temperature);
         compare(case, (case.model)(), &recipe.build, temperature, &theory, MANY)
     };
-    test(&recipe, format!("{}, T = {temperature}", case.name), half, Expect::Accept, run)
+    Test::new("minibatch", recipe.name, format!("{}, T = {temperature}", case.name), half, Expect::Accept, run)
 }
 
 /// V, and V with a wrong factor.
@@ -150,7 +153,7 @@ fn making_room_tests() -> Vec<Test> {
     let row = |recipe: Recipe, name: &str, expect| {
         let theory = move || law(&SGHMC_MAKING_ROOM, case, 1.0);
         let run = move || compare(case, (case.model)(), &recipe.build, 1.0, &theory(), MANY);
-        test(&SGHMC_MAKING_ROOM, name.into(), Half::Quick, expect, run)
+        Test::new("minibatch", SGHMC_MAKING_ROOM.name, name, Half::Quick, expect, run)
     };
     vec![
         row(SGHMC_MAKING_ROOM, "mean, small steps, T = 1", Expect::Accept),
@@ -164,15 +167,15 @@ fn making_room_tests() -> Vec<Test> {
 fn wrong_laws() -> Vec<Test> {
     let mut tests = Vec::new();
     for recipe in RECIPES {
-        let mut reject = |name: &str, case: Case, wrong: fn(&Recipe, Case) -> Epoch| {
+        let mut reject = |name: &str, case: Case, wrong: fn(&Recipe, Case) -> MinibatchLaw| {
             let run = move || compare(case, (case.model)(), &recipe.build, 1.0, &wrong(&recipe, case), FEW);
-            tests.push(test(&recipe, name.into(), Half::Quick, Expect::Reject, run));
+            tests.push(Test::new("minibatch", recipe.name, name, Half::Quick, Expect::Reject, run));
         };
         reject("the law of independent minibatches", MEAN, |recipe, case| {
-            epoch::independent(case.terms(), case.batch, 3, update(recipe, case, 1.0))
+            minibatch_law::independent(case.num_data(), case.batch, 3, update(recipe, case, 1.0))
         });
         reject("the law of full batches", MEAN, |recipe, case| {
-            epoch::independent(case.terms(), case.terms(), 3, update(recipe, case, 1.0))
+            minibatch_law::independent(case.num_data(), case.num_data(), 3, update(recipe, case, 1.0))
         });
         reject("the law of plain gradients", LINE_CENTRED, |recipe, _| law(recipe, LINE, 1.0));
         reject("the law of another centre", LINE_CENTRED, |recipe, case| {
@@ -182,19 +185,9 @@ fn wrong_laws() -> Vec<Test> {
     tests
 }
 
-fn test(
-    recipe: &Recipe,
-    case: String,
-    half: Half,
-    expect: Expect,
-    run: impl Fn() -> Trial + Send + Sync + 'static,
-) -> Test {
-    Test { family: "minibatch", sampler: recipe.name.into(), case, half, expect, run: Box::new(run) }
-}
-
 /// The exact law of `recipe`.
-pub(super) fn law(recipe: &Recipe, case: Case, temperature: f64) -> Epoch {
-    epoch::without_replacement(case.terms(), case.batch, update(recipe, case, temperature))
+pub(super) fn law(recipe: &Recipe, case: Case, temperature: f64) -> MinibatchLaw {
+    minibatch_law::without_replacement(case.num_data(), case.batch, update(recipe, case, temperature))
 }
 
 /// The update that a minibatch makes.
@@ -218,9 +211,9 @@ fn update(recipe: &Recipe, case: Case, temperature: f64) -> impl Fn(&[usize]) ->
 fn compare(
     case: Case,
     model: Conjugate,
-    build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>,
+    build: &dyn Fn(Schedule, f64) -> AnySampler,
     temperature: f64,
-    theory: &Epoch,
+    theory: &MinibatchLaw,
     chains: u32,
 ) -> Trial {
     let mut trial = Trial::default();
@@ -231,17 +224,17 @@ fn compare(
         temperature,
         Plan { chains, burn_in: theory.settling, epochs: 30, batch: case.batch },
     ) {
-        Ok(chains) => phases::check(&mut trial, &chains, theory),
+        Ok(chains) => epoch_averages::check(&mut trial, &chains, theory),
         Err(error) => trial.require(error, false),
     }
     trial
 }
 
-/// Runs what `build` makes on `model`, which is the case's but for a fault.
+/// Runs what `build` makes on `model`, which is the case's but for a mutation.
 pub(super) fn observe(
     case: Case,
     model: Conjugate,
-    build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>,
+    build: &dyn Fn(Schedule, f64) -> AnySampler,
     temperature: f64,
     plan: Plan,
 ) -> Result<Vec<Averages>, String> {
@@ -249,7 +242,10 @@ pub(super) fn observe(
     let seed = Seed::root(2).child("minibatch").child(case.name).index(temperature.to_bits());
     let seed = seed.index(case.epsilon.to_bits());
     match case.centre {
-        None => phases::observe(&model, &sampler, plan, seed),
-        Some(centre) => phases::observe(&ControlVariate::new(model, centre.to_vec()), &sampler, plan, seed),
+        None => epoch_averages::observe(&model, &sampler, plan, seed),
+        Some(centre) => {
+            let estimator = ControlVariate::new(model, centre.to_vec()).map_err(|error| error.to_string())?;
+            epoch_averages::observe(&estimator, &sampler, plan, seed)
+        }
     }
 }

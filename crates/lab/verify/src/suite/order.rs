@@ -9,9 +9,9 @@ mod quartic;
 use std::f64::consts::LN_2;
 
 use super::minibatch::{self, LINE};
-use crate::epoch::Epoch;
-use crate::fault::Fault;
-use crate::phases::{self, Plan};
+use crate::epoch_averages::{self, Plan};
+use crate::minibatch_law::MinibatchLaw;
+use crate::mutation::SamplerMutation;
 use crate::{Expect, Half, Recipe, Test, Trial};
 
 /// Largest step size of the measured chains; the others are a half and a quarter of it.
@@ -23,32 +23,22 @@ pub(super) fn tests() -> Vec<Test> {
         let half = if recipe.name == Recipe::SGLD.name { Half::Quick } else { Half::Full };
         let measured = move |order| measure(&recipe, order);
         let name = "line: the exact law at ε, ε/2, ε/4, and the slope of the measured bias";
-        tests.push(test(&recipe, name.into(), half, Expect::Accept, move || measured(None)));
+        tests.push(Test::new("order", recipe.name, name, half, Expect::Accept, move || measured(None)));
         let name = "line: order 2 claimed";
-        tests.push(test(&recipe, name.into(), half, Expect::Reject, move || measured(Some(2.0))));
+        tests.push(Test::new("order", recipe.name, name, half, Expect::Reject, move || measured(Some(2.0))));
         let run = move || exact(&recipe, 1.0);
-        tests.push(test(&recipe, "line: order 1 of the exact law".into(), Half::Quick, Expect::Accept, run));
-        for fault in Fault::of(&recipe) {
-            let run = move || fault_at_half_the_step(&recipe, fault);
-            tests.push(test(&recipe, format!("line: {fault}"), Half::Full, Expect::Reject, run));
+        tests.push(Test::new("order", recipe.name, "line: order 1 of the exact law", Half::Quick, Expect::Accept, run));
+        for mutation in SamplerMutation::of(&recipe) {
+            let run = move || mutation_at_half_the_step(&recipe, mutation);
+            tests.push(Test::new("order", recipe.name, format!("line: {mutation}"), Half::Full, Expect::Reject, run));
         }
     }
     tests.extend(quartic::tests());
     tests
 }
 
-fn test(
-    recipe: &Recipe,
-    case: String,
-    half: Half,
-    expect: Expect,
-    run: impl Fn() -> Trial + Send + Sync + 'static,
-) -> Test {
-    Test { family: "order", sampler: recipe.name.into(), case, half, expect, run: Box::new(run) }
-}
-
 /// The law of `recipe` at the step size `epsilon`.
-fn law(recipe: &Recipe, epsilon: f64) -> Epoch {
+fn law(recipe: &Recipe, epsilon: f64) -> MinibatchLaw {
     minibatch::law(recipe, minibatch::Case { epsilon, ..LINE }, 1.0)
 }
 
@@ -83,10 +73,10 @@ fn measure(recipe: &Recipe, order: Option<f64>) -> Trial {
         match minibatch::observe(case, (case.model)(), &recipe.build, 1.0, plan) {
             Ok(chains) => {
                 if order.is_none() {
-                    phases::check(&mut trial, &chains, &theory);
+                    epoch_averages::check(&mut trial, &chains, &theory);
                 }
                 let mean = theory.phases[0].mean(0);
-                let products = phases::products(&chains, 0, (0, mean), (0, mean));
+                let products = epoch_averages::products(&chains, 0, (0, mean), (0, mean));
                 measured.push(Bias::of(&products, covariance));
                 exact.push(theory.phases[0].covariance(0, 0) - covariance);
             }
@@ -125,14 +115,14 @@ impl Bias {
     }
 }
 
-/// The very same comparison sees faults of the sampler.
-fn fault_at_half_the_step(recipe: &Recipe, fault: Fault) -> Trial {
+/// The very same comparison sees mutations of the sampler.
+fn mutation_at_half_the_step(recipe: &Recipe, mutation: SamplerMutation) -> Trial {
     let case = minibatch::Case { epsilon: 0.5 * EPSILON, ..LINE };
     let theory = law(recipe, case.epsilon);
     let plan = Plan { chains: 1000, burn_in: theory.settling, epochs: 30, batch: case.batch };
     let mut trial = Trial::default();
-    match minibatch::observe(case, (case.model)(), &|s, t| fault.build(recipe, s, t), 1.0, plan) {
-        Ok(chains) => phases::check(&mut trial, &chains, &theory),
+    match minibatch::observe(case, (case.model)(), &|s, t| mutation.build(recipe, s, t), 1.0, plan) {
+        Ok(chains) => epoch_averages::check(&mut trial, &chains, &theory),
         Err(error) => trial.require(error, false),
     }
     trial

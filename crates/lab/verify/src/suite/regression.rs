@@ -10,8 +10,9 @@ use apd_sgmcmc::{Chain, ChainConfig, ChainError, ControlVariate, Gamma, Potentia
 
 use super::extrapolation::{self, Averages, LEVELS};
 use super::lagged::Lagged;
-use crate::fault::Fault;
+use crate::any::AnySampler;
 use crate::model::{Model, Posterior, Response};
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::{Expect, Half, Recipe, Test, Trial};
 
@@ -48,7 +49,9 @@ fn moments(posterior: &Posterior<'_>, spacing: f64) -> ([f64; 2], [f64; 3]) {
     let mut unused = [0.0; 2];
     for a in axis.clone() {
         for b in axis.clone() {
-            let u = posterior.gradient(&[a as f32, b as f32], apd_sgmcmc::Minibatch::Full, &mut unused);
+            let u = posterior
+                .gradient(&[a as f32, b as f32], apd_sgmcmc::Minibatch::Full, &mut unused)
+                .expect("it cannot fail");
             let weight = (-u).exp();
             for (sum, f) in sums.iter_mut().zip([1.0, a, b, a * a, b * b, a * b]) {
                 *sum += weight * f;
@@ -96,7 +99,7 @@ enum Estimator {
 #[derive(Clone, Copy, PartialEq)]
 enum Mistake {
     None,
-    Sampler(Fault),
+    Sampler(SamplerMutation),
     /// Factors of the data's and the prior's parts.
     Factors(&'static str, f64, f64),
     /// Gradients are old by so much time.
@@ -148,7 +151,7 @@ impl Case {
             let mut posterior = posterior();
             let mut lag = 0;
             let sampler = match mistake {
-                Mistake::Sampler(fault) => fault.build(&self.recipe, schedule, 1.0),
+                Mistake::Sampler(mutation) => mutation.build(&self.recipe, schedule, 1.0),
                 _ => (self.recipe.build)(schedule, 1.0),
             };
             match mistake {
@@ -159,7 +162,7 @@ impl Case {
             let estimate: Box<dyn Potential + '_> = match self.estimator {
                 Estimator::Plain => Box::new(posterior),
                 Estimator::ControlVariate => {
-                    Box::new(ControlVariate::new(posterior, PROBLEM.mean.map(|mean| mean as f32).to_vec()))
+                    Box::new(ControlVariate::new(posterior, PROBLEM.mean.map(|mean| mean as f32).to_vec())?)
                 }
                 Estimator::Svrg(every) => Box::new(Svrg::new(posterior, every)?),
             };
@@ -193,14 +196,14 @@ fn metric(schedule: Schedule, temperature: f64) -> Psgld {
 
 const PSGLD: Recipe = Recipe {
     name: "pSGLD, no Γ",
-    build: |schedule, t| Box::new(metric(schedule, t)),
+    build: |schedule, t| AnySampler::new(metric(schedule, t)),
     affine: None,
     memory: Memory::Metric,
 };
 
 const PSGLD_CORRECTED: Recipe = Recipe {
     name: "pSGLD, Γ",
-    build: |schedule, t| Box::new(metric(schedule, t).with_gamma(Gamma::Included)),
+    build: |schedule, t| AnySampler::new(metric(schedule, t).with_gamma(Gamma::Included)),
     ..PSGLD
 };
 
@@ -237,7 +240,7 @@ pub(super) fn tests() -> Vec<Test> {
         };
         let what = match mistake {
             Mistake::None => String::new(),
-            Mistake::Sampler(fault) => format!(": {fault}"),
+            Mistake::Sampler(mutation) => format!(": {mutation}"),
             Mistake::Factors(name, ..) => format!(": {name}"),
             Mistake::Lag(updates) => format!(": gradients old by {updates} of the longest updates"),
         };
@@ -255,10 +258,10 @@ pub(super) fn tests() -> Vec<Test> {
         // All of them on the first two samplers and the first estimator, and some on every one.
         let all = i < 2 || i == CASES.len();
         let half = |some: bool| if all || some { Half::Quick } else { Half::Full };
-        for fault in Fault::of(&case.recipe) {
+        for mutation in SamplerMutation::of(&case.recipe) {
             // One update late is nothing in the limit of small steps; see `Lag`.
-            if fault != Fault::StaleGradient {
-                add(control, Mistake::Sampler(fault), half(fault == Fault::DoubledNoise));
+            if mutation != SamplerMutation::StaleGradient {
+                add(control, Mistake::Sampler(mutation), half(mutation == SamplerMutation::DoubledNoise));
             }
         }
         for mistake in FACTORS {

@@ -4,13 +4,14 @@
 //! leaves out.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Sampler, Schedule};
+use apd_sgmcmc::Schedule;
 use ndarray::{Array1, Array2};
 
 use super::minibatch::{self, Case, LINE, POINTS};
 use crate::affine::{Affine, Setting};
-use crate::fault::Fault;
-use crate::phases::{self, Averages, Plan};
+use crate::any::AnySampler;
+use crate::epoch_averages::{self, Averages, Plan};
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::replicates::{Experiment, Replicates, Statistic};
 use crate::target::conjugate::Conjugate;
@@ -36,22 +37,14 @@ pub(super) fn tests() -> Vec<Test> {
     of_gaussians.flat_map(temperature_and_parameters).chain(minibatch::RECIPES.into_iter().flat_map(data)).collect()
 }
 
-fn test(
-    recipe: &Recipe,
-    case: &str,
-    half: Half,
-    expect: Expect,
-    run: impl Fn() -> Trial + Send + Sync + 'static,
-) -> Test {
-    Test { family: "scaling", sampler: recipe.name.into(), case: case.into(), half, expect, run: Box::new(run) }
-}
-
 /// What must scale with the temperature, and move with the parameters: full batches.
 fn temperature_and_parameters(recipe: Recipe) -> Vec<Test> {
-    let accept =
-        |case: &str, run: fn(&Recipe) -> Trial| test(&recipe, case, Half::Quick, Expect::Accept, move || run(&recipe));
-    let reject =
-        |case: &str, run: fn(&Recipe) -> Trial| test(&recipe, case, Half::Quick, Expect::Reject, move || run(&recipe));
+    let accept = |case: &str, run: fn(&Recipe) -> Trial| {
+        Test::new("scaling", recipe.name, case, Half::Quick, Expect::Accept, move || run(&recipe))
+    };
+    let reject = |case: &str, run: fn(&Recipe) -> Trial| {
+        Test::new("scaling", recipe.name, case, Half::Quick, Expect::Reject, move || run(&recipe))
+    };
     let mut tests = vec![
         accept("covariance ∝ T", |recipe| temperatures(recipe, &recipe.build)),
         reject("T² for T", |recipe| temperatures(recipe, &|s, t| (recipe.build)(s, t * t))),
@@ -59,19 +52,28 @@ fn temperature_and_parameters(recipe: Recipe) -> Vec<Test> {
         accept("parameters in another order", |recipe| parameters(recipe, ORDER)),
         reject("parameters in the wrong order", |recipe| parameters(recipe, [0, 1, 2])),
     ];
-    for fault in Fault::of(&recipe) {
-        let run = move || temperatures(&recipe, &|s, t| fault.build(&recipe, s, t));
-        tests.push(test(&recipe, &format!("covariance ∝ T: {fault}"), Half::Full, Expect::Reject, run));
+    for mutation in SamplerMutation::of(&recipe) {
+        let run = move || temperatures(&recipe, &|s, t| mutation.build(&recipe, s, t));
+        tests.push(Test::new(
+            "scaling",
+            recipe.name,
+            &format!("covariance ∝ T: {mutation}"),
+            Half::Full,
+            Expect::Reject,
+            run,
+        ));
     }
     tests
 }
 
 /// What must scale with the data, and not depend on their order: minibatches.
 fn data(recipe: Recipe) -> Vec<Test> {
-    let accept =
-        |case: &str, run: fn(&Recipe) -> Trial| test(&recipe, case, Half::Quick, Expect::Accept, move || run(&recipe));
-    let reject =
-        |case: &str, run: fn(&Recipe) -> Trial| test(&recipe, case, Half::Quick, Expect::Reject, move || run(&recipe));
+    let accept = |case: &str, run: fn(&Recipe) -> Trial| {
+        Test::new("scaling", recipe.name, case, Half::Quick, Expect::Accept, move || run(&recipe))
+    };
+    let reject = |case: &str, run: fn(&Recipe) -> Trial| {
+        Test::new("scaling", recipe.name, case, Half::Quick, Expect::Reject, move || run(&recipe))
+    };
     vec![
         accept("every datum twice", |recipe| duplicated(recipe, twice())),
         reject("every datum twice, one of them lost", |recipe| duplicated(recipe, one_lost())),
@@ -114,7 +116,7 @@ fn law(recipe: &Recipe, target: &Gaussian, temperature: f64) -> Affine {
 
 /// Runs what `build` makes on `target`.
 fn observe(
-    build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>,
+    build: &dyn Fn(Schedule, f64) -> AnySampler,
     target: &Gaussian,
     temperature: f64,
     law: &Affine,
@@ -132,7 +134,7 @@ fn observe(
 }
 
 /// Covariances at three temperatures against their exact laws, and against each other.
-fn temperatures(recipe: &Recipe, build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>) -> Trial {
+fn temperatures(recipe: &Recipe, build: &dyn Fn(Schedule, f64) -> AnySampler) -> Trial {
     let (mut trial, target) = (Trial::default(), Gaussian::plane());
     let mut first: Option<Replicates> = None;
     for temperature in TEMPERATURES {
@@ -216,7 +218,7 @@ fn rearranged(recipe: &Recipe, model: Conjugate) -> Trial {
     }
     let centre = minibatch::law(recipe, LINE, 1.0).phases[0].clone();
     for (i, j) in [(0, 0), (0, 1), (1, 1)] {
-        let of = |chains: &[Averages]| phases::products(chains, 0, (i, centre.mean(i)), (j, centre.mean(j)));
+        let of = |chains: &[Averages]| epoch_averages::products(chains, 0, (i, centre.mean(i)), (j, centre.mean(j)));
         // Chains of one number see the same minibatches of other data: they are compared in pairs.
         let differences: Vec<f64> = of(&moved).iter().zip(of(&original)).map(|(a, b)| a - b).collect();
         trial.mean(format!("covariance {i} {j} in two orders"), 0.0, &differences);
@@ -230,7 +232,7 @@ fn compare(trial: &mut Trial, recipe: &Recipe, case: Case, model: Conjugate) -> 
     let plan = Plan { chains: 1000, burn_in: theory.settling, epochs: 30, batch: case.batch };
     match minibatch::observe(case, model, &recipe.build, 1.0, plan) {
         Ok(chains) => {
-            phases::check(trial, &chains, &theory);
+            epoch_averages::check(trial, &chains, &theory);
             chains
         }
         Err(error) => {

@@ -5,11 +5,12 @@
 //! lags behind a step size that changes.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, ChainError, Sample, Sampler, Schedule};
+use apd_sgmcmc::{Chain, ChainConfig, ChainError, Sample, Schedule};
 use ndarray::array;
 
 use crate::affine::{Moments, Setting};
-use crate::fault::Fault;
+use crate::any::AnySampler;
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::target::gaussian::Gaussian;
 use crate::{Expect, Half, Recipe, Test, Trial};
@@ -80,9 +81,10 @@ fn relative_step(case: Case, t: u64) -> f64 {
 pub(super) fn tests() -> Vec<Test> {
     let recipes = Recipe::EXACT.into_iter().filter(|recipe| recipe.memory != Memory::Thermostat);
     let mut tests: Vec<Test> = recipes.flat_map(tests_of).collect();
-    tests.push(test(
-        &Recipe::SGLD,
-        "polynomial: tends to the posterior".into(),
+    tests.push(Test::new(
+        "schedules",
+        Recipe::SGLD.name,
+        "polynomial: tends to the posterior",
         Half::Quick,
         Expect::Accept,
         consistency,
@@ -96,7 +98,7 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
     for (case, half) in [(POLYNOMIAL, Half::Quick), (CYCLICAL, Half::Quick), (CYCLICAL_WITHOUT_EXPLORATION, Half::Full)]
     {
         let run = move || law(&recipe, &recipe.build, case, RIGHT);
-        tests.push(test(&recipe, case.name.into(), half, Expect::Accept, run));
+        tests.push(Test::new("schedules", recipe.name, case.name, half, Expect::Accept, run));
     }
     for (name, case, wrong) in [
         ("polynomial without weights", POLYNOMIAL, Belief { weight: |_, _| 1.0, ..RIGHT }),
@@ -109,30 +111,27 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
         ),
     ] {
         let run = move || law(&recipe, &recipe.build, case, wrong);
-        tests.push(test(&recipe, name.into(), Half::Quick, Expect::Reject, run));
+        tests.push(Test::new("schedules", recipe.name, name, Half::Quick, Expect::Reject, run));
     }
-    for fault in Fault::of(&recipe) {
-        let run = move || law(&recipe, &|s, t| fault.build(&recipe, s, t), CYCLICAL, RIGHT);
-        tests.push(test(&recipe, format!("cyclical: {fault}"), Half::Quick, Expect::Reject, run));
+    for mutation in SamplerMutation::of(&recipe) {
+        let run = move || law(&recipe, &|s, t| mutation.build(&recipe, s, t), CYCLICAL, RIGHT);
+        tests.push(Test::new(
+            "schedules",
+            recipe.name,
+            format!("cyclical: {mutation}"),
+            Half::Quick,
+            Expect::Reject,
+            run,
+        ));
     }
     tests
-}
-
-fn test(
-    recipe: &Recipe,
-    case: String,
-    half: Half,
-    expect: Expect,
-    run: impl Fn() -> Trial + Send + Sync + 'static,
-) -> Test {
-    Test { family: "schedules", sampler: recipe.name.into(), case, half, expect, run: Box::new(run) }
 }
 
 fn target() -> Gaussian {
     Gaussian { centre: array![CENTRE], ..Gaussian::diagonal(&[LAMBDA]) }
 }
 
-fn law(recipe: &Recipe, build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>, case: Case, belief: Belief) -> Trial {
+fn law(recipe: &Recipe, build: &dyn Fn(Schedule, f64) -> AnySampler, case: Case, belief: Belief) -> Trial {
     let mut trial = Trial::default();
     let (mean, square) = expected(recipe, case, belief);
     match observe(build(case.schedule, case.temperature), case, Seed::root(3).child(case.name).child(recipe.name)) {
@@ -173,7 +172,7 @@ fn expected(recipe: &Recipe, case: Case, belief: Belief) -> (f64, f64) {
 }
 
 /// The weighted averages of the samples, one pair per replicate.
-fn observe(sampler: Box<dyn Sampler>, case: Case, seed: Seed) -> Result<(Vec<f64>, Vec<f64>), ChainError> {
+fn observe(sampler: AnySampler, case: Case, seed: Seed) -> Result<(Vec<f64>, Vec<f64>), ChainError> {
     let config = ChainConfig { steps: case.steps, burn_in: case.burn_in, thinning: 1, batch_size: 1 };
     let mut chain = Chain::new(0, target().replicated(COORDINATES), sampler, config, seed, vec![0.0; COORDINATES])?;
     let (mut means, mut squares, mut weights) = (vec![0.0; COORDINATES], vec![0.0; COORDINATES], 0.0);

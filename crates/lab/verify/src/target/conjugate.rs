@@ -1,6 +1,6 @@
 //! Conjugate models with data: the mean of a Gaussian, and linear regression.
 
-use apd_sgmcmc::{Minibatch, Potential};
+use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 use ndarray::{Array1, Array2, array};
 
 /// U(θ) = Σₙ (½θᵀAₙθ − bₙᵀθ) + ½τ‖θ‖²: the mean of Gaussian data (A = 1, b = x), and Bayesian linear regression
@@ -68,11 +68,16 @@ impl Potential for Conjugate {
         self.parameters()
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         self.terms.len()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
         let ([data, prior], terms) = (self.factors, self.terms.len());
         let factor = data * minibatch.scale(terms);
         let mut value = 0.0;
@@ -87,7 +92,7 @@ impl Potential for Conjugate {
             gradient[i] = (curved - flat) as f32;
             value += x * (0.5 * curved - flat);
         }
-        value
+        Ok(value)
     }
 
     fn prior_precision(&self) -> Option<f64> {

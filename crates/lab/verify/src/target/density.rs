@@ -1,6 +1,6 @@
 //! Densities in one and two dimensions, most of them not Gaussian, with expectations in closed form.
 
-use apd_sgmcmc::{Minibatch, Potential};
+use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 
 /// A density ∝ exp(−U) on R^d, and expectations under it.
 #[derive(Clone, Copy, Debug)]
@@ -230,11 +230,11 @@ impl Potential for Copies {
         self.density.dim * self.blocks
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         1
     }
 
-    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> Result<f64, PotentialError> {
         let (mut g, mut value) = ([0.0; 2], 0.0);
         let mut blocks = gradient.chunks_exact_mut(self.density.dim);
         self.each(position, |x| {
@@ -242,11 +242,11 @@ impl Potential for Copies {
             let block = blocks.next().expect("as many blocks in the gradient");
             block.iter_mut().zip(&g).for_each(|(block, &g)| *block = g as f32);
         });
-        value
+        Ok(value)
     }
 
     /// Central differences of all blocks at once, in double precision.
-    fn curvature(&mut self, position: &[f32], _: Minibatch<'_>, diagonal: &mut [f32]) {
+    fn curvature(&mut self, position: &[f32], _: Minibatch<'_>, diagonal: &mut [f32]) -> Result<(), PotentialError> {
         const STEP: f64 = 1e-4;
         let dim = self.density.dim;
         let mut blocks = diagonal.chunks_exact_mut(dim);
@@ -263,6 +263,7 @@ impl Potential for Copies {
                 block[i] = ((slope(STEP) - slope(-STEP)) / (2.0 * STEP)) as f32;
             }
         });
+        Ok(())
     }
 }
 

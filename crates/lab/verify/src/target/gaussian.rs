@@ -1,6 +1,6 @@
 //! Gaussians, many independent replicates at a time.
 
-use apd_sgmcmc::{Minibatch, Potential};
+use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 use ndarray::{Array1, Array2, array};
 
 /// U(x) = Σ over blocks of ½(x − c)ᵀΛ(x − c): independent replicates of one Gaussian in one position.
@@ -58,11 +58,11 @@ impl Potential for Gaussian {
         self.block() * self.blocks
     }
 
-    fn terms(&self) -> usize {
+    fn num_data(&self) -> usize {
         1
     }
 
-    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> Result<f64, PotentialError> {
         let p = self.block();
         let (precision, centre) = (self.precision.as_slice(), self.centre.as_slice());
         let (precision, centre) = (precision.expect("a matrix in one piece"), centre.expect("a vector in one piece"));
@@ -75,7 +75,7 @@ impl Potential for Gaussian {
                 value += 0.5 * (f64::from(x[i]) - centre[i]) * slope;
             }
         }
-        value
+        Ok(value)
     }
 }
 

@@ -5,20 +5,19 @@ use apd_seed::Seed;
 use super::{HamiltonianChain, HamiltonianState};
 use crate::testing::{Kept, Quadratic, Spy, bits, keep};
 use crate::{
-    ChainError, FromFn, HamiltonianConfig, Minibatch, NotFinite, Outcome, Potential, RunError, Sample, Trajectory,
-    run_chains,
+    ChainError, Divergence, FromFn64, FullBatch, HamiltonianConfig, Outcome, Potential64, PotentialError, RunError,
+    Sample, Trajectory, run_chains,
 };
 
 const SCALES: [f64; 3] = [0.1, 1.0, 10.0];
 
 /// Independent normals with standard deviations [`SCALES`], and U times `factor`.
-fn normals(factor: f64) -> impl Potential + Clone {
-    FromFn::new(3, 1, move |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+fn normals(factor: f64) -> impl Potential64 + Clone {
+    FromFn64::new(3, move |x: &[f64], gradient: &mut [f64]| {
         let mut value = 0.0;
         for i in 0..3 {
-            let x = f64::from(x[i]);
-            value += factor * 0.5 * (x / SCALES[i]).powi(2);
-            gradient[i] = factor as f32 * (x / SCALES[i].powi(2)) as f32;
+            value += factor * 0.5 * (x[i] / SCALES[i]).powi(2);
+            gradient[i] = factor * (x[i] / SCALES[i].powi(2));
         }
         value
     })
@@ -32,11 +31,11 @@ fn config(trajectory: Trajectory, warmup: u64, draws: u64) -> HamiltonianConfig 
     HamiltonianConfig { trajectory, ..HamiltonianConfig::nuts(warmup, draws) }
 }
 
-fn chain(number: u32, config: HamiltonianConfig) -> HamiltonianChain<impl Potential> {
+fn chain(number: u32, config: HamiltonianConfig) -> HamiltonianChain<impl Potential64> {
     HamiltonianChain::new(number, normals(1.0), config, Seed::root(61), vec![0.1, 1.0, 10.0]).unwrap()
 }
 
-fn samples<P: Potential>(chain: &mut HamiltonianChain<P>) -> Vec<Kept> {
+fn samples<P: Potential64>(chain: &mut HamiltonianChain<P>) -> Vec<Kept> {
     let mut kept = Vec::new();
     assert_eq!(chain.run(&mut keep(&mut kept)), Ok(Outcome::Finished));
     kept
@@ -68,11 +67,11 @@ fn resumed_equals_uninterrupted() {
 fn samples_say_what_they_are() {
     let mut chain = chain(5, config(rules()[0], 30, 20));
     for step in 1..=50 {
-        let sample = chain.step().map(|sample| (Kept::from(sample), sample.position.to_vec()));
+        let sample = chain.step().unwrap().map(|sample| (Kept::from(sample), sample.position.to_vec()));
         assert_eq!(chain.progress().step, step);
         assert_eq!(sample.is_some(), step > 30);
         let Some((sample, position)) = sample else { continue };
-        let value = normals(1.0).gradient(&position, Minibatch::Full, &mut [0.0; 3]);
+        let value = normals(1.0).gradient(&position, &mut [0.0; 3]).unwrap();
         assert_eq!((sample.chain, sample.step, sample.weight), (5, step, 1.0_f64.to_bits()));
         assert_eq!((sample.position, sample.potential), (bits(chain.position()), value.to_bits()));
         assert!(chain.last_transition().unwrap().energy >= value, "the kinetic energy is not negative");
@@ -104,12 +103,11 @@ fn the_warm_up_learns_the_scales() {
     let scale = |i: usize| 10.0_f64.powf(i as f64 / 24.5 - 1.0);
     for trajectory in rules() {
         for target_acceptance in [0.65, 0.8, 0.9] {
-            let target = FromFn::new(50, 1, move |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+            let target = FromFn64::new(50, move |x: &[f64], gradient: &mut [f64]| {
                 let mut value = 0.0;
                 for i in 0..50 {
-                    let x = f64::from(x[i]);
-                    value += 0.5 * (x / scale(i)).powi(2);
-                    gradient[i] = (x / scale(i).powi(2)) as f32;
+                    value += 0.5 * (x[i] / scale(i)).powi(2);
+                    gradient[i] = x[i] / scale(i).powi(2);
                 }
                 value
             });
@@ -165,12 +163,12 @@ fn without_adapted_mass_it_is_one() {
 /// Neal's funnel, x ~ N(0, e^v) with v ~ N(0, 9): no step size fits its neck, and the statistics say so.
 #[test]
 fn a_funnel_is_noticed() {
-    let funnel = FromFn::new(10, 1, |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
-        let v = f64::from(x[0]);
-        let squares: f64 = x[1..].iter().map(|&x| f64::from(x).powi(2)).sum();
-        gradient[0] = (v / 9.0 + 4.5 - 0.5 * squares * (-v).exp()) as f32;
+    let funnel = FromFn64::new(10, |x: &[f64], gradient: &mut [f64]| {
+        let v = x[0];
+        let squares: f64 = x[1..].iter().map(|x| x * x).sum();
+        gradient[0] = v / 9.0 + 4.5 - 0.5 * squares * (-v).exp();
         for i in 1..10 {
-            gradient[i] = (f64::from(x[i]) * (-v).exp()) as f32;
+            gradient[i] = x[i] * (-v).exp();
         }
         v * v / 18.0 + 4.5 * v + 0.5 * squares * (-v).exp()
     });
@@ -210,27 +208,28 @@ fn gradients_are_counted() {
 #[test]
 fn only_full_batches_are_asked_for() {
     let config = config(rules()[1], 10, 10);
-    let mut chain = HamiltonianChain::new(0, Spy::default(), config, Seed::root(65), vec![0.1; 3]).unwrap();
+    let mut chain = HamiltonianChain::new(0, FullBatch::new(Spy::default()), config, Seed::root(65), [0.1; 3]).unwrap();
     samples(&mut chain);
-    assert_eq!(chain.gradients(), chain.dynamics.potential.asked.len() as u64);
-    assert!(chain.into_potential().asked.iter().all(Option::is_none));
+    let gradients = chain.gradients();
+    let asked = chain.into_potential().into_inner().asked;
+    assert!(gradients == asked.len() as u64 && asked.iter().all(Option::is_none));
 }
 
 #[test]
 fn a_bad_start_is_an_error() {
-    let new = |spy: Spy, start: [f32; 3]| {
+    let new = |spy: Spy, start: [f64; 3]| {
         let config = config(rules()[0], 0, 10);
-        HamiltonianChain::new(4, spy, config, Seed::root(66), start.to_vec()).map(|_| ()).unwrap_err()
+        HamiltonianChain::new(4, FullBatch::new(spy), config, Seed::root(66), start).map(|_| ()).unwrap_err()
     };
     let value = Spy { value: Some((0, f64::INFINITY)), ..Spy::default() };
     let ChainError::Diverged { chain: 4, step: 0, what, last_good_sample: None, .. } = new(value, [0.0; 3]) else {
         panic!("not a divergence")
     };
-    assert_eq!(what, NotFinite::Potential(f64::INFINITY));
+    assert_eq!(what, Divergence::Potential(f64::INFINITY));
     let gradient = || Spy { gradient: Some((0, f32::NAN)), ..Spy::default() };
-    for (spy, start) in [(gradient(), [0.0; 3]), (Spy::default(), [0.0, f32::INFINITY, 0.0])] {
+    for (spy, start) in [(gradient(), [0.0; 3]), (Spy::default(), [0.0, f64::INFINITY, 0.0])] {
         let ChainError::Diverged { what, .. } = new(spy, start) else { panic!("not a divergence") };
-        assert_eq!(what, NotFinite::Position { coordinate: 1 });
+        assert_eq!(what, Divergence::Position { coordinate: 1 });
     }
 }
 
@@ -252,6 +251,8 @@ fn bad_settings_and_states_are_refused() {
     refused(|state| state.adaptation.variances.mean.clear(), "\"mean\" has 0 values");
     refused(|state| state.adaptation.variances.squares.push(0.0), "\"squares\" has 4 values");
     refused(|state| state.step_size = f64::NAN, "the saved step size is NaN");
+    refused(|state| state.temperature = 2.0, "the saved chain has the temperature 2.0; this one has 1.0");
+    refused(|state| state.seed = Seed::root(0), "the saved chain has the seed ");
     refused(|state| state.position[2] = f64::NAN, "diverged at step 25");
     let none = HamiltonianConfig { target_acceptance: 0.0, ..config };
     let error = HamiltonianChain::resume(normals(1.0), none, Seed::root(61), good.state()).map(|_| ()).unwrap_err();
@@ -288,7 +289,7 @@ fn threads_do_not_matter_and_chains_differ() {
 
 #[test]
 fn a_sinks_error_ends_the_run_and_names_the_sample() {
-    let mut full = |sample: Sample<'_>| if sample.step < 14 { Ok(()) } else { Err("disk full") };
+    let mut full = |sample: Sample<'_, f64>| if sample.step < 14 { Ok(()) } else { Err("disk full") };
     let error = chain(2, config(rules()[0], 10, 10)).run(&mut full).unwrap_err();
     assert_eq!(error, RunError::Sink { chain: 2, step: 14, source: "disk full" });
 }
@@ -299,7 +300,114 @@ fn empty_problems_run() {
     for trajectory in rules() {
         let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 0 };
         let config = config(trajectory, 5, 5);
-        let mut chain = HamiltonianChain::new(0, target, config, Seed::root(0), Vec::new()).unwrap();
+        let mut chain = HamiltonianChain::new(0, target, config, Seed::root(0), [0.0; 0]).unwrap();
         assert_eq!(samples(&mut chain).len(), 5);
+    }
+}
+
+/// A thousandth around ten thousand: single precision has seven values there.
+#[test]
+fn positions_are_in_double_precision() {
+    for trajectory in rules() {
+        let target = FromFn64::new(1, |x: &[f64], gradient: &mut [f64]| {
+            let z = (x[0] - 1e4) / 1e-3;
+            gradient[0] = z / 1e-3;
+            0.5 * z * z
+        });
+        let config = config(trajectory, 500, 2_000);
+        let mut chain = HamiltonianChain::new(0, target, config, Seed::root(68), [1e4]).unwrap();
+        let mut draws = Vec::new();
+        let mut sink = |sample: Sample<'_, f64>| {
+            draws.push((sample.position[0] - 1e4) / 1e-3);
+            Ok::<(), ChainError>(())
+        };
+        chain.run(&mut sink).unwrap();
+        let mean = draws.iter().sum::<f64>() / 2e3;
+        let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2e3;
+        // 400 effective draws at least: four standard errors, α = 6·10⁻⁵ each.
+        assert!(mean.abs() < 0.2 && (variance - 1.0).abs() < 0.29, "{mean}, {variance}");
+        draws.sort_by(f64::total_cmp);
+        draws.dedup();
+        assert!(draws.len() > 1_500, "{} different values", draws.len());
+    }
+}
+
+/// A direction that nothing holds: exp(−U) is no distribution, and a chain says so instead of wandering off to infinity.
+#[test]
+fn a_flat_potential_is_a_divergence() {
+    for trajectory in rules() {
+        for dim in [1, 5] {
+            let flat = FromFn64::new(dim, |_: &[f64], gradient: &mut [f64]| {
+                gradient.fill(0.0);
+                0.0
+            });
+            let error = HamiltonianChain::new(7, flat, config(trajectory, 200, 200), Seed::root(69), vec![0.0; dim]);
+            let ChainError::Diverged { chain: 7, step: 0, what: Divergence::Flat, .. } = error.map(|_| ()).unwrap_err()
+            else {
+                panic!("not a divergence")
+            };
+            // With a step size that is given, however large, nothing that is not finite is drawn.
+            let wide = FromFn64::new(dim, |x: &[f64], gradient: &mut [f64]| {
+                gradient.fill(0.0);
+                if x.iter().all(|x| x.abs() < 1e300) { 0.0 } else { 1.0 }
+            });
+            let config = config(trajectory, 0, 200);
+            let normal = Quadratic { precision: [[1.0]], centre: [0.0], blocks: dim };
+            let mut state = HamiltonianChain::new(0, normal, config, Seed::root(70), vec![0.0; dim]).unwrap().state();
+            state.step_size = 1e308;
+            let mut chain = HamiltonianChain::resume(wide, config, Seed::root(70), state).unwrap();
+            let kept = samples(&mut chain);
+            assert!(kept.iter().flat_map(|sample| &sample.position).all(|&x| f64::from_bits(x).is_finite()));
+            assert!(chain.statistics().divergences() > 0);
+        }
+    }
+}
+
+/// A wall is a divergence that is not taken; a failure ends the run, with the user's own error.
+#[test]
+fn errors_of_the_potential_are_told_apart() {
+    /// A standard normal behind a wall, which fails at some call.
+    struct Walled {
+        calls: u64,
+        fails_at: u64,
+    }
+
+    impl Potential64 for Walled {
+        fn dim(&self) -> usize {
+            1
+        }
+
+        fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, PotentialError> {
+            self.calls += 1;
+            if self.calls == self.fails_at {
+                return Err(PotentialError::fatal(std::io::Error::other("the data are gone")));
+            }
+            if x[0] < -0.5 {
+                return Err(PotentialError::recoverable("a wall"));
+            }
+            gradient[0] = x[0];
+            Ok(0.5 * x[0] * x[0])
+        }
+    }
+
+    for trajectory in rules() {
+        let new = |fails_at| {
+            let config = config(trajectory, 100, 500);
+            HamiltonianChain::new(0, Walled { calls: 0, fails_at }, config, Seed::root(71), [1.0])
+        };
+        let mut chain = new(u64::MAX).unwrap();
+        let kept = samples(&mut chain);
+        assert!(kept.iter().all(|sample| f64::from_bits(sample.position[0]) >= -0.5));
+        assert!(chain.statistics().divergences() > 0);
+        let fatal = |error: &ChainError| {
+            let ChainError::Potential(PotentialError::Fatal(cause)) = error else { panic!("{error}") };
+            assert_eq!(cause.downcast_ref::<std::io::Error>().unwrap().to_string(), "the data are gone");
+        };
+        fatal(&new(1).map(|_| ()).unwrap_err());
+        fatal(&new(2).map(|_| ()).unwrap_err());
+        match new(200).unwrap().run(&mut keep::<f64>(&mut Vec::new())).unwrap_err() {
+            RunError::Chain(error) => fatal(&error),
+            RunError::Sink { source, .. } => match source {},
+        }
     }
 }

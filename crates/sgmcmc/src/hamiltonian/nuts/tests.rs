@@ -3,22 +3,22 @@ use apd_seed::Seed;
 use super::super::dynamics::{Dynamics, Hamiltonian, Point};
 use super::{Nuts, log_add_exp};
 use crate::testing::Quadratic;
-use crate::{FromFn, Minibatch, Potential};
+use crate::{FromFn64, Potential64};
 
 /// A trajectory in exact time: on a line (U = 0) it never turns.
-fn free(dim: usize) -> Dynamics<impl Potential> {
-    let flat = FromFn::new(dim, 1, |_: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+fn free(dim: usize) -> Dynamics<impl Potential64> {
+    let flat = FromFn64::new(dim, |_: &[f64], gradient: &mut [f64]| {
         gradient.fill(0.0);
         0.0
     });
     Dynamics::new(flat, 1.0)
 }
 
-fn oscillator(dim: usize) -> Dynamics<impl Potential> {
+fn oscillator(dim: usize) -> Dynamics<impl Potential64> {
     Dynamics::new(Quadratic { precision: [[1.0]], centre: [0.0], blocks: dim }, 1.0)
 }
 
-fn point<P: Potential>(dynamics: &mut Dynamics<P>, position: f64, momentum: f64) -> Point {
+fn point<P: Potential64>(dynamics: &mut Dynamics<P>, position: f64, momentum: f64) -> Point {
     let dim = dynamics.inverse_mass().len();
     let mut point = Point::new(vec![position; dim]);
     point.momentum = vec![momentum; dim];
@@ -118,7 +118,7 @@ fn the_draw_is_a_point_of_the_trajectory() {
 #[test]
 fn a_trajectory_that_diverges_at_once_goes_nowhere() {
     for beyond in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e4] {
-        let wall = FromFn::new(1, 1, move |x: &[f32], _: Minibatch<'_>, gradient: &mut [f32]| {
+        let wall = FromFn64::new(1, move |x: &[f64], gradient: &mut [f64]| {
             gradient[0] = 0.0;
             if x[0] == 0.0 { 0.0 } else { beyond }
         });

@@ -1,4 +1,4 @@
-//! Faulty samplers, that the checks of correct ones must reject.
+//! Mutationy samplers, that the checks of correct ones must reject.
 
 use apd_seed::Seed;
 
@@ -7,10 +7,10 @@ use super::super::nuts::Nuts;
 use super::super::{Trajectory, metropolis};
 use super::targets::{Target, log_exponential};
 use super::{DRAWS, Rule, accept, refuse, rules};
-use crate::Potential;
+use crate::Potential64;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Fault {
+enum Mutation {
     None,
     /// Every point has the same energy: no Metropolis correction, and uniform instead of multinomial weights.
     FlatEnergy,
@@ -26,26 +26,26 @@ enum Fault {
     StaleMomentum,
 }
 
-struct Faulty {
+struct Mutationy {
     dynamics: Dynamics<Target>,
-    fault: Fault,
+    mutation: Mutation,
 }
 
-impl Hamiltonian for Faulty {
+impl Hamiltonian for Mutationy {
     fn leapfrog(&mut self, point: &mut Point, step: f64) {
         self.dynamics.leapfrog(point, step);
-        if self.fault == Fault::HalfKick {
+        if self.mutation == Mutation::HalfKick {
             for (p, g) in point.momentum.iter_mut().zip(&point.gradient) {
-                *p += 0.5 * step / self.dynamics.temperature * f64::from(*g);
+                *p += 0.5 * step / self.dynamics.temperature * g;
             }
         }
     }
 
     fn energy(&self, point: &Point) -> f64 {
-        match self.fault {
-            Fault::FlatEnergy => 0.0,
-            Fault::NoKineticEnergy => point.potential / self.dynamics.temperature,
-            Fault::NoTemperature => {
+        match self.mutation {
+            Mutation::FlatEnergy => 0.0,
+            Mutation::NoKineticEnergy => point.potential / self.dynamics.temperature,
+            Mutation::NoTemperature => {
                 self.dynamics.energy(point) + point.potential * (1.0 - 1.0 / self.dynamics.temperature)
             }
             _ => self.dynamics.energy(point),
@@ -57,24 +57,23 @@ impl Hamiltonian for Faulty {
     }
 }
 
-/// As [`super::averages`], with a fault.
-fn averages(target: &Target, rule: &Rule, fault: Fault, chain: u32, seed: Seed) -> Vec<f64> {
+/// As [`super::averages`], with a mutation.
+fn averages(target: &Target, rule: &Rule, mutation: Mutation, chain: u32, seed: Seed) -> Vec<f64> {
     let momenta = seed.child("momentum");
-    let (momenta, row) = match fault {
-        Fault::StaleMomentum => (momenta, 0),
+    let (momenta, row) = match mutation {
+        Mutation::StaleMomentum => (momenta, 0),
         _ => (momenta.index(chain.into()), 1),
     };
     let (momenta, seed) = (momenta.normals(), seed.index(chain.into()));
-    let mut hamiltonian = Faulty { dynamics: Dynamics::new(target.clone(), rule.temperature), fault };
+    let mut hamiltonian = Mutationy { dynamics: Dynamics::new(target.clone(), rule.temperature), mutation };
     hamiltonian.dynamics.inverse_mass.clone_from(&rule.inverse_mass);
-    let start: Vec<f64> = target.draw(seed.child("start")).into_iter().map(f64::from).collect();
-    let (mut current, mut nuts) = (Point::new(start), Nuts::new(target.dim()));
+    let (mut current, mut nuts) = (Point::new(target.draw(seed.child("start"))), Nuts::new(target.dim()));
     hamiltonian.dynamics.evaluate(&mut current);
     let mut moving = current.clone();
     let (step, mut choices) = (rule.step_size, seed.child("choices").stream());
     target.averages((0..DRAWS).map(|draw| {
         hamiltonian.dynamics.refresh_momentum(&mut current, &momenta, row * draw);
-        if fault == Fault::WrongMass {
+        if mutation == Mutation::WrongMass {
             current.momentum.iter_mut().for_each(|p| *p *= 1.1);
         }
         match rule.trajectory {
@@ -86,27 +85,27 @@ fn averages(target: &Target, rule: &Rule, fault: Fault, chain: u32, seed: Seed) 
                 nuts.transition(&mut hamiltonian, &mut current, step, max_depth, &mut choices);
             }
         }
-        current.position.iter().map(|&x| x as f32).collect()
+        current.position.clone()
     }))
 }
 
 #[test]
-fn every_fault_is_seen_under_both_rules() {
+fn every_mutation_is_seen_under_both_rules() {
     let seed = Seed::root(72);
     let target = Target::gaussian(&[1.0, 2.0], 0.6, 2.5);
     for trajectory in rules() {
         let mut rule = Rule::new(trajectory, 1.1, &target);
         rule.temperature = 2.5;
-        accept(&format!("no fault, {trajectory:?}"), &target, |c| averages(&target, &rule, Fault::None, c, seed));
-        for fault in [
-            Fault::FlatEnergy,
-            Fault::WrongMass,
-            Fault::NoKineticEnergy,
-            Fault::NoTemperature,
-            Fault::HalfKick,
-            Fault::StaleMomentum,
+        accept(&format!("right, {trajectory:?}"), &target, |c| averages(&target, &rule, Mutation::None, c, seed));
+        for mutation in [
+            Mutation::FlatEnergy,
+            Mutation::WrongMass,
+            Mutation::NoKineticEnergy,
+            Mutation::NoTemperature,
+            Mutation::HalfKick,
+            Mutation::StaleMomentum,
         ] {
-            refuse(&format!("{fault:?}, {trajectory:?}"), &target, |c| averages(&target, &rule, fault, c, seed));
+            refuse(&format!("{mutation:?}, {trajectory:?}"), &target, |c| averages(&target, &rule, mutation, c, seed));
         }
     }
 }
@@ -117,8 +116,8 @@ fn uncorrected_trajectories_miss_a_skewed_law() {
     let (seed, target) = (Seed::root(73), log_exponential());
     for trajectory in rules() {
         let rule = Rule::new(trajectory, 0.9, &target);
-        accept(&format!("no fault, {trajectory:?}"), &target, |c| averages(&target, &rule, Fault::None, c, seed));
+        accept(&format!("right, {trajectory:?}"), &target, |c| averages(&target, &rule, Mutation::None, c, seed));
         let name = format!("flat energy, {trajectory:?}");
-        refuse(&name, &target, |c| averages(&target, &rule, Fault::FlatEnergy, c, seed));
+        refuse(&name, &target, |c| averages(&target, &rule, Mutation::FlatEnergy, c, seed));
     }
 }

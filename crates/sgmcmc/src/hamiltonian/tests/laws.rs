@@ -75,10 +75,10 @@ fn adapted_chains() {
             let mut chain = HamiltonianChain::new(chain, target.clone(), config, SEED.child("adapted"), start).unwrap();
             target.averages(std::iter::from_fn(|| {
                 while chain.progress().step < 300 {
-                    assert!(chain.step().is_none(), "a draw of the warm-up was kept");
+                    assert!(chain.step().unwrap().is_none(), "a draw of the warm-up was kept");
                 }
                 let more = chain.progress().step < 300 + DRAWS;
-                more.then(|| chain.step().unwrap().position.to_vec())
+                more.then(|| chain.step().unwrap().unwrap().position.to_vec())
             }))
         });
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apd_seed::Seed;
 
-use crate::{Minibatch, Potential};
+use crate::{Potential64, PotentialError};
 
 type Value = Arc<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 
@@ -72,19 +72,17 @@ impl Target {
         &self.functions
     }
 
-    pub(super) fn draw(&self, seed: Seed) -> Vec<f32> {
-        let draw = match &self.kind {
+    pub(super) fn draw(&self, seed: Seed) -> Vec<f64> {
+        match &self.kind {
             Kind::Gaussian(gaussian) => gaussian.draw(seed),
             Kind::Line(line) => vec![line.draw(seed)],
-        };
-        draw.into_iter().map(|x| x as f32).collect()
+        }
     }
 
     /// The functions' means over positions.
-    pub(super) fn averages(&self, positions: impl Iterator<Item = Vec<f32>>) -> Vec<f64> {
+    pub(super) fn averages(&self, positions: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
         let (mut sums, mut count) = (vec![0.0; self.functions.len()], 0.0);
         for position in positions {
-            let position: Vec<f64> = position.into_iter().map(f64::from).collect();
             for (sum, function) in sums.iter_mut().zip(&self.functions) {
                 *sum += (function.value)(&position);
             }
@@ -94,7 +92,7 @@ impl Target {
     }
 }
 
-impl Potential for Target {
+impl Potential64 for Target {
     fn dim(&self) -> usize {
         match &self.kind {
             Kind::Gaussian(gaussian) => gaussian.scales.len(),
@@ -102,23 +100,19 @@ impl Potential for Target {
         }
     }
 
-    fn terms(&self) -> usize {
-        1
-    }
-
-    fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+    fn gradient(&mut self, position: &[f64], gradient: &mut [f64]) -> Result<f64, PotentialError> {
         let value = match &self.kind {
             Kind::Gaussian(gaussian) => gaussian.gradient(position, gradient),
             Kind::Line(line) => {
-                let (value, slope) = (line.u)(f64::from(position[0]));
-                gradient[0] = slope as f32;
+                let (value, slope) = (line.u)(position[0]);
+                gradient[0] = slope;
                 value
             }
         };
         for g in gradient {
-            *g *= self.force as f32;
+            *g *= self.force;
         }
-        value
+        Ok(value)
     }
 }
 
@@ -141,14 +135,14 @@ impl Gaussian {
     }
 
     /// U = ½·y₁² + ½·Σ (yᵢ₊₁ − ρyᵢ)²/(1 − ρ²).
-    fn gradient(&self, position: &[f32], gradient: &mut [f32]) -> f64 {
-        let y = |i: usize| f64::from(position[i]) / self.scales[i];
+    fn gradient(&self, position: &[f64], gradient: &mut [f64]) -> f64 {
+        let y = |i: usize| position[i] / self.scales[i];
         let (innovation, mut value) = (1.0 - self.rho * self.rho, 0.0);
         for i in 0..position.len() {
             let residual = if i == 0 { y(0) } else { (y(i) - self.rho * y(i - 1)) / innovation };
             let next = if i + 1 < position.len() { (y(i + 1) - self.rho * y(i)) / innovation } else { 0.0 };
             value += 0.5 * residual * residual * if i == 0 { 1.0 } else { innovation };
-            gradient[i] = ((residual - self.rho * next) / self.scales[i]) as f32;
+            gradient[i] = (residual - self.rho * next) / self.scales[i];
         }
         value
     }
@@ -247,7 +241,7 @@ fn exact_draws_pass() {
         ("two modes", two_modes()),
         ("half-normal", half_normal()),
     ] {
-        let draws = |shrink: f32| {
+        let draws = |shrink: f64| {
             let target = &target;
             move |chain: u32| {
                 let seed = seed.child(name).index(chain.into());
@@ -263,19 +257,19 @@ fn exact_draws_pass() {
 #[test]
 fn gradients_are_right() {
     for mut target in [Target::gaussian(&[0.5, 1.0, 2.0], 0.7, 1.0), log_exponential(), two_modes()] {
-        let x: Vec<f32> = [0.3, -0.8, 1.4][..target.dim()].to_vec();
+        let x: Vec<f64> = [0.3, -0.8, 1.4][..target.dim()].to_vec();
         let mut gradient = vec![0.0; x.len()];
-        target.gradient(&x, Minibatch::Full, &mut gradient);
+        target.gradient(&x, &mut gradient).unwrap();
         for i in 0..x.len() {
-            let mut at = |step: f32| {
+            let mut at = |step: f64| {
                 let mut moved = x.clone();
                 moved[i] += step;
-                let u = target.gradient(&moved, Minibatch::Full, &mut vec![0.0; x.len()]);
-                (f64::from(moved[i]), u)
+                let u = target.gradient(&moved, &mut vec![0.0; x.len()]).unwrap();
+                (moved[i], u)
             };
             let ((above, u), (below, v)) = (at(1e-3), at(-1e-3));
             let slope = (u - v) / (above - below);
-            assert!((slope - f64::from(gradient[i])).abs() < 1e-5, "{slope} is not {}", gradient[i]);
+            assert!((slope - gradient[i]).abs() < 1e-5, "{slope} is not {}", gradient[i]);
         }
     }
 }

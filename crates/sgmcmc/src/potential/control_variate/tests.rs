@@ -2,7 +2,9 @@ use apd_seed::Seed;
 
 use super::ControlVariate;
 use crate::testing::{Kept, Spy, Terms, bits, keep};
-use crate::{Buffers, Chain, ChainConfig, FromFn, Minibatch, Momentum, Outcome, Potential, Sampler, Schedule, Sgld};
+use crate::{
+    Buffers, Chain, ChainConfig, FromFn, Minibatch, Outcome, Potential, PotentialError, Sampler, Schedule, Sgd, Sgld,
+};
 
 const POINTS: [(f64, f64); 6] = [(-1.5, 0.3), (-0.6, -0.9), (0.1, 0.4), (0.7, 1.1), (1.2, 2.3), (2.0, 1.6)];
 /// ∇U is about zero here.
@@ -26,11 +28,11 @@ pub(in crate::potential) fn moments<P: Potential>(
     position: &[f32; 2],
     batch: u32,
 ) -> ([f64; 3], f64) {
-    let estimates: Vec<[f64; 3]> = subsets(potential.terms() as u32, batch)
+    let estimates: Vec<[f64; 3]> = subsets(potential.num_data() as u32, batch)
         .iter()
         .map(|set| {
             let mut g = [0.0; 2];
-            let value = potential.gradient(position, Minibatch::Indices(set), &mut g);
+            let value = potential.gradient(position, Minibatch::Indices(set), &mut g).unwrap();
             [f64::from(g[0]), f64::from(g[1]), value]
         })
         .collect();
@@ -43,7 +45,7 @@ pub(in crate::potential) fn moments<P: Potential>(
 /// (∇U, U).
 pub(in crate::potential) fn exact(position: &[f32; 2]) -> [f64; 3] {
     let mut g = [0.0; 2];
-    let value = line().gradient(position, Minibatch::Full, &mut g);
+    let value = line().gradient(position, Minibatch::Full, &mut g).unwrap();
     [f64::from(g[0]), f64::from(g[1]), value]
 }
 
@@ -54,7 +56,7 @@ fn near(a: [f64; 3], b: [f64; 3]) -> bool {
 #[test]
 fn unbiased_wherever_the_centre_is() {
     for centre in [CENTRE, [-3.0, 2.0]] {
-        let mut estimator = ControlVariate::new(line(), centre.to_vec());
+        let mut estimator = ControlVariate::new(line(), centre.to_vec()).unwrap();
         for position in [[0.5, 0.6], [2.0, -1.0]] {
             for batch in 1..6 {
                 let (mean, _) = moments(&mut estimator, &position, batch);
@@ -63,7 +65,7 @@ fn unbiased_wherever_the_centre_is() {
         }
     }
     // What the check would see: a prior that enters twice.
-    let mut twice = ControlVariate::new(line(), CENTRE.to_vec());
+    let mut twice = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
     let mut prior = [0.0; 2];
     for (prior, centre) in prior.iter_mut().zip(CENTRE) {
         *prior = 0.8 * centre;
@@ -74,12 +76,12 @@ fn unbiased_wherever_the_centre_is() {
 
 #[test]
 fn without_noise_at_the_centre() {
-    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec());
+    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
     let (mut full, mut g) = ([0.0; 2], [0.0; 2]);
-    let value = line().gradient(&CENTRE, Minibatch::Full, &mut full);
+    let value = line().gradient(&CENTRE, Minibatch::Full, &mut full).unwrap();
     for batch in 1..6 {
         for set in subsets(6, batch) {
-            let estimate = estimator.gradient(&CENTRE, Minibatch::Indices(&set), &mut g);
+            let estimate = estimator.gradient(&CENTRE, Minibatch::Indices(&set), &mut g).unwrap();
             assert_eq!((bits(&g), estimate.to_bits()), (bits(&full), value.to_bits()), "{set:?}");
         }
     }
@@ -88,7 +90,7 @@ fn without_noise_at_the_centre() {
 /// On a quadratic U the noise is (H_B − H)(θ − c): its variance grows with the square of the distance.
 #[test]
 fn less_noise_near_the_centre() {
-    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec());
+    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
     let at = |distance: f32| [CENTRE[0] + 0.6 * distance, CENTRE[1] - 0.8 * distance];
     let mut last = None;
     for distance in [0.0625, 0.125, 0.25] {
@@ -101,7 +103,7 @@ fn less_noise_near_the_centre() {
     }
     // Far away it is no help, as the documentation says.
     let far = [CENTRE[0] + 0.8 * 100.0, CENTRE[1] + 0.6 * 100.0];
-    let mut misplaced = ControlVariate::new(line(), far.to_vec());
+    let mut misplaced = ControlVariate::new(line(), far.to_vec()).unwrap();
     assert!(moments(&mut misplaced, &CENTRE, 2).1 > moments(&mut line(), &CENTRE, 2).1);
 }
 
@@ -118,13 +120,13 @@ fn chains_of_equal_curvature_follow_the_full_gradient() {
     fn distance(a: &[f32], b: &[f32]) -> f32 {
         a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     }
-    let (sgld, momentum) = (Sgld::new(Schedule::Constant(0.05), 1.0), Momentum::new(Schedule::Constant(0.05), 0.5));
-    let estimator = || ControlVariate::new(model(), vec![1.0]);
+    let (sgld, momentum) = (Sgld::new(Schedule::Constant(0.05), 1.0), Sgd::new(Schedule::Constant(0.05), 0.5));
+    let estimator = || ControlVariate::new(model(), vec![1.0]).unwrap();
     let full = positions(model(), sgld, 8);
     assert!(distance(&positions(estimator(), sgld, 3), &full) < 1e-4);
     assert!(distance(&positions(model(), sgld, 3), &full) > 0.05, "minibatches are noisy without");
-    let full = positions(model(), momentum.clone(), 8);
-    assert!(distance(&positions(estimator(), momentum.clone(), 3), &full) < 1e-4);
+    let full = positions(model(), momentum, 8);
+    assert!(distance(&positions(estimator(), momentum, 3), &full) < 1e-4);
     assert!(distance(&positions(model(), momentum, 3), &full) > 0.05);
 }
 
@@ -132,8 +134,8 @@ fn chains_of_equal_curvature_follow_the_full_gradient() {
 #[test]
 fn resumed_equals_uninterrupted() {
     let config = ChainConfig { steps: 40, burn_in: 3, thinning: 2, batch_size: 2 };
-    let sampler = || Momentum::new(Schedule::Constant(0.02), 0.9);
-    let estimator = || ControlVariate::new(line(), CENTRE.to_vec());
+    let sampler = || Sgd::new(Schedule::Constant(0.02), 0.9);
+    let estimator = || ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
     let start = || Chain::new(1, estimator(), sampler(), config, Seed::root(72), vec![0.0; 2]).unwrap();
     let (mut expected, mut kept): (Vec<Kept>, Vec<Kept>) = Default::default();
     start().run(&mut keep(&mut expected)).unwrap();
@@ -148,11 +150,11 @@ fn resumed_equals_uninterrupted() {
 
 #[test]
 fn full_batches_pass_through() {
-    let mut estimator = ControlVariate::new(Spy::default(), vec![1.0; 3]);
+    let mut estimator = ControlVariate::new(Spy::default(), vec![1.0; 3]).unwrap();
     let mut g = [0.0; 3];
-    estimator.gradient(&[2.0; 3], Minibatch::Full, &mut g);
+    estimator.gradient(&[2.0; 3], Minibatch::Full, &mut g).unwrap();
     assert_eq!(g, [2.0; 3]);
-    estimator.gradient(&[2.0; 3], Minibatch::Indices(&[4, 7]), &mut g);
+    estimator.gradient(&[2.0; 3], Minibatch::Indices(&[4, 7]), &mut g).unwrap();
     let asked = estimator.into_inner().asked;
     let some = Some(vec![4, 7]);
     assert_eq!(asked, [None, None, some.clone(), some], "the centre, the full batch, and one minibatch at two places");
@@ -160,20 +162,20 @@ fn full_batches_pass_through() {
 
 #[test]
 fn the_rest_is_the_potentials_own() {
-    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec());
-    assert_eq!((estimator.dim(), estimator.terms(), estimator.prior_precision()), (2, 6, Some(0.8)));
+    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
+    assert_eq!((estimator.dim(), estimator.num_data(), estimator.prior_precision()), (2, 6, Some(0.8)));
     assert_eq!(estimator.centre(), CENTRE);
     assert_eq!(estimator.save(), Buffers::default());
     assert_eq!(estimator.restore(&Buffers::default()), Ok(()));
     let (mut own, mut through) = ([0.0; 2], [0.0; 2]);
     let minibatch = Minibatch::Indices(&[0, 5]);
-    line().curvature(&[0.1, 0.2], minibatch, &mut own);
-    estimator.curvature(&[0.1, 0.2], minibatch, &mut through);
+    line().curvature(&[0.1, 0.2], minibatch, &mut own).unwrap();
+    estimator.curvature(&[0.1, 0.2], minibatch, &mut through).unwrap();
     assert_eq!(bits(&through), bits(&own));
-    let mut boxed: Box<dyn Potential> = Box::new(ControlVariate::new(line(), CENTRE.to_vec()));
+    let mut boxed: Box<dyn Potential> = Box::new(ControlVariate::new(line(), CENTRE.to_vec()).unwrap());
     let mut same = [[0.0; 2]; 2];
-    boxed.gradient(&[0.1, 0.2], minibatch, &mut same[0]);
-    estimator.gradient(&[0.1, 0.2], minibatch, &mut same[1]);
+    boxed.gradient(&[0.1, 0.2], minibatch, &mut same[0]).unwrap();
+    estimator.gradient(&[0.1, 0.2], minibatch, &mut same[1]).unwrap();
     assert_eq!(same[0], same[1]);
 }
 
@@ -185,19 +187,20 @@ fn curvature_is_forwarded() {
         fn dim(&self) -> usize {
             1
         }
-        fn terms(&self) -> usize {
+        fn num_data(&self) -> usize {
             1
         }
-        fn gradient(&mut self, _: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
+        fn gradient(&mut self, _: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> Result<f64, PotentialError> {
             gradient[0] = 0.0;
-            0.0
+            Ok(0.0)
         }
-        fn curvature(&mut self, _: &[f32], _: Minibatch<'_>, diagonal: &mut [f32]) {
+        fn curvature(&mut self, _: &[f32], _: Minibatch<'_>, diagonal: &mut [f32]) -> Result<(), PotentialError> {
             diagonal[0] = 7.0;
+            Ok(())
         }
     }
     let mut diagonal = [0.0];
-    ControlVariate::new(Knows, vec![0.0]).curvature(&[0.0], Minibatch::Full, &mut diagonal);
+    ControlVariate::new(Knows, vec![0.0]).unwrap().curvature(&[0.0], Minibatch::Full, &mut diagonal).unwrap();
     assert_eq!(diagonal, [7.0]);
 }
 
@@ -211,12 +214,13 @@ fn a_bad_centre_is_a_divergence() {
     let config = ChainConfig { steps: 10, burn_in: 0, thinning: 1, batch_size: 2 };
     let sampler = Sgld::new(Schedule::Constant(0.1), 1.0);
     let mut chain =
-        Chain::new(0, ControlVariate::new(wall, vec![6.0]), sampler, config, Seed::root(73), vec![0.0]).unwrap();
+        Chain::new(0, ControlVariate::new(wall, vec![6.0]).unwrap(), sampler, config, Seed::root(73), vec![0.0])
+            .unwrap();
     assert!(chain.step().unwrap_err().to_string().contains("diverged at step 0"));
 }
 
 #[test]
 #[should_panic(expected = "coordinates of the centre")]
 fn the_centre_has_the_potentials_dimension() {
-    ControlVariate::new(line(), vec![0.0; 3]);
+    ControlVariate::new(line(), vec![0.0; 3]).unwrap();
 }

@@ -2,7 +2,7 @@ use apd_seed::Seed;
 use proptest::prelude::*;
 
 use crate::sampler::contract::{
-    cases, guards_its_buffers, refused, resumes_to_the_bit, sees_every_bad_gradient, vector,
+    Running, cases, guards_its_state, refused, resumes_to_the_bit, sees_every_bad_gradient, vector,
 };
 use crate::testing::{Quadratic, bits};
 use crate::{Chain, ChainConfig, Gamma, Psgld, Sampler, Schedule, Sgld};
@@ -30,12 +30,12 @@ proptest! {
         let noise = Seed::root(90).normals();
         let epsilon = scale / n as f64;
         let gamma = if included { Gamma::Included } else { Gamma::Omitted };
-        let mut sampler = Psgld::new(Schedule::Constant(epsilon), temperature, n)
+        let sampler = Psgld::new(Schedule::Constant(epsilon), temperature, n)
             .with_decay(decay)
             .with_damping(damping)
             .with_gamma(gamma);
         prop_assert_eq!(sampler.validate(), Ok(()));
-        sampler.prepare(len);
+        let mut sampler = Running::new(sampler, len);
         let mut theta = vector(0, len);
         let mut history = vec![Vec::new(); len];
         for t in 1..6 {
@@ -43,11 +43,8 @@ proptest! {
             let (before, h) = (double(&theta), vector(100 + t, len));
             // Full-data scale: N times what one term has.
             let gradient: Vec<f32> = vector(t, len).iter().map(|g| n as f32 * g).collect();
-            prop_assert_eq!(sampler.curvature().is_some(), included && temperature > 0.0);
-            if let Some(curvature) = sampler.curvature() {
-                curvature.copy_from_slice(&h);
-                curvature.iter_mut().for_each(|h| *h *= n as f32);
-            }
+            prop_assert_eq!(sampler.sampler.wants_curvature(), included && temperature > 0.0);
+            sampler.curvature = h.iter().map(|h| n as f32 * h).collect();
             let mut z = vec![0.0; len];
             noise.fill(step, 0, &mut z);
             prop_assert!(sampler.step(step, &mut theta, &gradient, &noise));
@@ -76,9 +73,9 @@ proptest! {
         // A power of two, so that the division rounds nothing; √V is below 10⁻⁸ of it.
         let damping = 2.0_f64.powi(30);
         let schedule = |factor| Schedule::Cyclical { initial: factor * epsilon, length: 5, sampling: 0.6 };
-        let mut psgld = Psgld::new(schedule(damping), temperature, 1).with_damping(damping);
-        let mut sgld = Sgld::new(schedule(1.0), temperature);
-        psgld.prepare(len);
+        let psgld = Psgld::new(schedule(damping), temperature, 1).with_damping(damping);
+        let sgld = Sgld::new(schedule(1.0), temperature);
+        let (mut psgld, mut sgld) = (Running::new(psgld, len), Running::new(sgld, len));
         let (mut x, mut y) = (vector(0, len), vector(0, len));
         for t in 0..10 {
             let gradient = vector(t + 1, len);
@@ -94,12 +91,12 @@ proptest! {
     fn without_temperature_it_is_rmsprop(len in 1_usize..3000, rate in 1e-5..1e-2, n in 1_usize..1000) {
         let noise = Seed::root(92).normals();
         let (decay, damping) = (0.5, 1e-3);
-        let mut sampler = Psgld::new(Schedule::Constant(2.0 * rate / n as f64), 0.0, n)
+        let sampler = Psgld::new(Schedule::Constant(2.0 * rate / n as f64), 0.0, n)
             .with_decay(decay)
             .with_damping(damping)
             .with_gamma(Gamma::Included);
-        sampler.prepare(len);
-        prop_assert!(sampler.curvature().is_none(), "Γ is multiplied by 0");
+        let mut sampler = Running::new(sampler, len);
+        prop_assert!(!sampler.sampler.wants_curvature(), "Γ is multiplied by 0");
         let (mut theta, mut v) = (vector(0, len), vec![0.0_f64; len]);
         for t in 0..40 {
             let (before, mean) = (theta.clone(), vector(t + 1, len));
@@ -124,15 +121,13 @@ fn gamma_is_the_derivative_of_the_preconditioner() {
     let noise = Seed::root(93).normals();
     for theta in [0.7_f32, -0.2, 1e-3] {
         let from = |gamma, temperature: f64| {
-            let mut sampler = Psgld::new(Schedule::Constant(epsilon), temperature, n)
+            let sampler = Psgld::new(Schedule::Constant(epsilon), temperature, n)
                 .with_decay(decay)
                 .with_damping(damping)
                 .with_gamma(gamma);
-            sampler.prepare(1);
+            let mut sampler = Running::new(sampler, 1);
             assert!(sampler.step(0, &mut [0.5], &[h * 0.5], &noise));
-            if let Some(curvature) = sampler.curvature() {
-                curvature[0] = h;
-            }
+            sampler.curvature[0] = h;
             let mut position = [theta];
             assert!(sampler.step(1, &mut position, &[h * theta], &noise));
             f64::from(position[0])
@@ -153,11 +148,11 @@ fn gamma_is_the_derivative_of_the_preconditioner() {
 fn a_coordinate_without_gradient_is_not_lost() {
     let noise = Seed::root(94).normals();
     for g in [0.0, 1e-30, -1e-40, 1e-20] {
-        let mut sampler = Psgld::new(Schedule::Constant(1e-6), 1.0, 1).with_gamma(Gamma::Included);
-        sampler.prepare(1);
+        let sampler = Psgld::new(Schedule::Constant(1e-6), 1.0, 1).with_gamma(Gamma::Included);
+        let mut sampler = Running::new(sampler, 1);
         let mut theta = [0.0];
         for t in 0..3 {
-            sampler.curvature().unwrap()[0] = 1e-3;
+            sampler.curvature[0] = 1e-3;
             let (before, mut z) = (theta[0], [0.0]);
             noise.fill(t, 0, &mut z);
             assert!(sampler.step(t, &mut theta, &[g], &noise));
@@ -174,8 +169,8 @@ fn a_coordinate_without_gradient_is_not_lost() {
 fn a_huge_gradient_does_not_stop_a_coordinate() {
     let noise = Seed::root(95).normals();
     for gamma in [Gamma::Omitted, Gamma::Included] {
-        let mut sampler = Psgld::new(Schedule::Constant(1e-2), 1.0, 1).with_decay(0.5).with_gamma(gamma);
-        sampler.prepare(1);
+        let sampler = Psgld::new(Schedule::Constant(1e-2), 1.0, 1).with_decay(0.5).with_gamma(gamma);
+        let mut sampler = Running::new(sampler, 1);
         let mut theta = [1.0];
         assert!(sampler.step(0, &mut theta, &[3e25], &noise));
         assert!(theta[0] < 0.0, "it does not move: {}", theta[0]);
@@ -183,7 +178,7 @@ fn a_huge_gradient_does_not_stop_a_coordinate() {
         for t in 1..300 {
             assert!(sampler.step(t, &mut theta, &[1.0], &noise));
         }
-        let v = sampler.save().get("mean square", 1).unwrap()[0];
+        let v = sampler.state.mean_square[0];
         assert!((v - 1.0).abs() < 1e-6, "{v}");
     }
 }
@@ -194,11 +189,9 @@ fn exploring_updates_add_neither_noise_nor_gamma() {
     let noise = Seed::root(96).normals();
     for t in 0..20 {
         let end = |gamma, temperature| {
-            let mut sampler = Psgld::new(schedule, temperature, 1).with_gamma(gamma);
-            sampler.prepare(100);
-            if let Some(curvature) = sampler.curvature() {
-                curvature.fill(1.0);
-            }
+            let sampler = Psgld::new(schedule, temperature, 1).with_gamma(gamma);
+            let mut sampler = Running::new(sampler, 100);
+            sampler.curvature.fill(1.0);
             let mut theta = [0.0_f32; 100];
             assert!(sampler.step(t, &mut theta, &[1.0; 100], &noise));
             bits(&theta)
@@ -239,7 +232,7 @@ fn it_keeps_the_samplers_contract() {
             let sampler = Psgld::new(schedule, 1.0, 7).with_damping(0.3).with_gamma(gamma);
             resumes_to_the_bit(&sampler);
             sees_every_bad_gradient(&sampler);
-            guards_its_buffers(&sampler, &[("mean square", 9), ("seen", 1)], 9);
+            guards_its_state(&sampler, "mean square");
         }
     }
 }

@@ -2,14 +2,10 @@ use apd_seed::Seed;
 use proptest::prelude::*;
 
 use crate::sampler::contract::{
-    cases, guards_its_buffers, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
+    Running, cases, guards_its_state, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
 };
 use crate::testing::bits;
-use crate::{Momentum, Sampler, Schedule, Sghmc, Sgld};
-
-fn momentum(sampler: &Sghmc, len: usize) -> Vec<f32> {
-    sampler.save().get("momentum", len).unwrap().to_vec()
-}
+use crate::{Sampler, Schedule, Sgd, Sghmc, Sgld};
 
 proptest! {
     #![proptest_config(cases(64))]
@@ -23,19 +19,19 @@ proptest! {
         let noise = Seed::root(60).normals();
         // A part of the most that is allowed.
         let gradient_noise = share * 4.0 * temperature * friction / epsilon * (1.0 - 1e-9);
-        let mut sampler =
+        let sampler =
             Sghmc::new(Schedule::Constant(epsilon), temperature, friction).with_gradient_noise(gradient_noise);
         prop_assert_eq!(sampler.validate(), Ok(()));
-        sampler.prepare(len);
+        let mut sampler = Running::new(sampler, len);
         let mut theta = vector(0, len);
         for (row, step) in [(1, step), (2, step.wrapping_add(1))] {
-            let (u, mut expected, gradient) = (momentum(&sampler, len), theta.clone(), vector(row, len));
+            let (u, mut expected, gradient) = (sampler.state.clone(), theta.clone(), vector(row, len));
             let mut z = vec![0.0; len];
             noise.fill(step, 0, &mut z);
             let variance = temperature * epsilon * friction - epsilon * epsilon / 4.0 * gradient_noise;
             let (drift, deviation) = ((epsilon / 2.0) as f32, variance.sqrt());
             prop_assert!(sampler.step(step, &mut theta, &gradient, &noise));
-            let after = momentum(&sampler, len);
+            let after = &sampler.state;
             for i in 0..len {
                 // In double precision, with the rounding of three additions as tolerance.
                 let [kick, push] = [f64::from(drift) * f64::from(gradient[i]), deviation * f64::from(z[i])];
@@ -54,8 +50,8 @@ proptest! {
     ) {
         let noise = Seed::root(61).normals();
         let schedule = Schedule::Cyclical { initial: epsilon, length: 5, sampling: 0.6 };
-        let (mut sghmc, mut sgld) = (Sghmc::new(schedule, temperature, 1.0), Sgld::new(schedule, temperature));
-        sghmc.prepare(len);
+        let (sghmc, sgld) = (Sghmc::new(schedule, temperature, 1.0), Sgld::new(schedule, temperature));
+        let (mut sghmc, mut sgld) = (Running::new(sghmc, len), Running::new(sgld, len));
         let (mut x, mut y) = (vector(0, len), vector(0, len));
         for t in 0..10 {
             let gradient = vector(t + 1, len);
@@ -70,9 +66,9 @@ proptest! {
     ) {
         let noise = Seed::root(62).normals();
         let schedule = Schedule::Polynomial { a: epsilon, b: 1.0, gamma: 0.4 };
-        let (mut sghmc, mut descent) = (Sghmc::new(schedule, 0.0, friction), Momentum::new(schedule, 1.0 - friction));
-        sghmc.prepare(len);
-        descent.prepare(len);
+        let (sghmc, descent) = (Sghmc::new(schedule, 0.0, friction), Sgd::new(schedule, 1.0 - friction));
+        let mut sghmc = Running::new(sghmc, len);
+        let mut descent = Running::new(descent, len);
         let (mut x, mut y) = (vector(0, len), vector(0, len));
         for t in 0..10 {
             let gradient = vector(t + 1, len);
@@ -86,8 +82,8 @@ proptest! {
 fn exploring_updates_add_no_noise() {
     let schedule = Schedule::Cyclical { initial: 0.25, length: 10, sampling: 0.3 };
     for t in 0..20 {
-        let mut sampler = Sghmc::new(schedule, 1.0, 0.5).with_gradient_noise(4.0);
-        sampler.prepare(100);
+        let sampler = Sghmc::new(schedule, 1.0, 0.5).with_gradient_noise(4.0);
+        let mut sampler = Running::new(sampler, 100);
         let mut theta = [0.0_f32; 100];
         assert!(sampler.step(t, &mut theta, &[0.0; 100], &Seed::root(63).normals()));
         assert_eq!(theta.iter().any(|&x| x != 0.0), t % 10 >= 7, "update {t}");
@@ -115,15 +111,15 @@ fn stationary_variance_on_a_quadratic() {
 #[test]
 fn gradient_noise_makes_room_for_that_of_the_minibatches() {
     let (epsilon, temperature, friction, v) = (0.02, 0.7, 0.25, 9.0);
-    let mut sampler = Sghmc::new(Schedule::Constant(epsilon), temperature, friction).with_gradient_noise(v);
-    sampler.prepare(1);
+    let sampler = Sghmc::new(Schedule::Constant(epsilon), temperature, friction).with_gradient_noise(v);
+    let mut sampler = Running::new(sampler, 1);
     let noise = Seed::root(64).normals();
     let mut z = [0.0];
     noise.fill(0, 0, &mut z);
     let (mut injected, mut brought) = ([0.0], [0.0]);
     sampler.step(0, &mut injected, &[0.0], &noise);
-    let mut silent = Sghmc::new(Schedule::Constant(epsilon), 0.0, friction);
-    silent.prepare(1);
+    let silent = Sghmc::new(Schedule::Constant(epsilon), 0.0, friction);
+    let mut silent = Running::new(silent, 1);
     silent.step(0, &mut brought, &[v.sqrt() as f32], &noise);
     let total = (f64::from(injected[0]) / f64::from(z[0])).powi(2) + f64::from(brought[0]).powi(2);
     assert!((total / (temperature * epsilon * friction) - 1.0).abs() < 1e-6, "{total}");
@@ -137,7 +133,7 @@ fn it_keeps_the_samplers_contract() {
         let sampler = Sghmc::new(schedule, 1.0, 0.2).with_gradient_noise(3.0);
         resumes_to_the_bit(&sampler);
         sees_every_bad_gradient(&sampler);
-        guards_its_buffers(&sampler, &[("momentum", 9)], 9);
+        guards_its_state(&sampler, "momentum");
     }
 }
 
@@ -164,7 +160,7 @@ fn more_gradient_noise_than_the_friction_takes_is_refused() {
     let cyclical = Schedule::Cyclical { initial: 0.25, length: 10, sampling: 0.5 };
     for schedule in [Schedule::Constant(0.25), polynomial, cyclical] {
         let sampler = Sghmc::new(schedule, 1.0, 0.5);
-        assert_eq!(sampler.clone().with_gradient_noise(8.0).validate(), Ok(()));
+        assert_eq!(sampler.with_gradient_noise(8.0).validate(), Ok(()));
         let error = sampler.with_gradient_noise(16.0).validate().unwrap_err().to_string();
         for fact in ["gradient noise", "V = 1.6e1", "(ε/2)²·V = 2.5e-1", "T·ε·α = 1.25e-1", "ε = 2.5e-1"] {
             assert!(error.contains(fact), "{fact}: {error}");

@@ -1,7 +1,8 @@
 use apd_seed::Seed;
 
+use crate::sampler::contract::{Running, resumes_to_the_bit, sees_every_bad_gradient};
 use crate::testing::bits;
-use crate::{Buffers, ChainError, Momentum, Sampler, Schedule, Sgld, from_mean_loss};
+use crate::{ChainError, Sampler, Schedule, Sgd, Sgld, from_mean_loss};
 
 /// θ ← θ − (ε_t/2)·g + √(T·ε_t)·z with z from row t, over several updates, to the bit.
 #[test]
@@ -10,8 +11,8 @@ fn update_is_the_equation() {
     for schedule in [Schedule::Constant(0.02), Schedule::Polynomial { a: 0.5, b: 3.0, gamma: 0.6 }] {
         for temperature in [0.0, 0.5, 1.0, 2.0] {
             for len in [1, 1000, 1023, 1024, 1025, 2049] {
-                let mut sampler = Sgld::new(schedule, temperature);
-                sampler.prepare(len);
+                let sampler = Sgld::new(schedule, temperature);
+                let mut sampler = Running::new(sampler, len);
                 let mut theta = vec![1.0_f32; len];
                 let mut expected = theta.clone();
                 for t in [0, 1, 2, 99] {
@@ -36,15 +37,16 @@ fn update_is_the_equation() {
 fn without_temperature_it_is_gradient_descent_with_half_the_step() {
     let mut theta = [8.0_f32, -4.0];
     let gradient = theta;
-    assert!(Sgld::new(Schedule::Constant(0.5), 0.0).step(0, &mut theta, &gradient, &Seed::root(0).normals()));
+    let mut sampler = Running::new(Sgld::new(Schedule::Constant(0.5), 0.0), 2);
+    assert!(sampler.step(0, &mut theta, &gradient, &Seed::root(0).normals()));
     assert_eq!(theta, [6.0, -3.0]);
 }
 
 #[test]
 fn without_temperature_it_is_momentum_without_momentum() {
     let schedule = Schedule::Polynomial { a: 0.1, b: 1.0, gamma: 0.5 };
-    let (mut sgld, mut momentum) = (Sgld::new(schedule, 0.0), Momentum::new(schedule, 0.0));
-    momentum.prepare(2000);
+    let mut sgld = Running::new(Sgld::new(schedule, 0.0), 2000);
+    let mut momentum = Running::new(Sgd::new(schedule, 0.0), 2000);
     let noise = Seed::root(22).normals();
     let (mut x, mut y) = (vec![1.0_f32; 2000], vec![1.0_f32; 2000]);
     for t in 0..10 {
@@ -60,7 +62,7 @@ fn exploring_updates_add_no_noise() {
     let noise = Seed::root(23).normals();
     for t in 0..20 {
         let mut theta = [0.0_f32; 100];
-        assert!(Sgld::new(schedule, 1.0).step(t, &mut theta, &[0.0; 100], &noise));
+        assert!(Running::new(Sgld::new(schedule, 1.0), 100).step(t, &mut theta, &[0.0; 100], &noise));
         assert_eq!(theta.iter().any(|&x| x != 0.0), t % 10 >= 7, "update {t}");
     }
 }
@@ -94,9 +96,8 @@ fn bad_settings_are_named() {
 }
 
 #[test]
-fn it_has_no_buffers() {
-    let mut sampler = Sgld::new(Schedule::Constant(0.1), 1.0);
-    sampler.prepare(5);
-    assert_eq!(sampler.save(), Buffers::default());
-    assert_eq!(sampler.restore(&Buffers::default()), Ok(()));
+fn it_keeps_the_samplers_contract() {
+    let sampler = Sgld::new(Schedule::Polynomial { a: 0.05, b: 1.0, gamma: 0.3 }, 1.0);
+    resumes_to_the_bit(&sampler);
+    sees_every_bad_gradient(&sampler);
 }

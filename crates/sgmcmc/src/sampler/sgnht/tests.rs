@@ -1,15 +1,14 @@
 use apd_seed::Seed;
 use proptest::prelude::*;
 
-use super::split;
 use crate::sampler::contract::{
-    cases, guards_its_buffers, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
+    Running, cases, guards_its_state, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
 };
 use crate::testing::{Quadratic, bits, keep};
-use crate::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, Sgnht};
+use crate::{Chain, ChainConfig, Sampler, Schedule, Sgd, Sgld, Sgnht};
 
-fn momentum(sampler: &Sgnht, len: usize) -> Vec<f64> {
-    sampler.save().get("momentum", len).unwrap().iter().map(|&u| f64::from(u)).collect()
+fn double(momentum: &[f32]) -> Vec<f64> {
+    momentum.iter().map(|&u| f64::from(u)).collect()
 }
 
 fn mean_square(momentum: &[f64]) -> f64 {
@@ -25,17 +24,17 @@ proptest! {
         len in 1_usize..3000, epsilon in 1e-6..0.5, temperature in 1e-3..3.0, diffusion in 1e-3..=1.0, step in any::<u64>(),
     ) {
         let noise = Seed::root(70).normals();
-        let mut sampler = Sgnht::new(Schedule::Constant(epsilon), temperature, diffusion);
-        sampler.prepare(len);
+        let sampler = Sgnht::new(Schedule::Constant(epsilon), temperature, diffusion);
+        let mut sampler = Running::new(sampler, len);
         let (mut theta, mut alpha) = (vector(0, len), diffusion);
         for row in 1..4 {
             let step = step.wrapping_add(row);
-            let (u, mut expected, gradient) = (momentum(&sampler, len), theta.clone(), vector(row, len));
+            let (u, mut expected, gradient) = (double(&sampler.state.momentum), theta.clone(), vector(row, len));
             let mut z = vec![0.0; len];
             noise.fill(step, 0, &mut z);
             let deviation = (temperature * epsilon * diffusion).sqrt();
             prop_assert!(sampler.step(step, &mut theta, &gradient, &noise));
-            let after = momentum(&sampler, len);
+            let after = double(&sampler.state.momentum);
             for i in 0..len {
                 let [kick, push] = [0.5 * epsilon * f64::from(gradient[i]), deviation * f64::from(z[i])];
                 let next = (1.0 - alpha) * u[i] - kick + push;
@@ -47,8 +46,8 @@ proptest! {
             prop_assert_eq!(bits(&theta), bits(&expected));
             let increment = mean_square(&after) - temperature * epsilon / (2.0 - alpha.min(1.0));
             alpha += increment;
-            prop_assert!((sampler.thermostat - alpha).abs() <= 1e-14 * (1.0 + mean_square(&after)), "row {}", row);
-            alpha = sampler.thermostat;
+            prop_assert!((sampler.state.thermostat - alpha).abs() <= 1e-14 * (1.0 + mean_square(&after)), "row {}", row);
+            alpha = sampler.state.thermostat;
         }
     }
 
@@ -57,8 +56,8 @@ proptest! {
     fn with_full_friction_it_starts_as_sgld(len in 1_usize..3000, epsilon in 1e-6..0.5, temperature in 0.0..3.0) {
         let noise = Seed::root(71).normals();
         let schedule = Schedule::Constant(epsilon);
-        let (mut sgnht, mut sgld) = (Sgnht::new(schedule, temperature, 1.0), Sgld::new(schedule, temperature));
-        sgnht.prepare(len);
+        let (sgnht, sgld) = (Sgnht::new(schedule, temperature, 1.0), Sgld::new(schedule, temperature));
+        let (mut sgnht, mut sgld) = (Running::new(sgnht, len), Running::new(sgld, len));
         let (mut x, mut y, gradient) = (vector(0, len), vector(0, len), vector(1, len));
         prop_assert!(sgnht.step(0, &mut x, &gradient, &noise) && sgld.step(0, &mut y, &gradient, &noise));
         prop_assert_eq!(bits(&x), bits(&y));
@@ -70,23 +69,16 @@ proptest! {
     ) {
         let noise = Seed::root(72).normals();
         let schedule = Schedule::Polynomial { a: epsilon, b: 1.0, gamma: 0.4 };
-        let (mut sgnht, mut descent) = (Sgnht::new(schedule, 0.0, diffusion), Momentum::new(schedule, 1.0 - diffusion));
-        sgnht.prepare(len);
-        descent.prepare(len);
+        let (sgnht, descent) = (Sgnht::new(schedule, 0.0, diffusion), Sgd::new(schedule, 1.0 - diffusion));
+        let mut sgnht = Running::new(sgnht, len);
+        let mut descent = Running::new(descent, len);
         let (mut x, mut y) = (vector(0, len), vector(0, len));
         for t in 0..10 {
             let gradient = vector(t + 1, len);
             prop_assert!(sgnht.step(t, &mut x, &gradient, &noise) && descent.step(t, &mut y, &gradient, &noise));
             prop_assert_eq!(bits(&x), bits(&y), "update {}", t);
         }
-        prop_assert_eq!(sgnht.thermostat, diffusion);
-    }
-
-    /// Whatever the friction is, text gives it back.
-    #[test]
-    fn the_split_is_exact(x in prop_oneof![-4.0..4.0, -1e-9..1e-9, -1e30..1e30]) {
-        let [high, middle, low] = split(x).map(f64::from);
-        prop_assert_eq!(((low + middle) + high).to_bits(), x.to_bits());
+        prop_assert_eq!(sgnht.state.thermostat, diffusion);
     }
 }
 
@@ -95,25 +87,23 @@ proptest! {
 fn the_thermostat_rests_while_the_schedule_explores() {
     let schedule = Schedule::Cyclical { initial: 0.02, length: 10, sampling: 0.3 };
     let noise = Seed::root(73).normals();
-    let (mut sampler, mut descent) = (Sgnht::new(schedule, 1.0, 0.125), Momentum::new(schedule, 0.875));
-    sampler.prepare(100);
-    descent.prepare(100);
+    let (sampler, descent) = (Sgnht::new(schedule, 1.0, 0.125), Sgd::new(schedule, 0.875));
+    let mut sampler = Running::new(sampler, 100);
+    let mut descent = Running::new(descent, 100);
     let (mut theta, mut other) = (vector(0, 100), vector(0, 100));
     for t in 0..30 {
-        let (before, gradient) = (sampler.thermostat, theta.clone());
+        let (before, gradient) = (sampler.state.thermostat, theta.clone());
         if !schedule.samples(t) {
             // From the same place and momentum.
-            let mut buffers = descent.save();
-            buffers.insert("velocity", sampler.save().get("momentum", 100).unwrap());
-            descent.restore(&buffers).unwrap();
+            descent.state.clone_from(&sampler.state.momentum);
             other.copy_from_slice(&theta);
             descent.step(t, &mut other, &gradient, &noise);
         }
         sampler.step(t, &mut theta, &gradient, &noise);
-        assert_eq!(sampler.thermostat == before, !schedule.samples(t), "update {t}");
+        assert_eq!(sampler.state.thermostat == before, !schedule.samples(t), "update {t}");
         assert_eq!(bits(&theta) == bits(&other), !schedule.samples(t), "update {t}");
     }
-    assert_ne!(sampler.thermostat, 0.125);
+    assert_ne!(sampler.state.thermostat, 0.125);
 }
 
 /// After n updates of any schedule: α_n − a = Σ (mean u² − Tε_t/(2 − α_t)).
@@ -131,12 +121,11 @@ fn the_thermostat_keeps_the_account() {
         for step in 0..steps {
             chain.step().unwrap();
             if schedule.samples(step) {
-                let state = chain.state();
-                let u: Vec<f64> = state.buffers.get("momentum", dim).unwrap().iter().map(|&u| f64::from(u)).collect();
-                account += mean_square(&u) - temperature * schedule.step_size(step) / (2.0 - account);
+                account += mean_square(&double(&chain.memory.momentum))
+                    - temperature * schedule.step_size(step) / (2.0 - account);
             }
         }
-        assert!((chain.sampler.thermostat - account).abs() < 1e-12, "{} and {account}", chain.sampler.thermostat);
+        assert!((chain.memory.thermostat - account).abs() < 1e-12, "{} and {account}", chain.memory.thermostat);
         // The momentum starts at 0, much too cold, and the friction has made up for it.
         assert!((account - diffusion).abs() < 0.5 * diffusion, "α = {account}");
     }
@@ -150,7 +139,7 @@ fn the_target_gives_the_position_its_temperature() {
         // A little T, for the first update not to move the thermostat by much; it has no part in the ratio.
         let sampler = running(&Sgnht::new(Schedule::Constant(epsilon), 1e-3, diffusion));
         let [[position, _], [_, momentum]] = stationary(&sampler, lambda as f32);
-        let found = position / momentum * epsilon * lambda / (2.0 - sampler.thermostat);
+        let found = position / momentum * epsilon * lambda / (2.0 - sampler.state.thermostat);
         assert!((found - 1.0).abs() < 1e-5, "ε = {epsilon}, a = {diffusion}: {found}");
     }
 }
@@ -163,7 +152,7 @@ fn nothing_to_sample_is_no_error() {
     let sampler = Sgnht::new(Schedule::Constant(0.1), 1.0, 0.1);
     let mut chain = Chain::new(0, target, sampler, config, Seed::root(0), Vec::new()).unwrap();
     chain.run(&mut keep(&mut Vec::new())).unwrap();
-    assert!(chain.sampler.thermostat.is_finite());
+    assert!(chain.memory.thermostat.is_finite());
 }
 
 #[test]
@@ -174,7 +163,7 @@ fn it_keeps_the_samplers_contract() {
         resumes_to_the_bit(&Sgnht::new(schedule, 1.0, 0.2));
         sees_every_bad_gradient(&Sgnht::new(schedule, 1.0, 0.2));
     }
-    guards_its_buffers(&Sgnht::new(polynomial, 1.0, 0.2), &[("momentum", 9), ("thermostat", 3)], 9);
+    guards_its_state(&Sgnht::new(polynomial, 1.0, 0.2), "momentum");
 }
 
 #[test]
@@ -192,9 +181,6 @@ fn bad_settings_are_named() {
 
 #[test]
 fn settings_survive_text() {
-    let mut sampler = Sgnht::new(Schedule::Constant(0.1), 1.0, 0.25);
-    sampler.prepare(3);
-    let mut read: Sgnht = serde_json::from_str(&serde_json::to_string(&sampler).unwrap()).unwrap();
-    read.prepare(3);
-    assert_eq!(read, sampler);
+    let sampler = Sgnht::new(Schedule::Constant(0.1), 1.0, 0.25);
+    assert_eq!(serde_json::from_str::<Sgnht>(&serde_json::to_string(&sampler).unwrap()).unwrap(), sampler);
 }

@@ -8,7 +8,7 @@ use apd_distill::{Generator, Subspace, Swag, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Momentum, Sampler, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, Sampler, Schedule, Sgd, Sgld, from_mean_loss};
 use apd_uncertainty::ClassPredictive;
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -133,7 +133,7 @@ impl Learner<'_> {
         .with_dropout(seed.child("dropout"));
         let (burn_in, thinning) = (steps / 2, (steps.div_ceil(2) / POSITIONS).max(1));
         let length = ChainConfig { steps, burn_in, thinning, batch_size: sgd.batch.min(n) };
-        let sampler = Momentum::from_mean_loss(sgd.lr, sgd.momentum, n);
+        let sampler = Sgd::from_mean_loss(sgd.lr, sgd.momentum, n);
         let mut chain = Chain::new(0, potential, sampler, length, seed, start)?;
         self.walk(&mut chain, keep)?;
         Ok(chain.position().to_vec())

@@ -17,8 +17,8 @@ use apd_points::Posterior as _;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Baoab, Chain, ChainConfig, ChainError, ControlVariate, HamiltonianChain, HamiltonianConfig, MarkovChain, Momentum,
-    Potential, Psgld, RunError, Sample, Sampler, Schedule, Sghmc, Sgld, Sgnht, Sink, Svrg, Trajectory,
+    Baoab, Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain,
+    Potential, Psgld, RunError, Sample, SamplerConfig, Schedule, Sgd, Sghmc, Sgld, Sgnht, Sink, Svrg, Trajectory,
 };
 use apd_uncertainty as uncertainty;
 use ndarray::Array2;
@@ -78,25 +78,25 @@ impl Contender {
     }
 
     /// The sampler whose long-run motion per step is that of SGLD with step size `epsilon`.
-    fn sampler(self, epsilon: f64, terms: usize, config: &SamplersConfig) -> Box<dyn Sampler> {
+    fn sampler(self, epsilon: f64, terms: usize, config: &SamplersConfig) -> SamplerConfig {
         let constant = Schedule::Constant(epsilon);
         let slow = Schedule::Constant(FRICTION * epsilon);
         // The mean of (1 + cos)/2 over a cycle is one half.
         let cyclical =
             |epsilon| Schedule::Cyclical { initial: 2.0 * epsilon, length: (config.steps / 10).max(1), sampling: 0.7 };
         match self {
-            Self::Sgld | Self::SgldCv | Self::SgldSvrg => Box::new(Sgld::new(constant, 1.0)),
+            Self::Sgld | Self::SgldCv | Self::SgldSvrg => Sgld::new(constant, 1.0).into(),
             Self::Psgld => {
                 // The preconditioner is about 1/damping for weights with small gradients: a step of damping·ε is SGLD's there.
                 let sampler = Psgld::new(Schedule::Constant(PSGLD_DAMPING * epsilon), 1.0, terms);
-                Box::new(sampler.with_damping(PSGLD_DAMPING))
+                sampler.with_damping(PSGLD_DAMPING).into()
             }
-            Self::Sghmc => Box::new(Sghmc::new(slow, 1.0, FRICTION)),
-            Self::Sgnht => Box::new(Sgnht::new(slow, 1.0, FRICTION)),
-            Self::Baoab => Box::new(Baoab::new(slow, 1.0, FRICTION)),
-            Self::CyclicalSgld => Box::new(Sgld::new(cyclical(epsilon), 1.0)),
-            Self::CyclicalSghmc => Box::new(Sghmc::new(cyclical(FRICTION * epsilon), 1.0, FRICTION)),
-            Self::Swag => Box::new(Momentum::new(constant, 1.0 - FRICTION)),
+            Self::Sghmc => Sghmc::new(slow, 1.0, FRICTION).into(),
+            Self::Sgnht => Sgnht::new(slow, 1.0, FRICTION).into(),
+            Self::Baoab => Baoab::new(slow, 1.0, FRICTION).into(),
+            Self::CyclicalSgld => Sgld::new(cyclical(epsilon), 1.0).into(),
+            Self::CyclicalSghmc => Sghmc::new(cyclical(FRICTION * epsilon), 1.0, FRICTION).into(),
+            Self::Swag => Sgd::new(constant, 1.0 - FRICTION).into(),
         }
     }
 
@@ -245,7 +245,8 @@ impl Problem {
         let seed = self.seed.child(name);
         let run = |number: usize| -> Result<_> {
             let (started, number) = (Instant::now(), number as u32);
-            let mut chain = HamiltonianChain::new(number, self.potential()?, config, seed, self.initial(number + 100))?;
+            let (potential, initial) = (FullBatch::new(self.potential()?), self.initial(number + 100));
+            let mut chain = HamiltonianChain::new(number, potential, config, seed, initial)?;
             let kept = collect(&mut chain)?;
             let statistics = chain.statistics();
             let health = (statistics.divergences(), statistics.e_bfmi().unwrap_or(0.0));
@@ -273,7 +274,10 @@ impl Problem {
         let run = |number: usize| -> Result<(Vec<Vec<f32>>, f64)> {
             let (started, number) = (Instant::now(), number as u32);
             let potential: Box<dyn Potential> = match contender {
-                Contender::SgldCv => Box::new(ControlVariate::new(self.potential()?, self.optimum(number, epsilon)?)),
+                Contender::SgldCv => {
+                    let centre = self.optimum(number, epsilon)?;
+                    Box::new(ControlVariate::new(self.potential()?, centre).map_err(ChainError::from)?)
+                }
                 Contender::SgldSvrg => {
                     // A full gradient at every epoch costs as much as the epoch's own steps.
                     let epoch = (self.terms() / settings.batch).max(1) as u64;
@@ -302,7 +306,7 @@ impl Problem {
             thinning: 1,
             batch_size: self.config.batch,
         };
-        let descent = Momentum::new(Schedule::Constant(FRICTION * epsilon), 1.0 - FRICTION);
+        let descent = Sgd::new(Schedule::Constant(FRICTION * epsilon), 1.0 - FRICTION);
         let seed = self.seed.child("optimum");
         let mut chain = Chain::new(chain, self.potential()?, descent, length, seed, self.initial(chain))?;
         collect(&mut chain)?;
@@ -401,21 +405,26 @@ fn rows(found: &Compared, net: &str) -> Vec<Row> {
     values.into_iter().filter(|(_, value)| value.is_finite()).map(row).collect()
 }
 
-/// Keeps the positions of a chain.
+/// Keeps the positions of a chain, as networks have them.
 #[derive(Default)]
 struct Kept(Vec<Vec<f32>>);
 
-impl Sink for Kept {
+impl<T: Copy + Into<f64>> Sink<T> for Kept {
     type Error = Infallible;
 
-    fn sample(&mut self, sample: Sample<'_>) -> Result<(), Infallible> {
-        self.0.push(sample.position.to_vec());
+    fn sample(&mut self, sample: Sample<'_, T>) -> Result<(), Infallible> {
+        self.0.push(single(sample.position));
         Ok(())
     }
 }
 
+/// In single precision.
+pub(crate) fn single<T: Copy + Into<f64>>(position: &[T]) -> Vec<f32> {
+    position.iter().map(|&x| x.into() as f32).collect()
+}
+
 /// Runs a chain to its end; its kept positions.
-pub(crate) fn collect(chain: &mut impl MarkovChain) -> Result<Vec<Vec<f32>>> {
+pub(crate) fn collect(chain: &mut impl MarkovChain<Scalar: Copy + Into<f64>>) -> Result<Vec<Vec<f32>>> {
     let mut kept = Kept::default();
     match chain.run(&mut kept) {
         Ok(_) => Ok(kept.0),

@@ -12,7 +12,9 @@ use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, HamiltonianChain, HamiltonianConfig, Momentum, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{
+    Chain, ChainConfig, FullBatch, HamiltonianChain, HamiltonianConfig, Schedule, Sgd, Sgld, from_mean_loss,
+};
 use apd_uncertainty::{self as uncertainty, ClassPredictive, Score};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
@@ -25,7 +27,7 @@ use crate::experiment::Experiment;
 use crate::method::{Method, averaged, network_rows};
 use crate::sgd::with_dropout;
 use crate::tasks::fidelity::compute::NOISE;
-use crate::tasks::samplers::compute::{collect, median};
+use crate::tasks::samplers::compute::{collect, median, single};
 
 /// Width of both hidden layers.
 const HIDDEN: usize = 10;
@@ -244,11 +246,11 @@ impl<'a> Problem<'a> {
         let (seed, done) = (self.seed.child("hmc"), AtomicU64::new(0));
         let run = |number: usize| -> Result<_> {
             let initial = self.network.initialize(seed.child("initial").index(number as u64));
-            let mut chain =
-                HamiltonianChain::new(number as u32, self.potential(&self.network)?, config, seed, initial)?;
+            let potential = FullBatch::new(self.potential(&self.network)?);
+            let mut chain = HamiltonianChain::new(number as u32, potential, config, seed, initial)?;
             let mut kept = Vec::new();
             for _ in 0..config.warmup + config.draws {
-                kept.extend(chain.step().map(|sample| sample.position.to_vec()));
+                kept.extend(chain.step()?.map(|sample| single(sample.position)));
                 context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, None);
                 context.stop_if_asked()?;
             }
@@ -270,7 +272,7 @@ impl<'a> Problem<'a> {
         // It counts only where the network has dropout.
         let potential = self.potential(network)?.with_dropout(seed.child("dropout"));
         let length = ChainConfig { steps, burn_in: steps / 2, thinning: self.settings.thinning, batch_size: n };
-        let sampler = Momentum::from_mean_loss(self.settings.lr, 0.0, n);
+        let sampler = Sgd::from_mean_loss(self.settings.lr, 0.0, n);
         let initial = network.initialize(seed.child("initial"));
         let mut chain = Chain::new(0, potential, sampler, length, seed, initial)?;
         collect(&mut chain)?.iter().for_each(|position| keep(position));

@@ -42,7 +42,7 @@ impl Simulator<'_> {
 
     /// x_n as a row each.
     fn covariates(&self) -> Array2<f64> {
-        let (n, p) = (self.model.terms(), self.model.dim());
+        let (n, p) = (self.model.num_data(), self.model.dim());
         Array2::from_shape_fn((n, p), |(n, i)| self.model.covariates[n][i])
     }
 
@@ -50,7 +50,7 @@ impl Simulator<'_> {
     fn sizes(&self) -> (usize, usize, usize) {
         let p = self.model.dim();
         let states = self.update(1, &Array2::eye(p), &Array1::zeros(p)).states();
-        (states, p, states + 2 * p + self.model.terms())
+        (states, p, states + 2 * p + self.model.num_data())
     }
 
     /// Update number `k` of a round with the estimate Hθ − b.
@@ -61,7 +61,7 @@ impl Simulator<'_> {
     /// Update number `k` of a round, with the given minibatch.
     fn step(&self, k: u64, minibatch: &[usize]) -> Linear {
         let (states, p, size) = self.sizes();
-        let (x, beta, n) = (self.covariates(), self.precision(), self.model.terms());
+        let (x, beta, n) = (self.covariates(), self.precision(), self.model.num_data());
         let curvature = |terms: &[usize]| {
             let x = x.select(ndarray::Axis(0), terms);
             n as f64 / terms.len() as f64 * beta * x.t().dot(&x)
@@ -129,7 +129,7 @@ impl Simulator<'_> {
     /// A round for each division of the data.
     fn rounds(&self) -> Vec<Linear> {
         let (_, _, size) = self.sizes();
-        let (terms, batch) = (self.model.terms(), self.batch.min(self.model.terms()));
+        let (terms, batch) = (self.model.num_data(), self.batch.min(self.model.num_data()));
         // Many divisions, few different updates.
         let mut steps = BTreeMap::new();
         let round = |division: Vec<Vec<usize>>| {
@@ -148,7 +148,7 @@ impl Simulator<'_> {
     /// E vvᵀ after so many rounds minus E vvᵀ of the model, for v = (θ, Xᵀy/N) with the y that the last round saw.
     pub(super) fn bias(&self, rounds: u64) -> Array2<f64> {
         let (states, p, size) = self.sizes();
-        let (x, n) = (self.covariates(), self.model.terms());
+        let (x, n) = (self.covariates(), self.model.num_data());
         let (origin, noise) = (states + p, states + 2 * p);
         let mut v = Array2::zeros((2 * p, size));
         for i in 0..p {

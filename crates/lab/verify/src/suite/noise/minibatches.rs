@@ -230,18 +230,18 @@ pub(super) fn tests() -> Vec<Test> {
     let modulo: fn(&mut Stream, u32) -> u32 =
         |stream, n| ((stream.uniform() * 2_f64.powi(32)) as u64 % u64::from(n)) as u32;
     add("stream", "integers by the remainder", Expect::Reject, Box::new(move || integers(modulo)));
-    for (fault, next) in UNIFORM {
-        add("stream", fault, Expect::Reject, Box::new(move || uniform(next)));
+    for (mutation, next) in UNIFORM {
+        add("stream", mutation, Expect::Reject, Box::new(move || uniform(next)));
     }
     let tree: Tree = |root, name, index| Seed::root(root).child(name).index(index);
     add("seed", "no two nodes share a stream", Expect::Accept, Box::new(move || names(tree)));
-    for (fault, tree) in TREES {
-        add("seed", fault, Expect::Reject, Box::new(move || names(tree)));
+    for (mutation, tree) in TREES {
+        add("seed", mutation, Expect::Reject, Box::new(move || names(tree)));
     }
     add("minibatches", "items, pairs, orders", Expect::Accept, Box::new(|| minibatches(real)));
     add("minibatches", "streams of a chain", Expect::Accept, Box::new(chains));
-    for (fault, visit) in VISITS {
-        add("minibatches", fault, Expect::Reject, Box::new(move || minibatches(visit)));
+    for (mutation, visit) in VISITS {
+        add("minibatches", mutation, Expect::Reject, Box::new(move || minibatches(visit)));
     }
     tests
 }

@@ -132,7 +132,7 @@ fn addresses(fill: Fill, _: Half) -> Trial {
     trial
 }
 
-/// Faults, and the aspect that must see each.
+/// Mutations, and the aspect that must see each.
 const MARGINAL: [Faulty; 4] = [
     ("uniform with variance 1", |node, step, offset, out| {
         single(node, step, offset, out);
@@ -202,13 +202,13 @@ pub(super) fn tests() -> Vec<Test> {
         let run = Box::new(move || aspect(fill, half));
         tests.push(Test { family: "noise", sampler: sampler.into(), case: case.into(), half, expect, run });
     };
-    for (case, aspect, faults) in aspects {
+    for (case, aspect, mutations) in aspects {
         for (name, fill) in [("normals, f32", single as Fill), ("normals, f64", double)] {
             add(name, case, Half::Quick, Expect::Accept, aspect, fill);
             add(name, &format!("{case}, 8 times as many"), Half::Full, Expect::Accept, aspect, fill);
         }
-        for &(fault, fill) in faults {
-            add("normals", fault, Half::Quick, Expect::Reject, aspect, fill);
+        for &(mutation, fill) in mutations {
+            add("normals", mutation, Half::Quick, Expect::Reject, aspect, fill);
         }
     }
     tests

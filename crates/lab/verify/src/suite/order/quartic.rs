@@ -6,11 +6,12 @@
 use std::f64::consts::LN_2;
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, ChainError, Sample, Sampler, Schedule};
+use apd_sgmcmc::{Chain, ChainConfig, ChainError, Sample, Schedule};
 
-use super::{Bias, test};
-use crate::fault::Fault;
+use super::Bias;
+use crate::any::AnySampler;
 use crate::grid::{Grid, Kernel};
+use crate::mutation::SamplerMutation;
 use crate::target::density::{Copies, QUARTIC};
 use crate::{Expect, Half, Recipe, Test, Trial, overdamped};
 
@@ -58,7 +59,7 @@ pub(super) fn tests() -> Vec<Test> {
     for exact in EXACT {
         let recipe = exact.recipe;
         let mut row = |case: &str, half, expect, run: Box<dyn Fn() -> Trial + Send + Sync>| {
-            tests.push(test(&recipe, format!("quartic: {case}"), half, expect, run));
+            tests.push(Test::new("order", recipe.name, format!("quartic: {case}"), half, expect, run));
         };
         row(
             "the exact law at three steps",
@@ -80,16 +81,16 @@ pub(super) fn tests() -> Vec<Test> {
             Expect::Reject,
             Box::new(move || measure(&exact, Some(3.0 - exact.order))),
         );
-        for fault in Fault::of(&recipe) {
-            let run = move || compare(&|s, t| fault.build(&recipe, s, t), &exact, exact.law);
-            row(&fault.to_string(), Half::Full, Expect::Reject, Box::new(run));
+        for mutation in SamplerMutation::of(&recipe) {
+            let run = move || compare(&|s, t| mutation.build(&recipe, s, t), &exact, exact.law);
+            row(&mutation.to_string(), Half::Full, Expect::Reject, Box::new(run));
         }
     }
     tests
 }
 
 /// Time averages of x², one for each coordinate.
-fn observe(sampler: Box<dyn Sampler>, epsilon: f64, kept: u64, seed: Seed) -> Result<Vec<f64>, ChainError> {
+fn observe(sampler: AnySampler, epsilon: f64, kept: u64, seed: Seed) -> Result<Vec<f64>, ChainError> {
     // The start is forgotten at a rate of at least ε/2 per update.
     let burn_in = (25.0 / epsilon) as u64;
     let config = ChainConfig { steps: burn_in + kept, burn_in, thinning: 1, batch_size: 1 };
@@ -106,7 +107,7 @@ fn observe(sampler: Box<dyn Sampler>, epsilon: f64, kept: u64, seed: Seed) -> Re
 }
 
 /// What `build` makes, against `law`, at the step sizes of `exact`.
-fn compare(build: &dyn Fn(Schedule, f64) -> Box<dyn Sampler>, exact: &Exact, law: fn(f64) -> f64) -> Trial {
+fn compare(build: &dyn Fn(Schedule, f64) -> AnySampler, exact: &Exact, law: fn(f64) -> f64) -> Trial {
     let mut trial = Trial::default();
     for epsilon in exact.steps {
         match observe(build(Schedule::Constant(epsilon), 1.0), epsilon, 300, Seed::root(4).child("quartic")) {

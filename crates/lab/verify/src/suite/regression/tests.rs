@@ -20,7 +20,7 @@ fn the_moments_are_near_those_of_laplace() {
     let mut mode = PROBLEM.mean.map(|x| x as f32);
     let slopes = |x: [f32; 2], posterior: &mut Posterior<'_>| {
         let mut g = [0.0; 2];
-        posterior.gradient(&x, Minibatch::Full, &mut g);
+        posterior.gradient(&x, Minibatch::Full, &mut g).unwrap();
         g.map(f64::from)
     };
     let mut hessian = [[0.0; 2]; 2];
@@ -56,10 +56,10 @@ fn the_gradients_noise_is_as_the_bounds_say() {
     let mean = PROBLEM.mean.map(|x| x as f32);
     let (mut terms, mut g, mut h) = (Vec::new(), [0.0; 2], [0.0; 2]);
     for n in 0..TERMS as u32 {
-        posterior.gradient(&mean, Minibatch::Indices(&[n]), &mut g);
+        posterior.gradient(&mean, Minibatch::Indices(&[n]), &mut g).unwrap();
         terms.push(g.map(|g| f64::from(g) / TERMS as f64));
     }
-    posterior.curvature(&mean, Minibatch::Full, &mut h);
+    posterior.curvature(&mean, Minibatch::Full, &mut h).unwrap();
     for i in 0..2 {
         let centre = terms.iter().map(|g| g[i]).sum::<f64>() / TERMS as f64;
         let spread = terms.iter().map(|g| (g[i] - centre).powi(2)).sum::<f64>() / (TERMS - 1) as f64;

@@ -1,11 +1,12 @@
 //! Chains on the line against the exact law of the discretised chain, at step sizes whose bias is plain to see.
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Gamma, Psgld, Sample, Sampler, Schedule};
+use apd_sgmcmc::{Chain, ChainConfig, Gamma, Psgld, Sample, Schedule};
 
 use super::super::extrapolation;
-use crate::fault::Fault;
+use crate::any::AnySampler;
 use crate::grid::{Grid, Kernel};
+use crate::mutation::SamplerMutation;
 use crate::target::density::{Copies, Density, FAR_MODES, LOG_EXPONENTIAL, QUARTIC, TWO_MODES};
 use crate::{Expect, Half, Memory, Recipe, Test, Trial};
 
@@ -45,14 +46,14 @@ fn metric(schedule: Schedule, temperature: f64, gamma: Gamma) -> Psgld {
 
 const PSGLD_CORRECTED: Recipe = Recipe {
     name: "pSGLD, Γ",
-    build: |schedule, t| Box::new(metric(schedule, t, Gamma::Included)),
+    build: |schedule, t| AnySampler::new(metric(schedule, t, Gamma::Included)),
     affine: None,
     memory: Memory::None,
 };
 
 const PSGLD_UNCORRECTED: Recipe = Recipe {
     name: "pSGLD, no Γ",
-    build: |schedule, t| Box::new(metric(schedule, t, Gamma::Omitted)),
+    build: |schedule, t| AnySampler::new(metric(schedule, t, Gamma::Omitted)),
     affine: None,
     memory: Memory::None,
 };
@@ -117,7 +118,7 @@ impl Case {
     }
 
     /// Runs what `build` makes, and compares it with the law of the recipe.
-    fn trial(&self, build: impl Fn() -> Box<dyn Sampler> + Sync, seed: Seed) -> Trial {
+    fn trial(&self, build: impl Fn() -> AnySampler + Sync, seed: Seed) -> Trial {
         let mut trial = Trial::default();
         let copies = Copies { density: self.density, blocks: BLOCKS };
         let statistics = self.density.statistics;
@@ -187,15 +188,15 @@ const CYCLICAL: Case = Case {
 };
 
 /// Makes the sampler that runs, which may be another than the case's.
-type Build = Box<dyn Fn(Case) -> Box<dyn Sampler> + Send + Sync>;
+type Build = Box<dyn Fn(Case) -> AnySampler + Send + Sync>;
 
 pub(super) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    let mut add = |case: Case, fault: &str, half: Half, expect: Expect, build: Build| {
+    let mut add = |case: Case, mutation: &str, half: Half, expect: Expect, build: Build| {
         let cyclical = matches!(case.schedule, Schedule::Cyclical { .. });
         let sampler = if cyclical { format!("cyclical {}", case.recipe.name) } else { case.recipe.name.to_owned() };
         let seed = Seed::root(42).child(case.density.name).child(&sampler);
-        let what = format!("{}, law of the discretised chain{fault}", case.density.name);
+        let what = format!("{}, law of the discretised chain{mutation}", case.density.name);
         let run = Box::new(move || case.trial(|| build(case), seed));
         tests.push(Test { family: "targets", sampler, case: what, half, expect, run });
     };
@@ -205,16 +206,18 @@ pub(super) fn tests() -> Vec<Test> {
         add(Case { kept: 20 * case.kept, ..case }, ", 20 times as long", Half::Full, Expect::Accept, Box::new(right));
     }
     for (case, half) in [(CONSTANT, Half::Quick), (CORRECTED, Half::Full), (CYCLICAL, Half::Full)] {
-        for fault in Fault::COMMON {
-            let build = move |case: Case| fault.build(&case.recipe, case.schedule, 1.0);
-            add(case, &format!(": {fault}"), half, Expect::Reject, Box::new(build));
+        for mutation in SamplerMutation::COMMON {
+            let build = move |case: Case| mutation.build(&case.recipe, case.schedule, 1.0);
+            add(case, &format!(": {mutation}"), half, Expect::Reject, Box::new(build));
         }
     }
-    let mut control = |case: Case, fault: &str, build: fn(Case) -> Box<dyn Sampler>| {
-        add(case, fault, Half::Quick, Expect::Reject, Box::new(build));
+    let mut control = |case: Case, mutation: &str, build: fn(Case) -> AnySampler| {
+        add(case, mutation, Half::Quick, Expect::Reject, Box::new(build));
     };
-    control(CORRECTED, ": Γ forgotten", |case| Box::new(metric(case.schedule, 1.0, Gamma::Omitted)));
-    control(UNCORRECTED, ": Γ where there is none", |case| Box::new(metric(case.schedule, 1.0, Gamma::Included)));
+    control(CORRECTED, ": Γ forgotten", |case| AnySampler::new(metric(case.schedule, 1.0, Gamma::Omitted)));
+    control(UNCORRECTED, ": Γ where there is none", |case| {
+        AnySampler::new(metric(case.schedule, 1.0, Gamma::Included))
+    });
     control(CYCLICAL, ": constant small steps instead of cycles", |case| {
         (case.recipe.build)(Schedule::Constant(0.05), 1.0)
     });

@@ -7,7 +7,8 @@ use std::convert::Infallible;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    ChainConfig, ChainError, Exchange, Minibatch, Potential, ReplicaExchange, RunError, Sample, Schedule,
+    ChainConfig, ChainError, Exchange, Minibatch, Potential, PotentialError, ReplicaExchange, RunError, Sample,
+    Schedule,
 };
 
 use super::super::extrapolation::{self, Averages, LEVELS};
@@ -40,12 +41,17 @@ impl Potential for Scaled {
         self.copies.dim()
     }
 
-    fn terms(&self) -> usize {
-        self.copies.terms()
+    fn num_data(&self) -> usize {
+        self.copies.num_data()
     }
 
-    fn gradient(&mut self, position: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]) -> f64 {
-        self.factor * self.copies.gradient(position, minibatch, gradient)
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        Ok(self.factor * self.copies.gradient(position, minibatch, gradient)?)
     }
 }
 
@@ -74,7 +80,7 @@ impl Case {
                 (Scaled { copies: copies.clone(), factor }, sampler)
             };
             let ladder = TEMPERATURES.map(replica).into();
-            let (exchange, seed) = (Exchange { every, probes: 2 }, seed.index((1.0 / part) as u64));
+            let (exchange, seed) = (Exchange { every, energy_batches: 2 }, seed.index((1.0 / part) as u64));
             // From the mode that weighs less.
             let mut replicas = ReplicaExchange::new(c, ladder, exchange, config, seed, vec![-3.0])?;
             let ended = replicas.run(&mut |sample: Sample<'_>| {

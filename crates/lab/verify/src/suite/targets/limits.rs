@@ -7,7 +7,7 @@ use apd_sgmcmc::{Chain, ChainConfig, ChainError, Potential, Sample, Schedule};
 
 use super::super::extrapolation::{self, Averages, LEVELS};
 use super::super::lagged::Lagged;
-use crate::fault::Fault;
+use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::target::density::{BANANA, Copies, Density, FUNNEL, LOG_EXPONENTIAL, QUARTIC, TWO_MODES};
 use crate::{Expect, Half, Recipe, Test, Trial};
@@ -55,7 +55,7 @@ const SAMPLERS: [Recipe; 6] =
 enum Mistake {
     None,
     /// In the sampler.
-    Sampler(Fault),
+    Sampler(SamplerMutation),
     /// Gradients are old by so much time.
     Lag(f64),
     /// Step sizes do not change, and are a hundredth.
@@ -84,7 +84,7 @@ impl Case {
         let copies = Copies { density: self.density, blocks: self.blocks };
         let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
             let sampler = match mistake {
-                Mistake::Sampler(fault) => fault.build(recipe, schedule, 1.0),
+                Mistake::Sampler(mutation) => mutation.build(recipe, schedule, 1.0),
                 _ => (recipe.build)(schedule, 1.0),
             };
             let initial = vec![START; copies.dim()];
@@ -130,7 +130,7 @@ pub(super) fn tests() -> Vec<Test> {
     let mut add = |case: Case, recipe: Recipe, mistake: Mistake, half: Half| {
         let what = match mistake {
             Mistake::None => case.density.name.to_owned(),
-            Mistake::Sampler(fault) => format!("{}: {fault}", case.density.name),
+            Mistake::Sampler(mutation) => format!("{}: {mutation}", case.density.name),
             Mistake::Lag(time) => format!("{}: gradients old by {time} units of time", case.density.name),
             Mistake::Constant => format!("{}: constant small steps instead of cycles", case.density.name),
         };
@@ -148,10 +148,10 @@ pub(super) fn tests() -> Vec<Test> {
             add(Case { kept: 200.0, blocks: 32, ..case }, recipe, Mistake::None, Half::Full);
         }
         let control = Case { density: QUARTIC, burn_in: 5.0, kept: 5.0, blocks: 2, ..QUICK };
-        for fault in Fault::of(&recipe) {
+        for mutation in SamplerMutation::of(&recipe) {
             // One update late is nothing in the limit of small steps; see `Lag`.
-            if fault != Fault::StaleGradient {
-                add(control, recipe, Mistake::Sampler(fault), Half::Quick);
+            if mutation != SamplerMutation::StaleGradient {
+                add(control, recipe, Mistake::Sampler(mutation), Half::Quick);
             }
         }
         add(Case { density: TWO_MODES, ..control }, recipe, Mistake::Lag(0.7), Half::Quick);

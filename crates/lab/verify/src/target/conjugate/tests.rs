@@ -7,7 +7,7 @@ fn gradient_is_the_estimate() {
     let mut model = Conjugate { factors: [0.5, -1.0], ..Conjugate::line(&POINTS, 2.0, 1.5) };
     let (x, mut gradient) = ([0.5_f32, -1.25], [0.0; 2]);
     for (minibatch, indices) in [(Minibatch::Full, vec![0, 1, 2, 3]), (Minibatch::Indices(&[3, 1]), vec![3, 1])] {
-        let value = model.gradient(&x, minibatch, &mut gradient);
+        let value = model.gradient(&x, minibatch, &mut gradient).unwrap();
         let (h, b) = model.estimate(minibatch.scale(4), indices.into_iter());
         let theta = array![0.5, -1.25];
         let expected = h.dot(&theta) - &b;

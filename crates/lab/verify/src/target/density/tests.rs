@@ -87,21 +87,21 @@ fn replicates_are_blocks() {
         let mut replicates = Copies { density, blocks: 3 };
         let position: Vec<f32> = (0..3 * density.dim).map(|i| (i as f32 * 0.9).sin()).collect();
         let (mut gradient, mut curvature) = (vec![0.0; position.len()], vec![0.0; position.len()]);
-        let value = replicates.gradient(&position, Minibatch::Full, &mut gradient);
-        replicates.curvature(&position, Minibatch::Full, &mut curvature);
+        let value = replicates.gradient(&position, Minibatch::Full, &mut gradient).unwrap();
+        replicates.curvature(&position, Minibatch::Full, &mut curvature).unwrap();
         let mut sum = 0.0;
         for b in 0..3 {
             let range = b * density.dim..(b + 1) * density.dim;
             let mut alone = Copies { density, blocks: 1 };
             let mut g = vec![0.0; density.dim];
-            sum += alone.gradient(&position[range.clone()], Minibatch::Full, &mut g);
+            sum += alone.gradient(&position[range.clone()], Minibatch::Full, &mut g).unwrap();
             assert_eq!(g, gradient[range.clone()]);
             // Against differences of the single-precision gradient.
             for i in 0..density.dim {
                 let mut moved = position[range.clone()].to_vec();
                 let slopes = [1e-2, -1e-2].map(|step| {
                     moved[i] = position[range.start + i] + step;
-                    alone.gradient(&moved, Minibatch::Full, &mut g);
+                    alone.gradient(&moved, Minibatch::Full, &mut g).unwrap();
                     g[i]
                 });
                 let slope = (slopes[0] - slopes[1]) / 2e-2;

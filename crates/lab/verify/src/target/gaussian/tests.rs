@@ -5,13 +5,13 @@ fn gradient_is_that_of_the_value_in_every_block() {
     let mut target = Gaussian::space().replicated(3);
     let x: Vec<f32> = (0..9).map(|i| 0.25 * (i as f32) - 1.0).collect();
     let mut gradient = vec![0.0; 9];
-    target.gradient(&x, Minibatch::Full, &mut gradient);
+    target.gradient(&x, Minibatch::Full, &mut gradient).unwrap();
     let mut unused = vec![0.0; 9];
     for i in 0..9 {
         let mut value = |step: f32| {
             let mut moved = x.clone();
             moved[i] += step;
-            target.gradient(&moved, Minibatch::Full, &mut unused)
+            target.gradient(&moved, Minibatch::Full, &mut unused).unwrap()
         };
         // Exact for a quadratic; 1/4 is exact in binary.
         let slope = (value(0.25) - value(-0.25)) / 0.5;

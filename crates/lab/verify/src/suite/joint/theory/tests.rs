@@ -15,7 +15,7 @@ fn simulator(model: &Model, recipe: Recipe, epsilon: f64, batch: usize, updates:
 #[test]
 fn one_long_round_has_the_closed_form() {
     let model = Model::mean();
-    let (n, tau, epsilon) = (model.terms() as f64, model.tau, 0.06);
+    let (n, tau, epsilon) = (model.num_data() as f64, model.tau, 0.06);
     let lambda = n + tau;
     let bias = simulator(&model, Recipe::SGLD, epsilon, usize::MAX, 200).bias(1);
     // E ȳ² = 1/τ + 1/N; without discretisation the variance is 1/λ.

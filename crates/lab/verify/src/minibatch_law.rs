@@ -10,7 +10,7 @@ use crate::affine::{Affine, Moments};
 
 /// The stationary moments at each phase of the epoch: after a multiple of so many updates, one later, ….
 #[derive(Clone, Debug)]
-pub(crate) struct Epoch {
+pub(crate) struct MinibatchLaw {
     /// The moments, phase by phase.
     pub(crate) phases: Vec<Moments>,
     /// Epochs until the moments of a chain that starts at 0 are within 10⁻⁵ deviations of these.
@@ -24,13 +24,13 @@ type Set = u32;
 ///
 /// **Panics** if there are more than 32 data, or the chain is unstable.
 #[track_caller]
-pub(crate) fn without_replacement(n: usize, batch: usize, law: impl Fn(&[usize]) -> Affine) -> Epoch {
+pub(crate) fn without_replacement(n: usize, batch: usize, law: impl Fn(&[usize]) -> Affine) -> MinibatchLaw {
     settle(n, batch, n / batch, law)
 }
 
 /// As [`without_replacement`], but each minibatch is drawn from all data; the same at each of `phases` phases.
 #[track_caller]
-pub(crate) fn independent(n: usize, batch: usize, phases: usize, law: impl Fn(&[usize]) -> Affine) -> Epoch {
+pub(crate) fn independent(n: usize, batch: usize, phases: usize, law: impl Fn(&[usize]) -> Affine) -> MinibatchLaw {
     let mut epoch = settle(n, batch, 1, law);
     epoch.phases = vec![epoch.phases[0].clone(); phases];
     epoch
@@ -38,7 +38,7 @@ pub(crate) fn independent(n: usize, batch: usize, phases: usize, law: impl Fn(&[
 
 /// Iterates the epoch until it changes nothing.
 #[track_caller]
-fn settle(n: usize, batch: usize, phases: usize, law: impl Fn(&[usize]) -> Affine) -> Epoch {
+fn settle(n: usize, batch: usize, phases: usize, law: impl Fn(&[usize]) -> Affine) -> MinibatchLaw {
     assert!(n < Set::BITS as usize, "{n} data in a set of {} bits", Set::BITS);
     let minibatches: Vec<(Set, Affine)> = (0..1 << n)
         .filter(|set: &Set| set.count_ones() as usize == batch)
@@ -61,7 +61,7 @@ fn settle(n: usize, batch: usize, phases: usize, law: impl Fn(&[usize]) -> Affin
     let close =
         |epoch: &Vec<Moments>| epoch.iter().zip(&phases).all(|(moments, settled)| moments.distance(settled) < 1e-5);
     let settling = history.iter().position(close).unwrap_or(history.len()) as u64;
-    Epoch { phases, settling }
+    MinibatchLaw { phases, settling }
 }
 
 /// The moments at each phase of the *next* epoch, and first those at its start, that is this one's end.

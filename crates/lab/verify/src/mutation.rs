@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use apd_seed::Normals;
-use apd_sgmcmc::{ChainError, Sampler, Schedule};
+use apd_sgmcmc::{ChainError, Sampler, Schedule, Update};
 
 use crate::Recipe;
+use crate::any::{AnySampler, AnyState};
 use crate::recipe::Memory;
 
 /// A mistake in a sampler.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fault {
+pub(crate) enum SamplerMutation {
     /// The noise is √2 times too large. (A thermostat makes up for that; there it is its target that is doubled too.)
     DoubledNoise,
     /// The noise is multiplied by T·ε, its variance, instead of by its standard deviation.
@@ -31,7 +31,7 @@ pub(crate) enum Fault {
     ForgottenMomentum,
 }
 
-impl Fault {
+impl SamplerMutation {
     /// Those that any sampler may have.
     pub(crate) const COMMON: [Self; 7] = [
         Self::DoubledNoise,
@@ -45,15 +45,15 @@ impl Fault {
 
     /// Those that `recipe` may have.
     pub(crate) fn of(recipe: &Recipe) -> Vec<Self> {
-        let mut faults = Self::COMMON.to_vec();
+        let mut mutations = Self::COMMON.to_vec();
         if matches!(recipe.memory, Memory::Momentum | Memory::Thermostat) {
-            faults.push(Self::ForgottenMomentum);
+            mutations.push(Self::ForgottenMomentum);
         }
-        faults
+        mutations
     }
 
-    /// The sampler with this fault, though it claims the temperature `temperature`.
-    pub(crate) fn build(self, recipe: &Recipe, schedule: Schedule, temperature: f64) -> Box<dyn Sampler> {
+    /// The sampler with this mutation, though it claims the temperature `temperature`.
+    pub(crate) fn build(self, recipe: &Recipe, schedule: Schedule, temperature: f64) -> AnySampler {
         let actual = match self {
             Self::DoubledNoise => 2.0 * temperature,
             Self::VarianceForDeviation => temperature * temperature * schedule.step_size(0),
@@ -63,16 +63,13 @@ impl Fault {
         let sampler = (recipe.build)(schedule, actual);
         match self {
             Self::DoubledNoise | Self::VarianceForDeviation | Self::NoNoise => sampler,
-            Self::RepeatedBlock => {
-                let build = recipe.build;
-                Box::new(Blockwise { sampler, build: Box::new(move || build(schedule, actual)), blocks: Vec::new() })
-            }
-            fault => Box::new(Faulty { sampler, fault, given: Vec::new(), before: None }),
+            Self::RepeatedBlock => AnySampler::new(Blockwise(sampler)),
+            mutation => AnySampler::new(Mutated { sampler, mutation }),
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SamplerMutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DoubledNoise => "noise times √2",
@@ -89,16 +86,23 @@ impl fmt::Display for Fault {
 }
 
 /// A sampler that is given something else than it thinks.
-struct Faulty {
-    sampler: Box<dyn Sampler>,
-    fault: Fault,
-    /// The gradient that it is given.
+struct Mutated {
+    sampler: AnySampler,
+    mutation: SamplerMutation,
+}
+
+#[derive(Clone, Debug)]
+struct MutatedState {
+    state: AnyState,
+    /// The gradient that the sampler is given.
     given: Vec<f32>,
     /// The gradient of the update before.
     before: Option<Vec<f32>>,
 }
 
-impl Sampler for Faulty {
+impl Sampler for Mutated {
+    type State = MutatedState;
+
     fn name(&self) -> &'static str {
         self.sampler.name()
     }
@@ -115,67 +119,70 @@ impl Sampler for Faulty {
         self.sampler.validate()
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.sampler.prepare(dim);
-        self.before = None;
+    fn init(&self, dim: usize) -> MutatedState {
+        MutatedState { state: self.sampler.init(dim), given: Vec::new(), before: None }
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        self.given.clear();
-        match self.fault {
-            Fault::HalfMissing => self.given.extend(gradient.iter().map(|g| 2.0 * g)),
-            Fault::WrongSign => self.given.extend(gradient.iter().map(|g| -g)),
-            Fault::StaleGradient => {
-                self.given.extend(self.before.as_deref().unwrap_or(gradient));
-                self.before = Some(gradient.to_vec());
+    fn check(&self, state: &MutatedState, dim: usize) -> Result<(), ChainError> {
+        self.sampler.check(&state.state, dim)
+    }
+
+    fn step(&self, state: &mut MutatedState, position: &mut [f32], update: Update<'_>) -> bool {
+        let MutatedState { state, given, before } = state;
+        let gradient = update.gradient;
+        given.clear();
+        match self.mutation {
+            SamplerMutation::HalfMissing => given.extend(gradient.iter().map(|g| 2.0 * g)),
+            SamplerMutation::WrongSign => given.extend(gradient.iter().map(|g| -g)),
+            SamplerMutation::StaleGradient => {
+                given.extend(before.as_deref().unwrap_or(gradient));
+                *before = Some(gradient.to_vec());
             }
-            _ => self.given.extend(gradient),
+            _ => given.extend(gradient),
         }
-        if self.fault == Fault::ForgottenMomentum {
-            self.sampler.prepare(position.len());
+        if self.mutation == SamplerMutation::ForgottenMomentum {
+            *state = self.sampler.init(position.len());
         }
-        let row = if self.fault == Fault::RepeatedRow { 0 } else { step };
-        self.sampler.step(row, position, &self.given, noise)
+        let step = if self.mutation == SamplerMutation::RepeatedRow { 0 } else { update.step };
+        self.sampler.step(state, position, Update { step, gradient: given, ..update })
     }
 }
 
 /// A sampler for each stretch of 1024 coordinates, as if it were the first.
-struct Blockwise {
-    /// Knows the settings.
-    sampler: Box<dyn Sampler>,
-    build: Box<dyn Fn() -> Box<dyn Sampler> + Send>,
-    blocks: Vec<Box<dyn Sampler>>,
-}
+struct Blockwise(AnySampler);
 
 impl Sampler for Blockwise {
+    type State = Vec<AnyState>;
+
     fn name(&self) -> &'static str {
-        self.sampler.name()
+        self.0.name()
     }
 
     fn schedule(&self) -> &Schedule {
-        self.sampler.schedule()
+        self.0.schedule()
     }
 
     fn temperature(&self) -> f64 {
-        self.sampler.temperature()
+        self.0.temperature()
     }
 
     fn validate(&self) -> Result<(), ChainError> {
-        self.sampler.validate()
+        self.0.validate()
     }
 
-    fn prepare(&mut self, dim: usize) {
-        let length = |start: usize| BLOCK.min(dim - start);
-        self.blocks = (0..dim).step_by(BLOCK).map(|_| (self.build)()).collect();
-        for (b, sampler) in self.blocks.iter_mut().enumerate() {
-            sampler.prepare(length(b * BLOCK));
-        }
+    fn init(&self, dim: usize) -> Vec<AnyState> {
+        (0..dim).step_by(BLOCK).map(|start| self.0.init(BLOCK.min(dim - start))).collect()
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], noise: &Normals) -> bool {
-        let blocks = position.chunks_mut(BLOCK).zip(gradient.chunks(BLOCK)).zip(&mut self.blocks);
-        blocks.fold(true, |finite, ((position, gradient), sampler)| {
-            sampler.step(step, position, gradient, noise) && finite
+    fn check(&self, states: &Vec<AnyState>, dim: usize) -> Result<(), ChainError> {
+        let mut blocks = (0..dim).step_by(BLOCK).zip(states);
+        blocks.try_for_each(|(start, state)| self.0.check(state, BLOCK.min(dim - start)))
+    }
+
+    fn step(&self, states: &mut Vec<AnyState>, position: &mut [f32], update: Update<'_>) -> bool {
+        let blocks = position.chunks_mut(BLOCK).zip(update.gradient.chunks(BLOCK)).zip(states);
+        blocks.fold(true, |finite, ((position, gradient), state)| {
+            self.0.step(state, position, Update { gradient, ..update }) && finite
         })
     }
 }

@@ -1,9 +1,9 @@
 //! The deterministic limit: gradient descent with momentum.
 
-use apd_seed::Normals;
 use serde::{Deserialize, Serialize};
 
-use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
+use super::length;
+use crate::{ChainError, Sampler, Schedule, Update};
 
 /// Stochastic gradient descent with heavy-ball momentum: v ← μ·v − (ε_t/2)·∇Û(θ), θ ← θ + v.
 ///
@@ -11,21 +11,19 @@ use crate::{Buffers, ChainError, Sampler, Schedule, kernel};
 /// lr on a mean loss over N terms is ε = 2·lr/N ([`from_mean_loss`](Self::from_mean_loss)).
 ///
 /// Reference: Polyak, *Some methods of speeding up the convergence of iteration methods*, 1964, eq. 9.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Momentum {
+pub struct Sgd {
     /// ε_t.
     pub step_size: Schedule,
     /// μ in [0, 1).
     pub momentum: f64,
-    #[serde(skip)]
-    velocity: Vec<f32>,
 }
 
-impl Momentum {
+impl Sgd {
     /// Momentum `momentum` with the given step sizes.
     pub fn new(step_size: Schedule, momentum: f64) -> Self {
-        Self { step_size, momentum, velocity: Vec::new() }
+        Self { step_size, momentum }
     }
 
     /// SGD as deep-learning libraries define it, θ ← θ + v, v ← μ·v − lr·∇L, on the mean loss L = U/n: ε = 2·lr/n.
@@ -41,7 +39,10 @@ impl Momentum {
     }
 }
 
-impl Sampler for Momentum {
+impl Sampler for Sgd {
+    /// v.
+    type State = Vec<f32>;
+
     fn name(&self) -> &'static str {
         "SGD"
     }
@@ -55,7 +56,7 @@ impl Sampler for Momentum {
     }
 
     /// ε·v/(4(1 − μ)).
-    fn heating(&self, step_size: f64, variance: f64) -> Option<f64> {
+    fn noise_temperature(&self, step_size: f64, variance: f64) -> Option<f64> {
         Some(0.25 * step_size * variance / (1.0 - self.momentum))
     }
 
@@ -68,26 +69,21 @@ impl Sampler for Momentum {
         Err(ChainError::Setting { field: "momentum", value: self.momentum.to_string(), expected })
     }
 
-    fn prepare(&mut self, dim: usize) {
-        self.velocity.clear();
-        self.velocity.resize(dim, 0.0);
+    fn init(&self, dim: usize) -> Vec<f32> {
+        vec![0.0; dim]
     }
 
-    fn step(&mut self, step: u64, position: &mut [f32], gradient: &[f32], _noise: &Normals) -> bool {
-        let drift = 0.5 * self.step_size.step_size(step);
-        kernel::heavy_ball(self.momentum as f32, drift as f32, &mut self.velocity, position, gradient)
+    fn check(&self, velocity: &Vec<f32>, dim: usize) -> Result<(), ChainError> {
+        length("velocity", velocity, dim)
     }
 
-    fn save(&self) -> Buffers {
-        let mut buffers = Buffers::default();
-        buffers.insert("velocity", &self.velocity);
-        buffers
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        let len = self.velocity.len();
-        self.velocity.copy_from_slice(buffers.get("velocity", len)?);
-        Ok(())
+    fn step(&self, velocity: &mut Vec<f32>, position: &mut [f32], update: Update<'_>) -> bool {
+        let (momentum, drift) = (self.momentum as f32, (0.5 * self.step_size.step_size(update.step)) as f32);
+        let rule = |theta: &mut f32, v: &mut f32, g: f32, _| {
+            *v = momentum * *v - drift * g;
+            *theta += *v;
+        };
+        update.apply(0.0, position, velocity, rule, |_| ())
     }
 }
 

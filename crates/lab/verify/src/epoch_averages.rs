@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Potential, RunError, Sample, Sampler, Sink, run_chains};
+use apd_sgmcmc::{Chain, ChainConfig, Potential, RunError, Sample, Sink, run_chains};
 
 use crate::Trial;
-use crate::epoch::Epoch;
+use crate::any::AnySampler;
+use crate::minibatch_law::MinibatchLaw;
 
 /// How many chains run, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +53,12 @@ impl Sink for Averages {
 /// **Errors** with the words of a chain that failed.
 pub(crate) fn observe<P: Potential + Clone>(
     potential: &P,
-    sampler: &dyn Fn() -> Box<dyn Sampler>,
+    sampler: &dyn Fn() -> AnySampler,
     plan: Plan,
     seed: Seed,
 ) -> Result<Vec<Averages>, String> {
     let Plan { chains, burn_in, epochs, batch } = plan;
-    let (p, m) = (potential.dim(), (potential.terms() / batch) as u64);
+    let (p, m) = (potential.dim(), (potential.num_data() / batch) as u64);
     let config = ChainConfig { steps: (burn_in + epochs) * m, burn_in: burn_in * m, thinning: 1, batch_size: batch };
     let chain = |c| Chain::new(c, potential.clone(), sampler(), config, seed, vec![0.0; p]);
     let mut chains = (0..chains).map(chain).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
@@ -80,7 +81,7 @@ pub(crate) fn products(chains: &[Averages], phase: usize, (i, mu): (usize, f64),
 }
 
 /// Checks means and covariances of the position at every phase of the epoch.
-pub(crate) fn check(trial: &mut Trial, chains: &[Averages], theory: &Epoch) {
+pub(crate) fn check(trial: &mut Trial, chains: &[Averages], theory: &MinibatchLaw) {
     for (phase, moments) in theory.phases.iter().enumerate() {
         for i in 0..chains[0].first[phase].len() {
             let means: Vec<f64> = chains.iter().map(|chain| chain.first[phase][i]).collect();
