@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
 
 use apd_data::Labelled;
 use apd_distill::{Distilled, Generator, Progress, State, Subspace, Trainer};
 use apd_points::Layout;
-use apd_points::Posterior;
+use apd_points::{Points, Posterior};
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
@@ -21,6 +20,7 @@ use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
 use crate::method::Method;
 use crate::rows::Rows;
+use crate::stage::{Stage, drive, saved};
 
 /// Looks at the generator during a run.
 const LOOKS: u64 = 25;
@@ -156,62 +156,84 @@ pub fn distill_bank(
 }
 
 /// Trains a GAN on points; its state is saved at `path` every so often, and gone on with where there is one.
-pub(crate) fn train(
+pub(crate) fn train<P: Points>(
     context: Context<'_>,
-    rows: impl apd_points::Points,
+    rows: P,
     config: &apd_distill::Config,
     seed: Seed,
     path: &Path,
-    mut look: impl FnMut(&Generator, &Progress) -> Result<Option<Point>>,
+    look: impl FnMut(&Generator, &Progress) -> Result<Option<Point>>,
 ) -> Result<(Generator, Vec<Point>)> {
-    let fingerprint = fingerprint(&rows);
-    let (mut trainer, mut points): (_, Vec<Point>) = if checkpoint::exists(path) {
-        let (state, points, of): (State<'static>, Vec<Point>, u64) = checkpoint::load(path, KIND)?.value;
-        if state.config != *config || state.seed != seed || of != fingerprint {
-            let what = "the state of a distillation of another bank, or with other settings; remove it to start anew";
-            return Err(Error::Config(format!("{}: {what}", path.display())));
-        }
-        (Trainer::resume(rows, state)?, points)
-    } else {
-        (Trainer::new(rows, config.clone(), seed)?, Vec::new())
-    };
-    let every = (config.iterations / LOOKS).max(1);
-    let mut saved = Instant::now();
-    context.progress.begin(KIND, config.iterations, trainer.iteration());
-    if trainer.iteration() > 0 {
-        context.progress.note(&format!("going on from iteration {} of {}", trainer.iteration(), path.display()));
+    let mut training = Training::new(rows, config, seed, path, look)?;
+    context.progress.begin(KIND, config.iterations, training.trainer.iteration());
+    if training.trainer.iteration() > 0 {
+        let iteration = training.trainer.iteration();
+        context.progress.note(&format!("going on from iteration {iteration} of {}", path.display()));
     }
-    while trainer.iteration() < config.iterations {
-        let progress = trainer.step()?;
-        let iteration = progress.iteration;
-        if iteration == 1 || iteration % every == 0 || iteration == config.iterations {
-            let mut message = format!("critic distance {:.3}", progress.wasserstein);
-            if let Some(point) = look(&trainer.generator(), &progress)? {
-                message = format!("variance ratio {:.2}, {message}", point.variance_ratio);
-                if !point.accuracy.is_nan() {
-                    message = format!("accuracy {:.2} %, {message}", 100.0 * point.accuracy);
-                }
-                points.push(point);
-            }
-            context.progress.advance(iteration, Some(message));
-        } else {
-            context.progress.advance(iteration, None);
-        }
-        let stop = context.control.stop_requested();
-        if stop || iteration == config.iterations || saved.elapsed() >= context.control.checkpoint_every() {
-            checkpoint::save(path, KIND, &(trainer.state(), &points, fingerprint))?;
-            saved = Instant::now();
-        }
-        if stop {
-            return Err(Error::Stopped);
-        }
-    }
+    drive(context, &mut training)?;
     context.progress.end();
-    Ok((trainer.generator(), points))
+    Ok((training.trainer.generator(), training.points))
+}
+
+struct Training<'a, P, L> {
+    trainer: Trainer<P>,
+    points: Vec<Point>,
+    /// Of the points that are learned from.
+    fingerprint: u64,
+    iterations: u64,
+    path: &'a Path,
+    look: L,
+}
+
+impl<'a, P: Points, L> Training<'a, P, L> {
+    fn new(rows: P, config: &apd_distill::Config, seed: Seed, path: &'a Path, look: L) -> Result<Self> {
+        let fingerprint = fingerprint(&rows);
+        let (trainer, points) = match saved::<(State<'static>, Vec<Point>, u64)>(path, KIND)? {
+            None => (Trainer::new(rows, config.clone(), seed)?, Vec::new()),
+            Some((state, points, of)) => {
+                if state.config != *config || state.seed != seed || of != fingerprint {
+                    let what =
+                        "the state of a distillation of another bank, or with other settings; remove it to start anew";
+                    return Err(Error::Config(format!("{}: {what}", path.display())));
+                }
+                (Trainer::resume(rows, state)?, points)
+            }
+        };
+        Ok(Self { trainer, points, fingerprint, iterations: config.iterations, path, look })
+    }
+}
+
+impl<P: Points, L: FnMut(&Generator, &Progress) -> Result<Option<Point>>> Stage for Training<'_, P, L> {
+    fn is_finished(&self) -> bool {
+        self.trainer.iteration() >= self.iterations
+    }
+
+    fn step(&mut self, context: Context<'_>) -> Result<()> {
+        let progress = self.trainer.step()?;
+        let (iteration, every) = (progress.iteration, (self.iterations / LOOKS).max(1));
+        let mut message = None;
+        if iteration == 1 || iteration % every == 0 || iteration == self.iterations {
+            let mut text = format!("critic distance {:.3}", progress.wasserstein);
+            if let Some(point) = (self.look)(&self.trainer.generator(), &progress)? {
+                text = format!("variance ratio {:.2}, {text}", point.variance_ratio);
+                if !point.accuracy.is_nan() {
+                    text = format!("accuracy {:.2} %, {text}", 100.0 * point.accuracy);
+                }
+                self.points.push(point);
+            }
+            message = Some(text);
+        }
+        context.progress.advance(iteration, message);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        Ok(checkpoint::save(self.path, KIND, &(self.trainer.state(), &self.points, self.fingerprint))?)
+    }
 }
 
 /// Tells points apart: FNV-1a over the bits of up to 64 rows.
-fn fingerprint(rows: &impl apd_points::Points) -> u64 {
+fn fingerprint(rows: &impl Points) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
     mix(rows.len() as u64);

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::stage::saved;
 
 /// The folder of one run, which no other process writes to meanwhile.
 #[derive(Clone, Debug, Default)]
@@ -144,8 +145,8 @@ impl Folder {
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         let path = self.checkpoint(name);
-        if checkpoint::exists(&path) {
-            return Ok(checkpoint::load(&path, name)?.value);
+        if let Some(product) = saved(&path, name)? {
+            return Ok(product);
         }
         let product = work()?;
         checkpoint::save(&path, name, &product)?;

@@ -38,6 +38,7 @@ mod sections;
 mod sgd;
 mod shared_progress;
 mod stacked;
+mod stage;
 mod supervised_chain;
 mod tasks;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub use online::{Chains, Online, distill_online};
 pub use reproduce::{Outcome, reproduce};
 pub use resources::{Bytes, Part};
 pub use sample::{Sampled, sample, sample_posterior};
+pub use stage::{Stage, drive};
 pub use tasks::active::compute::{Active, Curve, Plan, active};
 pub use tasks::adversarial::compute::{Adversarial, AttackedScores, Kind, adversarial};
 pub use tasks::classify::compute::{Classification, ECE_BINS, classify};

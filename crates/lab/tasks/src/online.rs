@@ -4,6 +4,8 @@
 //! oldest leave. What a round's chains do does not depend on what its generator does, and both have finished before anything is
 //! exchanged: the result does not depend on which is faster, nor on the number of threads.
 
+use std::path::PathBuf;
+
 use apd_distill::{Buffer, Generator, Progress, State, Trainer};
 use apd_nn::Model as _;
 use apd_points::Posterior;
@@ -13,13 +15,13 @@ use apd_sgmcmc::ChainState;
 use apd_store::{Bank, checkpoint};
 use rayon::prelude::*;
 
-use crate::config::OnlineConfig;
 use crate::context::Context;
 use crate::distill::{LOOK_ROWS, Looks, Point};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::network_rows;
 use crate::rows::Rows;
+use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
 
 const KIND: &str = "online";
@@ -78,62 +80,101 @@ impl Chains {
 ///
 /// Reference: Wang et al., *Adversarial distillation of Bayesian neural network posteriors*, ICML 2018, algorithm 1 and §3.2.
 pub fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, chains: Chains) -> Result<Online> {
-    let Experiment { config, network, folder, seed, .. } = experiment;
-    let OnlineConfig { rounds, iterations, buffer: capacity, .. } = config.online;
-    let (name, looks) = (chains.method(), Looks::new(experiment, bank));
-    let path = folder.checkpoint(name);
-    // The cores are shared with the distiller: one chain, one core.
-    let recipe = Recipe::new(experiment, usize::MAX);
-    let mut points: Vec<Point> = Vec::new();
-    let (mut round, mut drawn, mut buffered, mut trainer);
-    context.progress.begin(name, rounds * iterations, 0);
-    if checkpoint::exists(&path) {
-        let states: Vec<SupervisedChain<ChainState>>;
-        let (buffer, state): (Buffer, State<'static>);
-        (round, drawn, points, states, buffer, state) = checkpoint::load(&path, KIND)?.value;
-        buffered = states
-            .into_iter()
-            .map(|state| Ok(BufferedChain::new(state.resume(&recipe)?)))
-            .collect::<Result<Vec<_>>>()?;
-        trainer = Trainer::resume(buffer, state)?;
-        context.progress.note(&format!("going on from round {round} of {}", path.display()));
-    } else {
-        let fresh = (0..config.sgld.chains as u32)
-            .map(|number| Ok(BufferedChain::new(SupervisedChain::new(recipe.start(number)?))));
-        buffered = fresh.collect::<Result<Vec<_>>>()?;
-        advance(context, &recipe, &mut buffered, config.online.until(&config.sgld, 0))?;
-        let mut buffer = Buffer::new(network.row_len(), capacity);
-        (round, drawn) = (0, collect(&mut buffered, &mut buffer));
-        trainer = Trainer::new(buffer, config.distill.clone(), seed.child(name))?;
+    let (config, name) = (&experiment.config, chains.method());
+    context.progress.begin(name, config.online.rounds * config.online.iterations, 0);
+    let mut rounds = Rounds::new(context, experiment, bank, chains)?;
+    drive(context, &mut rounds)?;
+    context.progress.end();
+    let Rounds { buffered, trainer, points, drawn, .. } = rounds;
+    buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.note(&said));
+    let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * experiment.network.row_len();
+    Ok(Online { chains, generator: trainer.into_generator(), points, drawn, buffer_bytes })
+}
+
+/// Chains and generator, round by round.
+struct Rounds<'a> {
+    experiment: &'a Experiment,
+    chains: Chains,
+    recipe: Recipe<'a>,
+    looks: Looks<'a>,
+    path: PathBuf,
+    /// Those that are over.
+    round: u64,
+    drawn: u64,
+    points: Vec<Point>,
+    buffered: Vec<BufferedChain>,
+    trainer: Trainer<Buffer>,
+}
+
+/// What a checkpoint holds of [`Rounds`].
+type Saved = (u64, u64, Vec<Point>, Vec<SupervisedChain<ChainState>>, Buffer, State<'static>);
+
+impl<'a> Rounds<'a> {
+    fn new(context: Context<'_>, experiment: &'a Experiment, bank: &Bank, chains: Chains) -> Result<Self> {
+        let Experiment { config, network, folder, seed, .. } = experiment;
+        let (name, looks) = (chains.method(), Looks::new(experiment, bank));
+        let path = folder.checkpoint(name);
+        // The cores are shared with the distiller: one chain, one core.
+        let recipe = Recipe::new(experiment, usize::MAX);
+        let (round, drawn, points, buffered, trainer) = match saved::<Saved>(&path, KIND)? {
+            Some((round, drawn, points, states, buffer, state)) => {
+                context.progress.note(&format!("going on from round {round} of {}", path.display()));
+                let resume = |state: SupervisedChain<ChainState>| Ok(BufferedChain::new(state.resume(&recipe)?));
+                let buffered = states.into_iter().map(resume).collect::<Result<Vec<_>>>()?;
+                (round, drawn, points, buffered, Trainer::resume(buffer, state)?)
+            }
+            None => {
+                let start = |number| Ok(BufferedChain::new(SupervisedChain::new(recipe.start(number)?)));
+                let mut buffered = (0..config.sgld.chains as u32).map(start).collect::<Result<Vec<_>>>()?;
+                advance(context, &recipe, &mut buffered, config.online.until(&config.sgld, 0))?;
+                let mut buffer = Buffer::new(network.row_len(), config.online.buffer);
+                let drawn = collect(&mut buffered, &mut buffer);
+                (0, drawn, Vec::new(), buffered, Trainer::new(buffer, config.distill.clone(), seed.child(name))?)
+            }
+        };
+        Ok(Self { experiment, chains, recipe, looks, path, round, drawn, points, buffered, trainer })
     }
-    while round < rounds {
-        let more = round + 1 < rounds;
-        if more && round > 0 && chains == Chains::Restart {
-            restart(&mut buffered, &trainer.generator(), seed.child("restart").index(round));
+}
+
+impl Stage for Rounds<'_> {
+    fn is_finished(&self) -> bool {
+        self.round >= self.experiment.config.online.rounds
+    }
+
+    /// A round.
+    fn step(&mut self, context: Context<'_>) -> Result<()> {
+        let Self { recipe, buffered, trainer, drawn, .. } = self;
+        let Experiment { config, seed, .. } = self.experiment;
+        let more = self.round + 1 < config.online.rounds;
+        if more && self.round > 0 && self.chains == Chains::Restart {
+            restart(buffered, &trainer.generator(), seed.child("restart").index(self.round));
         }
-        let until = config.online.until(&config.sgld, round + 1);
+        let until = config.online.until(&config.sgld, self.round + 1);
         let (learned, walked) = rayon::join(
-            || learn(context, &mut trainer, iterations),
-            || if more { advance(context, &recipe, &mut buffered, until) } else { Ok(()) },
+            || learn(context, trainer, config.online.iterations),
+            || if more { advance(context, recipe, buffered, until) } else { Ok(()) },
         );
         let progress = learned?;
         walked?;
-        let point = looks.at(&trainer.generator(), &progress)?;
-        context.progress.advance(
-            progress.iteration,
-            Some(format!("accuracy {:.2} %, variance ratio {:.2}", 100.0 * point.accuracy, point.variance_ratio)),
-        );
-        points.push(point);
-        trainer.change_rows(|buffer| drawn += collect(&mut buffered, buffer));
-        round += 1;
-        let states: Vec<SupervisedChain<ChainState>> = buffered.iter().map(|buffered| buffered.chain.state()).collect();
-        checkpoint::save(&path, KIND, &(round, drawn, &points, states, trainer.rows(), trainer.state()))?;
-        context.stop_if_asked()?;
+        let point = self.looks.at(&trainer.generator(), &progress)?;
+        let Point { accuracy, variance_ratio, .. } = point;
+        let message = format!("accuracy {:.2} %, variance ratio {variance_ratio:.2}", 100.0 * accuracy);
+        context.progress.advance(progress.iteration, Some(message));
+        self.points.push(point);
+        trainer.change_rows(|buffer| *drawn += collect(buffered, buffer));
+        self.round += 1;
+        Ok(())
     }
-    context.progress.end();
-    buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.note(&said));
-    let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * network.row_len();
-    Ok(Online { chains, generator: trainer.into_generator(), points, drawn, buffer_bytes })
+
+    fn save(&mut self) -> Result<()> {
+        let states: Vec<_> = self.buffered.iter().map(|buffered| buffered.chain.state()).collect();
+        let state = (self.round, self.drawn, &self.points, states, self.trainer.rows(), self.trainer.state());
+        Ok(checkpoint::save(&self.path, KIND, &state)?)
+    }
+
+    fn saves_every_step(&self) -> bool {
+        true
+    }
 }
 
 /// A chain, and the samples of the round under way, as [`Experiment::row`] makes them.
@@ -161,8 +202,8 @@ fn advance(context: Context<'_>, recipe: &Recipe<'_>, buffered: &mut [BufferedCh
                     samples.extend(recipe.experiment.row(sample.position));
                     Ok(())
                 })?;
-                if chain.chain.progress().step == stride && context.control.stop_requested() {
-                    return Err(Error::Stopped);
+                if chain.chain.progress().step == stride {
+                    context.stop_if_asked()?;
                 }
             }
             Ok(())

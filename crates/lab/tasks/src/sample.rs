@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use apd_nn::Model as _;
 use apd_points::Layout;
@@ -18,6 +17,7 @@ use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
+use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
 
 /// Steps between looks at the clock, the stop flag and the progress bar.
@@ -60,21 +60,16 @@ pub(crate) fn sample_concurrently(
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
         let writer = writer.chain(number)?;
-        let supervised = match checkpoint::exists(&state) {
-            false => SupervisedChain::new(recipe.start(number)?),
-            true => {
-                let supervised = checkpoint::load::<SupervisedChain<ChainState>>(&state, KIND)?.value;
-                // A repair took them; going on from here would leave a gap.
-                if supervised.chain.last_sample > writer.last_step() {
-                    context.progress.note(&format!(
-                        "chain {number}: the bank has lost rows from before the chain's checkpoint; it starts again, and \
-                         what is there stays"
-                    ));
-                    SupervisedChain::new(recipe.start(number)?)
-                } else {
-                    supervised.resume(&recipe)?
-                }
+        let supervised = match saved::<SupervisedChain<ChainState>>(&state, KIND)? {
+            None => SupervisedChain::new(recipe.start(number)?),
+            // A repair took them; going on from here would leave a gap.
+            Some(state) if state.chain.last_sample > writer.last_step() => {
+                context.progress.note(&format!(
+                    "chain {number}: the bank has lost rows from before the chain's checkpoint; it starts again, and what is there stays"
+                ));
+                SupervisedChain::new(recipe.start(number)?)
             }
+            Some(state) => state.resume(&recipe)?,
         };
         chains.push((supervised, writer));
     }
@@ -104,11 +99,9 @@ pub(crate) fn sample_concurrently(
     let outcomes: Vec<Result<Option<String>>> = chains
         .into_par_iter()
         .with_max_len(1)
-        .map(|(mut supervised, mut writer)| {
-            let outcome = into_bank(context, &mut supervised, &recipe, &mut writer, path, &advance);
-            // Whatever ended the chain, the rows before it are good.
-            writer.finish()?;
-            outcome
+        .map(|(supervised, writer)| {
+            let path = state_path(path, supervised.chain.chain());
+            Sampling { recipe: &recipe, supervised, writer, path, advance: &advance }.run(context)
         })
         .collect();
     let diverged: Vec<String> = error::all(outcomes)?.into_iter().flatten().collect();
@@ -120,19 +113,41 @@ pub(crate) fn sample_concurrently(
     Ok(Sampled { summary, diverged })
 }
 
-/// Takes the chain to its end, its samples into the bank, and its state to disk every so often; what there is to say if it diverged.
-fn into_bank(
-    context: Context<'_>,
-    supervised: &mut SupervisedChain<SgldChain>,
-    recipe: &Recipe<'_>,
-    writer: &mut ChainWriter,
-    bank: &Path,
-    advance: &(dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
-) -> Result<Option<String>> {
-    let (number, steps) = (supervised.chain.chain(), supervised.chain.config().steps);
-    let mut saved = Instant::now();
-    while supervised.chain.progress().step < steps {
-        let before = supervised.chain.progress().step;
+/// A chain on its way into the bank.
+struct Sampling<'a> {
+    recipe: &'a Recipe<'a>,
+    supervised: SupervisedChain<SgldChain>,
+    writer: ChainWriter,
+    path: PathBuf,
+    /// Told of the step before, and the chain.
+    advance: &'a (dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
+}
+
+impl Sampling<'_> {
+    /// Goes to the chain's end; what there is to say if it diverged.
+    fn run(mut self, context: Context<'_>) -> Result<Option<String>> {
+        let outcome = drive(context, &mut self);
+        let Self { supervised, writer, .. } = self;
+        let rows = writer.rows();
+        // Whatever ended the chain, the rows before it are good.
+        writer.finish()?;
+        outcome?;
+        Ok(supervised.said().map(|said| match supervised.was_dropped() {
+            true => format!("{said}: {rows} samples stay"),
+            false => said,
+        }))
+    }
+}
+
+impl Stage for Sampling<'_> {
+    fn is_finished(&self) -> bool {
+        let chain = &self.supervised.chain;
+        self.supervised.was_dropped() || chain.progress().step >= chain.config().steps
+    }
+
+    fn step(&mut self, _context: Context<'_>) -> Result<()> {
+        let Self { recipe, supervised, writer, advance, .. } = self;
+        let (before, steps) = (supervised.chain.progress().step, supervised.chain.config().steps);
         supervised.run_until(recipe, steps.min(before + STRIDE), &mut |sample| {
             // A chain that went back to its checkpoint gives the rows after it once more.
             if writer.last_step().is_none_or(|last| sample.step > last) {
@@ -141,21 +156,17 @@ fn into_bank(
             }
             Ok(())
         })?;
-        if supervised.was_dropped() {
-            return Ok(supervised.said().map(|said| format!("{said}: {} samples stay", writer.rows())));
-        }
-        advance(before, &supervised.chain)?;
-        let (stop, finished) = (context.control.stop_requested(), supervised.chain.progress().step == steps);
-        if stop || finished || saved.elapsed() >= context.control.checkpoint_every() {
-            writer.flush()?;
-            checkpoint::save(state_path(bank, number), KIND, &supervised.state())?;
-            saved = Instant::now();
-        }
-        if stop {
-            return Err(Error::Stopped);
-        }
+        advance(before, &supervised.chain)
     }
-    Ok(supervised.said())
+
+    /// A chain that was dropped leaves the state before that: a run that goes on may restart it instead.
+    fn save(&mut self) -> Result<()> {
+        if self.supervised.was_dropped() {
+            return Ok(());
+        }
+        self.writer.flush()?;
+        Ok(checkpoint::save(&self.path, KIND, &self.supervised.state())?)
+    }
 }
 
 /// Samples a posterior into a bank, apart from any other stage.

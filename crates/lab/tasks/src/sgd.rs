@@ -1,16 +1,18 @@
 //! The point estimate: SGD, keeping the parameters that did best on the validation images.
 
-use std::time::Instant;
+use std::path::PathBuf;
 
+use apd_bnn::NetworkPotential;
 use apd_nn::{Model as _, Network};
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Sampler, Sgd, from_mean_loss};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::Method;
+use crate::method::averaged;
+use crate::stage::{Stage, drive, saved};
 
 const KIND: &str = "sgd";
 
@@ -34,57 +36,74 @@ pub(crate) struct Run {
 ///
 /// Among equal validation accuracies the earliest point is kept.
 pub(crate) fn train(context: Context<'_>, experiment: &Experiment, run: &Run, concurrent: usize) -> Result<Vec<f32>> {
-    let Experiment { config, network, split, folder, seed, .. } = experiment;
-    let (sgd, seed) = (&config.sgd, seed.child(&run.name));
-    let terms = split.train.len();
-    let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
-    let mut potential = experiment.potential(prior_precision, concurrent)?;
-    if let Some(p) = run.dropout {
-        potential = experiment.potential_of(&with_dropout(network, p), prior_precision, concurrent)?;
-        potential = potential.with_dropout(seed.child("dropout"));
-    }
-    let sampler = Sgd::from_mean_loss(sgd.lr, sgd.momentum, terms);
-    // Nothing is sampled: the chain's position is looked at directly.
-    let length = ChainConfig { steps: sgd.steps, burn_in: sgd.steps, thinning: 1, batch_size: sgd.batch };
-    let path = folder.checkpoint(&run.name);
-    let (mut chain, mut best) = if checkpoint::exists(&path) {
-        let (state, best): (ChainState<<Sgd as Sampler>::State>, Option<Best>) = checkpoint::load(&path, KIND)?.value;
-        (Chain::resume(potential, sampler, length, seed, state)?, best)
-    } else {
-        let initial = network.initialize(seed.child("initial"));
-        (Chain::new(0, potential, sampler, length, seed, initial)?, None)
-    };
-    let images = split.validation.images.pixels.view();
-    context.progress.begin(&run.name, sgd.steps, chain.progress().step);
-    let mut saved = Instant::now();
-    while chain.progress().step < sgd.steps {
-        chain.step()?;
-        let step = chain.progress().step;
-        let finished = step == sgd.steps;
-        if step.is_multiple_of(sgd.validate_every) || finished {
-            let row = experiment.row(chain.position());
-            let predictive = Method::Point(&row).predict(network, 1, seed, images)?;
-            let accuracy = apd_uncertainty::accuracy(predictive.mean().view(), &split.validation.labels)?;
-            if best.as_ref().is_none_or(|best: &Best| accuracy > best.accuracy) {
-                best = Some(Best { accuracy, position: chain.position().to_vec() });
+    let mut training = Training::new(experiment, run, concurrent)?;
+    context.progress.begin(&run.name, experiment.config.sgd.steps, training.chain.progress().step);
+    drive(context, &mut training)?;
+    context.progress.end();
+    Ok(experiment.row(training.best.as_ref().map_or(training.chain.position(), |best| &best.position)))
+}
+
+struct Training<'a> {
+    experiment: &'a Experiment,
+    path: PathBuf,
+    chain: Chain<NetworkPotential, Sgd>,
+    best: Option<Best>,
+}
+
+impl<'a> Training<'a> {
+    fn new(experiment: &'a Experiment, run: &Run, concurrent: usize) -> Result<Self> {
+        let Experiment { config, network, split, folder, seed, .. } = experiment;
+        let (sgd, seed) = (&config.sgd, seed.child(&run.name));
+        let terms = split.train.len();
+        let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
+        let mut potential = experiment.potential(prior_precision, concurrent)?;
+        if let Some(p) = run.dropout {
+            potential = experiment.potential_of(&with_dropout(network, p), prior_precision, concurrent)?;
+            potential = potential.with_dropout(seed.child("dropout"));
+        }
+        let sampler = Sgd::from_mean_loss(sgd.lr, sgd.momentum, terms);
+        // Nothing is sampled: the chain's position is looked at directly.
+        let length = ChainConfig { steps: sgd.steps, burn_in: sgd.steps, thinning: 1, batch_size: sgd.batch };
+        let path = folder.checkpoint(&run.name);
+        let (chain, best) = match saved::<(ChainState<<Sgd as Sampler>::State>, Option<Best>)>(&path, KIND)? {
+            Some((state, best)) => (Chain::resume(potential, sampler, length, seed, state)?, best),
+            None => {
+                let initial = network.initialize(seed.child("initial"));
+                (Chain::new(0, potential, sampler, length, seed, initial)?, None)
             }
-            let best = best.as_ref().map_or(0.0, |best| best.accuracy);
+        };
+        Ok(Self { experiment, path, chain, best })
+    }
+}
+
+impl Stage for Training<'_> {
+    fn is_finished(&self) -> bool {
+        self.chain.progress().step >= self.experiment.config.sgd.steps
+    }
+
+    fn step(&mut self, context: Context<'_>) -> Result<()> {
+        self.chain.step()?;
+        let Experiment { config, network, split, .. } = self.experiment;
+        let step = self.chain.progress().step;
+        if step.is_multiple_of(config.sgd.validate_every) || self.is_finished() {
+            let row = self.experiment.row(self.chain.position());
+            let predictive = averaged(network, [&row], split.validation.images.pixels.view());
+            let accuracy = apd_uncertainty::accuracy(predictive.mean().view(), &split.validation.labels)?;
+            if self.best.as_ref().is_none_or(|best| accuracy > best.accuracy) {
+                self.best = Some(Best { accuracy, position: self.chain.position().to_vec() });
+            }
+            let best = self.best.as_ref().map_or(0.0, |best| best.accuracy);
             context.progress.advance(
                 step,
                 Some(format!("validation accuracy {:.2} %, best {:.2} %", 100.0 * accuracy, 100.0 * best)),
             );
         }
-        let stop = context.control.stop_requested();
-        if stop || finished || saved.elapsed() >= context.control.checkpoint_every() {
-            checkpoint::save(&path, KIND, &(chain.state(), &best))?;
-            saved = Instant::now();
-        }
-        if stop {
-            return Err(Error::Stopped);
-        }
+        Ok(())
     }
-    context.progress.end();
-    Ok(experiment.row(best.as_ref().map_or(chain.position(), |best| &best.position)))
+
+    fn save(&mut self) -> Result<()> {
+        Ok(checkpoint::save(&self.path, KIND, &(self.chain.state(), &self.best))?)
+    }
 }
 
 /// The same network with dropout after its hidden layers.

@@ -5,8 +5,9 @@ use apd_data::Dataset;
 use rayon::ThreadPoolBuilder;
 
 use super::*;
-use crate::config::{Config, NetName, Profile};
+use crate::config::{Config, NetName, OnlineConfig, Profile};
 use crate::context::{Context, Control};
+use crate::error::Error;
 
 fn config(rounds: u64) -> Config {
     let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
@@ -84,9 +85,6 @@ fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
     // On disk, the looks alone are more.
     assert!(long - short < 6 * 100, "{long} bytes, {short} before");
 }
-
-/// What a round leaves.
-type Saved = (u64, u64, Vec<Point>, Vec<SupervisedChain<ChainState>>, Buffer, State<'static>);
 
 #[test]
 fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {

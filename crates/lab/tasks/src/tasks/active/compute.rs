@@ -4,10 +4,12 @@
 //! every acquisition that it has, over several seeds; random acquisition is what all others must beat.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use apd_data::Labelled;
 use apd_report::Row;
+use apd_seed::Seed;
 use apd_sgmcmc::ChainError;
 use apd_store::checkpoint;
 use ndarray::ArrayView2;
@@ -19,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::method::mean_sd;
 use crate::rows::Rows;
+use crate::stage::{Stage, drive, saved};
 use crate::tasks::active::model::Learner;
 use crate::tasks::active::pool::Pool;
 
@@ -135,25 +138,51 @@ fn checkpoint_name(plan: &Plan) -> String {
 
 /// The state of a run that an earlier one left, or that of a new one.
 fn load(experiment: &Experiment, plan: &Plan) -> Result<State> {
-    let path = experiment.folder.checkpoint(&checkpoint_name(plan));
-    if checkpoint::exists(&path) { Ok(checkpoint::load(&path, KIND)?.value) } else { Ok(State::default()) }
+    Ok(saved(&experiment.folder.checkpoint(&checkpoint_name(plan)), KIND)?.unwrap_or_default())
 }
 
 /// Trains, looks at the test images, acquires; again and again.
 fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelled, done: &AtomicU64) -> Result<Curve> {
-    let Experiment { config, network, split, folder, .. } = experiment;
-    let (settings, train) = (&config.active, &split.train);
+    let Experiment { config, split, folder, .. } = experiment;
+    let train = &split.train;
     // Of the repetition alone: methods and acquisitions start with the same labels and choose among the same candidates.
     let seed = experiment.seed.child("active").index(plan.seed as u64);
-    let learner = Learner { config, network, method: plan.method, seed, context };
-    let path = folder.checkpoint(&checkpoint_name(&plan));
     let mut state = load(experiment, &plan)?;
-    let mut pool = match state.labelled.is_empty() {
-        true => Pool::new(&train.labels, train.classes, settings.initial_per_class, seed.child("initial-labels"))?,
+    let per_class = config.active.initial_per_class;
+    let pool = match state.labelled.is_empty() {
+        true => Pool::new(&train.labels, train.classes, per_class, seed.child("initial-labels"))?,
         false => Pool::resume(std::mem::take(&mut state.labelled), train.len())?,
     };
-    while !state.diverged && state.accuracy.len() <= settings.rounds {
-        let round = state.accuracy.len() as u64;
+    let path = folder.checkpoint(&checkpoint_name(&plan));
+    let mut rounds = Rounds { experiment, plan, test, seed, done, state, pool, path };
+    drive(context, &mut rounds)?;
+    let State { accuracy, diverged, .. } = rounds.state;
+    Ok(Curve { plan, accuracy, diverged })
+}
+
+/// A run, round by round.
+struct Rounds<'a> {
+    experiment: &'a Experiment,
+    plan: Plan,
+    test: &'a Labelled,
+    seed: Seed,
+    /// Rounds of all runs.
+    done: &'a AtomicU64,
+    state: State,
+    pool: Pool,
+    path: PathBuf,
+}
+
+impl Stage for Rounds<'_> {
+    fn is_finished(&self) -> bool {
+        self.state.diverged || self.state.accuracy.len() > self.experiment.config.active.rounds
+    }
+
+    fn step(&mut self, context: Context<'_>) -> Result<()> {
+        let Self { experiment, plan, test, seed, state, pool, .. } = self;
+        let Experiment { config, network, split, .. } = experiment;
+        let (settings, train, round) = (&config.active, &split.train, state.accuracy.len() as u64);
+        let learner = Learner { config, network, method: plan.method, seed: *seed, context };
         match learner.fit(&train.select(pool.labelled()), round, &state.ends) {
             Ok(fitted) => {
                 let passes = seed.child("passes").index(round);
@@ -181,8 +210,6 @@ fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelle
             }
             Err(error) => return Err(error),
         }
-        state.labelled = pool.labelled().to_vec();
-        checkpoint::save(&path, KIND, &state)?;
         let accuracy = state.accuracy.last().copied().unwrap_or(0.0);
         let message = format!(
             "{}, {}: accuracy {:.1} % with {} labels",
@@ -191,10 +218,18 @@ fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelle
             100.0 * accuracy,
             settings.labels(train.classes, round as usize)
         );
-        context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(message));
-        context.stop_if_asked()?;
+        context.progress.advance(self.done.fetch_add(1, Ordering::Relaxed) + 1, Some(message));
+        Ok(())
     }
-    Ok(Curve { plan, accuracy: state.accuracy, diverged: state.diverged })
+
+    fn save(&mut self) -> Result<()> {
+        self.state.labelled = self.pool.labelled().to_vec();
+        Ok(checkpoint::save(&self.path, KIND, &self.state)?)
+    }
+
+    fn saves_every_step(&self) -> bool {
+        true
+    }
 }
 
 /// `job(0)`, `job(1)`, …, as many at a time as there are threads, in order; each keeps to one thread, whatever it calls.

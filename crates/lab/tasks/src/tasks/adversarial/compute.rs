@@ -1,6 +1,6 @@
 //! Adversarial examples: how far do small changes mislead each method, and does its uncertainty tell?
 
-use std::time::Instant;
+use std::path::PathBuf;
 
 use apd_data::Labelled;
 use apd_report::Row;
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::AdversarialConfig;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
 use crate::rows::Rows;
+use crate::stage::{Stage, drive, saved};
 
 pub use crate::tasks::adversarial::attack_target::Kind;
 use crate::tasks::adversarial::attack_target::{AttackTarget, Evaluation};
@@ -88,35 +89,45 @@ pub fn adversarial(context: Context<'_>, experiment: &Experiment, posteriors: &[
     let task = Task { experiment, posteriors, settings, shown: &shown, seed };
     let jobs = task.jobs();
     let path = folder.checkpoint(KIND);
-    let mut outcomes: Vec<Outcome> =
-        if checkpoint::exists(&path) { checkpoint::load(&path, KIND)?.value } else { Vec::new() };
+    let outcomes: Vec<Outcome> = saved(&path, KIND)?.unwrap_or_default();
     context.progress.begin(KIND, jobs.len() as u64, outcomes.len() as u64);
-    let clean = task.clean()?;
-    let mut saved = Instant::now();
-    while let Some(job) = jobs.get(outcomes.len()) {
-        let outcome = task.run(job, &clean)?;
-        let message = format!(
-            "{} on {}, ε = {}: accuracy {:.1} %",
-            job.kind,
-            posteriors[job.method].name(),
-            job.epsilon,
-            100.0 * outcome.found[0].accuracy
-        );
-        outcomes.push(outcome);
-        context.progress.advance(outcomes.len() as u64, Some(message));
-        let stop = context.control.stop_requested();
-        if stop || outcomes.len() == jobs.len() || saved.elapsed() >= context.control.checkpoint_every() {
-            checkpoint::save(&path, KIND, &outcomes)?;
-            saved = Instant::now();
-        }
-        if stop {
-            return Err(Error::Stopped);
-        }
-    }
+    let mut attacks = Attacks { clean: task.clean()?, task: &task, jobs, outcomes, path };
+    drive(context, &mut attacks)?;
     context.progress.end();
+    let Attacks { jobs, outcomes, clean, .. } = attacks;
     let rows = task.rows(&jobs, &outcomes, &clean);
     let scores = task.scores(&jobs, &outcomes, &clean);
     Ok(Adversarial { rows, scores, images: shown.len() })
+}
+
+/// All jobs, one after the other.
+struct Attacks<'a> {
+    task: &'a Task<'a>,
+    jobs: Vec<Job>,
+    /// Of the first jobs.
+    outcomes: Vec<Outcome>,
+    clean: Vec<Vec<Judged>>,
+    path: PathBuf,
+}
+
+impl Stage for Attacks<'_> {
+    fn is_finished(&self) -> bool {
+        self.outcomes.len() >= self.jobs.len()
+    }
+
+    fn step(&mut self, context: Context<'_>) -> Result<()> {
+        let job = &self.jobs[self.outcomes.len()];
+        let outcome = self.task.run(job, &self.clean)?;
+        let (method, accuracy) = (self.task.posteriors[job.method].name(), 100.0 * outcome.found[0].accuracy);
+        let message = format!("{} on {method}, ε = {}: accuracy {accuracy:.1} %", job.kind, job.epsilon);
+        self.outcomes.push(outcome);
+        context.progress.advance(self.outcomes.len() as u64, Some(message));
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        Ok(checkpoint::save(&self.path, KIND, &self.outcomes)?)
+    }
 }
 
 /// What all jobs share.

@@ -1,7 +1,6 @@
 //! Which loss? Every one of the distiller's, with its published settings, on the run's bank.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::path::PathBuf;
 
 use apd_distill::{Generator, Loss, State, Trainer};
 use apd_nn::Model as _;
@@ -16,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::config::GanLossesConfig;
 use crate::context::Context;
 use crate::distill::total_variance;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::{BankSubset, HOLDOUT_EVERY};
 use crate::method::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
+use crate::shared_progress::SharedProgress;
+use crate::stage::{Stage, drive, saved};
 
 const KIND: &str = "gan-losses";
 /// Test images of one look.
@@ -73,12 +74,10 @@ pub fn gan_losses(context: Context<'_>, experiment: &Experiment, bank: &Bank) ->
     let judge = Judge::new(experiment, bank)?;
     let runs: Vec<(Loss, usize)> =
         Loss::ALL.into_iter().flat_map(|loss| (0..settings.seeds).map(move |index| (loss, index))).collect();
-    let done = AtomicU64::new(0);
-    context.progress.begin(KIND, runs.len() as u64 * settings.iterations, 0);
-    let runs: Vec<Result<Run>> =
-        runs.into_par_iter().with_max_len(1).map(|(loss, index)| train(context, &judge, loss, index, &done)).collect();
-    let runs = runs.into_iter().collect::<Result<Vec<Run>>>()?;
-    context.progress.end();
+    let shared = SharedProgress::begin(context, KIND, runs.len() as u64 * settings.iterations);
+    let train = |(loss, index)| shared.run(|context| train(context, &judge, loss, index));
+    let runs = error::all(runs.into_par_iter().with_max_len(1).map(train).collect::<Vec<_>>())?;
+    shared.end();
     let bank = judge.look(0, judge.learnt.view())?.ok_or(Error::Empty("sgld"))?;
     let guessing = (experiment.network.outputs() as f64).ln();
     Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, guessing })
@@ -90,51 +89,70 @@ pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Con
     apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss).with_moments()
 }
 
-fn train(context: Context<'_>, judge: &Judge<'_>, loss: Loss, index: usize, done: &AtomicU64) -> Result<Run> {
-    let Experiment { config: run, folder, seed, .. } = judge.experiment;
-    let settings = &run.gan_losses;
-    let config = config(settings, loss);
-    let every = (settings.iterations / settings.looks).max(1);
-    let path = folder.checkpoint(&format!("{KIND}-{loss}-{index}"));
-    let rows = judge.rows.clone();
-    let seed = seed.child(KIND).child(loss.name()).index(index as u64);
-    let (mut trainer, mut run) = if checkpoint::exists(&path) {
-        let (state, run): (State<'static>, Run) = checkpoint::load(&path, KIND)?.value;
-        (Trainer::resume(rows, state)?, run)
-    } else {
-        let trainer = Trainer::new(rows, config, seed)?;
-        let looks = judge.look_at(&trainer.generator(), 0)?.into_iter().collect();
-        (trainer, Run { loss, looks, diverged: false })
-    };
-    done.fetch_add(trainer.iteration(), Ordering::Relaxed);
-    let mut saved = Instant::now();
-    while trainer.iteration() < settings.iterations && !run.diverged {
-        match trainer.step() {
+fn train(context: Context<'_>, judge: &Judge<'_>, loss: Loss, index: usize) -> Result<Run> {
+    let settings = &judge.experiment.config.gan_losses;
+    let mut training = Training::new(judge, loss, index)?;
+    context.progress.begin(&format!("{loss}-{index}"), settings.iterations, training.trainer.iteration());
+    drive(context, &mut training)?;
+    context.progress.end();
+    let Training { mut run, .. } = training;
+    let uniform = (judge.experiment.network.outputs() as f64).ln();
+    run.diverged |= run.looks.last().is_none_or(|look| look.nll > uniform);
+    Ok(run)
+}
+
+struct Training<'a> {
+    judge: &'a Judge<'a>,
+    trainer: Trainer<BankSubset<'a>>,
+    run: Run,
+    path: PathBuf,
+}
+
+impl<'a> Training<'a> {
+    fn new(judge: &'a Judge<'a>, loss: Loss, index: usize) -> Result<Self> {
+        let Experiment { config, folder, seed, .. } = judge.experiment;
+        let path = folder.checkpoint(&format!("{KIND}-{loss}-{index}"));
+        let rows = judge.rows.clone();
+        let (trainer, run) = match saved::<(State<'static>, Run)>(&path, KIND)? {
+            Some((state, run)) => (Trainer::resume(rows, state)?, run),
+            None => {
+                let seed = seed.child(KIND).child(loss.name()).index(index as u64);
+                let trainer = Trainer::new(rows, self::config(&config.gan_losses, loss), seed)?;
+                let looks = judge.look_at(&trainer.generator(), 0)?.into_iter().collect();
+                (trainer, Run { loss, looks, diverged: false })
+            }
+        };
+        Ok(Self { judge, trainer, run, path })
+    }
+}
+
+impl Stage for Training<'_> {
+    fn is_finished(&self) -> bool {
+        self.run.diverged || self.trainer.iteration() >= self.judge.experiment.config.gan_losses.iterations
+    }
+
+    fn step(&mut self, context: Context<'_>) -> Result<()> {
+        let settings = &self.judge.experiment.config.gan_losses;
+        let every = (settings.iterations / settings.looks).max(1);
+        match self.trainer.step() {
             Ok(progress) if progress.iteration % every == 0 || progress.iteration == settings.iterations => {
-                match judge.look_at(&trainer.generator(), progress.iteration)? {
-                    Some(look) => run.looks.push(look),
-                    None => run.diverged = true,
+                match self.judge.look_at(&self.trainer.generator(), progress.iteration)? {
+                    Some(look) => self.run.looks.push(look),
+                    None => self.run.diverged = true,
                 }
             }
             Ok(_) => {}
-            Err(apd_distill::Error::Diverged { .. }) => run.diverged = true,
+            Err(apd_distill::Error::Diverged { .. }) => self.run.diverged = true,
             Err(error) => return Err(error.into()),
         }
-        let message = run.looks.last().map(|look| format!("{loss}: TV {:.4}, NLL {:.4}", look.tv, look.nll));
-        context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, message);
-        let finished = trainer.iteration() == settings.iterations || run.diverged;
-        let stop = context.control.stop_requested();
-        if stop || finished || saved.elapsed() >= context.control.checkpoint_every() {
-            checkpoint::save(&path, KIND, &(trainer.state(), &run))?;
-            saved = Instant::now();
-        }
-        if stop {
-            return Err(Error::Stopped);
-        }
+        let message = self.run.looks.last().map(|look| format!("TV {:.4}, NLL {:.4}", look.tv, look.nll));
+        context.progress.advance(self.trainer.iteration(), message);
+        Ok(())
     }
-    let guessing = (judge.experiment.network.outputs() as f64).ln();
-    run.diverged |= run.looks.last().is_none_or(|look| look.nll > guessing);
-    Ok(run)
+
+    fn save(&mut self) -> Result<()> {
+        Ok(checkpoint::save(&self.path, KIND, &(self.trainer.state(), &self.run))?)
+    }
 }
 
 /// What runs are measured by.

@@ -3,7 +3,7 @@ use apd_nn::Network;
 
 use super::*;
 use crate::config::{Config, NetName, Profile};
-use crate::context::Context;
+use crate::error::Error;
 use crate::sgd;
 use crate::testing::StopAfter;
 
