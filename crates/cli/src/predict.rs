@@ -35,11 +35,11 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     let posterior = match (&arguments.bank, &arguments.generator) {
         (Some(path), None) => {
             bank = Bank::open(path)?;
-            Method::Bank(&bank)
+            Method::bank(&bank)
         }
         (None, Some(path)) => {
             generated = generator::open(path)?;
-            Method::Drawn("generator", &generated)
+            Method::distilled("generator", &generated)
         }
         _ => bail!(Usage("exactly one of --bank and --generator is needed".into())),
     };

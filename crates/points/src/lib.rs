@@ -38,6 +38,7 @@
 
 mod array;
 mod atomic;
+mod ensemble;
 mod error;
 mod gzip;
 mod layout;
@@ -49,6 +50,7 @@ pub mod state_dict;
 
 pub use array::{Dtype, RawArray};
 pub use atomic::{AtomicFile, Written, remove_temporaries, sync_folder, write_atomic, write_le};
+pub use ensemble::Ensemble;
 pub use error::{FileError, FormatError};
 pub use gzip::{GZIP_MAGIC, Gunzip, read_file};
 pub use layout::{Entry, Layout};

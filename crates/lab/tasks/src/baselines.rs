@@ -1,9 +1,10 @@
 //! What else people use for uncertainty: MC-dropout, a deep ensemble, SWAG. Each is trained as the point estimate is.
 
+use apd_bnn::Dropout;
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
+use apd_points::Ensemble;
 use apd_sgmcmc::{Chain, ChainConfig, Sgd, from_mean_loss};
-use apd_store::checkpoint;
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -11,15 +12,18 @@ use crate::context::Context;
 use crate::error::{self, Result};
 use crate::experiment::Experiment;
 use crate::method::Method;
-use crate::sgd::{self, Run, with_dropout};
+use crate::methods::descent::{to_its_end, with_dropout};
+use crate::sgd::{self, Run};
 use crate::shared_progress::SharedProgress;
 
-/// The baselines of a run; those that the settings leave out are not there.
+/// What a run trains apart from its bank; what the settings leave out is not there.
 pub struct Baselines {
-    /// A network with dropout, and its weights.
-    dropout: Option<(Network, Vec<f32>)>,
+    /// One network.
+    point: Ensemble,
+    /// A network with dropout.
+    dropout: Option<Dropout>,
     /// Independently trained networks.
-    ensemble: Vec<Vec<f32>>,
+    ensemble: Option<Ensemble>,
     /// A Gaussian around the end of the point estimate's path.
     swag: Option<Swag>,
 }
@@ -29,7 +33,7 @@ impl Baselines {
     /// which goes on from the point.
     ///
     /// **Errors**: a run that diverges; [`Error::Stopped`](crate::Error::Stopped), after which the folder is ready to be resumed.
-    pub fn train(context: Context<'_>, experiment: &Experiment) -> Result<(Vec<f32>, Self)> {
+    pub fn train(context: Context<'_>, experiment: &Experiment) -> Result<Self> {
         let shared = SharedProgress::begin(context, "training", Self::steps(experiment));
         let trained = Self::train_concurrently(experiment, 0, &shared)?;
         shared.end();
@@ -41,7 +45,7 @@ impl Baselines {
         experiment: &Experiment,
         others: usize,
         shared: &SharedProgress<'_>,
-    ) -> Result<(Vec<f32>, Self)> {
+    ) -> Result<Self> {
         let Experiment { config, network, .. } = experiment;
         let concurrent = Self::runs(experiment) + others;
         let train = |run: Run| shared.run(|context| sgd::train(context, experiment, &run, concurrent));
@@ -61,8 +65,12 @@ impl Baselines {
         let (networks, first) =
             rayon::join(|| runs.into_par_iter().with_max_len(1).map(train).collect::<Vec<_>>(), point_and_swag);
         let ((point, swag), mut networks) = error::both(first, error::all(networks))?;
-        let dropout = dropout.map(|p| (with_dropout(network, p), networks.remove(0)));
-        Ok((point, Self { dropout, ensemble: networks, swag }))
+        let dropout = dropout.map(|p| {
+            let network = with_dropout(network, p);
+            Dropout::new(&network.as_mlp().expect("only perceptrons have dropout"), networks.remove(0))
+        });
+        let ensemble = (!networks.is_empty()).then(|| Ensemble::of(networks));
+        Ok(Self { point: Ensemble::of([point]), dropout, ensemble, swag })
     }
 
     /// Networks that are trained at once.
@@ -76,24 +84,19 @@ impl Baselines {
         Self::runs(experiment) as u64 * sgd.steps + baselines.swag_epochs * epoch(experiment)
     }
 
-    /// The members of the deep ensemble; none where it was left out.
-    pub fn ensemble(&self) -> &[Vec<f32>] {
-        &self.ensemble
+    /// The deep ensemble; none where it was left out.
+    pub fn ensemble(&self) -> Option<&Ensemble> {
+        self.ensemble.as_ref()
     }
 
-    /// Those that there are.
-    pub fn posteriors(&self) -> Vec<Method<'_>> {
-        let mut posteriors = Vec::new();
-        if let Some((network, theta)) = &self.dropout {
-            posteriors.push(Method::Dropout(network, theta));
-        }
-        if !self.ensemble.is_empty() {
-            posteriors.push(Method::Ensemble(&self.ensemble));
-        }
-        if let Some(swag) = &self.swag {
-            posteriors.push(Method::Swag(swag));
-        }
-        posteriors
+    /// Those that there are, the point estimate first.
+    pub fn methods(&self) -> Vec<Method<'_>> {
+        let Self { point, dropout, ensemble, swag } = self;
+        let mut methods = vec![Method::baseline("sgd", point)];
+        methods.extend(dropout.as_ref().map(|dropout| Method::baseline("mc-dropout", dropout)));
+        methods.extend(ensemble.as_ref().map(|ensemble| Method::baseline("ensemble", ensemble)));
+        methods.extend(swag.as_ref().map(|swag| Method::baseline("swag", swag)));
+        methods
     }
 }
 
@@ -112,10 +115,7 @@ fn epoch(experiment: &Experiment) -> u64 {
 fn swag(context: Context<'_>, experiment: &Experiment, point: &[f32], concurrent: usize) -> Result<Swag> {
     let Experiment { config, split, folder, seed, .. } = experiment;
     let (sgd, settings, terms) = (&config.sgd, &config.baselines, split.train.len());
-    let path = folder.checkpoint("swag");
-    let positions: Vec<Vec<f32>> = if checkpoint::exists(&path) {
-        checkpoint::load(&path, "swag")?.value
-    } else {
+    let positions: Vec<Vec<f32>> = folder.finished("swag", || {
         let (_, prior_precision) = from_mean_loss(sgd.lr, sgd.weight_decay, terms);
         let epoch = epoch(experiment);
         let length =
@@ -126,17 +126,13 @@ fn swag(context: Context<'_>, experiment: &Experiment, point: &[f32], concurrent
         let mut chain = Chain::new(0, potential, sampler, length, seed.child("swag"), theta)?;
         let mut positions = Vec::new();
         context.progress.begin("swag", length.steps, 0);
-        while chain.progress().step < length.steps {
-            if let Some(sample) = chain.step()? {
-                positions.push(experiment.row(sample.position));
-                context.progress.advance(sample.step, None);
-                context.stop_if_asked()?;
-            }
-        }
+        to_its_end(context, &mut chain, |sample| {
+            positions.push(experiment.row(sample.position));
+            context.progress.advance(sample.step, None);
+        })?;
         context.progress.end();
-        checkpoint::save(&path, "swag", &positions)?;
-        positions
-    };
+        Ok(positions)
+    })?;
     let mut swag = Swag::new(point.len(), settings.swag_rank)?;
     positions.iter().for_each(|position| swag.collect(position));
     Ok(swag)

@@ -72,7 +72,7 @@ pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Re
         train(context, BankSubset::all(bank), &config.distill, seed.child("distill"), &path, |generator, progress| {
             looks.at(generator, progress).map(Some)
         })?;
-    let bank_accuracy = looks.accuracy(Method::Bank(bank))?;
+    let bank_accuracy = looks.accuracy(Method::bank(bank))?;
     let generator = Distilled::Gan(generator);
     Ok(Distillation { generator, history: History { points, bank_accuracy } })
 }
@@ -87,12 +87,12 @@ pub(crate) struct Looks<'a> {
 impl<'a> Looks<'a> {
     /// Beside this bank.
     pub(crate) fn new(experiment: &'a Experiment, bank: &Bank) -> Self {
-        let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, experiment.seed);
+        let bank_variance = drawn_variance(Method::bank(bank), LOOK_ROWS, experiment.seed);
         Self { experiment, validation: experiment.split.validation.take(LOOK_IMAGES), bank_variance }
     }
 
     pub(crate) fn at(&self, generator: &Generator, progress: &Progress) -> Result<Point> {
-        let drawn = Method::Drawn("apd", generator);
+        let drawn = Method::distilled("apd", generator);
         Ok(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
@@ -141,9 +141,9 @@ pub fn distill_bank(
     seed: Seed,
     checkpoint: &Path,
 ) -> Result<Distilled> {
-    let bank_variance = drawn_variance(Method::Bank(bank), LOOK_ROWS, seed);
+    let bank_variance = drawn_variance(Method::bank(bank), LOOK_ROWS, seed);
     let (generator, _) = train(context, BankSubset::all(bank), config, seed, checkpoint, |generator, progress| {
-        let variance = drawn_variance(Method::Drawn("apd", generator), LOOK_ROWS, seed);
+        let variance = drawn_variance(Method::distilled("apd", generator), LOOK_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,

@@ -162,7 +162,6 @@ pub fn reproduce(context: Context<'_>, config: Config, out: &Path, options: RunO
 
 /// What the tasks compare, and how it came about.
 struct Models {
-    point: Vec<f32>,
     baselines: Baselines,
     sampled: Sampled,
     bank: Bank,
@@ -180,7 +179,7 @@ impl Models {
         let (networks, chains) = (Baselines::runs(experiment), config.sgld.chains);
         let walked = config.sgld.steps * chains as u64;
         let steps = Baselines::steps(experiment) + walked;
-        let ((point, baselines), sampled) = clock.time("training", steps, || {
+        let (baselines, sampled) = clock.time("training", steps, || {
             let shared = SharedProgress::begin(context, "training", steps);
             let (trained, sampled) = rayon::join(
                 || Baselines::train_concurrently(experiment, chains, &shared),
@@ -208,23 +207,22 @@ impl Models {
             let found = clock.time(chains.method(), walked, || distill_online(context, experiment, &bank, chains))?;
             online.push(found);
         }
-        Ok(Self { point, baselines, sampled, bank, diagnosed, distilled, subspace, online })
+        Ok(Self { baselines, sampled, bank, diagnosed, distilled, subspace, online })
     }
 
     fn posteriors(&self) -> Vec<Method<'_>> {
-        let Self { point, baselines, bank, distilled, subspace, .. } = self;
-        let mut posteriors = vec![Method::Point(point)];
-        posteriors.extend(baselines.posteriors());
+        let Self { baselines, bank, distilled, subspace, .. } = self;
+        let mut posteriors = baselines.methods();
         posteriors.extend([
-            Method::Bank(bank),
-            Method::Drawn("subspace", subspace),
-            Method::Drawn("apd", &distilled.generator),
+            Method::bank(bank),
+            Method::distilled("subspace", subspace),
+            Method::distilled("apd", &distilled.generator),
         ]);
         posteriors
     }
 
     fn online_posteriors(&self) -> impl Iterator<Item = Method<'_>> {
-        self.online.iter().map(|online| Method::Drawn(online.name(), &online.generator))
+        self.online.iter().map(|online| Method::distilled(online.name(), &online.generator))
     }
 
     fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
-use crate::method::Method;
+use crate::method::averaged;
 use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
 
@@ -51,7 +51,6 @@ pub(crate) fn sample_concurrently(
     let Experiment { config, network, split, .. } = experiment;
     let sgld = &config.sgld;
     let recipe = Recipe::new(experiment, sgld.chains + others);
-    let seed = recipe.seed;
     let writer = match path.join("manifest.json").exists() {
         true => BankWriter::resume(path)?,
         false => BankWriter::create(path, header(config, &network.row_layout()))?,
@@ -83,7 +82,7 @@ pub(crate) fn sample_concurrently(
     let look = |position: &[f32]| -> Result<String> {
         let images = validation.images.pixels.view();
         let row = experiment.row(position);
-        let predictive = Method::Point(&row).predict(network, 1, seed, images)?;
+        let predictive = averaged(network, [&row], images);
         let accuracy = accuracy(predictive.mean().view(), &validation.labels)?;
         Ok(format!("validation accuracy of one sample {:.2} %", 100.0 * accuracy))
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use apd_bnn::NetworkPotential;
-use apd_nn::{Model as _, Network};
+use apd_nn::Model as _;
 use apd_sgmcmc::{Chain, ChainConfig, ChainState, Sampler, Sgd, from_mean_loss};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::averaged;
+use crate::methods::descent::with_dropout;
 use crate::stage::{Stage, drive, saved};
 
 const KIND: &str = "sgd";
@@ -104,13 +105,4 @@ impl Stage for Training<'_> {
     fn save(&mut self) -> Result<()> {
         Ok(checkpoint::save(&self.path, KIND, &(self.chain.state(), &self.best))?)
     }
-}
-
-/// The same network with dropout after its hidden layers.
-pub(crate) fn with_dropout(network: &Network, p: f32) -> Network {
-    let mut network = network.clone();
-    if let Network::Mlp(mlp) = &mut network {
-        mlp.dropout = p;
-    }
-    network
 }

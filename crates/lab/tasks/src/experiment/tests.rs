@@ -43,11 +43,15 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     experiment.network = normalised();
     let network = &experiment.network;
 
-    let (point, baselines) = Baselines::train(Context::default(), &experiment).unwrap();
-    let lengths: Vec<_> = baselines.ensemble().iter().map(Vec::len).collect();
-    assert_eq!(lengths, [network.row_len(); 2]);
-    assert_eq!(baselines.posteriors().len(), 2, "a convolutional network has no dropout");
-    assert_eq!((point.len(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
+    let baselines = Baselines::train(Context::default(), &experiment).unwrap();
+    assert_eq!(baselines.ensemble().unwrap().members().dim(), (2, network.row_len()));
+    let methods = baselines.methods();
+    assert_eq!(
+        methods.iter().map(|method| method.name).collect::<Vec<_>>(),
+        ["sgd", "ensemble", "swag"],
+        "a network has no dropout"
+    );
+    assert_eq!((methods[0].posterior.dim(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
     sample::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();
     assert_eq!(bank.dim(), network.row_len());
@@ -57,9 +61,9 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);
 
     let distilled = distill::distill(Context::default(), &experiment, &bank).unwrap();
-    let posteriors = [Method::Point(&point), Method::Bank(&bank), Method::Drawn("apd", &distilled.generator)];
+    let posteriors = [methods[0], Method::bank(&bank), Method::distilled("apd", &distilled.generator)];
     let online = online::distill_online(Context::default(), &experiment, &bank, online::Chains::Restart).unwrap();
-    let with_online = [&posteriors[..], &[Method::Drawn(online.name(), &online.generator)]].concat();
+    let with_online = [&posteriors[..], &[Method::distilled(online.name(), &online.generator)]].concat();
     let found = classify::classify(Context::default(), &experiment, &with_online).unwrap();
     let accuracy = |method: &str| {
         found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()

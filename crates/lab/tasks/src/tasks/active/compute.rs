@@ -19,7 +19,7 @@ use crate::config::{Acquisition, ActiveMethod, Config, Start};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::method::mean_sd;
+use crate::method::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::active::model::Learner;
@@ -185,9 +185,7 @@ impl Stage for Rounds<'_> {
         let learner = Learner { config, network, method: plan.method, seed: *seed, context };
         match learner.fit(&train.select(pool.labelled()), round, &state.ends) {
             Ok(fitted) => {
-                let passes = seed.child("passes").index(round);
-                let predict =
-                    |inputs: ArrayView2<'_, f32>| fitted.model.predict(network, settings.networks, passes, inputs);
+                let predict = |inputs: ArrayView2<'_, f32>| averaged(network, network_rows(&fitted.networks), inputs);
                 let mean = predict(test.images.pixels.view()).mean();
                 // A network whose predictions are no numbers is right about nothing.
                 state.accuracy.push(apd_uncertainty::accuracy(mean.view(), &test.labels).unwrap_or(0.0));

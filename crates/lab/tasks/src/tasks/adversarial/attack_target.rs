@@ -83,11 +83,11 @@ impl AttackTarget {
     pub(super) fn new(network: &Network, posterior: Method<'_>, count: usize, seed: Seed) -> Result<Self> {
         let thetas = posterior.networks(count, seed);
         if thetas.nrows() == 0 {
-            return Err(Error::Empty(posterior.name()));
+            return Err(Error::Empty(posterior.name));
         }
         if thetas.ncols() != network.row_len() {
             return Err(Error::Mismatch {
-                what: format!("parameters of a network of method {}", posterior.name()),
+                what: format!("parameters of a network of method {}", posterior.name),
                 expected: network.row_len(),
                 found: thetas.ncols(),
             });

@@ -106,7 +106,7 @@ struct Attacks<'a> {
     jobs: Vec<Job>,
     /// Of the first jobs.
     outcomes: Vec<Outcome>,
-    clean: Vec<Vec<Judged>>,
+    clean: Vec<Vec<Evaluation>>,
     path: PathBuf,
 }
 
@@ -118,7 +118,7 @@ impl Stage for Attacks<'_> {
     fn step(&mut self, context: Context<'_>) -> Result<()> {
         let job = &self.jobs[self.outcomes.len()];
         let outcome = self.task.run(job, &self.clean)?;
-        let (method, accuracy) = (self.task.posteriors[job.method].name(), 100.0 * outcome.found[0].accuracy);
+        let (method, accuracy) = (self.task.posteriors[job.method].name, 100.0 * outcome.found[0].accuracy);
         let message = format!("{} on {method}, ε = {}: accuracy {accuracy:.1} %", job.kind, job.epsilon);
         self.outcomes.push(outcome);
         context.progress.advance(self.outcomes.len() as u64, Some(message));
@@ -172,7 +172,7 @@ impl Task<'_> {
 
     fn attack_target(&self, method: usize, draw: usize) -> Result<AttackTarget> {
         let posterior = self.posteriors[method];
-        let seed = self.seed.child(posterior.name()).index(draw as u64);
+        let seed = self.seed.child(posterior.name).index(draw as u64);
         AttackTarget::new(&self.experiment.network, posterior, self.settings.networks, seed)
     }
 
@@ -187,7 +187,7 @@ impl Task<'_> {
 
     fn run(&self, job: &Job, clean: &[Vec<Evaluation>]) -> Result<Outcome> {
         let (attack_target, labels) = (self.attack_target(job.method, job.draw)?, &self.shown.labels);
-        let seed = self.seed.child("start").child(self.posteriors[job.method].name()).index(job.draw as u64);
+        let seed = self.seed.child("start").child(self.posteriors[job.method].name).index(job.draw as u64);
         let images = attack_target.perturb(job.kind, job.epsilon, self.settings, seed, self.shown);
         let evaluation = attack_target.evaluate(images.view(), labels)?;
         let target = if job.kind.on_one_network() {
@@ -214,7 +214,7 @@ impl Task<'_> {
 
     fn rows(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Evaluation>]) -> Vec<Row> {
         let mut rows = Rows::new(&self.experiment.config, KIND);
-        let name = |method: usize| self.posteriors[method].name();
+        let name = |method: usize| self.posteriors[method].name;
         for (method, evaluation) in clean.iter().enumerate() {
             for (metric, value) in
                 [("accuracy", (|j| j.accuracy) as fn(&Evaluation) -> f64), ("nll", |j: &Evaluation| j.nll)]
@@ -262,7 +262,7 @@ impl Task<'_> {
         for (job, outcome) in jobs.iter().zip(outcomes) {
             for ((score, clean), attacked) in clean[job.method][0].scores.iter().zip(&outcome.scores) {
                 scores.push(AttackedScores {
-                    method: self.posteriors[job.method].name().into(),
+                    method: self.posteriors[job.method].name.into(),
                     attack: job.kind,
                     score: *score,
                     clean: clean.clone(),

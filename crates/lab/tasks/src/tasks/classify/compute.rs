@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, mean_sd};
+use crate::method::{Method, Role, mean_sd};
 use crate::rows::Rows;
 
 /// Equal-width reliability bins on the largest probability.
@@ -36,12 +36,12 @@ pub fn classify(context: Context<'_>, experiment: &Experiment, posteriors: &[Met
     for &posterior in posteriors {
         let mut means = Vec::new();
         for draw in 0..draws(posterior) {
-            let seed = seed.child(posterior.name()).index(draw as u64);
+            let seed = seed.child(posterior.name).index(draw as u64);
             let predictive = posterior.predict(network, config.evaluation.networks, seed, test.images.pixels.view())?;
             means.push(predictive.mean());
             done += 1;
             let accuracy = uncertainty::accuracy(means[draw].view(), &test.labels)?;
-            context.progress.advance(done, Some(format!("{} accuracy {:.2} %", posterior.name(), 100.0 * accuracy)));
+            context.progress.advance(done, Some(format!("{} accuracy {:.2} %", posterior.name, 100.0 * accuracy)));
             context.stop_if_asked()?;
         }
         let over_draws = |metric: &dyn Fn(&Array2<f64>) -> Result<f64, MetricError>| -> Result<Vec<f64>> {
@@ -54,18 +54,18 @@ pub fn classify(context: Context<'_>, experiment: &Experiment, posteriors: &[Met
             ("ece", over_draws(&|p| Ok(uncertainty::ece(&uncertainty::reliability(p.view(), labels, ECE_BINS)?)))?),
             ("brier", over_draws(&|p| uncertainty::brier(p.view(), labels))?),
         ] {
-            rows.push(posterior.name(), metric, mean_sd(&values), values.len());
+            rows.push(posterior.name, metric, mean_sd(&values), values.len());
         }
-        reliability.push((posterior.name().to_string(), uncertainty::reliability(means[0].view(), labels, ECE_BINS)?));
-        match posterior {
-            Method::Bank(_) => {
+        reliability.push((posterior.name.to_string(), uncertainty::reliability(means[0].view(), labels, ECE_BINS)?));
+        match posterior.role {
+            Role::Bank => {
                 distance_rows(&mut rows, "sgld", &means, &rotated(&means))?;
                 bank_means = means;
             }
-            Method::Drawn(..) if !bank_means.is_empty() => {
-                distance_rows(&mut rows, posterior.name(), &means, &bank_means)?;
+            Role::Distilled if !bank_means.is_empty() => {
+                distance_rows(&mut rows, posterior.name, &means, &bank_means)?;
             }
-            _ => {}
+            Role::Baseline | Role::Distilled => {}
         }
     }
     context.progress.end();

@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, s};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, mean_sd};
+use crate::method::{Method, Role, mean_sd};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 
@@ -32,21 +32,22 @@ pub fn curves(
     views.extend(sets.iter().map(|set| set.pixels.view()));
     let stacked = Stacked::new(&views)?;
 
-    let random: Vec<Method<'_>> = posteriors.iter().copied().filter(|posterior| posterior.holds_samples()).collect();
+    let random: Vec<Method<'_>> =
+        posteriors.iter().copied().filter(|posterior| posterior.role != Role::Baseline).collect();
     let total = random.len() * settings.networks.len() * settings.draws;
     context.progress.begin("curves", total as u64, 0);
     let mut rows = Rows::new(config, "curves");
     let mut done = 0;
     for &posterior in &random {
         for &count in &settings.networks {
-            if posterior.available().is_some_and(|available| count > available) {
+            if posterior.posterior.available().is_some_and(|available| count > available) {
                 done += settings.draws as u64;
                 continue;
             }
             let (mut accuracy, mut nll) = (Vec::new(), Vec::new());
             let mut auroc = vec![Vec::new(); SCORES.len() * sets.len()];
             for draw in 0..settings.draws {
-                let seed = seed.child(posterior.name()).index(count as u64).index(draw as u64);
+                let seed = seed.child(posterior.name).index(count as u64).index(draw as u64);
                 let predictive = posterior.predict(network, count, seed, stacked.inputs.view())?;
                 let mean = predictive.mean();
                 let test = mean.slice(s![stacked.block(0), ..]);
@@ -61,20 +62,20 @@ pub fn curves(
                     }
                 }
                 done += 1;
-                context.progress.advance(done, Some(format!("{} × {count}", posterior.name())));
+                context.progress.advance(done, Some(format!("{} × {count}", posterior.name)));
                 context.stop_if_asked()?;
             }
             for (metric, values) in [("accuracy", accuracy), ("nll", nll)] {
-                rows.push(posterior.name(), metric, mean_sd(&values), values.len()).at = Some(count as f64);
+                rows.push(posterior.name, metric, mean_sd(&values), values.len()).at = Some(count as f64);
             }
             for (i, values) in auroc.iter().enumerate().filter(|(_, values)| !values.is_empty()) {
-                let row = rows.push(posterior.name(), "auroc", mean_sd(values), values.len());
+                let row = rows.push(posterior.name, "auroc", mean_sd(values), values.len());
                 row.score = Some(SCORES[i / sets.len()].to_string());
                 row.ood = Some(sets[i % sets.len()].name.clone());
                 row.at = Some(count as f64);
             }
         }
-        rows.push(posterior.name(), "bytes", (posterior.bytes() as f64, None), 1);
+        rows.push(posterior.name, "bytes", (posterior.posterior.bytes() as f64, None), 1);
     }
     context.progress.end();
     Ok(rows.finish())

@@ -10,7 +10,7 @@ use apd_distill::{
     fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
 };
 use apd_nn::Network;
-use apd_points::{Points as _, Posterior};
+use apd_points::{Ensemble, Points as _, Posterior};
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::Bank;
@@ -71,7 +71,7 @@ pub fn fidelity(
     context: Context<'_>,
     experiment: &Experiment,
     bank: &Bank,
-    ensemble: &[Vec<f32>],
+    ensemble: Option<&Ensemble>,
     inside: &Images,
     sets: &[Images],
 ) -> Result<Fidelity> {
@@ -115,7 +115,7 @@ fn rivals<'a>(
     context: Context<'_>,
     experiment: &Experiment,
     learnt: &BankSubset<'a>,
-    ensemble: &[Vec<f32>],
+    ensemble: Option<&Ensemble>,
     seconds: &mut Vec<(String, f64)>,
 ) -> Result<Vec<Rival<'a>>> {
     let Experiment { config, folder, .. } = experiment;
@@ -201,9 +201,8 @@ fn rivals<'a>(
         seconds.push(("fidelity: subspace-gan".to_owned(), started.elapsed().as_secs_f64()));
         context.progress.end();
     }
-    if !ensemble.is_empty() {
-        let members = Array2::from_shape_fn((ensemble.len(), dim), |(i, j)| ensemble[i][j]);
-        let posterior = Box::new(Subsample::new(members.view(), None, Format::F32));
+    if let Some(ensemble) = ensemble {
+        let posterior = Box::new(Subsample::new(ensemble.members(), None, Format::F32));
         rivals.push(Rival { name: "ensemble", budget: None, posterior });
     }
     if settings.apd {
@@ -338,7 +337,7 @@ impl<'a> Judge<'a> {
         let seed = seed.child(TASK).child(rival.name);
         let mut draws = Vec::new();
         for draw in 0..settings.draws {
-            let drawn = Method::Drawn(rival.name, &*rival.posterior);
+            let drawn = Method::distilled(rival.name, &*rival.posterior);
             let predictive =
                 drawn.predict(network, settings.networks, seed.index(draw as u64), self.stacked.inputs.view())?;
             draws.push(self.predictions(&predictive)?);

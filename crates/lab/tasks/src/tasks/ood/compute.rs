@@ -61,7 +61,7 @@ pub fn ood(
         let usable = posterior.scores();
         let mut found = vec![Vec::new(); usable.len() * scaled.len()];
         for draw in 0..draws(posterior) {
-            let seed = seed.child(posterior.name()).index(draw as u64);
+            let seed = seed.child(posterior.name).index(draw as u64);
             let predictive = posterior.predict(network, config.evaluation.networks, seed, stacked.inputs.view())?;
             for (s, &score) in usable.iter().enumerate() {
                 let values = predictive.score(score);
@@ -74,12 +74,12 @@ pub fn ood(
                         .filter(|&b| scaled[b].1 == 1.0)
                         .map(|b| (scaled[b].0.name.clone(), block(b + 1).to_vec()))
                         .collect();
-                    let (method, inside) = (posterior.name().to_string(), block(0).to_vec());
+                    let (method, inside) = (posterior.name.to_string(), block(0).to_vec());
                     figures.push(MethodScores { method, score, inside, outside });
                 }
             }
             done += 1;
-            context.progress.advance(done, Some(posterior.name().to_string()));
+            context.progress.advance(done, Some(posterior.name.to_string()));
             context.stop_if_asked()?;
         }
         for (s, score) in usable.iter().enumerate() {
@@ -91,7 +91,7 @@ pub fn ood(
                     ("aupr_in", found.iter().map(|d| d.aupr_in).collect()),
                     ("fpr95", found.iter().map(|d| d.fpr95).collect()),
                 ] {
-                    let row = rows.push(posterior.name(), metric, mean_sd(&values), values.len());
+                    let row = rows.push(posterior.name, metric, mean_sd(&values), values.len());
                     row.score = Some(score.to_string());
                     row.ood = Some(set.name.clone());
                     row.scale = Some(f64::from(*scale));

@@ -6,15 +6,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apd_bnn::{Categorical, Data, NetworkPotential, Targets, predict_dropout, predict_networks, prior};
-use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig, Swag, Trainer};
+use apd_bnn::{Categorical, Data, NetworkPotential, Targets, predict_networks, prior};
+use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;
-use apd_sgmcmc::{
-    Chain, ChainConfig, FullBatch, HamiltonianChain, HamiltonianConfig, Schedule, Sgd, Sgld, from_mean_loss,
-};
+use apd_sgmcmc::{ChainConfig, FullBatch, HamiltonianChain, HamiltonianConfig, Schedule, Sgld, from_mean_loss};
 use apd_uncertainty::{self as uncertainty, ClassPredictive, Score};
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
@@ -24,10 +22,13 @@ use crate::config::Toy2dConfig;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, averaged, network_rows};
-use crate::sgd::with_dropout;
+use crate::method::{averaged, network_rows};
+use crate::methods::descent::{Descent, with_dropout};
+use crate::methods::dropout;
+use crate::methods::gan::distil;
+use crate::methods::langevin::Langevin;
 use crate::tasks::fidelity::compute::NOISE;
-use crate::tasks::samplers::compute::{collect, median, single};
+use crate::tasks::samplers::compute::{median, single};
 
 /// Width of both hidden layers.
 const HIDDEN: usize = 10;
@@ -120,36 +121,47 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     context.progress.begin("toy2d", draws + settings.distill.iterations, 0);
     let nuts = folder.finished("toy2d-hmc", || problem.nuts(context))?;
     let baselines = &experiment.config.baselines;
-    let sgd = folder.finished("toy2d-sgd", || problem.descend(&problem.network, problem.seed.child("sgd"), |_| ()))?;
+    let descent = problem.descent();
+    let start = |seed: Seed| problem.network.initialize(seed.child("initial"));
+    let sgd = folder.finished("toy2d-sgd", || {
+        let seed = problem.seed.child("sgd");
+        descent.end(context, seed, start(seed))
+    })?;
     let dropout = match baselines.dropout {
         p if p > 0.0 => {
-            let network = with_dropout(&problem.network, p);
             let seed = problem.seed.child("mc-dropout");
-            let theta = folder.finished("toy2d-mc-dropout", || problem.descend(&network, seed, |_| ()))?;
-            Some((p, network, theta))
+            let train = || Ok(descent.dropout(context, p, seed, start(seed))?.1);
+            let theta = folder.finished("toy2d-mc-dropout", train)?;
+            Some((p, dropout::posterior(&with_dropout(&problem.network, p), theta)))
         }
         _ => None,
     };
-    let ensemble = folder.finished("toy2d-ensemble", || problem.ensemble(baselines.ensemble))?;
-    let swag = match baselines.swag_epochs {
+    let ensemble: Vec<Vec<f32>> = folder.finished("toy2d-ensemble", || {
+        let seeds = (0..baselines.ensemble).map(|i| problem.seed.child("ensemble").index(i as u64));
+        Ok(descent.ensemble(context, seeds.map(|seed| (seed, start(seed))))?.1)
+    })?;
+    let swag: Vec<Vec<f32>> = match baselines.swag_epochs {
         0 | 1 => Vec::new(),
-        _ => folder.finished("toy2d-swag", || problem.swag(baselines.swag_rank))?,
+        // As many draws as SGLD has samples.
+        _ => folder.finished("toy2d-swag", || {
+            let seed = problem.seed.child("swag");
+            let (swag, _) = descent.swag(context, baselines.swag_rank, seed, start(seed))?;
+            let draws = swag.draw(seed, (settings.steps / settings.thinning) as usize);
+            Ok(network_rows(&draws).map(<[f32]>::to_vec).collect())
+        })?,
     };
-    let sgld = folder.finished("toy2d-sgld", || problem.sgld(0))?;
-    let second = folder.finished("toy2d-sgld-second", || problem.sgld(1))?;
+    let sgld = folder.finished("toy2d-sgld", || problem.sgld(context, 0))?;
+    let second = folder.finished("toy2d-sgld-second", || problem.sgld(context, 1))?;
     let count = sgld.len();
     let drawn = folder.finished("toy2d-apd", || problem.distil(context, &sgld, draws))?;
     context.progress.end();
 
     let averaged = |networks: &[Vec<f32>], inputs: ArrayView2<'_, f32>| averaged(&problem.network, networks, inputs);
     let mut maps = vec![problem.map("sgd", "one network".into(), |x| averaged(std::slice::from_ref(&sgd), x))];
-    if let Some((p, network, theta)) = &dropout {
+    if let Some((p, dropout)) = &dropout {
+        let networks = dropout.draw(problem.seed.child("passes"), count);
         maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
-            let mut predictive = ClassPredictive::new(x.nrows(), 2);
-            predict_dropout(network, &Categorical, theta, count, problem.seed.child("passes"), x, |_, p| {
-                predictive.add(p);
-            });
-            predictive
+            crate::method::averaged(&problem.network, network_rows(&networks), x)
         }));
     }
     if !ensemble.is_empty() {
@@ -227,9 +239,9 @@ impl<'a> Problem<'a> {
         })
     }
 
-    fn potential(&self, network: &Network) -> Result<NetworkPotential> {
+    fn potential(&self) -> Result<NetworkPotential> {
         Ok(NetworkPotential::new(
-            network,
+            &self.network,
             self.data.clone(),
             Arc::new(Categorical),
             Arc::new(prior::Gaussian::isotropic(self.precision)),
@@ -246,8 +258,8 @@ impl<'a> Problem<'a> {
         let (seed, done) = (self.seed.child("hmc"), AtomicU64::new(0));
         let run = |number: usize| -> Result<_> {
             let initial = self.network.initialize(seed.child("initial").index(number as u64));
-            let potential = FullBatch::new(self.potential(&self.network)?);
-            let mut chain = HamiltonianChain::new(number as u32, potential, config, seed, initial)?;
+            let mut chain =
+                HamiltonianChain::new(number as u32, FullBatch::new(self.potential()?), config, seed, initial)?;
             let mut kept = Vec::new();
             for _ in 0..config.warmup + config.draws {
                 kept.extend(chain.step()?.map(|sample| single(sample.position)));
@@ -266,55 +278,32 @@ impl<'a> Problem<'a> {
         })
     }
 
-    /// The end of full-batch gradient descent; on the second half of its path, positions are handed to `keep`.
-    fn descend(&self, network: &Network, seed: Seed, mut keep: impl FnMut(&[f32])) -> Result<Vec<f32>> {
-        let (n, steps) = (self.data.len(), self.settings.steps);
-        // It counts only where the network has dropout.
-        let potential = self.potential(network)?.with_dropout(seed.child("dropout"));
-        let length = ChainConfig { steps, burn_in: steps / 2, thinning: self.settings.thinning, batch_size: n };
-        let sampler = Sgd::from_mean_loss(self.settings.lr, 0.0, n);
-        let initial = network.initialize(seed.child("initial"));
-        let mut chain = Chain::new(0, potential, sampler, length, seed, initial)?;
-        collect(&mut chain)?.iter().for_each(|position| keep(position));
-        Ok(chain.position().to_vec())
-    }
-
-    /// Where gradient descent ends from several starts.
-    fn ensemble(&self, members: usize) -> Result<Vec<Vec<f32>>> {
-        let seed = self.seed.child("ensemble");
-        (0..members).map(|i| self.descend(&self.network, seed.index(i as u64), |_| ())).collect()
-    }
-
-    /// As many networks of a Gaussian around the path of gradient descent as SGLD has samples.
-    fn swag(&self, rank: usize) -> Result<Vec<Vec<f32>>> {
-        let seed = self.seed.child("swag");
-        let mut swag = Swag::new(self.network.dim(), rank)?;
-        self.descend(&self.network, seed, |position| swag.collect(position))?;
-        let networks = Method::Swag(&swag).networks((self.settings.steps / self.settings.thinning) as usize, seed);
-        Ok(networks.rows().into_iter().map(|row| row.to_vec()).collect())
+    /// Full-batch gradient descent.
+    fn descent(&self) -> Descent<'_> {
+        let Toy2dConfig { lr, weight_decay, steps, thinning, .. } = *self.settings;
+        let (network, data, batch) = (&self.network, &self.data, self.data.len());
+        Descent { network, data, lr, momentum: 0.0, weight_decay, batch, steps, thinning }
     }
 
     /// The samples of one SGLD chain.
-    fn sgld(&self, number: u32) -> Result<Vec<Vec<f32>>> {
+    fn sgld(&self, context: Context<'_>, number: u32) -> Result<Vec<Vec<f32>>> {
         let seed = self.seed.child("sgld");
         let Toy2dConfig { steps, thinning, .. } = *self.settings;
-        let length = ChainConfig { steps, burn_in: 0, thinning, batch_size: self.data.len() };
-        let sampler = Sgld::new(Schedule::Constant(self.step_size), 1.0);
+        let langevin = Langevin {
+            potential: self.potential()?,
+            sampler: Sgld::new(Schedule::Constant(self.step_size), 1.0),
+            length: ChainConfig { steps, burn_in: 0, thinning, batch_size: self.data.len() },
+        };
         let initial = self.network.initialize(seed.child("initial").index(u64::from(number)));
-        collect(&mut Chain::new(number, self.potential(&self.network)?, sampler, length, seed, initial)?)
+        Ok(langevin.sample(context, number, seed, initial)?.0)
     }
 
     /// As many networks of the generator as there are samples to learn from.
     fn distil(&self, context: Context<'_>, samples: &[Vec<f32>], done: u64) -> Result<Vec<Vec<f32>>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
-        let config = &self.settings.distill;
-        let mut trainer = Trainer::new(rows, config.clone(), self.seed.child("distill"))?;
-        while trainer.iteration() < config.iterations {
-            trainer.step()?;
-            context.progress.advance(done + trainer.iteration(), None);
-            context.stop_if_asked()?;
-        }
-        let drawn = trainer.into_generator().draw(self.seed.child("apd"), samples.len());
+        let advance = |iteration| context.progress.advance(done + iteration, None);
+        let generator = distil(context, rows, &self.settings.distill, self.seed.child("distill"), advance)?;
+        let drawn = generator.draw(self.seed.child("apd"), samples.len());
         Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())
     }
 

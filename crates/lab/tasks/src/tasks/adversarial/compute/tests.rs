@@ -1,5 +1,6 @@
 use apd_data::Dataset;
 use apd_nn::Network;
+use apd_points::Ensemble;
 
 use super::*;
 use crate::config::{Config, NetName, Profile};
@@ -40,7 +41,9 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
     let pixels = &shown.images.pixels;
     assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)), "the attacks' range is that of the inputs");
     let settings = &experiment.config.adversarial;
-    let attack_target = AttackTarget::new(&experiment.network, Method::Ensemble(&members), 3, Seed::root(2)).unwrap();
+    let ensemble = Ensemble::of(&members);
+    let method = Method::baseline("ensemble", &ensemble);
+    let attack_target = AttackTarget::new(&experiment.network, method, 3, Seed::root(2)).unwrap();
     let evaluate = |images: &ndarray::Array2<f32>| attack_target.evaluate(images.view(), &shown.labels).unwrap();
     let attacked = |kind, epsilon| attack_target.perturb(kind, epsilon, settings, Seed::root(3), &shown);
     let (clean, noise) = (evaluate(pixels), evaluate(&attacked(Kind::Noise, 0.3)));
@@ -73,7 +76,8 @@ fn a_stopped_run_goes_on_to_the_same_rows() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let settings = AdversarialConfig { random_start: true, images: 30, ..settings() };
     let (experiment, members) = trained(whole.path(), settings.clone());
-    let posteriors = [Method::Point(&members[0]), Method::Ensemble(&members)];
+    let (point, ensemble) = (Ensemble::of(&members[..1]), Ensemble::of(&members));
+    let posteriors = [Method::baseline("sgd", &point), Method::baseline("ensemble", &ensemble)];
     let expected = adversarial(Context::default(), &experiment, &posteriors).unwrap();
 
     let (experiment, again) = trained(parts.path(), settings);

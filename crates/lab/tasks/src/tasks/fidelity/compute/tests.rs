@@ -42,8 +42,8 @@ fn run(chains: u32) -> Fidelity {
     let experiment = experiment(dir.path());
     let bank = bank(dir.path(), &experiment, chains);
     let (inside, sets) = experiment.ood_images().unwrap();
-    let ensemble = [bank.row(0).to_vec(), bank.row(40 * chains as usize - 1).to_vec()];
-    fidelity(Context::default(), &experiment, &bank, &ensemble, &inside, &sets).unwrap()
+    let ensemble = Ensemble::of([bank.row(0), bank.row(40 * chains as usize - 1)]);
+    fidelity(Context::default(), &experiment, &bank, Some(&ensemble), &inside, &sets).unwrap()
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_bank_without_rows_to_hold_out_is_refused() {
     }
     writer.finish().unwrap();
     let (inside, sets) = experiment.ood_images().unwrap();
-    let error = fidelity(Context::default(), &experiment, &Bank::open(&path).unwrap(), &[], &inside, &sets);
+    let error = fidelity(Context::default(), &experiment, &Bank::open(&path).unwrap(), None, &inside, &sets);
     assert!(error.err().unwrap().to_string().contains("6 rows"));
 }
 
