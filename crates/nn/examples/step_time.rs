@@ -29,6 +29,7 @@ fn products(network: &Network) -> (usize, usize) {
         // Of each layer's output: three times three convolutions, or three, and a linear layer.
         Network::Cnn(cnn) if cnn.layers.len() > 7 => vec![784, 784, 784, 196, 196, 196, 25, 25, 25],
         Network::Cnn(_) => vec![784, 196, 49, 1],
+        Network::Sequential(_) => unreachable!("none of the networks above"),
     };
     let layout = network.layout();
     let weights = layout.entries.iter().filter(|entry| entry.shape.len() > 1);

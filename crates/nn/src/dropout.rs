@@ -14,7 +14,6 @@ pub(crate) struct Dropout<'a> {
     base: u64,
     hidden: &'a [usize],
     p: f32,
-    keep: f64,
 }
 
 impl<'a> Dropout<'a> {
@@ -22,18 +21,15 @@ impl<'a> Dropout<'a> {
     pub(crate) fn new(mlp: &'a Mlp, stream: Option<&'a mut Stream>) -> Option<Self> {
         let stream = stream.filter(|_| mlp.dropout > 0.0)?;
         let base = stream.position();
-        Some(Self { stream, base, hidden: mlp.hidden(), p: mlp.dropout, keep: 1.0 / (1.0 - f64::from(mlp.dropout)) })
+        Some(Self { stream, base, hidden: mlp.hidden(), p: mlp.dropout })
     }
 
     /// The masks of hidden layer `layer`, row by row: 0 or 1/(1 − p).
     pub(crate) fn fill<T: Scalar>(&mut self, layer: usize, mask: &mut [T]) {
         let (start, words) = (self.words(layer), self.words(self.hidden.len()));
-        let keep = T::from_f64(self.keep);
         for (row, mask) in mask.chunks_exact_mut(self.hidden[layer]).enumerate() {
             self.stream.seek(self.base.wrapping_add(row as u64 * words + start));
-            for m in mask {
-                *m = if self.stream.uniform_f32() < self.p { T::zero() } else { keep };
-            }
+            self::mask(self.stream, self.p, mask);
         }
     }
 
@@ -46,4 +42,10 @@ impl<'a> Dropout<'a> {
     fn words(&self, layer: usize) -> u64 {
         self.hidden[..layer].iter().map(|&width| width as u64).sum()
     }
+}
+
+/// 0 with probability p, else 1/(1 − p); a word each.
+pub(crate) fn mask<T: Scalar>(stream: &mut Stream, p: f32, mask: &mut [T]) {
+    let keep = T::from_f64(1.0 / (1.0 - f64::from(p)));
+    mask.iter_mut().for_each(|m| *m = if stream.uniform_f32() < p { T::zero() } else { keep });
 }

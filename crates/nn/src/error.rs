@@ -21,11 +21,16 @@ pub enum NetworkError {
     Dropout(f32),
     /// A leaky ReLU's slope outside [0, 1].
     Slope(f32),
-    /// Images without pixels or channels.
+    /// Images without pixels or channels, or vectors without elements.
     EmptyImage,
-    /// A convolutional network without a convolution or a linear layer.
+    /// Inputs that are neither vectors nor images.
+    Input {
+        /// Axes of an input row.
+        axes: usize,
+    },
+    /// No layer with weights.
     NoWeights,
-    /// A layer of a convolutional network that cannot be.
+    /// A layer that cannot be (of a residual block, any in it).
     Layer {
         /// Its position among the layers.
         index: usize,
@@ -41,7 +46,7 @@ pub enum NetworkError {
     },
 }
 
-/// What is wrong with a layer of a convolutional network.
+/// What is wrong with a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerFault {
     /// No outputs, or a window without pixels.
@@ -57,6 +62,12 @@ pub enum LayerFault {
         /// Pixels of a row that are left.
         width: usize,
     },
+    /// It works on images, and what the layers before leave are none (or it lies behind a flattening).
+    NeedsImage,
+    /// It works on vectors, and what the layers before leave are images: flatten them first.
+    NeedsVector,
+    /// The two branches of a residual block have different shapes.
+    Branches,
     /// A pooling window larger than [`MaxPool::LARGEST`](apd_tensor::kernel::pool::MaxPool::LARGEST).
     LargePool(usize),
 }
@@ -71,8 +82,11 @@ impl fmt::Display for NetworkError {
             Self::TooLarge => write!(f, "the network has more parameters than memory can address"),
             Self::Dropout(p) => write!(f, "dropout probability {p} is not in [0, 1)"),
             Self::Slope(slope) => write!(f, "leaky ReLU slope {slope} is not in [0, 1]"),
-            Self::EmptyImage => write!(f, "images need a height, a width and channels"),
-            Self::NoWeights => write!(f, "a convolutional network needs a convolution or a linear layer"),
+            Self::EmptyImage => write!(f, "inputs need a length, or a height, a width and channels"),
+            Self::Input { axes } => {
+                write!(f, "inputs have 1 axis (features) or 3 (channels, height, width), not {axes}")
+            }
+            Self::NoWeights => write!(f, "the network has no layer with weights"),
             Self::Layer { index, fault } => write!(f, "layer number {index} of the network {fault}"),
             Self::Pixels { height, width } => {
                 write!(f, "the network ends with {height}×{width} pixels: end it with a linear layer or an average")
@@ -91,6 +105,9 @@ impl fmt::Display for LayerFault {
             Self::Window { window, height, width } => {
                 write!(f, "has a window of {window} where {height}×{width} pixels are left")
             }
+            Self::NeedsImage => write!(f, "works on images, which the layers before do not leave"),
+            Self::NeedsVector => write!(f, "works on vectors, but the layers before leave images: flatten them first"),
+            Self::Branches => write!(f, "adds two branches of different shapes"),
             Self::LargePool(size) => write!(f, "pools windows of {size}, which is more than can be indexed"),
         }
     }

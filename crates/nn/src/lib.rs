@@ -4,8 +4,8 @@
 //! meant, without weights of its own. Its [`Layout`](apd_points::Layout) names the parts of
 //! θ in PyTorch's order (layer by layer: weight out × in in row-major order, then bias) and is the only bridge between the two views.
 //!
-//! * A forward pass in tensor operations is a `Model`, whoever writes it; [`Network`] is one as data: a multilayer perceptron ([`Mlp`])
-//!   or a convolutional network ([`Cnn`]).
+//! * A forward pass in tensor operations is a `Model`, whoever writes it; [`Network`] is one as data: a multilayer perceptron ([`Mlp`]),
+//!   a convolutional network ([`Cnn`]), or any chain of layers ([`Sequential`]).
 //! * An [`Engine`] runs a model over reused buffers: gradients with respect to θ, with respect to x, and values. Every model
 //!   has one, [`Autodiff`]; perceptrons and convolutional networks bring fused ones.
 //! * [`conformance::check`] holds any engine to the derivative of the forward pass in double precision.
@@ -60,6 +60,7 @@ mod network;
 pub mod optim;
 mod panel;
 mod permutation;
+mod sequential;
 
 pub use activation::Activation;
 pub use cnn::{Cnn, CnnLayer, Padding};
@@ -73,6 +74,7 @@ pub use mlp::{Linear, Mlp};
 pub use model::{Autodiff, CloneModel, Model};
 pub use network::Network;
 pub use panel::Panel;
+pub use sequential::{Layer, Sequential};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

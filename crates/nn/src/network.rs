@@ -6,7 +6,7 @@ use apd_tensor::Tensor;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::{Activation, Cnn, Engine, Mlp, Model, NetworkError, Threads};
+use crate::{Activation, Cnn, Engine, Mlp, Model, NetworkError, Sequential, Threads};
 
 /// A network as data: an architecture that can be written down and read again, without weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Network {
     Mlp(Mlp),
     /// A convolutional network.
     Cnn(Cnn),
+    /// Any chain of layers.
+    Sequential(Sequential),
 }
 
 impl Network {
@@ -51,6 +53,7 @@ impl Network {
         match self {
             Self::Mlp(mlp) => mlp,
             Self::Cnn(cnn) => cnn,
+            Self::Sequential(sequential) => sequential,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Cnn {
                 Work::Conv(conv) => {
                     let shape = conv.described;
                     let weight = next().reshape(&[shape.outputs, shape.inputs, shape.kernel[0], shape.kernel[1]]);
-                    let mut z = images.conv2d(&weight, shape.padding).add(next());
+                    let mut z = images.conv2d(&weight, 1, shape.padding).add(next());
                     if conv.norm.is_some() {
                         z = batch_norm(&z, buffers.next()).mul(next()).add(next());
                     }

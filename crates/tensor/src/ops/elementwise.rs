@@ -106,6 +106,28 @@ impl<T: Scalar> Tensor<T> {
         self.unary(sigmoid, |_, y, g| g.mul(&y.sub(&y.square())))
     }
 
+    /// x / (1 + e⁻ˣ).
+    ///
+    /// Reference: Elfwing, Uchibe & Doya, *Sigmoid-Weighted Linear Units*, Neural Networks 107 (2018), equation (1).
+    pub fn silu(&self) -> Self {
+        self.mul(&self.sigmoid())
+    }
+
+    /// x·Φ(x) with the standard normal distribution function Φ, exactly (no approximation by tanh).
+    ///
+    /// Reference: Hendrycks & Gimpel, *Gaussian Error Linear Units*, arXiv:1606.08415, equation (1).
+    pub fn gelu(&self) -> Self {
+        let half = T::from_f64(0.5);
+        self.mul(&self.scale(half.sqrt()).erf().scale(half).add_scalar(half))
+    }
+
+    /// erf x = 2/√π · ∫₀ˣ exp(−t²) dt.
+    pub fn erf(&self) -> Self {
+        let slope = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI);
+        let rule = move |x: &[Self], _: &Self, g: &Self| g.mul(&x[0].square().neg().exp()).scale(slope);
+        self.unary(|a| T::from_f64(libm::erf(a.as_f64())), rule)
+    }
+
     /// ln(1 + eˣ), without overflow.
     pub fn softplus(&self) -> Self {
         self.unary(|a| a.max(T::zero()) + (-a.abs()).exp().ln_1p(), |x, _, g| g.mul(&x[0].sigmoid()))

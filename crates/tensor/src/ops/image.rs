@@ -47,18 +47,52 @@ impl<T: Scalar> Tensor<T> {
         Self::from_op([self], value, || [Box::new(move |_, _, g| g.unfold(kernel, padding))])
     }
 
-    /// The convolution (as networks call it: a correlation) of stride 1 with `padding` zeros around the images.
+    /// Every `stride`-th row and column of the images, from the first on.
     ///
-    /// **Shapes**: (N, H, W, C), weight (O, C, kernel₀, kernel₁) → (N, H′, W′, O), see [`unfold`](Self::unfold).
-    /// **Panics** on other shapes.
+    /// **Shapes**: (N, H, W, C) → (N, H / stride, W / stride, C), rounded up. **Panics** on other shapes, or a stride of 0.
     #[track_caller]
-    pub fn conv2d(&self, weight: &Self, padding: [usize; 2]) -> Self {
+    pub fn subsample(&self, stride: usize) -> Self {
+        let [n, height, width, channels] = self.images("subsample");
+        assert!(stride > 0, "subsample: a stride of 0");
+        if stride == 1 {
+            return self.clone();
+        }
+        assert!(u32::try_from(n * height * width).is_ok(), "subsample: shape {:?} is too large to index", self.shape());
+        let (rows, columns) = (height.div_ceil(stride), width.div_ceil(stride));
+        let pixel = |at: usize| {
+            let (image, i, j) = (at / (rows * columns), at / columns % rows, at % columns);
+            ((image * height + i * stride) * width + j * stride) as u32
+        };
+        let pixels: Vec<u32> = (0..n * rows * columns).map(pixel).collect();
+        self.reshape(&[n * height * width, channels]).gather_rows(&pixels).reshape(&[n, rows, columns, channels])
+    }
+
+    /// The mean of each channel in windows of size × size that touch but do not overlap; rows and columns that fill no window are left out.
+    ///
+    /// **Shapes**: (N, H, W, C) → (N, H / size, W / size, C), rounded down. **Panics** on other shapes, or where no window has a place.
+    #[track_caller]
+    pub fn average_pool(&self, size: usize) -> Self {
+        let windows = self.unfold([size; 2], [0; 2]).subsample(size);
+        let [n, rows, columns, len] = windows.images("average_pool");
+        let channels = len / (size * size);
+        windows
+            .reshape(&[n * rows * columns * channels, size * size])
+            .mean_axis(1)
+            .reshape(&[n, rows, columns, channels])
+    }
+
+    /// The convolution (as networks call it: a correlation) with `padding` zeros around the images.
+    ///
+    /// **Shapes**: (N, H, W, C), weight (O, C, kernel₀, kernel₁) → (N, H′, W′, O), see [`unfold`](Self::unfold) and
+    /// [`subsample`](Self::subsample). **Panics** on other shapes.
+    #[track_caller]
+    pub fn conv2d(&self, weight: &Self, stride: usize, padding: [usize; 2]) -> Self {
         let [n, _, _, channels] = self.images("conv2d");
         let &[outputs, inputs, ku, kv] = weight.shape() else {
             panic!("conv2d: a weight of shape {:?}", weight.shape());
         };
         assert!(inputs == channels, "conv2d: shape {:?} under a weight of shape {:?}", self.shape(), weight.shape());
-        let windows = self.unfold([ku, kv], padding);
+        let windows = self.unfold([ku, kv], padding).subsample(stride);
         let (rows, columns, len) = (windows.shape()[1], windows.shape()[2], windows.shape()[3]);
         let product = windows.reshape(&[n * rows * columns, len]).matmul_nt(&weight.reshape(&[outputs, len]));
         product.reshape(&[n, rows, columns, outputs])

@@ -46,7 +46,7 @@ fn buffers_are_means_and_variances_of_what_is_normalised() {
     let layout = network.layout();
     let params = layout.tensors(&theta);
     let images = Tensor::constant(x.clone().into_dyn()).reshape(&[7, 12, 12, 1]);
-    let z = images.conv2d(&params[0], [1, 1]).add(&params[1]).reshape(&[7 * 144, 48]);
+    let z = images.conv2d(&params[0], 1, [1, 1]).add(&params[1]).reshape(&[7 * 144, 48]);
     let mean = z.mean_axis(0);
     let variance = z.sub(&mean).square().mean_axis(0);
     for c in 0..48 {

@@ -23,6 +23,9 @@ unary! {
     tanh(-2.0, 2.0): Tensor::tanh;
     sigmoid(-3.0, 3.0): Tensor::sigmoid;
     softplus(-3.0, 3.0): Tensor::softplus;
+    silu(-3.0, 3.0): Tensor::silu;
+    gelu(-3.0, 3.0): Tensor::gelu;
+    erf(-2.0, 2.0): Tensor::erf;
     exp(-2.0, 1.0): Tensor::exp;
     ln(0.5, 2.0): Tensor::ln;
     sqrt(0.5, 2.0): Tensor::sqrt;
@@ -104,6 +107,10 @@ fn values_by_hand() {
     assert_eq!(x.leaky_relu(0.5).as_slice(), [-1.0, 0.0, 3.0]);
     assert_eq!(x.sigmoid().as_slice()[1], 0.5);
     assert_eq!(x.softplus().as_slice()[1], 2.0_f64.ln());
+    assert!((x.silu().as_slice()[2] - 3.0 / (1.0 + (-3.0_f64).exp())).abs() < 1e-15);
+    // Tables: erf 3 = 0.999977909503001…, Φ(3) = 0.998650101968370….
+    assert!((x.erf().as_slice()[2] - 0.999_977_909_503_001_4).abs() < 1e-15);
+    assert!((x.gelu().as_slice()[2] - 3.0 * 0.998_650_101_968_370).abs() < 1e-14);
     assert_eq!((&x + &x).as_slice(), (&x * &Tensor::scalar(2.0)).as_slice());
     assert_eq!((&x - &x).as_slice(), [0.0; 3]);
     assert_eq!((&(-&x) / &Tensor::scalar(2.0)).as_slice(), [1.0, 0.0, -1.5]);

@@ -24,9 +24,23 @@ proptest! {
     }
 
     #[test]
-    fn conv2d((shape, kernel, padding) in cases(), outputs in 0usize..3, salt in 0u64..1000) {
+    fn conv2d((shape, kernel, padding) in cases(), outputs in 0usize..3, stride in 1usize..4, salt in 0u64..1000) {
         let weight = array(&[outputs, shape[3], kernel[0], kernel[1]], salt + 1, -1.0, 1.0);
-        check(&[array(&shape, salt, -1.0, 1.0), weight], |x| x[0].conv2d(&x[1], padding));
+        check(&[array(&shape, salt, -1.0, 1.0), weight], |x| x[0].conv2d(&x[1], stride, padding));
+    }
+
+    #[test]
+    fn subsample(shape in [0usize..3, 1usize..5, 1usize..5, 0usize..3], stride in 1usize..4, salt in 0u64..1000) {
+        let x = array(&shape, salt, -1.0, 1.0);
+        let kept = x.slice(ndarray::s![.., ..;stride as isize, ..;stride as isize, ..]).into_dyn();
+        let found = Tensor::constant(x.clone()).subsample(stride);
+        prop_assert_eq!(found.value(), &kept);
+        check(&[x], |x| x[0].subsample(stride));
+    }
+
+    #[test]
+    fn average_pool(shape in [0usize..3, 3usize..6, 3usize..6, 0usize..3], size in 1usize..4, salt in 0u64..1000) {
+        check(&[array(&shape, salt, -1.0, 1.0)], |x| x[0].average_pool(size));
     }
 
     #[test]
@@ -55,7 +69,9 @@ fn values_by_hand() {
     // Zeros around: the corner's window is the image's corner.
     assert_eq!(x.unfold([3, 3], [1, 1]).as_slice()[..9], [0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 4.0, 5.0]);
     let weight = Tensor::from_vec(&[2, 1, 1, 2], vec![1.0, 10.0, 0.0, 1.0]);
-    assert_eq!(x.conv2d(&weight, [0, 0]).as_slice(), [21.0, 2.0, 32.0, 3.0, 54.0, 5.0, 65.0, 6.0]);
+    assert_eq!(x.average_pool(2).as_slice(), [3.0]);
+    assert_eq!(x.conv2d(&weight, 2, [0, 0]).as_slice(), x.conv2d(&weight, 1, [0, 0]).subsample(2).as_slice());
+    assert_eq!(x.conv2d(&weight, 1, [0, 0]).as_slice(), [21.0, 2.0, 32.0, 3.0, 54.0, 5.0, 65.0, 6.0]);
     assert_eq!(x.max_pool(2).as_slice(), [5.0]);
     assert_eq!(Tensor::from_vec(&[1, 1, 2, 1], vec![f32::NAN, 1.0]).max_pool(1).as_slice()[1], 1.0);
     assert!(Tensor::from_vec(&[1, 2, 2, 1], vec![1.0, f32::NAN, 3.0, 2.0]).max_pool(2).item().is_nan());
@@ -71,7 +87,7 @@ fn windows_are_ordered_by_channel() {
 #[test]
 #[should_panic(expected = "conv2d: shape [1, 2, 2, 3] under a weight of shape [1, 2, 1, 1]")]
 fn other_channels() {
-    let _ = Tensor::<f32>::ones(&[1, 2, 2, 3]).conv2d(&Tensor::ones(&[1, 2, 1, 1]), [0, 0]);
+    let _ = Tensor::<f32>::ones(&[1, 2, 2, 3]).conv2d(&Tensor::ones(&[1, 2, 1, 1]), 1, [0, 0]);
 }
 
 #[test]
