@@ -57,7 +57,7 @@ fn temperature_and_parameters(recipe: Recipe) -> Vec<Test> {
         tests.push(Test::new(
             "scaling",
             recipe.name,
-            &format!("covariance ∝ T: {mutation}"),
+            format!("covariance ∝ T: {mutation}"),
             Half::Full,
             Expect::Reject,
             run,
