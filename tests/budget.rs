@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use apd_tasks::{Config, Context, Control, Experiment, Progress, ResourceEstimate, RunOptions, reproduce};
+use apd_tasks::{Context, Control, Experiment, Progress, RunOptions, TASKS, configure, estimate, reproduce};
 use apd_watch::Watch;
 
 #[global_allocator]
@@ -85,12 +85,12 @@ fn bounds(what: &str, said: u64, taken: u64) {
 /// One test: the allocator counts for the whole program.
 #[test]
 fn a_run_takes_no_more_than_it_says_and_not_much_less() {
-    let config = Config::from_toml(SMALL).unwrap();
+    let config = configure(SMALL.parse().unwrap(), TASKS).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let budget = ResourceEstimate::of(&Experiment::new(config.clone(), &dir.path().join("said"), false).unwrap());
+    let budget = estimate(&Experiment::new(config.clone(), &dir.path().join("said"), false).unwrap(), TASKS).unwrap();
     let (out, before) = (dir.path().join("taken"), apd_watch::held());
     apd_watch::start();
-    reproduce(Context::of(&Hasty), config, &out, RunOptions::default()).unwrap();
+    reproduce(Context::of(&Hasty), config, TASKS, &out, RunOptions::default()).unwrap();
     bounds("memory", budget.memory(), (apd_watch::peak() - before) as u64);
     bounds("disk", budget.disk(), bytes_in(&out));
 }

@@ -12,7 +12,7 @@ use apd_points::{Layout, npy};
 use apd_report::{Results, Row};
 use apd_seed::Seed;
 use apd_store::{Bank, BankWriter, Header, checkpoint, repair};
-use apd_tasks::{Config as RunConfig, NetName, Profile};
+use apd_tasks::{Config as RunConfig, NetName, Profile, TASKS, check, complete, configure};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array2;
 
@@ -54,7 +54,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "config",
         seeds: configs,
-        parse: |_, input| RunConfig::from_toml(&String::from_utf8_lossy(input)).is_ok(),
+        parse: |_, input| {
+            let table = String::from_utf8_lossy(input).parse();
+            table.is_ok_and(|table| configure(table, TASKS).is_ok_and(|config| check(&config, TASKS).is_ok()))
+        },
     },
     Target { name: "results", seeds: results, parse: |dir, input| Results::load(&file(dir, input)).is_ok() },
 ];
@@ -333,6 +336,7 @@ fn generators() -> Vec<Vec<u8>> {
 
 fn configs() -> Vec<Vec<u8>> {
     let config = RunConfig::new(apd_data::Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let config = complete(config, TASKS).expect("the defaults are complete");
     vec![
         b"dataset = \"digits\"\ntasks = [\"ood\"]\n[sgld]\nchains = 3\nlr = 1e-3\n".to_vec(),
         config.to_toml().into_bytes(),

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use apd_tasks::{NetName, Profile, TaskName};
+use apd_tasks::{NetName, Profile, TASKS};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Adversarial posterior distillation: sample a Bayesian neural network's posterior, distil it into a generator, draw
@@ -88,8 +89,8 @@ pub(crate) struct Reproduce {
     #[arg(long)]
     pub(crate) profile: Option<Profile>,
     /// Tasks to run, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "TASK,…")]
-    pub(crate) only: Vec<TaskName>,
+    #[arg(long, value_delimiter = ',', value_name = "TASK,…", value_parser = tasks())]
+    pub(crate) only: Vec<String>,
     /// Root of every random stream [default: 1]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -104,6 +105,11 @@ pub(crate) struct Reproduce {
     /// Also score the images of an IDX or npy file as out-of-distribution (repeatable)
     #[arg(long, value_name = "NAME=PATH")]
     pub(crate) ood: Vec<String>,
+}
+
+/// The names of the tasks, with what each is about.
+fn tasks() -> PossibleValuesParser {
+    TASKS.iter().map(|task| PossibleValue::new(task.name()).help(task.doc())).collect::<Vec<_>>().into()
 }
 
 #[derive(Args)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_tasks::{Config, Error, RunOptions};
+use apd_tasks::{Config, Error, RunOptions, TASKS};
 
 use crate::arguments::{Reproduce, Run, SamplePosterior};
 use crate::progress::{Terminal, stop_on_signals};
@@ -15,7 +15,7 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     let out = arguments.out.clone().unwrap_or_else(|| config.default_out());
     let (terminal, options) = start(&arguments.run)?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
-    let outcome = match apd_tasks::reproduce(apd_tasks::Context::of(&terminal), config, &out, options) {
+    let outcome = match apd_tasks::reproduce(apd_tasks::Context::of(&terminal), config, TASKS, &out, options) {
         Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
         other => other?,
     };
@@ -31,7 +31,7 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
 pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     let mut table = settings(&arguments.config)?;
     lay_over(&mut table, &arguments.run)?;
-    let config = validated(&table)?;
+    let config = typed(table, Config::check_sampling)?;
     let (terminal, options) = start(&arguments.run)?;
     let info = match apd_tasks::sample_posterior(apd_tasks::Context::of(&terminal), config, &arguments.out, options) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
@@ -47,8 +47,10 @@ fn settings(path: &Path) -> Result<toml::Table> {
     Ok(text.parse().map_err(|e| Usage(format!("{}: not TOML: {e}", path.display())))?)
 }
 
-fn validated(table: &toml::Table) -> Result<Config> {
-    Ok(Config::from_toml(&toml::to_string(table)?).map_err(|e| Usage(e.to_string()))?)
+/// The table as a configuration whose settings are in range; a mistake in them is one of usage.
+fn typed(table: toml::Table, check: impl FnOnce(&Config) -> Result<(), Error>) -> Result<Config> {
+    let typed = apd_tasks::configure(table, TASKS).and_then(|config| check(&config).map(|()| config));
+    Ok(typed.map_err(|e| Usage(e.to_string()))?)
 }
 
 /// The settings file (or nothing), with the options of the command line over it.
@@ -85,8 +87,7 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         set("seed", seed.into());
     }
     if !arguments.only.is_empty() {
-        let names: Vec<toml::Value> = arguments.only.iter().map(|task| task.name().into()).collect();
-        set("tasks", names.into());
+        set("tasks", arguments.only.clone().into());
     }
     if !arguments.ood.is_empty() {
         let mut sets = Vec::new();
@@ -101,7 +102,7 @@ fn config(arguments: &Reproduce) -> Result<Config> {
         }
         set("user-ood", sets.into());
     }
-    validated(&table)
+    typed(table, |config| apd_tasks::check(config, TASKS))
 }
 
 /// Sizes the thread pool, and arranges for a run to be watched and stopped.

@@ -1,7 +1,7 @@
 //! What a run is: every setting that decides its numbers, in one typed value.
 //!
 //! The raw form is a TOML table as a person writes it, laid over the defaults of a dataset, a network and a profile;
-//! the validated form is [`Config`]. A finished run writes its `Config` beside its results, and that file reruns it.
+//! the typed form is [`Config`]. What belongs to one task is a section of that task's own. A finished run writes its `Config` beside its results, and that file reruns it.
 
 use std::path::PathBuf;
 
@@ -9,15 +9,15 @@ use apd_data::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::holdout::HOLDOUT_EVERY;
+use crate::settings::{self, Sections, Settings, not_negative, positive};
 
 mod defaults;
 mod sgld;
 
-pub use crate::tasks::active::settings::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
-pub use crate::tasks::fidelity::settings::FidelityConfig;
-pub use crate::tasks::toy2d::settings::Toy2dConfig;
 pub use sgld::{OnDivergence, OnlineConfig, SgldConfig};
+
+/// The section of a task that a settings file has before `evaluation`: a bank's identity is the text, so the order stays.
+const BEFORE_EVALUATION: &str = "gan-losses";
 
 /// Every setting that decides a run's numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +34,8 @@ pub struct Config {
     pub profile: Profile,
     /// The root of every random stream.
     pub seed: u64,
-    /// The tasks to run, in this order.
-    pub tasks: Vec<TaskName>,
+    /// The tasks to run, in this order; none: all that there are.
+    pub tasks: Vec<String>,
     /// The point estimate (SGD with momentum), the baseline.
     pub sgd: SgdConfig,
     /// MC-dropout, deep ensemble and SWAG.
@@ -48,25 +48,14 @@ pub struct Config {
     pub subspace: apd_distill::SubspaceConfig,
     /// Distillation while sampling.
     pub online: OnlineConfig,
-    /// The comparison of the distiller's losses.
-    pub gan_losses: GanLossesConfig,
     /// How the posteriors are compared.
     pub evaluation: EvaluationConfig,
-    /// The comparison with held-out rows and with rivals.
-    pub fidelity: FidelityConfig,
-    /// Quality against the number of networks.
-    pub curves: CurvesConfig,
-    /// The comparison of the samplers.
-    pub samplers: SamplersConfig,
-    /// Attacks on the inputs, and whether they are noticed.
-    pub adversarial: AdversarialConfig,
-    /// The posterior in the plane.
-    pub toy2d: Toy2dConfig,
-    /// Active learning.
-    pub active: ActiveConfig,
     /// Out-of-distribution images of the user's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_ood: Vec<UserOod>,
+    /// A section for each task that has settings.
+    #[serde(skip)]
+    pub(crate) sections: Sections,
 }
 
 /// A classifier.
@@ -92,30 +81,6 @@ pub enum Profile {
     Quick,
     /// The paper's scale.
     Full,
-}
-
-/// An experiment; each is a set of rows in the results and a section of the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskName {
-    /// Accuracy, NLL, ECE and Brier score on the test set.
-    Classify,
-    /// Out-of-distribution detection.
-    Ood,
-    /// The distilled posterior and its rivals beside held-out rows of the bank.
-    Fidelity,
-    /// Quality against the number of networks, and their cost.
-    Curves,
-    /// The distiller's losses on the run's bank.
-    GanLosses,
-    /// Every sampler beside long runs of NUTS, on a small network.
-    Samplers,
-    /// Inputs made to mislead, and whether the uncertainty tells.
-    Adversarial,
-    /// Two blobs in the plane: predictions as pictures.
-    Toy2d,
-    /// Labels acquired where the posterior is unsure.
-    Active,
 }
 
 macro_rules! names {
@@ -146,28 +111,6 @@ macro_rules! names {
 }
 names!(NetName: Fc1 = "fc1", Fc2 = "fc2", Cnn = "cnn", CnnLarge = "cnn-large");
 names!(Profile: Quick = "quick", Full = "full");
-names!(TaskName: Classify = "classify", Ood = "ood", Fidelity = "fidelity", Curves = "curves", GanLosses = "gan-losses", Samplers = "samplers",
-    Adversarial = "adversarial", Toy2d = "toy2d", Active = "active");
-
-impl TaskName {
-    /// Whether it looks at out-of-distribution images.
-    pub fn reads_ood_images(self) -> bool {
-        matches!(self, TaskName::Ood | TaskName::Fidelity | TaskName::Curves)
-    }
-
-    /// Whether it needs the run's own point estimate, bank and generator.
-    pub fn compares_posteriors(self) -> bool {
-        match self {
-            TaskName::Classify
-            | TaskName::Ood
-            | TaskName::Fidelity
-            | TaskName::Curves
-            | TaskName::GanLosses
-            | TaskName::Adversarial => true,
-            TaskName::Samplers | TaskName::Toy2d | TaskName::Active => false,
-        }
-    }
-}
 
 impl NetName {
     /// The network for inputs of this length and this many classes. Convolutional networks take them for square grey images.
@@ -245,24 +188,6 @@ pub struct BaselinesConfig {
     pub swag_rank: usize,
 }
 
-/// The comparison of the distiller's losses on the run's bank, each with its published optimiser and critic updates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct GanLossesConfig {
-    /// Runs of each loss.
-    pub seeds: usize,
-    /// Generator iterations of each run.
-    pub iterations: u64,
-    /// Looks at the generator during a run.
-    pub looks: u64,
-    /// Width of the networks' hidden layers.
-    pub hidden: usize,
-    /// Points per update.
-    pub batch: usize,
-    /// Networks drawn for a look.
-    pub networks: usize,
-}
-
 /// How the posteriors are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -277,66 +202,6 @@ pub struct EvaluationConfig {
     pub ood_scales: Vec<f32>,
 }
 
-/// Quality against the number of networks that are averaged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct CurvesConfig {
-    /// Numbers of networks, from few to many.
-    pub networks: Vec<usize>,
-    /// Independent draws of each.
-    pub draws: usize,
-}
-
-/// The comparison of the samplers, on the embedded digits and a network of one hidden layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SamplersConfig {
-    /// Training images N.
-    pub images: usize,
-    /// Width of the hidden layer.
-    pub hidden: usize,
-    /// Precision τ of the prior N(0, 1/τ).
-    pub prior_precision: f64,
-    /// Examples in a minibatch.
-    pub batch: usize,
-    /// Chains of each sampler.
-    pub chains: usize,
-    /// Minibatch gradients of each chain, burn-in included.
-    pub steps: u64,
-    /// Of these, before the first sample.
-    pub burn_in: u64,
-    /// Of these, between two samples.
-    pub thinning: u64,
-    /// Step sizes ε at full-data scale, of SGLD; the others take the step that moves them as far.
-    pub step_sizes: Vec<f64>,
-    /// Draws of NUTS and HMC in which step size and mass are learned.
-    pub reference_warmup: u64,
-    /// Draws of NUTS and HMC after these.
-    pub reference_draws: u64,
-}
-
-/// FGSM and PGD within an L∞ ball, on one network and on the averaged prediction of each method.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct AdversarialConfig {
-    /// Test images that are attacked; all of them where there are no more.
-    pub images: usize,
-    /// Networks of one averaged prediction: those that are attacked are those that are asked.
-    pub networks: usize,
-    /// Independent draws of that many networks, each attacked anew.
-    pub draws: usize,
-    /// Radius ε of the ball for the tables, in units of the inputs, which lie in [−1, 1].
-    pub epsilon: f64,
-    /// Steps of PGD.
-    pub steps: usize,
-    /// Length of a step of PGD at `epsilon`; at other radii it is in proportion to them.
-    pub step: f64,
-    /// Whether PGD starts at a random point of the ball, rather than at the image itself.
-    pub random_start: bool,
-    /// Further radii, for the curves.
-    pub epsilons: Vec<f64>,
-}
-
 /// Out-of-distribution images of the user's own: `NAME=PATH`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -347,13 +212,52 @@ pub struct UserOod {
     pub path: PathBuf,
 }
 
+impl SgdConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        positive("sgd.steps", self.steps as f64)?;
+        positive("sgd.batch", self.batch as f64)?;
+        positive("sgd.lr", self.lr)?;
+        positive("sgd.validate-every", self.validate_every as f64)?;
+        if !(0.0..1.0).contains(&self.momentum) {
+            return Err(Error::Config(format!("sgd.momentum = {}: must lie in [0, 1)", self.momentum)));
+        }
+        not_negative("sgd.weight-decay", self.weight_decay)
+    }
+}
+
+impl BaselinesConfig {
+    pub(crate) fn check(&self, net: NetName) -> Result<()> {
+        let dropout = self.dropout;
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(Error::Config(format!("baselines.dropout = {dropout}: must lie in [0, 1)")));
+        }
+        if net.is_convolutional() && dropout > 0.0 {
+            return Err(Error::Config(format!(
+                "baselines.dropout = {dropout}: net {net} has no dropout; 0 leaves MC-dropout out"
+            )));
+        }
+        if self.swag_rank == 1 {
+            return Err(Error::Config("baselines.swag-rank = 1: must be 0, or at least 2".into()));
+        }
+        Ok(())
+    }
+}
+
+impl EvaluationConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        positive("evaluation.networks", self.networks as f64)?;
+        positive("evaluation.draws", self.draws as f64)?;
+        positive("evaluation.ood-count", self.ood_count as f64)?;
+        self.ood_scales.iter().try_for_each(|&scale| positive("evaluation.ood-scales", f64::from(scale)))
+    }
+}
+
 impl Config {
-    /// Lays a table of settings, as a person wrote it, over the defaults that its `dataset`, `net` and `profile` choose.
+    /// Lays a table of settings, as a person wrote it, over the defaults that its `dataset`, `net` and `profile` choose. Sections of tasks
+    /// are not in it.
     ///
-    /// **Errors.** Not TOML, an unknown key, a value of the wrong type, or one that [`Config::validate`] refuses.
-    pub fn from_toml(text: &str) -> Result<Self> {
-        let written: toml::Table =
-            text.parse().map_err(|e: toml::de::Error| Error::Config(format!("not TOML: {e}")))?;
+    /// **Errors**: an unknown key, a value of another type.
+    pub(crate) fn from_table(written: toml::Table) -> Result<Self> {
         fn chosen<T>(table: &toml::Table, key: &str, default: T) -> Result<T>
         where
             T: std::str::FromStr<Err: std::fmt::Display>,
@@ -376,16 +280,50 @@ impl Config {
             let loss = loss.clone().try_into().map_err(|e| Error::Config(format!("distill.loss: {e}")))?;
             defaults.distill = defaults.distill.with_loss(loss);
         }
-        let mut table = toml::Table::try_from(&defaults).expect("a configuration is a table");
-        overlay(&mut table, written);
-        let config: Config = table.try_into().map_err(|e: toml::de::Error| Error::Config(e.to_string()))?;
-        config.validate()?;
-        Ok(config)
+        let mut table = settings::table(&defaults);
+        settings::overlay(&mut table, written);
+        table.try_into().map_err(|e: toml::de::Error| Error::Config(e.to_string()))
+    }
+
+    /// The settings of a task.
+    ///
+    /// **Panics** where the configuration has no section of this type: [`complete`](crate::complete) adds those of its tasks.
+    #[track_caller]
+    pub fn settings<T: Settings>(&self) -> &T {
+        self.sections.get().unwrap_or_else(|| panic!("no section is a {}", std::any::type_name::<T>()))
+    }
+
+    /// The same, to be changed.
+    ///
+    /// **Panics** as [`settings`](Self::settings) does.
+    #[track_caller]
+    pub fn settings_mut<T: Settings>(&mut self) -> &mut T {
+        self.sections.get_mut().unwrap_or_else(|| panic!("no section is a {}", std::any::type_name::<T>()))
     }
 
     /// The file that reruns this run.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("a configuration is a table")
+        let shared = toml::to_string_pretty(self).expect("a configuration is a table");
+        let (before, evaluation) =
+            shared.split_at(shared.find("[evaluation]").expect("a section of every configuration"));
+        let mut text = before.to_owned();
+        let mut add = |part: &str| {
+            text.push_str(part);
+            text.push('\n');
+        };
+        let first = |name: &str| name == BEFORE_EVALUATION;
+        self.sections.iter().filter(|(name, _)| first(name)).for_each(|(name, section)| add(&section.to_toml(name)));
+        add(evaluation);
+        self.sections.iter().filter(|(name, _)| !first(name)).for_each(|(name, section)| add(&section.to_toml(name)));
+        text.pop();
+        text
+    }
+
+    /// All settings, as results have them.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).expect("a configuration is JSON");
+        self.sections.iter().for_each(|(name, section)| json[name] = section.to_json());
+        json
     }
 
     /// What decides whether two runs are the same: everything but where the data lie, and what becomes of a chain that diverges, for one
@@ -395,119 +333,28 @@ impl Config {
         Config { data_dir: None, sgld, ..self.clone() }.to_toml()
     }
 
-    /// Refuses settings that no run could honour, each with its name, its value and what is allowed.
-    pub fn validate(&self) -> Result<()> {
-        let positive = |name: &str, value: f64| match value > 0.0 && value.is_finite() {
-            true => Ok(()),
-            false => Err(Error::Config(format!("{name} = {value}: must be positive and finite"))),
-        };
-        positive("sgd.steps", self.sgd.steps as f64)?;
-        positive("sgd.batch", self.sgd.batch as f64)?;
-        positive("sgd.lr", self.sgd.lr)?;
-        positive("sgd.validate-every", self.sgd.validate_every as f64)?;
-        positive("sgld.chains", self.sgld.chains as f64)?;
-        positive("sgld.steps", self.sgld.steps as f64)?;
-        positive("sgld.thinning", self.sgld.thinning as f64)?;
-        positive("sgld.batch", self.sgld.batch as f64)?;
-        positive("sgld.lr", self.sgld.lr)?;
-        positive("sgld.weight-decay", self.sgld.weight_decay)?;
-        positive("curves.draws", self.curves.draws as f64)?;
-        for &networks in &self.curves.networks {
-            positive("curves.networks", networks as f64)?;
-        }
-        if self.sgld.samples_per_chain() == 0 {
-            return Err(Error::Config(format!(
-                "sgld: {} steps with burn-in {} and thinning {} keep no sample",
-                self.sgld.steps, self.sgld.burn_in, self.sgld.thinning
-            )));
-        }
-        let online = &self.online;
-        if online.rounds > 0 {
-            positive("online.iterations", online.iterations as f64)?;
-            let samples = self.sgld.samples_per_chain();
-            if online.rounds > samples {
-                return Err(Error::Config(format!("online.rounds = {}: a chain has {samples} samples", online.rounds)));
-            }
-            let staged = online.staged(&self.sgld);
-            if online.buffer < staged {
-                let buffer = online.buffer;
-                return Err(Error::Config(format!("online.buffer = {buffer}: a round has {staged} samples")));
-            }
-        }
-        positive("gan-losses.seeds", self.gan_losses.seeds as f64)?;
-        positive("gan-losses.iterations", self.gan_losses.iterations as f64)?;
-        positive("gan-losses.looks", self.gan_losses.looks as f64)?;
-        positive("gan-losses.hidden", self.gan_losses.hidden as f64)?;
-        positive("gan-losses.batch", self.gan_losses.batch as f64)?;
-        positive("gan-losses.networks", self.gan_losses.networks as f64)?;
-        let rows = self.sgld.chains as u64 * self.sgld.samples_per_chain();
-        if self.tasks.contains(&TaskName::GanLosses) && rows < HOLDOUT_EVERY as u64 {
-            return Err(Error::Config(format!(
-                "gan-losses: a bank of {rows} rows has none to hold out (one in {HOLDOUT_EVERY})"
-            )));
-        }
-        positive("samplers.images", self.samplers.images as f64)?;
-        positive("samplers.hidden", self.samplers.hidden as f64)?;
-        positive("samplers.prior-precision", self.samplers.prior_precision)?;
-        positive("samplers.batch", self.samplers.batch as f64)?;
-        positive("samplers.chains", self.samplers.chains as f64)?;
-        positive("samplers.thinning", self.samplers.thinning as f64)?;
-        positive("samplers.reference-draws", self.samplers.reference_draws as f64)?;
-        for &step_size in &self.samplers.step_sizes {
-            positive("samplers.step-sizes", step_size)?;
-        }
-        positive("adversarial.images", self.adversarial.images as f64)?;
-        positive("adversarial.networks", self.adversarial.networks as f64)?;
-        positive("adversarial.draws", self.adversarial.draws as f64)?;
-        positive("adversarial.steps", self.adversarial.steps as f64)?;
-        positive("adversarial.step", self.adversarial.step)?;
-        positive("adversarial.epsilon", self.adversarial.epsilon)?;
-        for &epsilon in &self.adversarial.epsilons {
-            positive("adversarial.epsilons", epsilon)?;
-        }
-        positive("evaluation.networks", self.evaluation.networks as f64)?;
-        positive("evaluation.draws", self.evaluation.draws as f64)?;
-        positive("evaluation.ood-count", self.evaluation.ood_count as f64)?;
-        for &scale in &self.evaluation.ood_scales {
-            positive("evaluation.ood-scales", f64::from(scale))?;
-        }
-        if !(0.0..1.0).contains(&self.sgd.momentum) {
-            return Err(Error::Config(format!("sgd.momentum = {}: must lie in [0, 1)", self.sgd.momentum)));
-        }
-        for (name, value) in [("sgd.weight-decay", self.sgd.weight_decay), ("sgld.temperature", self.sgld.temperature)]
-        {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::Config(format!("{name} = {value}: must be finite and not negative")));
-            }
-        }
-        if !(0.0..1.0).contains(&self.baselines.dropout) {
-            return Err(Error::Config(format!("baselines.dropout = {}: must lie in [0, 1)", self.baselines.dropout)));
-        }
-        if self.net.is_convolutional() && self.baselines.dropout > 0.0 {
-            return Err(Error::Config(format!(
-                "baselines.dropout = {}: net {} has no dropout; 0 leaves MC-dropout out",
-                self.baselines.dropout, self.net
-            )));
-        }
-        if self.baselines.swag_rank == 1 {
-            return Err(Error::Config("baselines.swag-rank = 1: must be 0, or at least 2".into()));
-        }
-        let names: Vec<&str> = self.tasks.iter().map(|task| task.name()).collect();
-        let sets: Vec<&str> = self.user_ood.iter().map(|set| set.name.as_str()).collect();
-        for (setting, names) in [("tasks", &names), ("user-ood", &sets)] {
-            if let Some(twice) = names.iter().find(|name| names.iter().filter(|other| other == name).count() > 1) {
-                return Err(Error::Config(format!("{setting}: `{twice}` is named twice")));
-            }
-        }
+    /// Refuses settings that no sampling could honor, each with its name, its value and what is allowed.
+    pub fn check_sampling(&self) -> Result<()> {
+        self.check_data()?;
+        self.sgld.check()
+    }
+
+    pub(crate) fn check_data(&self) -> Result<()> {
         if self.dataset != Dataset::Digits && self.data_dir.is_none() {
             return Err(Error::Config(format!(
                 "dataset {} needs data-dir (--data-dir DIR); `cargo xtask fetch-data all --data-dir DIR` fills one",
                 self.dataset
             )));
         }
-        self.fidelity.validate()?;
-        self.toy2d.validate()?;
-        self.active.validate()?;
+        Ok(())
+    }
+
+    /// The same of what is trained, sampled and distilled to be compared.
+    pub(crate) fn check_models(&self) -> Result<()> {
+        self.check_sampling()?;
+        self.sgd.check()?;
+        self.baselines.check(self.net)?;
+        self.online.check(&self.sgld)?;
         self.subspace.validate().map_err(|e| Error::Config(format!("subspace: {e}")))?;
         self.distill.validate().map_err(|e| Error::Config(format!("distill: {e}")))
     }
@@ -515,22 +362,6 @@ impl Config {
     /// The folder's name under `target/apd` when none is given.
     pub fn default_out(&self) -> PathBuf {
         PathBuf::from(format!("target/apd/{}-{}-{}", self.dataset, self.net, self.seed))
-    }
-}
-
-/// Lays `written` over `table`, table by table; whatever is not a table replaces what was there, and so does another optimiser.
-fn overlay(table: &mut toml::Table, written: toml::Table) {
-    for (key, value) in written {
-        match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(value))
-                if key != "optimizer" || inner.keys().eq(value.keys()) =>
-            {
-                overlay(inner, value);
-            }
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
     }
 }
 

@@ -56,7 +56,6 @@ impl Experiment {
 
     /// Reads the data and leaves the disk alone.
     pub(crate) fn in_memory(config: Config) -> Result<Self> {
-        config.validate()?;
         let seed = Seed::root(config.seed);
         let split = config.dataset.load(data_dir(&config), seed.child("split"))?;
         config.net.takes(split.train.images.dim())?;

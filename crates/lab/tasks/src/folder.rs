@@ -8,7 +8,7 @@ use apd_store::{Lock, checkpoint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::Config;
+use crate::config::{Config, OnDivergence};
 use crate::error::{Error, Result};
 use crate::stage::saved;
 
@@ -53,13 +53,12 @@ impl Folder {
         let path = self.config();
         match fs::read_to_string(&path) {
             // Where data lie may change between a run and its resumption; what is in them is checked when they are read.
-            Ok(found) => match Config::from_toml(&found) {
-                Ok(found) if found.identity() == config.identity() => Ok(true),
-                Ok(found) => {
-                    let difference = difference(&found.identity(), &config.identity());
-                    Err(Error::ConfigChanged { path, difference })
-                }
-                Err(_) => Err(self.not_ours(&path)),
+            Ok(found) => match identity(&found) {
+                None => Err(self.not_ours(&path)),
+                Some(found) => match difference(&found, &config.identity()) {
+                    difference if difference.is_empty() => Ok(true),
+                    difference => Err(Error::ConfigChanged { path, difference }),
+                },
             },
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 match self.left_by_a_run().iter().find(|path| path.exists()) {
@@ -159,20 +158,36 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
     move |source| Error::Io { path, source }
 }
 
-/// The settings in which two configuration files differ, a line each, with the section they are in.
+/// What decides whose run a settings file is of; none if it is of no run.
+fn identity(text: &str) -> Option<String> {
+    let mut table: toml::Table = text.parse().ok()?;
+    if ["dataset", "net", "profile", "seed", "tasks"].iter().any(|key| !table.contains_key(*key)) {
+        return None;
+    }
+    // As `Config::identity` has it.
+    table.remove("data-dir");
+    let on_divergence = toml::Value::try_from(OnDivergence::default()).expect("a string");
+    table.get_mut("sgld")?.as_table_mut()?.insert("on-divergence".to_owned(), on_divergence);
+    Some(table.to_string())
+}
+
+/// The settings in which two configuration files differ, a line each, with the section they are in; nothing if they say the same.
 pub(crate) fn difference(found: &str, wanted: &str) -> String {
-    fn settings(text: &str) -> Vec<String> {
-        let mut section = "";
-        let mut settings = Vec::new();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            match line.starts_with('[') {
-                true => section = line,
-                false => settings.push(format!("{section} {line}").trim().to_string()),
+    fn collect(section: &str, table: toml::Table, lines: &mut Vec<String>) {
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(inner) if section.is_empty() => collect(&key, inner, lines),
+                toml::Value::Table(inner) => collect(&format!("{section}.{key}"), inner, lines),
+                value if section.is_empty() => lines.push(format!("{key} = {value}")),
+                value => lines.push(format!("[{section}] {key} = {value}")),
             }
         }
-        settings
     }
-    let (found, wanted) = (settings(found), settings(wanted));
+    let [found, wanted] = [found, wanted].map(|text| {
+        let mut lines = Vec::new();
+        collect("", text.parse().unwrap_or_default(), &mut lines);
+        lines
+    });
     let only = |what: &str, here: &[String], there: &[String]| -> Vec<String> {
         here.iter().filter(|line| !there.contains(line)).map(|line| format!("  {what} {line}")).collect()
     };

@@ -6,10 +6,10 @@
 //!
 //! ```no_run
 //! use apd_data::Dataset;
-//! use apd_tasks::{Config, Context, NetName, Profile, RunOptions, reproduce};
+//! use apd_tasks::{Config, Context, NetName, Profile, RunOptions, TASKS, reproduce};
 //!
 //! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-//! let outcome = reproduce(Context::default(), config, "target/apd/example".as_ref(), RunOptions::default())?;
+//! let outcome = reproduce(Context::default(), config, TASKS, "target/apd/example".as_ref(), RunOptions::default())?;
 //! let accuracy = outcome.results.select().task("classify").method("apd").metric("accuracy").value();
 //! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
 //! # Ok::<(), apd_tasks::Error>(())
@@ -19,7 +19,9 @@
 //! to the same bits.
 
 mod baselines;
+mod clock;
 mod config;
+mod configure;
 mod context;
 mod diagnose;
 mod distill;
@@ -30,27 +32,31 @@ mod folder;
 mod holdout;
 mod method;
 mod methods;
+mod models;
 mod online;
 mod reproduce;
 mod resources;
 mod rows;
 mod sample;
 mod sections;
+mod settings;
 mod sgd;
 mod shared_progress;
+mod sizes;
 mod stacked;
 mod stage;
 mod supervised_chain;
+mod task;
 mod tasks;
 #[cfg(test)]
 mod testing;
 
 pub use baselines::Baselines;
 pub use config::{
-    Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, AdversarialConfig, BaselinesConfig, Config, CurvesConfig,
-    EvaluationConfig, FidelityConfig, GanLossesConfig, NetName, OnDivergence, OnlineConfig, Profile, SamplersConfig,
-    SgdConfig, SgldConfig, Start, TaskName, Toy2dConfig, UserOod,
+    BaselinesConfig, Config, EvaluationConfig, NetName, OnDivergence, OnlineConfig, Profile, SgdConfig, SgldConfig,
+    UserOod,
 };
+pub use configure::{check, complete, configure};
 pub use context::{CHECKPOINT_EVERY, Context, Control, Progress};
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
 pub use distill::{
@@ -62,8 +68,20 @@ pub use experiment::{Experiment, RunOptions};
 pub use folder::Folder;
 pub use method::{Method, Role};
 pub use online::{Chains, Online, distill_online};
-pub use reproduce::{Outcome, reproduce};
-pub use resources::{Bytes, Part};
+pub use reproduce::{Outcome, estimate, reproduce};
+pub use resources::{Bytes, Cost, Part};
+pub use settings::Settings;
+pub use sizes::Sizes;
+pub use task::{Findings, Needs, Prepared, Task};
+pub use tasks::TASKS;
+pub use tasks::active::settings::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
+pub use tasks::adversarial::settings::AdversarialConfig;
+pub use tasks::curves::settings::CurvesConfig;
+pub use tasks::fidelity::settings::FidelityConfig;
+pub use tasks::gan_losses::settings::GanLossesConfig;
+pub use tasks::samplers::settings::SamplersConfig;
+pub use tasks::toy2d::settings::Toy2dConfig;
+
 pub use sample::{Sampled, sample, sample_posterior};
 pub use stage::{Stage, drive};
 pub use tasks::active::compute::{Active, Curve, Plan, active};

@@ -13,6 +13,22 @@ pub struct Part {
     pub flag: String,
 }
 
+/// What a task takes at most, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// What it holds.
+    pub memory: u64,
+    /// What it leaves in the folder.
+    pub disk: u64,
+    /// The option of the command line that makes it smaller.
+    pub flag: String,
+}
+
+/// The option that halves a setting.
+pub(crate) fn halved(setting: &str, value: usize) -> String {
+    format!("--set {setting}={}", (value / 2).max(1))
+}
+
 /// A number of bytes as people say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes(pub u64);

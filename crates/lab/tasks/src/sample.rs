@@ -172,6 +172,7 @@ impl Stage for Sampling<'_> {
 ///
 /// **Errors.** With [`RunOptions::resume`], a bank of other settings; without it, a folder that holds a bank already.
 pub fn sample_posterior(context: Context<'_>, config: Config, path: &Path, options: RunOptions) -> Result<BankInfo> {
+    config.check_sampling()?;
     let experiment = Experiment::in_memory(config)?;
     context
         .progress

@@ -2,7 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use apd_data::Dataset;
+
+use crate::config::{Config, NetName, Profile};
+use crate::configure::complete;
 use crate::context::{Control, Progress};
+use crate::tasks::TASKS;
+
+/// The quick settings of the digits for these tasks.
+pub(crate) fn quick(net: NetName, tasks: &[&str]) -> Config {
+    let tasks = tasks.iter().map(|&task| task.to_owned()).collect();
+    complete(Config { tasks, ..Config::new(Dataset::Digits, net, Profile::Quick) }, TASKS).unwrap()
+}
 
 /// Asks to stop once it has been told of so many advances.
 pub(crate) struct StopAfter {

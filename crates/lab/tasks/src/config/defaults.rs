@@ -6,7 +6,7 @@ use apd_distill::SubspaceConfig;
 use super::*;
 
 impl Config {
-    /// The defaults for a dataset, a network and a profile.
+    /// The defaults for a dataset, a network and a profile, without the sections of tasks.
     pub fn new(dataset: Dataset, net: NetName, profile: Profile) -> Self {
         use Dataset::Digits;
         use Profile::{Full, Quick};
@@ -34,7 +34,7 @@ impl Config {
             net,
             profile,
             seed: 1,
-            tasks: TaskName::ALL.to_vec(),
+            tasks: Vec::new(),
             sgd: SgdConfig {
                 steps: sgd_steps,
                 batch: 100,
@@ -65,47 +65,9 @@ impl Config {
                 SubspaceConfig { rank, components, gan: apd_distill::Config { iterations, ..default.gan }, ..default }
             },
             online: OnlineConfig { rounds: 20, iterations: (iterations / 75).max(1), buffer: 1000, infinite: true },
-            gan_losses: GanLossesConfig {
-                seeds: if profile == Quick { 2 } else { 3 },
-                iterations: if profile == Quick { 300 } else { 3_000 },
-                looks: 10,
-                hidden: 50,
-                batch: 50,
-                networks: 100,
-            },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
-            fidelity: FidelityConfig::new(dataset, profile),
-            curves: CurvesConfig {
-                networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
-                draws: if profile == Quick && dataset != Digits { 1 } else { 3 },
-            },
-            samplers: SamplersConfig {
-                images: 300,
-                hidden: 10,
-                prior_precision: 10.0,
-                batch: 30,
-                chains: 4,
-                steps: if profile == Quick { 20_000 } else { 200_000 },
-                burn_in: if profile == Quick { 4_000 } else { 40_000 },
-                thinning: if profile == Quick { 40 } else { 400 },
-                step_sizes: vec![2e-4, 8e-4, 3.2e-3],
-                reference_warmup: 300,
-                reference_draws: if profile == Quick { 300 } else { 2_000 },
-            },
-            adversarial: {
-                // A step on the average costs as many passes as there are networks, and there are `steps` of them per image.
-                let (images, networks, draws, epsilons) = match (dataset, profile) {
-                    (Digits, Quick) => (300, 20, 3, vec![0.1, 0.2, 0.4]),
-                    (Digits, Full) => (500, 50, 10, vec![0.05, 0.1, 0.15, 0.2, 0.4, 0.5]),
-                    (_, Quick) => (500, 20, 2, vec![0.05, 0.1, 0.2]),
-                    (_, Full) => (6_000, 50, 3, vec![0.02, 0.05, 0.1, 0.15, 0.2, 0.4]),
-                };
-                let (epsilon, steps, step) = (0.3, 40, 0.02);
-                AdversarialConfig { images, networks, draws, epsilon, steps, step, random_start: false, epsilons }
-            },
-            toy2d: Toy2dConfig::new(profile),
-            active: ActiveConfig::new(dataset, profile),
             user_ood: Vec::new(),
+            sections: Sections::default(),
         };
         if net.is_convolutional() { config.convolutional() } else { config }
     }
@@ -124,11 +86,6 @@ impl Config {
         config.sgd = SgdConfig { steps: 1_500, validate_every: 250, ..config.sgd };
         config.sgld = SgldConfig { steps: 4_000, burn_in: 1_000, thinning: 10, ..config.sgld };
         config.evaluation = EvaluationConfig { networks: 20, draws: 2, ood_count: 500, ..config.evaluation };
-        config.fidelity =
-            FidelityConfig { truth: 100, networks: 20, draws: 2, sizes: vec![4.0, 16.0], gan_rank: 0, apd: false };
-        config.curves = CurvesConfig { networks: vec![1, 2, 5, 10, 20], draws: 1 };
-        config.adversarial =
-            AdversarialConfig { images: 100, networks: 5, draws: 1, epsilons: vec![0.1], ..config.adversarial };
         config
     }
 }

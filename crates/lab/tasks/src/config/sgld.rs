@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+use crate::settings::{not_negative, positive};
+
 /// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -71,6 +74,23 @@ pub struct OnlineConfig {
 }
 
 impl SgldConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        positive("sgld.chains", self.chains as f64)?;
+        positive("sgld.steps", self.steps as f64)?;
+        positive("sgld.thinning", self.thinning as f64)?;
+        positive("sgld.batch", self.batch as f64)?;
+        positive("sgld.lr", self.lr)?;
+        positive("sgld.weight-decay", self.weight_decay)?;
+        not_negative("sgld.temperature", self.temperature)?;
+        if self.samples_per_chain() == 0 {
+            return Err(Error::Config(format!(
+                "sgld: {} steps with burn-in {} and thinning {} keep no sample",
+                self.steps, self.burn_in, self.thinning
+            )));
+        }
+        Ok(())
+    }
+
     /// Samples that each chain keeps.
     pub fn samples_per_chain(&self) -> u64 {
         self.steps.saturating_sub(self.burn_in) / self.thinning.max(1)
@@ -78,6 +98,27 @@ impl SgldConfig {
 }
 
 impl OnlineConfig {
+    pub(crate) fn check(&self, sgld: &SgldConfig) -> Result<()> {
+        if self.rounds == 0 {
+            return Ok(());
+        }
+        positive("online.iterations", self.iterations as f64)?;
+        let samples = sgld.samples_per_chain();
+        if self.rounds > samples {
+            return Err(Error::Config(format!("online.rounds = {}: a chain has {samples} samples", self.rounds)));
+        }
+        let (buffer, staged) = (self.buffer, self.staged(sgld));
+        if buffer < staged {
+            return Err(Error::Config(format!("online.buffer = {buffer}: a round has {staged} samples")));
+        }
+        Ok(())
+    }
+
+    /// Generators that are distilled while sampling.
+    pub(crate) fn generators(&self) -> u64 {
+        if self.rounds == 0 { 0 } else { 1 + u64::from(self.infinite) }
+    }
+
     /// The step of the chains at the end of a round, from 0.
     pub(crate) fn until(&self, sgld: &SgldConfig, round: u64) -> u64 {
         let (length, rounds) = (u128::from(sgld.steps - sgld.burn_in), u128::from(self.rounds));

@@ -1,13 +1,15 @@
-use apd_data::Dataset;
 use apd_nn::{Activation, Cnn, CnnLayer, Model as _, Padding};
 use apd_store::Bank;
 
 use super::*;
 use crate::baselines::Baselines;
-use crate::config::{AdversarialConfig, NetName, Profile};
+use crate::config::NetName;
 use crate::context::Context;
 use crate::method::Method;
+use crate::tasks::active::settings::ActiveConfig;
+use crate::tasks::adversarial::settings::AdversarialConfig;
 use crate::tasks::{active::compute as active, adversarial::compute as adversarial, classify::compute as classify};
+use crate::testing::quick;
 use crate::{distill, online, sample};
 
 /// A network with batch normalisation for images of 8×8 pixels.
@@ -26,7 +28,7 @@ fn normalised() -> Network {
 #[test]
 fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     let dir = tempfile::tempdir().unwrap();
-    let mut config = Config::new(Dataset::Digits, NetName::Cnn, Profile::Quick);
+    let mut config = quick(NetName::Cnn, &[]);
     (config.sgd.steps, config.sgd.validate_every) = (300, 100);
     (config.sgld.steps, config.sgld.burn_in, config.sgld.thinning) = (400, 200, 10);
     config.sgld.chains = 1;
@@ -34,11 +36,13 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     config.distill.iterations = 20;
     (config.evaluation.networks, config.evaluation.draws) = (5, 2);
     (config.online.rounds, config.online.iterations) = (2, 10);
-    (config.active.seeds, config.active.rounds, config.active.sgd_steps) = (1, 1, 20);
-    (config.active.sgld.steps, config.active.sgld.burn_in, config.active.sgld.thinning) = (20, 10, 2);
-    (config.active.candidates, config.active.test_images, config.active.distill.iterations) = (30, 50, 3);
-    config.adversarial =
-        AdversarialConfig { images: 20, networks: 3, draws: 1, steps: 10, epsilons: vec![], ..config.adversarial };
+    let active = config.settings_mut::<ActiveConfig>();
+    (active.seeds, active.rounds, active.sgd_steps) = (1, 1, 20);
+    (active.sgld.steps, active.sgld.burn_in, active.sgld.thinning) = (20, 10, 2);
+    (active.candidates, active.test_images, active.distill.iterations) = (30, 50, 3);
+    let attacks = config.settings_mut::<AdversarialConfig>();
+    (attacks.images, attacks.networks, attacks.draws, attacks.steps) = (20, 3, 1, 10);
+    attacks.epsilons.clear();
     let mut experiment = Experiment::new(config, dir.path(), false).unwrap();
     experiment.network = normalised();
     let network = &experiment.network;

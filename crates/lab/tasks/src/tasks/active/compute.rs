@@ -15,7 +15,7 @@ use apd_store::checkpoint;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Acquisition, ActiveMethod, Config, Start};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -24,6 +24,7 @@ use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::active::model::Learner;
 use crate::tasks::active::pool::Pool;
+use crate::tasks::active::settings::{Acquisition, ActiveConfig, ActiveMethod, Start};
 
 /// Accuracies that the labels needed for are counted.
 pub(crate) const TARGETS: [(f64, &str, &str); 2] =
@@ -78,7 +79,7 @@ struct State {
 ///
 /// **Errors**: too few training images for the rounds; [`Error::Stopped`].
 pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
-    let (settings, split) = (&experiment.config.active, &experiment.split);
+    let (settings, split) = (experiment.config.settings::<ActiveConfig>(), &experiment.split);
     let wanted = settings.labels(split.train.classes, settings.rounds);
     if wanted > split.train.len() {
         return Err(Error::Config(format!(
@@ -109,7 +110,7 @@ pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
 /// Every run, the costly ones first, so that none of them is left to be waited for at the end.
 fn plans(config: &Config) -> Vec<Plan> {
     use ActiveMethod::{Apd, Ensemble, McDropout, Sgd, Sgld, Subspace, Swag};
-    let (settings, baselines) = (&config.active, &config.baselines);
+    let (settings, baselines) = (config.settings::<ActiveConfig>(), &config.baselines);
     let mut plans = Vec::new();
     for method in [Apd, Ensemble, Subspace, Sgld, McDropout, Swag, Sgd] {
         let left_out = match method {
@@ -148,7 +149,7 @@ fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelle
     // Of the repetition alone: methods and acquisitions start with the same labels and choose among the same candidates.
     let seed = experiment.seed.child("active").index(plan.seed as u64);
     let mut state = load(experiment, &plan)?;
-    let per_class = config.active.initial_per_class;
+    let per_class = config.settings::<ActiveConfig>().initial_per_class;
     let pool = match state.labelled.is_empty() {
         true => Pool::new(&train.labels, train.classes, per_class, seed.child("initial-labels"))?,
         false => Pool::resume(std::mem::take(&mut state.labelled), train.len())?,
@@ -175,13 +176,13 @@ struct Rounds<'a> {
 
 impl Stage for Rounds<'_> {
     fn is_finished(&self) -> bool {
-        self.state.diverged || self.state.accuracy.len() > self.experiment.config.active.rounds
+        self.state.diverged || self.state.accuracy.len() > self.experiment.config.settings::<ActiveConfig>().rounds
     }
 
     fn step(&mut self, context: Context<'_>) -> Result<()> {
         let Self { experiment, plan, test, seed, state, pool, .. } = self;
         let Experiment { config, network, split, .. } = experiment;
-        let (settings, train, round) = (&config.active, &split.train, state.accuracy.len() as u64);
+        let (settings, train, round) = (config.settings::<ActiveConfig>(), &split.train, state.accuracy.len() as u64);
         let learner = Learner { config, network, method: plan.method, seed: *seed, context };
         match learner.fit(&train.select(pool.labelled()), round, &state.ends) {
             Ok(fitted) => {
@@ -258,7 +259,7 @@ fn each_on_one_thread<T: Send>(jobs: usize, job: impl Fn(usize) -> T + Sync) -> 
 
 /// Means over the seeds, and what sums the curves up.
 fn rows(config: &Config, classes: usize, curves: &[Curve]) -> Vec<Row> {
-    let settings = &config.active;
+    let settings = config.settings::<ActiveConfig>();
     let mut rows = Rows::new(config, "active");
     let mut push = |method: ActiveMethod, acquisition: Acquisition, metric: &str, values: &[f64], at: Option<usize>| {
         if !values.is_empty() {

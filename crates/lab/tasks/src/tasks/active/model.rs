@@ -11,13 +11,14 @@ use apd_seed::Seed;
 use apd_sgmcmc::{ChainConfig, Schedule, Sgld};
 use ndarray::{Array2, Axis};
 
-use crate::config::{ActiveMethod, Config};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::Result;
 use crate::method::Method;
 use crate::methods::descent::Descent;
 use crate::methods::gan::distil;
 use crate::methods::langevin::Langevin;
+use crate::tasks::active::settings::{ActiveConfig, ActiveMethod};
 
 /// Positions on the second half of SGD's path, from which SWAG makes a Gaussian.
 const POSITIONS: u64 = 20;
@@ -50,7 +51,8 @@ impl Learner<'_> {
             Some(start) => start.clone(),
             None => self.network.initialize(seed.child("initial").index(chain as u64)),
         };
-        let (baselines, sgd, steps) = (&self.config.baselines, &self.config.sgd, self.config.active.sgd_steps);
+        let (baselines, sgd, steps) =
+            (&self.config.baselines, &self.config.sgd, self.config.settings::<ActiveConfig>().sgd_steps);
         let descent = Descent {
             network: self.network,
             data: &data,
@@ -89,7 +91,7 @@ impl Learner<'_> {
             }
             ActiveMethod::Sgld => {
                 let (samples, ends) = sampled()?;
-                (Box::new(Ensemble::new(spread_out(samples, self.config.active.networks))), ends)
+                (Box::new(Ensemble::new(spread_out(samples, self.config.settings::<ActiveConfig>().networks))), ends)
             }
             ActiveMethod::Subspace => {
                 let (samples, ends) = sampled()?;
@@ -97,11 +99,17 @@ impl Learner<'_> {
             }
             ActiveMethod::Apd => {
                 let (samples, ends) = sampled()?;
-                (Box::new(distil(context, samples, &self.config.active.distill, seed, |_| ())?), ends)
+                (
+                    Box::new(distil(context, samples, &self.config.settings::<ActiveConfig>().distill, seed, |_| ())?),
+                    ends,
+                )
             }
         };
         let drawn = Method::baseline(self.method.name(), &*posterior);
-        Ok(Fitted { networks: drawn.networks(self.config.active.networks, seed.child("networks")), ends })
+        Ok(Fitted {
+            networks: drawn.networks(self.config.settings::<ActiveConfig>().networks, seed.child("networks")),
+            ends,
+        })
     }
 
     /// The row of every kept sample, chain by chain, and where the chains ended.
@@ -111,7 +119,7 @@ impl Learner<'_> {
         seed: Seed,
         start: &dyn Fn(usize) -> Vec<f32>,
     ) -> Result<(Array2<f32>, Vec<Vec<f32>>)> {
-        let (settings, data) = (&self.config.active.sgld, descent.data);
+        let (settings, data) = (&self.config.settings::<ActiveConfig>().sgld, descent.data);
         let langevin = Langevin {
             potential: NetworkPotential::new(
                 self.network,

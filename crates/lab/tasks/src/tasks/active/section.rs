@@ -4,12 +4,14 @@ use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Row, Section, Select, Series, Table,
 };
 
-use crate::config::{Config, Start};
+use crate::config::Config;
 use crate::tasks::active::compute::{Active, TARGETS};
+use crate::tasks::active::settings::ActiveConfig;
+use crate::tasks::active::settings::Start;
 
 /// The curves of accuracy against labels, and what they amount to.
 pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Section {
-    let settings = &config.active;
+    let settings = config.settings::<ActiveConfig>();
     let select = results.select().task("active");
     let accuracy = select.clone().metric("accuracy");
     let methods = accuracy.distinct(|row| row.method.clone());

@@ -225,7 +225,7 @@ impl ActiveConfig {
         self.initial_per_class * classes + round * self.acquire
     }
 
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let refuse = |what: String| Err(Error::Config(format!("active.{what}")));
         let positive = [
             ("seeds", self.seeds as f64),

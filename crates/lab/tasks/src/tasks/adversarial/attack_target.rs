@@ -10,9 +10,9 @@ use apd_uncertainty::{Score, accuracy, nll};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::config::AdversarialConfig;
 use crate::error::{Error, Result};
 use crate::method::{Method, averaged, network_rows};
+use crate::tasks::adversarial::settings::AdversarialConfig;
 
 /// What is done to the images, and by the gradient of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,13 +9,13 @@ use apd_store::checkpoint;
 use apd_uncertainty::{Detection, Score, detection};
 use serde::{Deserialize, Serialize};
 
-use crate::config::AdversarialConfig;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Method, mean_sd};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
+use crate::tasks::adversarial::settings::AdversarialConfig;
 
 pub use crate::tasks::adversarial::attack_target::Kind;
 use crate::tasks::adversarial::attack_target::{AttackTarget, Evaluation};
@@ -84,7 +84,7 @@ struct Found {
 /// A checkpoint after each attack: a run that is stopped goes on there.
 pub fn adversarial(context: Context<'_>, experiment: &Experiment, posteriors: &[Method<'_>]) -> Result<Adversarial> {
     let Experiment { config, folder, split, .. } = experiment;
-    let (settings, seed) = (&config.adversarial, experiment.seed.child("adversarial"));
+    let (settings, seed) = (config.settings::<AdversarialConfig>(), experiment.seed.child("adversarial"));
     let shown = split.test.sample(seed.child("images"), settings.images);
     let task = Task { experiment, posteriors, settings, shown: &shown, seed };
     let jobs = task.jobs();

@@ -6,9 +6,10 @@ use apd_report::{
 };
 use apd_uncertainty::{Score, detection};
 
-use crate::config::{AdversarialConfig, Config};
+use crate::config::Config;
 use crate::sections::change::{self, Change, verdict};
 use crate::tasks::adversarial::compute::{Adversarial, Kind, is_effective};
+use crate::tasks::adversarial::settings::AdversarialConfig;
 
 /// Attacks whose detection is shown.
 const DETECTED: [Kind; 2] = [Kind::PgdDraw, Kind::PgdAverage];
@@ -17,7 +18,7 @@ const SHOWN: [Score; 2] = [Score::Entropy, Score::Bald];
 
 /// Accuracy under attack, the transfer matrix, and detection.
 pub(crate) fn adversarial(config: &Config, results: &Results, found: &Adversarial) -> Section {
-    let settings = &config.adversarial;
+    let settings = config.settings::<AdversarialConfig>();
     let select = results.select().task("adversarial");
     let methods = select.distinct(|row| row.method.clone());
     let view = View { settings, select, methods };

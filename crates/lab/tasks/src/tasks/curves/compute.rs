@@ -11,6 +11,7 @@ use crate::experiment::Experiment;
 use crate::method::{Method, Role, mean_sd};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
+use crate::tasks::curves::settings::CurvesConfig;
 
 /// Scores whose detection is followed.
 const SCORES: [Score; 2] = [Score::Entropy, Score::Bald];
@@ -27,7 +28,7 @@ pub fn curves(
     posteriors: &[Method<'_>],
 ) -> Result<Vec<Row>> {
     let Experiment { config, network, split, .. } = experiment;
-    let (settings, seed) = (&config.curves, experiment.seed.child("curves"));
+    let (settings, seed) = (config.settings::<CurvesConfig>(), experiment.seed.child("curves"));
     let mut views: Vec<ArrayView2<'_, f32>> = vec![split.test.images.pixels.view(), inside.pixels.view()];
     views.extend(sets.iter().map(|set| set.pixels.view()));
     let stacked = Stacked::new(&views)?;

@@ -6,10 +6,11 @@ use apd_report::{
 
 use crate::config::Config;
 use crate::sections::change::{self, Change, verdict};
+use crate::tasks::curves::settings::CurvesConfig;
 
 /// The curves of the bank and the generator, and the bytes behind each.
 pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section {
-    let settings = &config.curves;
+    let settings = config.settings::<CurvesConfig>();
     let select = results.select().task("curves");
     let methods = select.distinct(|row| row.method.clone());
     let sets = select.clone().metric("auroc").distinct(|row| row.ood.clone());

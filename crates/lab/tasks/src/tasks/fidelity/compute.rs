@@ -28,6 +28,7 @@ use crate::method::{Method, averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
+use crate::tasks::fidelity::settings::FidelityConfig;
 
 const TASK: &str = "fidelity";
 /// The most directions of a rival: beyond, the decomposition costs more than it shows.
@@ -76,7 +77,7 @@ pub fn fidelity(
     sets: &[Images],
 ) -> Result<Fidelity> {
     let Experiment { config, .. } = experiment;
-    let settings = &config.fidelity;
+    let settings = config.settings::<FidelityConfig>();
     let chains = (0..bank.len()).map(|i| bank.meta(i).chain).max().map_or(0, |last| last as usize + 1);
     let others = if chains >= 4 { chains / 4 } else { 0 };
     let of_others = |place: &usize| bank.meta(*place).chain as usize >= chains - others;
@@ -105,7 +106,7 @@ pub fn fidelity(
 
 /// Directions that the rivals need, the largest of them: one of 8 bits takes a quarter of a network's bytes.
 pub(crate) fn directions(config: &Config) -> usize {
-    let sizes = config.fidelity.sizes.iter();
+    let sizes = config.settings::<FidelityConfig>().sizes.iter();
     let largest = sizes.fold(config.subspace.rank as f64, |most, &size| most.max(4.0 * size));
     (largest as usize).min(MOST_DIRECTIONS)
 }
@@ -119,7 +120,7 @@ fn rivals<'a>(
     seconds: &mut Vec<(String, f64)>,
 ) -> Result<Vec<Rival<'a>>> {
     let Experiment { config, folder, .. } = experiment;
-    let (settings, dim, seed) = (&config.fidelity, learnt.dim(), experiment.seed.child(TASK));
+    let (settings, dim, seed) = (config.settings::<FidelityConfig>(), learnt.dim(), experiment.seed.child(TASK));
     let network = (4 * dim) as f64;
     let mut rivals = vec![Rival { name: "bank", budget: None, posterior: Box::new(Sampled(learnt.clone())) }];
 
@@ -268,7 +269,7 @@ impl<'a> Judge<'a> {
         views.extend(sets.iter().map(|set| set.pixels.view()));
         let stacked = Stacked::new(&views)?;
         let average = |chosen: &BankSubset<'_>, inputs| {
-            let places = chosen.spread(config.fidelity.truth);
+            let places = chosen.spread(config.settings::<FidelityConfig>().truth);
             averaged(network, places.into_iter().map(|place| chosen.bank.row(place)), inputs)
         };
         let truth = average(held_out, stacked.inputs.view());
@@ -333,7 +334,7 @@ impl<'a> Judge<'a> {
 
     fn judge(&self, rival: &Rival<'_>, rows: &mut Rows<'_>, go_on: &mut dyn FnMut(usize) -> bool) -> Result<()> {
         let Experiment { config, network, seed, .. } = self.experiment;
-        let settings = &config.fidelity;
+        let settings = config.settings::<FidelityConfig>();
         let seed = seed.child(TASK).child(rival.name);
         let mut draws = Vec::new();
         for draw in 0..settings.draws {

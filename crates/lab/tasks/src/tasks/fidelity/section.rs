@@ -6,6 +6,7 @@ use apd_report::{
 
 use crate::config::Config;
 use crate::tasks::fidelity::compute::Fidelity;
+use crate::tasks::fidelity::settings::FidelityConfig;
 
 /// The budget, in networks, that rivals are compared at in the tables.
 const BUDGET: f64 = 16.0;
@@ -15,7 +16,7 @@ type Key = (String, Option<f64>);
 
 /// Predictions and networks of every rival at one budget, and their curves over all budgets.
 pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> Section {
-    let settings = &config.fidelity;
+    let settings = config.settings::<FidelityConfig>();
     let select = results.select().task("fidelity");
     let at = |(method, budget): &Key| {
         let of_method = select.clone().method(method);

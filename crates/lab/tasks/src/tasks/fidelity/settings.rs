@@ -3,7 +3,7 @@
 use apd_data::Dataset;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Profile;
+use crate::config::{Config, Profile};
 use crate::error::{Error, Result};
 
 /// The distilled posterior, and other ways of keeping a bank in fewer bytes, beside rows that were held out.
@@ -25,8 +25,12 @@ pub struct FidelityConfig {
 }
 
 impl FidelityConfig {
-    pub(crate) fn new(dataset: Dataset, profile: Profile) -> Self {
-        let quick = profile == Profile::Quick && dataset != Dataset::Digits;
+    pub(crate) fn new(config: &Config) -> Self {
+        let profile = config.profile;
+        if profile == Profile::Quick && config.net.is_convolutional() {
+            return Self { truth: 100, networks: 20, draws: 2, sizes: vec![4.0, 16.0], gan_rank: 0, apd: false };
+        }
+        let quick = profile == Profile::Quick && config.dataset != Dataset::Digits;
         Self {
             truth: 1_000,
             networks: 200,
@@ -41,7 +45,7 @@ impl FidelityConfig {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         for (name, value) in [("truth", self.truth), ("networks", self.networks), ("draws", self.draws)] {
             if value == 0 {
                 return Err(Error::Config(format!("fidelity.{name} = 0: must be positive")));

@@ -12,7 +12,6 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::config::GanLossesConfig;
 use crate::context::Context;
 use crate::distill::total_variance;
 use crate::error::{self, Error, Result};
@@ -22,6 +21,7 @@ use crate::method::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::shared_progress::SharedProgress;
 use crate::stage::{Stage, drive, saved};
+use crate::tasks::gan_losses::settings::GanLossesConfig;
 
 const KIND: &str = "gan-losses";
 /// Test images of one look.
@@ -70,7 +70,7 @@ pub struct Stability {
 ///
 /// Iterations are equal, not work: a Wasserstein loss takes five critic updates in each, the others one.
 pub fn gan_losses(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Stability> {
-    let settings = &experiment.config.gan_losses;
+    let settings = experiment.config.settings::<GanLossesConfig>();
     let judge = Judge::new(experiment, bank)?;
     let runs: Vec<(Loss, usize)> =
         Loss::ALL.into_iter().flat_map(|loss| (0..settings.seeds).map(move |index| (loss, index))).collect();
@@ -83,6 +83,11 @@ pub fn gan_losses(context: Context<'_>, experiment: &Experiment, bank: &Bank) ->
     Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, guessing })
 }
 
+/// A bank that has no rows to hold out.
+pub(crate) fn too_few(rows: usize) -> Error {
+    Error::Config(format!("gan-losses: a bank of {rows} rows has none to hold out (one in {HOLDOUT_EVERY})"))
+}
+
 /// The settings of one loss's runs.
 pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Config {
     let &GanLossesConfig { hidden, batch, iterations, .. } = settings;
@@ -90,7 +95,7 @@ pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Con
 }
 
 fn train(context: Context<'_>, judge: &Judge<'_>, loss: Loss, index: usize) -> Result<Run> {
-    let settings = &judge.experiment.config.gan_losses;
+    let settings = judge.experiment.config.settings::<GanLossesConfig>();
     let mut training = Training::new(judge, loss, index)?;
     context.progress.begin(&format!("{loss}-{index}"), settings.iterations, training.trainer.iteration());
     drive(context, &mut training)?;
@@ -117,7 +122,7 @@ impl<'a> Training<'a> {
             Some((state, run)) => (Trainer::resume(rows, state)?, run),
             None => {
                 let seed = seed.child(KIND).child(loss.name()).index(index as u64);
-                let trainer = Trainer::new(rows, self::config(&config.gan_losses, loss), seed)?;
+                let trainer = Trainer::new(rows, self::config(config.settings::<GanLossesConfig>(), loss), seed)?;
                 let looks = judge.look_at(&trainer.generator(), 0)?.into_iter().collect();
                 (trainer, Run { loss, looks, diverged: false })
             }
@@ -128,11 +133,12 @@ impl<'a> Training<'a> {
 
 impl Stage for Training<'_> {
     fn is_finished(&self) -> bool {
-        self.run.diverged || self.trainer.iteration() >= self.judge.experiment.config.gan_losses.iterations
+        self.run.diverged
+            || self.trainer.iteration() >= self.judge.experiment.config.settings::<GanLossesConfig>().iterations
     }
 
     fn step(&mut self, context: Context<'_>) -> Result<()> {
-        let settings = &self.judge.experiment.config.gan_losses;
+        let settings = self.judge.experiment.config.settings::<GanLossesConfig>();
         let every = (settings.iterations / settings.looks).max(1);
         match self.trainer.step() {
             Ok(progress) if progress.iteration % every == 0 || progress.iteration == settings.iterations => {
@@ -170,14 +176,11 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(experiment: &'a Experiment, bank: &'a Bank) -> Result<Self> {
-        let count = experiment.config.gan_losses.networks;
+        let count = experiment.config.settings::<GanLossesConfig>().networks;
         let [rows, held_out] = BankSubset::folds(bank, 0..bank.len());
         let held_out = held_out.spread(count);
         if held_out.is_empty() {
-            let rows = bank.len();
-            return Err(Error::Config(format!(
-                "gan-losses: a bank of {rows} rows has none to hold out (one in {HOLDOUT_EVERY})"
-            )));
+            return Err(too_few(bank.len()));
         }
         let learnt = bank.gather(&rows.spread(count));
         let test = experiment.split.test.take(LOOK_IMAGES);
@@ -199,7 +202,7 @@ impl<'a> Judge<'a> {
 
     fn look_at(&self, generator: &Generator, iteration: u64) -> Result<Option<Look>> {
         let Experiment { config, seed, .. } = self.experiment;
-        let networks = generator.draw(seed.child(KIND).child("look"), config.gan_losses.networks);
+        let networks = generator.draw(seed.child(KIND).child("look"), config.settings::<GanLossesConfig>().networks);
         self.look(iteration, networks.view())
     }
 

@@ -6,10 +6,11 @@ use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results
 use crate::config::Config;
 use crate::method::mean_sd;
 use crate::tasks::gan_losses::compute::{Look, Run, Stability};
+use crate::tasks::gan_losses::settings::GanLossesConfig;
 
 /// The stability of every loss, with its curve.
 pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) -> Section {
-    let settings = &config.gan_losses;
+    let settings = config.settings::<GanLossesConfig>();
     let select = results.select().task("gan-losses");
     let metrics = ["accuracy", "nll", "tv", "variance_ratio"];
     let mut columns = vec![Column::text("loss")];

@@ -24,9 +24,10 @@ use apd_uncertainty as uncertainty;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::config::{Config, SamplersConfig};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::tasks::samplers::settings::SamplersConfig;
 
 /// Held-out images, the functions of which diagnostics are taken.
 const FUNCTIONS: usize = 100;
@@ -213,7 +214,7 @@ pub fn compare_samplers(context: Context<'_>, config: &Config) -> Result<Compari
 
 impl Problem {
     fn new(config: &Config) -> Result<Self> {
-        let (settings, seed) = (config.samplers.clone(), Seed::root(config.seed).child("samplers"));
+        let (settings, seed) = (config.settings::<SamplersConfig>().clone(), Seed::root(config.seed).child("samplers"));
         // The digits are embedded: nothing is read.
         let split = Dataset::Digits.load(".", seed.child("split"))?;
         let training = split.train.take(settings.images);

@@ -4,10 +4,11 @@ use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, S
 
 use crate::config::Config;
 use crate::tasks::samplers::compute::{Compared, Comparison};
+use crate::tasks::samplers::settings::SamplersConfig;
 
 /// The comparison of the samplers, with a recommendation that follows from it.
 pub(crate) fn samplers(config: &Config, found: &Comparison) -> Section {
-    let settings = &config.samplers;
+    let settings = config.settings::<SamplersConfig>();
     let mut table = Table::new(
         "Averaged predictions of every sampler beside a long run of NUTS; of each sampler, its best step size.",
         vec![

@@ -18,7 +18,6 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Toy2dConfig;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -29,6 +28,7 @@ use crate::methods::gan::distil;
 use crate::methods::langevin::Langevin;
 use crate::tasks::fidelity::compute::NOISE;
 use crate::tasks::samplers::compute::{median, single};
+use crate::tasks::toy2d::settings::Toy2dConfig;
 
 /// Width of both hidden layers.
 const HIDDEN: usize = 10;
@@ -115,7 +115,7 @@ struct Nuts {
 
 /// Trains, samples and distils, and compares the predictions on the square. Each finished stage stays in the folder.
 pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
-    let (settings, folder) = (&experiment.config.toy2d, &experiment.folder);
+    let (settings, folder) = (experiment.config.settings::<Toy2dConfig>(), &experiment.folder);
     let problem = Problem::new(settings, experiment.seed.child("toy2d"))?;
     let draws = settings.hmc_chains as u64 * (settings.hmc_warmup + settings.hmc_draws);
     context.progress.begin("toy2d", draws + settings.distill.iterations, 0);

@@ -6,10 +6,11 @@ use apd_report::{
 
 use crate::config::Config;
 use crate::tasks::toy2d::compute::{Map, REACH, Reference, SECOND, Toy2d};
+use crate::tasks::toy2d::settings::Toy2dConfig;
 
 /// The maps side by side, and how far they are from each other.
 pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Section {
-    let settings = &config.toy2d;
+    let settings = config.settings::<Toy2dConfig>();
     let select = results.select().task("toy2d");
     let mut table = Table::new(
         "Averaged predictions on the square: how far from SGLD's and from the truth, and how unsure.",

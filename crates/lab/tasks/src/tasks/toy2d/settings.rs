@@ -51,7 +51,7 @@ impl Toy2dConfig {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let positive = [
             ("points", self.points as f64),
             ("thinning", self.thinning as f64),

@@ -1,18 +1,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use apd_data::Dataset;
-
 use super::*;
-use crate::config::{NetName, Profile, TaskName};
+use crate::config::NetName;
 use crate::context::Context;
-use crate::testing::{StopAfter, on_threads};
+use crate::testing::{StopAfter, on_threads, quick};
 
 /// A run of a second: everything is there, nothing is large.
 fn tiny() -> Config {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-    config.tasks = vec![TaskName::Active];
-    let active = &mut config.active;
+    let mut config = quick(NetName::Fc1, &["active"]);
+    let active = config.settings_mut::<ActiveConfig>();
     (active.seeds, active.rounds, active.candidates, active.test_images) = (2, 2, 50, 60);
     (active.networks, active.sgd_steps) = (5, 30);
     (active.sgld.chains, active.sgld.steps, active.sgld.burn_in, active.sgld.thinning) = (2, 40, 20, 5);
@@ -61,8 +58,8 @@ fn every_method_has_a_curve_for_every_acquisition_that_it_has() {
 fn neither_threads_nor_interruptions_change_a_number() {
     for start in [Start::Cold, Start::Warm] {
         let mut config = tiny();
-        config.active.start = start;
-        config.active.seeds = 1;
+        config.settings_mut::<ActiveConfig>().start = start;
+        config.settings_mut::<ActiveConfig>().seeds = 1;
         let whole = tempfile::tempdir().unwrap();
         let whole = on_threads(1, || run_in(Context::default(), whole.path(), &config, false)).unwrap();
         let dir = tempfile::tempdir().unwrap();
@@ -80,8 +77,9 @@ fn neither_threads_nor_interruptions_change_a_number() {
 fn a_warm_start_is_another_run_than_a_cold_one() {
     let run = |start| {
         let mut config = tiny();
-        config.active.start = start;
-        (config.active.seeds, config.active.methods) = (1, vec![ActiveMethod::Sgld]);
+        config.settings_mut::<ActiveConfig>().start = start;
+        let active = config.settings_mut::<ActiveConfig>();
+        (active.seeds, active.methods) = (1, vec![ActiveMethod::Sgld]);
         run_in(Context::default(), tempfile::tempdir().unwrap().path(), &config, false).unwrap().curves
     };
     let (cold, warm) = (run(Start::Cold), run(Start::Warm));
@@ -92,8 +90,8 @@ fn a_warm_start_is_another_run_than_a_cold_one() {
 #[test]
 fn what_diverges_ends_its_own_runs_only() {
     let (dir, mut config) = (tempfile::tempdir().unwrap(), tiny());
-    config.active.seeds = 1;
-    config.active.sgld.lr = 1e12;
+    config.settings_mut::<ActiveConfig>().seeds = 1;
+    config.settings_mut::<ActiveConfig>().sgld.lr = 1e12;
     let found = run_in(Context::default(), dir.path(), &config, false).unwrap();
     for curve in &found.curves {
         let sampled = matches!(curve.plan.method, ActiveMethod::Sgld | ActiveMethod::Subspace | ActiveMethod::Apd);
@@ -112,7 +110,7 @@ fn what_diverges_ends_its_own_runs_only() {
 #[test]
 fn too_few_images_are_told_before_any_training() {
     let mut config = tiny();
-    config.active.rounds = 200;
+    config.settings_mut::<ActiveConfig>().rounds = 200;
     let error =
         run_in(Context::default(), tempfile::tempdir().unwrap().path(), &config, false).err().unwrap().to_string();
     assert!(error.contains("need 2020 training images, there are 1097"), "{error}");
@@ -130,7 +128,8 @@ fn jobs_come_back_in_order_and_stay_on_their_thread() {
 #[test]
 fn curves_are_summed_up_seed_by_seed() {
     let mut config = tiny();
-    (config.active.methods, config.active.rounds) = (vec![ActiveMethod::Sgld, ActiveMethod::Apd], 1);
+    let active = config.settings_mut::<ActiveConfig>();
+    (active.methods, active.rounds) = (vec![ActiveMethod::Sgld, ActiveMethod::Apd], 1);
     let curve = |method, acquisition, seed, accuracy: [f64; 2]| Curve {
         plan: Plan { method, acquisition, seed },
         accuracy: accuracy.to_vec(),

@@ -1,19 +1,18 @@
-use apd_data::Dataset;
 use apd_nn::Network;
 use apd_points::Ensemble;
 
 use super::*;
-use crate::config::{Config, NetName, Profile};
+use crate::config::NetName;
 use crate::error::Error;
 use crate::sgd;
-use crate::testing::StopAfter;
+use crate::testing::{StopAfter, quick};
 
 /// A run on the digits with a network of one small hidden layer, and three trained networks.
 fn trained(out: &std::path::Path, settings: AdversarialConfig) -> (Experiment, Vec<Vec<f32>>) {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let mut config = quick(NetName::Fc1, &["adversarial"]);
     config.sgd.steps = 600;
     config.sgd.validate_every = 600;
-    config.adversarial = settings;
+    *config.settings_mut() = settings;
     let mut experiment = Experiment::new(config, out, false).unwrap();
     experiment.network = Network::mlp(&[64, 20, 10]);
     let train = |number: usize| {
@@ -29,7 +28,7 @@ fn settings() -> AdversarialConfig {
         images: 60,
         draws: 2,
         epsilons: vec![0.1],
-        ..Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick).adversarial
+        ..quick(NetName::Fc1, &[]).settings::<AdversarialConfig>().clone()
     }
 }
 
@@ -40,7 +39,7 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
     let shown = experiment.split.test.sample(Seed::root(1), 60);
     let pixels = &shown.images.pixels;
     assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)), "the attacks' range is that of the inputs");
-    let settings = &experiment.config.adversarial;
+    let settings = experiment.config.settings::<AdversarialConfig>();
     let ensemble = Ensemble::of(&members);
     let method = Method::baseline("ensemble", &ensemble);
     let attack_target = AttackTarget::new(&experiment.network, method, 3, Seed::root(2)).unwrap();

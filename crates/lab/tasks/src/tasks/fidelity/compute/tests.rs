@@ -1,15 +1,14 @@
-use apd_data::Dataset;
 use apd_nn::Model as _;
 use apd_store::{BankWriter, Header};
 
 use super::*;
-use crate::config::{Config, FidelityConfig, NetName, Profile};
+use crate::config::NetName;
 use crate::context::Context;
-use crate::testing::on_threads;
+use crate::testing::{on_threads, quick};
 
 fn experiment(dir: &std::path::Path) -> Experiment {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-    config.fidelity =
+    let mut config = quick(NetName::Fc1, &["fidelity"]);
+    *config.settings_mut() =
         FidelityConfig { truth: 20, networks: 12, draws: 2, sizes: vec![2.0, 8.0], gan_rank: 3, apd: true };
     config.distill = apd_distill::Config { hidden: 4, batch: 5, iterations: 2, ..config.distill };
     config.subspace.gan = apd_distill::Config { hidden: 4, batch: 5, iterations: 2, ..config.subspace.gan };

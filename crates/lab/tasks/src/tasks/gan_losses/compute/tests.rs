@@ -1,14 +1,13 @@
-use apd_data::Dataset;
-
 use super::*;
-use crate::config::{Config, NetName, Profile};
+use crate::config::NetName;
 use crate::context::Context;
+use crate::testing::quick;
 
 fn experiment(dir: &std::path::Path) -> (Experiment, Bank) {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let mut config = quick(NetName::Fc1, &["gan-losses"]);
     (config.sgld.chains, config.sgld.batch) = (1, 20);
     (config.sgld.burn_in, config.sgld.thinning, config.sgld.steps) = (3_000, 20, 4_000);
-    config.gan_losses = GanLossesConfig { seeds: 2, iterations: 6, looks: 2, hidden: 6, batch: 5, networks: 10 };
+    *config.settings_mut() = GanLossesConfig { seeds: 2, iterations: 6, looks: 2, hidden: 6, batch: 5, networks: 10 };
     let experiment = Experiment::new(config, dir, false).unwrap();
     crate::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
     let bank = Bank::open(experiment.folder.bank()).unwrap();

@@ -1,17 +1,14 @@
 use std::path::Path;
 
-use apd_data::Dataset;
-
 use super::*;
-use crate::config::{Config, NetName, Profile, TaskName};
+use crate::config::{Config, NetName};
 use crate::context::Context;
 use crate::error::Error;
-use crate::testing::{StopAfter, on_threads};
+use crate::testing::{StopAfter, on_threads, quick};
 
 fn tiny() -> Config {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-    config.tasks = vec![TaskName::Toy2d];
-    let toy = &mut config.toy2d;
+    let mut config = quick(NetName::Fc1, &["toy2d"]);
+    let toy = config.settings_mut::<Toy2dConfig>();
     (toy.steps, toy.thinning, toy.grid) = (600, 20, 12);
     (toy.hmc_chains, toy.hmc_warmup, toy.hmc_draws) = (2, 30, 20);
     toy.distill.iterations = 20;
@@ -80,7 +77,7 @@ fn the_maps_are_of_the_square_from_below_and_one_network_has_no_bald() {
 
 #[test]
 fn the_square_is_covered_by_cells_with_their_values_in_the_middle() {
-    let settings = Toy2dConfig { grid: 5, ..tiny().toy2d };
+    let settings = Toy2dConfig { grid: 5, ..tiny().settings::<Toy2dConfig>().clone() };
     let problem = Problem::new(&settings, Seed::root(1)).unwrap();
     let at = |i: usize| (problem.grid[[i, 0]], problem.grid[[i, 1]]);
     assert_eq!([at(0), at(4), at(12), at(20)], [(-4.0, -4.0), (4.0, -4.0), (0.0, 0.0), (-4.0, 4.0)]);
@@ -88,7 +85,7 @@ fn the_square_is_covered_by_cells_with_their_values_in_the_middle() {
 
 #[test]
 fn the_blobs_have_their_centres_and_their_covariance() {
-    let settings = Toy2dConfig { points: 20_000, grid: 2, ..tiny().toy2d };
+    let settings = Toy2dConfig { points: 20_000, grid: 2, ..tiny().settings::<Toy2dConfig>().clone() };
     let problem = Problem::new(&settings, Seed::root(1)).unwrap();
     let points = problem.points();
     for (class, centre) in [(0, -2.0), (1, 2.0)] {
