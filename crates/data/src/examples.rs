@@ -47,6 +47,24 @@ impl Targets {
         self.len() == 0
     }
 
+    /// The classes. **Panics** if they are numbers.
+    #[track_caller]
+    pub fn labels(&self) -> &[u32] {
+        match self {
+            Self::Classes { labels, .. } => labels,
+            Self::Numbers { .. } => panic!("the targets are numbers, not classes"),
+        }
+    }
+
+    /// The numbers, n × numbers. **Panics** if they are classes.
+    #[track_caller]
+    pub fn numbers(&self) -> &Array2<f64> {
+        match self {
+            Self::Numbers { values, .. } => values,
+            Self::Classes { .. } => panic!("the targets are classes, not numbers"),
+        }
+    }
+
     /// Those at `rows`, in that order. **Panics** if there is no such row.
     #[must_use]
     #[track_caller]

@@ -3,12 +3,11 @@
 //! # Tables
 //!
 //! ```
-//! use apd_data::{Examples, TableSchema};
+//! use apd_data::TableSchema;
 //!
 //! let penguins = apd_data::penguins(); // or `read_csv("penguins.csv")?`
 //! let schema = TableSchema::infer(&penguins, "species", &[], None)?;
-//! let (targets, rows) = schema.targets(&penguins)?.expect("the target's column is there");
-//! let examples = Examples::new(schema.encode(&penguins.select(&rows))?.inputs, targets);
+//! let examples = schema.examples(&penguins)?;
 //! // Three islands and two sexes, each with a place for the unseen, and five numbers, four of which are missing here and there.
 //! assert_eq!((examples.len(), examples.inputs.ncols()), (344, 4 + 3 + 5 + 4));
 //! # Ok::<(), apd_data::Error>(())

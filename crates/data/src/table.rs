@@ -1,5 +1,7 @@
 //! Tables: named columns of numbers and categories, with missing values.
 
+use apd_seed::Seed;
+
 use crate::Error;
 
 mod csv;
@@ -124,6 +126,18 @@ impl Table {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
+    }
+
+    /// Divides the rows at random: a `share` of them, and the rest.
+    ///
+    /// **Panics** unless the share is between 0 and 1.
+    #[must_use]
+    #[track_caller]
+    pub fn split(&self, share: f64, seed: Seed) -> (Self, Self) {
+        assert!((0.0..=1.0).contains(&share), "a share of {share}");
+        let order: Vec<usize> = seed.stream().permutation(self.rows).into_iter().map(|row| row as usize).collect();
+        let (first, rest) = order.split_at((share * self.rows as f64).round() as usize);
+        (self.select(first), self.select(rest))
     }
 
     /// The rows at these places, in that order. **Panics** if there is no such row.

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Feature, MISSING, Table, TableSchema, Values};
-use crate::{Error, Targets};
+use crate::{Error, Examples, Targets};
 
 /// The numbers that a [`TableSchema`] makes of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,16 @@ impl TableSchema {
             start += feature.width();
         }
         Ok(Encoding { inputs, surprises })
+    }
+
+    /// Inputs and targets of the rows that have a target.
+    ///
+    /// **Errors**: as [`encode`](Self::encode) and [`targets`](Self::targets); a table without the target's column.
+    pub fn examples(&self, table: &Table) -> Result<Examples, Error> {
+        let missing =
+            || Error::column(self.target().map_or("", |(name, _)| name), "is missing: it is the target".to_owned());
+        let (targets, rows) = self.targets(table)?.ok_or_else(missing)?;
+        Ok(Examples::new(self.encode(&table.select(&rows))?.inputs, targets))
     }
 
     /// The targets of the rows that have one, and which rows those are; `None` if the table does not have the target's column.

@@ -1,0 +1,93 @@
+//! A fitted model as one file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use apd_bnn::Likelihood;
+use apd_distill::Distilled;
+use apd_nn::Model;
+use apd_points::Layout;
+use apd_seed::Seed;
+
+use crate::Error;
+use crate::fitted::{self, Description, Fitted};
+
+/// Under which the description stands among the file's metadata.
+const KEY: &str = "apd.fitted";
+
+impl Fitted {
+    /// Writes the model to one file: the distilled posterior as safetensors, everything else in its metadata.
+    ///
+    /// **Errors**: a file that cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let description = serde_json::to_string(&(&self.description, self.seed)).expect("a description is JSON");
+        let metadata = BTreeMap::from([(KEY.to_owned(), description)]);
+        let bytes = self.posterior.to_safetensors(&self.layout, &metadata).map_err(fault(path))?;
+        apd_points::write_atomic(path, &bytes).map_err(fault(path))
+    }
+}
+
+/// Reads what [`Fitted::save`] has written.
+///
+/// **Errors**: a file that cannot be read or is another; one of a network or likelihood that is no data ([`load_with`] takes those).
+pub fn load(path: impl AsRef<Path>) -> Result<Fitted, Error> {
+    let path = path.as_ref();
+    let (posterior, layout, description, seed) = read(path)?;
+    match (description.network.clone(), description.likelihood) {
+        (Some(network), Some(likelihood)) => {
+            network.check().map_err(fault(path))?;
+            assemble(path, Box::new(network), likelihood.build(), posterior, layout, description, seed)
+        }
+        _ => Err(fault(path)("its network or likelihood is one of somebody's own: load it with them (`load_with`)")),
+    }
+}
+
+/// As [`load`], of any network and likelihood: those that it was fitted with.
+///
+/// **Errors**: as [`load`]; a network or likelihood whose parameters have other names or shapes than the file's.
+pub fn load_with(path: impl AsRef<Path>, model: &dyn Model, likelihood: Arc<dyn Likelihood>) -> Result<Fitted, Error> {
+    let path = path.as_ref();
+    let (posterior, layout, description, seed) = read(path)?;
+    assemble(path, model.clone_model(), likelihood, posterior, layout, description, seed)
+}
+
+fn read(path: &Path) -> Result<(Distilled, Layout, Description, Seed), Error> {
+    let file = Distilled::from_safetensors(&fs::read(path).map_err(fault(path))?).map_err(fault(path))?;
+    let text =
+        file.metadata.get(KEY).ok_or_else(|| fault(path)("a distilled posterior, but not that of a fitted model"))?;
+    let (description, seed) = serde_json::from_str(text).map_err(fault(path))?;
+    Ok((file.generator, file.layout, description, seed))
+}
+
+fn assemble(
+    path: &Path,
+    model: Box<dyn Model>,
+    likelihood: Arc<dyn Likelihood>,
+    posterior: Distilled,
+    layout: Layout,
+    description: Description,
+    seed: Seed,
+) -> Result<Fitted, Error> {
+    let wanted = fitted::layout(&*model, &*likelihood);
+    if wanted != layout {
+        let differs = wanted.entries.iter().zip(&layout.entries).find(|(wanted, found)| wanted != found);
+        let message = match differs {
+            Some((wanted, found)) => {
+                format!(
+                    "holds `{}` {:?} where the network has `{}` {:?}",
+                    found.name, found.shape, wanted.name, wanted.shape
+                )
+            }
+            None => format!("holds {} parameters, the network has {}", layout.entries.len(), wanted.entries.len()),
+        };
+        return Err(fault(path)(message));
+    }
+    Ok(Fitted { model, likelihood, posterior, layout, seed, description })
+}
+
+fn fault<E: Into<Box<dyn std::error::Error + Send + Sync>>>(path: &Path) -> impl Fn(E) -> Error {
+    move |cause| Error::File { path: path.to_owned(), cause: cause.into() }
+}

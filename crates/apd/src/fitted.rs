@@ -1,0 +1,168 @@
+//! A fitted model: what it says of new inputs, and of itself.
+
+use std::sync::Arc;
+
+use apd_bnn::likelihood::Predictive;
+use apd_bnn::{Attack, Likelihood, LikelihoodConfig, TargetRows, predict};
+use apd_diagnostics::{ess_bulk, rhat};
+use apd_distill::Distilled;
+use apd_nn::{Model, Network};
+use apd_points::{Layout, Posterior};
+use apd_seed::Seed;
+use apd_uncertainty::{ClassPredictive, NumberPredictive};
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::scaling::Scaling;
+
+/// Training rows whose predictions are followed through the chains.
+const FOLLOWED: usize = 50;
+
+/// A distilled posterior of a network, and all that its predictions need.
+#[derive(Debug)]
+pub struct Fitted {
+    pub(crate) model: Box<dyn Model>,
+    pub(crate) likelihood: Arc<dyn Likelihood>,
+    pub(crate) posterior: Distilled,
+    pub(crate) layout: Layout,
+    /// Of the networks that are drawn.
+    pub(crate) seed: Seed,
+    pub(crate) description: Description,
+}
+
+/// What the numbers of a drawn network are: its parameters, those of the likelihood, its buffers.
+pub(crate) fn layout(model: &dyn Model, likelihood: &dyn Likelihood) -> Layout {
+    let parts = [model.layout(), likelihood.layout(), model.buffer_layout()];
+    Layout::new(parts.into_iter().flat_map(|part| part.entries).map(|entry| (entry.name, entry.shape)))
+}
+
+/// What a file holds beside the posterior.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Description {
+    pub(crate) network: Option<Network>,
+    pub(crate) likelihood: Option<LikelihoodConfig>,
+    pub(crate) scaling: Option<Scaling>,
+    pub(crate) classes: Option<Vec<String>>,
+    pub(crate) mixing: Mixing,
+}
+
+/// Whether the chains agree, by the predictions of training rows.
+///
+/// Of functions, not of weights: networks whose hidden units are exchanged predict the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mixing {
+    /// Median of R̂; near 1 where chains agree.
+    pub rhat_median: f64,
+    /// The largest R̂.
+    pub rhat_worst: f64,
+    /// Median of the effective sample sizes.
+    pub ess_median: f64,
+}
+
+impl Mixing {
+    /// Whether the worst R̂ is at most 1.1.
+    pub fn has_mixed(&self) -> bool {
+        self.rhat_worst <= 1.1
+    }
+
+    pub(crate) fn of(
+        chains: &[Array2<f32>],
+        model: &dyn Model,
+        likelihood: &dyn Likelihood,
+        inputs: ArrayView2<'_, f32>,
+    ) -> Result<Self, Error> {
+        let rows: Vec<usize> =
+            (0..inputs.nrows().min(FOLLOWED)).map(|i| i * inputs.nrows() / inputs.nrows().min(FOLLOWED)).collect();
+        let inputs = inputs.select(Axis(0), &rows);
+        // Of each input's first output, a series for each chain.
+        let mut series = vec![vec![Vec::new(); chains.len()]; rows.len()];
+        for (chain, samples) in chains.iter().enumerate() {
+            let networks =
+                samples.outer_iter().map(|row| row.to_slice().expect("rows are contiguous")[..model.dim()].to_vec());
+            apd_bnn::predict_networks(model, likelihood, networks, inputs.view(), |_, outputs| {
+                for (row, series) in series.iter_mut().enumerate() {
+                    series[chain].push(f64::from(outputs[[row, 0]]));
+                }
+            });
+        }
+        let (mut rhats, mut sizes) = (Vec::new(), Vec::new());
+        for chains in &series {
+            rhats.push(rhat(chains)?);
+            sizes.push(ess_bulk(chains)?);
+        }
+        rhats.sort_by(f64::total_cmp);
+        sizes.sort_by(f64::total_cmp);
+        Ok(Self {
+            rhat_median: rhats[rhats.len() / 2],
+            rhat_worst: rhats[rhats.len() - 1],
+            ess_median: sizes[sizes.len() / 2],
+        })
+    }
+}
+
+/// What is predicted for some inputs, averaged over networks.
+#[derive(Clone, Debug)]
+pub enum Prediction {
+    /// Classes and how sure they are.
+    Classes(ClassPredictive),
+    /// Laws of numbers, in the target's own units.
+    Numbers(NumberPredictive),
+}
+
+impl Fitted {
+    /// The averaged prediction of `networks` networks for each input.
+    ///
+    /// **Shapes**: inputs: N × inputs. **Errors**: inputs of another width, or not finite; no networks.
+    pub fn predict(&self, inputs: ArrayView2<'_, f32>, networks: usize) -> Result<Prediction, Error> {
+        let expected = self.model.inputs();
+        if inputs.ncols() != expected {
+            return Err(Error::Inputs { expected, found: inputs.ncols() });
+        }
+        if let Some(((row, column), &value)) = inputs.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::NotFinite { row, column, value });
+        }
+        let predictive = predict(&self.posterior, &*self.model, &*self.likelihood, inputs, networks, self.seed)?;
+        Ok(match predictive {
+            Predictive::Classes(classes) => Prediction::Classes(classes),
+            Predictive::Numbers(numbers) => Prediction::Numbers(match &self.description.scaling {
+                Some(scaling) => scaling.undo(numbers),
+                None => numbers,
+            }),
+        })
+    }
+
+    /// Inputs that are changed so as to mislead `networks` networks.
+    ///
+    /// **Shapes**: inputs and result: N × inputs. **Panics** as [`Attack::run`].
+    #[track_caller]
+    pub fn attack(
+        &self,
+        attack: &Attack,
+        inputs: ArrayView2<'_, f32>,
+        targets: TargetRows<'_>,
+        networks: usize,
+    ) -> Array2<f32> {
+        let networks = self.posterior.draw(self.seed, networks);
+        let points: Vec<&[f32]> =
+            networks.outer_iter().map(|row| row.to_slice().expect("rows are contiguous")).collect();
+        attack.run(&*self.model, &*self.likelihood, &points, inputs, targets)
+    }
+
+    /// The distilled posterior: whole networks can be drawn from it.
+    pub fn posterior(&self) -> &Distilled {
+        &self.posterior
+    }
+
+    /// The names of the classes, if classes are predicted.
+    pub fn classes(&self) -> Option<&[String]> {
+        self.description.classes.as_deref()
+    }
+
+    /// Whether the chains agree.
+    pub fn mixing(&self) -> Mixing {
+        self.description.mixing
+    }
+}

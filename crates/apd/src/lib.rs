@@ -1,0 +1,65 @@
+//! Bayesian neural networks from end to end: fit, predict, save, load.
+//!
+//! [`Fit::run`] trains a few networks, samples the posterior from there, says whether the chains agree, and distils them; what it gives,
+//! a [`Fitted`], predicts, and is one small file. Networks ([`Model`]), likelihoods ([`Likelihood`]) and priors ([`Prior`]) of your own take the
+//! same way through [`Fit::run_with`].
+//!
+//! ```
+//! use apd::{Fit, LikelihoodConfig, Network, Prediction, Seed, data};
+//! use apd::data::TableSchema;
+//!
+//! let (train, test) = data::penguins().split(0.8, Seed::root(1));
+//! let schema = TableSchema::infer(&train, "species", &[], None)?;
+//! let (train, test) = (schema.examples(&train)?, schema.examples(&test)?);
+//!
+//! let fit = Fit { chains: 2, warmup: 50, draws: 50, max_depth: 4, ..Fit::default() };
+//! let network = Network::mlp(&[schema.inputs(), 8, 3]);
+//! let fitted = fit.run(&network, LikelihoodConfig::Categorical, &train, Seed::root(2))?;
+//! let Prediction::Classes(species) = fitted.predict(test.inputs.view(), 50)? else { unreachable!() };
+//! let right = apd::uncertainty::accuracy(species.mean().view(), test.targets.labels())?;
+//! assert!(right > 0.9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The crates, as modules
+//!
+//! | | |
+//! |---|---|
+//! | [`data`] | tables with a schema, image datasets |
+//! | [`nn`], [`tensor`] | networks as functions of a flat vector; automatic differentiation |
+//! | [`bnn`], [`sgmcmc`] | likelihoods, priors, the potential, predictions, attacks; samplers |
+//! | [`diagnostics`], [`uncertainty`] | have the chains mixed? scores and metrics of predictions |
+//! | [`points`], [`store`], [`distill`] | posteriors; banks of samples on disk; what they are distilled into |
+//! | [`seed`] | random streams with addresses |
+//!
+//! **Deliberately without**: printing, arguments, the laboratory in which distillers are compared (`apd-tasks`).
+
+mod error;
+mod file;
+mod fit;
+mod fitted;
+mod sampling;
+mod scaling;
+#[cfg(test)]
+mod tests;
+
+pub use apd_bnn::{Likelihood, LikelihoodConfig, Prior, PriorConfig};
+pub use apd_data::Examples;
+pub use apd_nn::{Model, Network};
+pub use apd_points::Posterior;
+pub use apd_seed::Seed;
+pub use apd_uncertainty::{ClassPredictive, NumberPredictive};
+pub use error::Error;
+pub use file::{load, load_with};
+pub use fit::Fit;
+pub use fitted::{Fitted, Mixing, Prediction};
+
+pub use {
+    apd_bnn as bnn, apd_data as data, apd_diagnostics as diagnostics, apd_distill as distill, apd_nn as nn,
+    apd_points as points, apd_seed as seed, apd_sgmcmc as sgmcmc, apd_store as store, apd_tensor as tensor,
+    apd_uncertainty as uncertainty,
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

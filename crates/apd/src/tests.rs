@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use apd_bnn::likelihood::LearnedGaussian;
+use apd_data::{TableSchema, yacht};
+use ndarray::{Array2, array, s};
+
+use crate::{Error, Examples, Fit, Fitted, LikelihoodConfig, Network, Prediction, Seed, load, load_with};
+
+fn examples() -> Examples {
+    let table = yacht();
+    let schema = TableSchema::infer(&table, "resistance", &[], None).expect("a table");
+    schema.examples(&table).expect("examples").select(&(0..100).collect::<Vec<_>>())
+}
+
+fn quick() -> Fit {
+    Fit { chains: 2, training_steps: 200, warmup: 20, draws: 20, max_depth: 4, ..Fit::default() }
+}
+
+fn network() -> Network {
+    Network::mlp(&[6, 8, 1])
+}
+
+fn fitted(examples: &Examples) -> Fitted {
+    let likelihood = LikelihoodConfig::LearnedGaussian(LearnedGaussian::default());
+    quick().run(&network(), likelihood, examples, Seed::root(1)).expect("a fit")
+}
+
+fn means(fitted: &Fitted, inputs: &Array2<f32>) -> Array2<f64> {
+    match fitted.predict(inputs.view(), 30).expect("a prediction") {
+        Prediction::Numbers(numbers) => numbers.mean(),
+        Prediction::Classes(_) => panic!("numbers are predicted"),
+    }
+}
+
+#[test]
+fn a_model_is_the_same_after_its_file_and_for_any_number_of_threads() {
+    let examples = examples();
+    let here = fitted(&examples);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+    assert_eq!(pool.install(|| means(&fitted(&examples), &examples.inputs)), means(&here, &examples.inputs));
+
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    here.save(file.path()).expect("saved");
+    let there = load(file.path()).expect("loaded");
+    assert_eq!(means(&there, &examples.inputs), means(&here, &examples.inputs));
+    assert_eq!(there.mixing(), here.mixing());
+}
+
+#[test]
+fn predictions_are_in_the_targets_own_units() {
+    let examples = examples();
+    let predicted = means(&fitted(&examples), &examples.inputs);
+    let spread = |values: &Array2<f64>| values.std(0.0);
+    let errors = &predicted - examples.targets.numbers();
+    assert!(
+        spread(&errors) < 0.5 * spread(examples.targets.numbers()),
+        "{} of {}",
+        spread(&errors),
+        spread(&predicted)
+    );
+}
+
+#[test]
+fn a_file_of_another_model_is_refused_by_name() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fitted(&examples()).save(file.path()).expect("saved");
+    let likelihood = || Arc::new(LearnedGaussian::default());
+    assert!(load_with(file.path(), &network(), likelihood()).is_ok());
+    let error = load_with(file.path(), &Network::mlp(&[6, 9, 1]), likelihood()).expect_err("another width").to_string();
+    assert!(error.contains("layers.0.weight") && error.contains("[9, 6]"), "{error}");
+
+    let bytes = std::fs::read(file.path()).expect("read");
+    for end in [0, 7, 100, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(file.path(), &bytes[..end]).expect("written");
+        assert!(matches!(load(file.path()), Err(Error::File { .. })), "cut to {end} bytes");
+    }
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_named() {
+    let examples = examples();
+    let fitted = fitted(&examples);
+    let narrow = examples.inputs.slice(s![.., 1..]);
+    assert!(matches!(fitted.predict(narrow, 5), Err(Error::Inputs { expected: 6, found: 5 })));
+    let nan = array![[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0]];
+    assert!(matches!(fitted.predict(nan.view(), 5), Err(Error::NotFinite { row: 0, column: 4, .. })));
+    let none = Fit { chains: 0, ..quick() };
+    let refused = none.run(&network(), LikelihoodConfig::HeteroscedasticGaussian, &examples, Seed::root(1));
+    assert!(matches!(refused, Err(Error::Setting { name: "chains", .. })));
+}
