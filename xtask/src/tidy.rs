@@ -53,7 +53,7 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
         let library = files.iter().find(|file| file.path == "lib.rs").filter(|_| folder.join("README.md").exists());
         all.extend(library.and_then(|file| sources::readme_is_tested(name, &file.text)));
     }
-    for folder in ["crates", "xtask", "tests", "benches", "fuzz"] {
+    for folder in ["crates", "examples", "xtask", "tests", "benches", "fuzz"] {
         sources::walk(&root.join(folder), &mut |path, text| {
             let shown = path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/");
             all.extend(sources::file_name(&shown));

@@ -51,6 +51,7 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 
+pub use apd_report as report;
 pub use baselines::Baselines;
 pub use config::{
     BaselinesConfig, Config, EvaluationConfig, NetName, OnDivergence, OnlineConfig, Profile, SgdConfig, SgldConfig,

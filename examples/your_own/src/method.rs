@@ -1,0 +1,39 @@
+//! A method: networks whose weights are drawn independently, each with its own mean and deviation in a bank.
+
+use apd::points::Points;
+use apd::{Posterior, Seed};
+use ndarray::{ArrayView1, ArrayViewMut2};
+
+pub(crate) struct Diagonal {
+    mean: Vec<f32>,
+    sd: Vec<f32>,
+}
+
+impl Diagonal {
+    pub(crate) fn fit(bank: &impl Points) -> Self {
+        let (n, d) = (bank.len() as f32, bank.dim());
+        let (mut mean, mut sd) = (vec![0.0; d], vec![0.0; d]);
+        let rows = || (0..bank.len()).map(|i| bank.row(i));
+        rows().for_each(|row| mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x / n));
+        rows().for_each(|row| (0..d).for_each(|i| sd[i] += (row[i] - mean[i]).powi(2) / n));
+        sd.iter_mut().for_each(|sd| *sd = sd.sqrt());
+        Self { mean, sd }
+    }
+}
+
+impl Posterior for Diagonal {
+    fn dim(&self) -> usize {
+        self.mean.len()
+    }
+    fn bytes(&self) -> usize {
+        4 * (self.mean.len() + self.sd.len())
+    }
+    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+        let (normals, mean, sd) = (seed.normals(), ArrayView1::from(&self.mean), ArrayView1::from(&self.sd));
+        for (i, mut row) in out.outer_iter_mut().enumerate() {
+            let mut noise = vec![0.0; self.dim()];
+            normals.fill(first + i as u64, 0, &mut noise);
+            row.assign(&(&mean + &(&sd * &ArrayView1::from(&noise))));
+        }
+    }
+}
