@@ -39,6 +39,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "user-images", seeds: arrays, parse: |dir, input| user_images(file(dir, input), 28, 28).is_ok() },
     Target { name: "npy-matrix", seeds: matrices, parse: |dir, input| npy::read_matrix_f32(file(dir, input)).is_ok() },
     Target { name: "bank-npy", seeds: matrices, parse: |dir, input| bank(&named(dir, "rows.npy", input)) },
+    Target { name: "bank-npz", seeds: archives, parse: |dir, input| bank(&named(dir, "rows.npz", input)) },
+    Target { name: "bank-gzip-inside", seeds: matrices, parse: |dir, input| bank(&file(dir, &gzip(input))) },
+    Target { name: "bank-state-dicts", seeds: state_dicts, parse: |dir, input| bank(&file(dir, input)) },
     Target {
         name: "bank-safetensors",
         seeds: shards,
@@ -162,7 +165,28 @@ fn matrices() -> Vec<Vec<u8>> {
     vec![npy_file("<f4", "(3, 4)", &floats)]
 }
 
+fn archives() -> Vec<Vec<u8>> {
+    vec![zip(&[("theta.npy", &matrices()[0]), ("weight.npy", &npy_file("<f8", "(3,)", &[0x3f; 24]))])]
+}
+
 // Banks.
+
+/// The parameters of two networks, stacked, and those of one.
+fn state_dicts() -> Vec<Vec<u8>> {
+    let file = |header: &str, data: usize| {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0x3c; data]].concat()
+    };
+    vec![
+        file(
+            r#"{"b":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},"w":{"dtype":"F64","shape":[2,1,2],"data_offsets":[4,36]}}"#,
+            36,
+        ),
+        file(
+            r#"{"b":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]},"w":{"dtype":"F32","shape":[1,3],"data_offsets":[6,18]}}"#,
+            18,
+        ),
+    ]
+}
 
 /// Opens, and reads everything.
 fn bank(path: &Path) -> bool {

@@ -1,19 +1,24 @@
 //! `apd bank`: what a bank holds, whether it is whole, and copies of it in one file.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::arguments::Bank;
+use crate::paths::with_ending;
 use crate::usage::Usage;
 
 pub(crate) fn bank(command: &Bank) -> Result<()> {
     match command {
         Bank::Info { bank } => println!("{}", apd_store::Bank::open(bank)?.info()),
         Bank::Export { bank, format, out } => {
-            let out = out.clone().unwrap_or_else(|| bank.with_extension(format));
+            let default = with_ending(bank, format);
+            if out.is_none() && default.exists() {
+                bail!("{}: there is a file already; name it with --out to replace it", default.display());
+            }
+            let out = out.as_ref().unwrap_or(&default);
             let opened = apd_store::Bank::open(bank)?;
             match format.as_str() {
-                "npy" => opened.export_npy(&out)?,
-                "safetensors" => opened.export_safetensors(&out)?,
+                "npy" => opened.export_npy(out)?,
+                "safetensors" => opened.export_safetensors(out)?,
                 other => return Err(Usage(format!("--format {other}: must be npy or safetensors")).into()),
             }
             println!("{}: {} networks of {} parameters", out.display(), opened.len(), opened.dim());
@@ -21,8 +26,11 @@ pub(crate) fn bank(command: &Bank) -> Result<()> {
         Bank::Verify { bank, repair: true } => println!("{}", apd_store::repair(bank)?),
         Bank::Verify { bank, repair: false } => {
             let opened = apd_store::Bank::open(bank)?;
-            opened.verify()?;
-            println!("{}: {} networks, every checksum matches", bank.display(), opened.len());
+            let found = match opened.verify()?.checksums {
+                true => "every checksum matches",
+                false => "every number is finite (there are no checksums)",
+            };
+            println!("{}: {} networks, {found}", bank.display(), opened.len());
         }
     }
     Ok(())

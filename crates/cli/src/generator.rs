@@ -1,7 +1,9 @@
 //! `apd distill` and `apd draw`: from a bank to a generator, and from a generator to networks.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
-use apd_distill::{Config, Distilled, Format, Loss, Standardization, SubspaceConfig};
+use apd_distill::{Config, Distilled, Format, GeneratorFile, Loss, Standardization, SubspaceConfig};
 use apd_points::{Posterior, npy, write_atomic};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
@@ -9,6 +11,7 @@ use apd_tasks::{Error, Progress};
 use ndarray::Array2;
 
 use crate::arguments::{Bits, Distill, Distiller, Draw, Preparation};
+use crate::paths::with_ending;
 use crate::progress::{Terminal, stop_on_signals};
 use crate::reproduce::threads;
 use crate::usage::Usage;
@@ -50,11 +53,9 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     }
     config.validate().map_err(|e| Usage(e.to_string()))?;
     stop_on_signals()?;
-    let bank = Bank::open(&arguments.bank)?;
+    let bank = rows(&arguments.bank)?;
     let terminal = Terminal::new();
-    let mut state = arguments.out.clone().into_os_string();
-    state.push(".ckpt");
-    let state = std::path::PathBuf::from(state);
+    let state = with_ending(&arguments.out, "ckpt");
     let generator = match apd_tasks::distill_bank(
         apd_tasks::Context::of(&terminal),
         &bank,
@@ -79,11 +80,23 @@ fn subspace(arguments: &Distill) -> Result<()> {
         Some(Bits::Int8) => Format::Int8,
     };
     let config = SubspaceConfig { rank: arguments.rank.unwrap_or(default.rank), format, ..default };
-    let bank = Bank::open(&arguments.bank)?;
+    let bank = rows(&arguments.bank)?;
     let terminal = Terminal::new();
     let generator =
         apd_tasks::subspace_of_bank(apd_tasks::Context::of(&terminal), &bank, &config, Seed::root(arguments.seed))?;
     save(&terminal, &generator, &bank, arguments)
+}
+
+/// A bank to distil.
+fn rows(path: &Path) -> Result<Bank> {
+    let bank = Bank::open(path)?;
+    if !bank.has_equal_weights() {
+        bail!(
+            "{}: rows of unequal weights, where a distiller takes all for equal: resample them by their weights",
+            path.display()
+        );
+    }
+    Ok(bank)
 }
 
 fn save(terminal: &Terminal, generator: &Distilled, bank: &Bank, arguments: &Distill) -> Result<()> {
@@ -100,7 +113,7 @@ fn save(terminal: &Terminal, generator: &Distilled, bank: &Bank, arguments: &Dis
 
 /// Draws networks into a count×d float32 array.
 pub(crate) fn draw(arguments: &Draw) -> Result<()> {
-    let generator = open(&arguments.generator)?;
+    let generator = open(&arguments.generator)?.generator;
     let (count, dim) = (arguments.count.get(), generator.dim());
     let mut values: Vec<f32> = Vec::new();
     let room = count.checked_mul(dim).is_some_and(|len| values.try_reserve_exact(len).is_ok());
@@ -116,8 +129,7 @@ pub(crate) fn draw(arguments: &Draw) -> Result<()> {
 }
 
 /// Reads a generator file.
-pub(crate) fn open(path: &std::path::Path) -> Result<Distilled> {
+pub(crate) fn open(path: &Path) -> Result<GeneratorFile> {
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let file = Distilled::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
-    Ok(file.generator)
+    Distilled::from_safetensors(&bytes).with_context(|| path.display().to_string())
 }

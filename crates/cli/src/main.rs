@@ -15,6 +15,7 @@ mod arguments;
 mod bank;
 mod fetch;
 mod generator;
+mod paths;
 mod predict;
 mod progress;
 mod reproduce;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_points::npy;
+use apd_nn::Model;
+use apd_points::{Posterior, Rearranged, npy};
 use apd_seed::Seed;
 use apd_store::Bank;
 use apd_tasks::Method;
@@ -12,9 +13,12 @@ use ndarray::Array2;
 
 use crate::arguments::Predict;
 use crate::generator;
+use crate::paths::with_ending;
 use crate::reproduce::threads;
 use crate::usage::Usage;
 
+/// Classes that are tried where a file's width is another than the network's.
+const MOST_CLASSES: usize = 1000;
 /// Networks averaged unless the user says otherwise.
 const NETWORKS: usize = 200;
 
@@ -25,25 +29,34 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         .map(|name| name.parse().map_err(|e| Usage(format!("--scores: {e}"))))
         .collect::<Result<_, Usage>>()?;
     threads(arguments.threads)?;
-    let inputs = inputs(&arguments.inputs)?;
-    if inputs.is_empty() {
-        bail!("{}: no inputs (shape {:?})", arguments.inputs.display(), inputs.shape());
-    }
+    let inputs = apd_data::user_inputs(&arguments.inputs)?;
     arguments.net.takes(inputs.ncols()).map_err(|e| Usage(e.to_string()))?;
     let network = arguments.net.network(inputs.ncols(), arguments.classes.get());
     let (bank, generated);
-    let posterior = match (&arguments.bank, &arguments.generator) {
+    let (path, name, drawn, layout): (_, _, &dyn Posterior, _) = match (&arguments.bank, &arguments.generator) {
         (Some(path), None) => {
             bank = Bank::open(path)?;
-            Method::bank(&bank)
+            (path, "bank", &bank, &bank.header().layout)
         }
         (None, Some(path)) => {
             generated = generator::open(path)?;
-            Method::distilled("generator", &generated)
+            (path, "generator", &generated.generator, &generated.layout)
         }
         _ => bail!(Usage("exactly one of --bank and --generator is needed".into())),
     };
+    check_width(arguments, path, drawn.dim(), inputs.ncols())?;
+    // A file that knows no more than the length of a row has no layout, or one parameter `theta`.
+    let known = layout.entries.len() > 1;
+    let rearranged = match known.then(|| Rearranged::new(drawn, layout, &network.row_layout())) {
+        None => None,
+        Some(rearranged) => {
+            rearranged.with_context(|| format!("{}: not the parameters of --net {}", path.display(), arguments.net))?
+        }
+    };
+    let drawn = rearranged.as_ref().map_or(drawn, |rearranged| rearranged);
+    let posterior = Method::distilled(name, drawn);
     let count = arguments.count.map_or(NETWORKS, std::num::NonZeroUsize::get);
+    let count = drawn.available().map_or(count, |available| count.min(available));
     let predictive = posterior.predict(&network, count, Seed::root(arguments.seed), inputs.view())?;
     npy::write_matrix_f32(&arguments.out, predictive.mean().mapv(|p| p as f32).view())?;
     println!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), arguments.classes);
@@ -54,7 +67,9 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
                 *cell = value as f32;
             }
         }
-        let path = arguments.out.with_extension("scores.npy");
+        let is_npy = arguments.out.extension().is_some_and(|extension| extension == "npy");
+        let stem = if is_npy { arguments.out.with_extension("") } else { arguments.out.clone() };
+        let path = with_ending(&stem, "scores.npy");
         npy::write_matrix_f32(&path, columns.view())?;
         let names: Vec<String> = scores.iter().map(ToString::to_string).collect();
         println!("{}: columns {}", path.display(), names.join(", "));
@@ -62,14 +77,18 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     Ok(())
 }
 
-/// An n×d float32 array as it is, or images brought to [−1, 1].
-fn inputs(path: &Path) -> Result<Array2<f32>> {
-    if path.extension().is_some_and(|extension| extension == "npy") {
-        Ok(npy::read_matrix_f32(path)?)
-    } else {
-        let images = apd_data::idx::read_images(path).context("the inputs are neither .npy nor IDX images")?;
-        let (count, height, width) = images.dim();
-        let pixels = images.into_shape_with_order((count, height * width))?;
-        Ok(pixels.mapv(|byte| f32::from(byte) / 127.5 - 1.0))
+/// Whether rows are as long as those of the network; the message says which classes they would fit.
+fn check_width(arguments: &Predict, path: &Path, found: usize, inputs: usize) -> Result<()> {
+    let (net, classes) = (arguments.net, arguments.classes);
+    let width = |classes| net.network(inputs, classes).row_len();
+    let expected = width(classes.get());
+    if found == expected {
+        return Ok(());
     }
+    let fits = (1..=MOST_CLASSES).find(|&classes| width(classes) == found);
+    let advice = fits.map_or("no number of classes fits".to_owned(), |classes| format!("--classes {classes} fits"));
+    bail!(
+        "{}: {found} parameters a network, where {net} with {inputs} inputs and {classes} classes has {expected}; {advice}",
+        path.display()
+    )
 }

@@ -456,3 +456,93 @@ fn clocks_that_go_backwards_do_not_matter() {
     succeeds(&apd(dir.path(), &["bank", "verify", "bank"]));
     assert!(rows_on_disk(&bank) == whole);
 }
+
+/// Rows as a safetensors file with a layout, its parameters in the order of `names`.
+fn bank_with_layout(path: &std::path::Path, rows: &[Vec<f32>], layout: &str, weights: &[f64]) {
+    let (n, d) = (rows.len(), rows[0].len());
+    let layout = layout.replace('"', "\\\"");
+    let (weight, end) = (8 * n, 8 * n + 4 * n * d);
+    let header = format!(
+        r#"{{"__metadata__":{{"apd.layout":"{layout}"}},"weight":{{"dtype":"F64","shape":[{n}],"data_offsets":[0,{weight}]}},"theta":{{"dtype":"F32","shape":[{n},{d}],"data_offsets":[{weight},{end}]}}}}"#
+    );
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    weights.iter().for_each(|weight| bytes.extend(weight.to_le_bytes()));
+    rows.iter().flatten().for_each(|x| bytes.extend(x.to_le_bytes()));
+    fs::write(path, bytes).unwrap();
+}
+
+/// Networks of 2 inputs, 100 hidden units and 3 classes.
+#[test]
+fn layout_and_weights_of_a_bank_count() {
+    let dir = folder();
+    let at = |path: &str| dir.path().join(path);
+    let shapes = [
+        ("layers.0.weight", vec![100, 2]),
+        ("layers.0.bias", vec![100]),
+        ("layers.1.weight", vec![3, 100]),
+        ("layers.1.bias", vec![3]),
+    ];
+    let layout =
+        |order: &[usize]| serde_json::to_string(&order.iter().map(|&i| &shapes[i]).collect::<Vec<_>>()).unwrap();
+    let starts = [0, 200, 300, 600, 603];
+    let row =
+        |network: usize| (0..603).map(move |j| ((j * 7 + network * 13) % 11) as f32 / 10.0 - 0.5).collect::<Vec<_>>();
+    let rows: Vec<Vec<f32>> = (0..4).map(row).collect();
+    let reordered = |order: &[usize]| -> Vec<Vec<f32>> {
+        rows.iter().map(|row| order.iter().flat_map(|&i| row[starts[i]..starts[i + 1]].to_vec()).collect()).collect()
+    };
+    let inputs = ndarray::array![[0.5_f32, -1.0], [1.0, 0.25]];
+    ndarray_npy::write_npy(at("x.npy"), &inputs).unwrap();
+    let arguments = |bank: &'static str| {
+        ["predict", "--net", "fc1", "--classes", "3", "--inputs", "x.npy", "--bank", bank, "--out", "p.v1"]
+    };
+    let predict = |bank: &'static str| -> ndarray::Array2<f32> {
+        succeeds(&apd(dir.path(), &[&arguments(bank)[..], &["--scores", "entropy"]].concat()));
+        assert!(at("p.v1.scores.npy").exists());
+        ndarray_npy::read_npy(at("p.v1")).unwrap()
+    };
+    let close = |a: &ndarray::Array2<f32>, b: &ndarray::Array2<f32>| (a - b).iter().all(|x| x.abs() < 1e-6);
+
+    let equal = [1.0; 4];
+    bank_with_layout(&at("own.safetensors"), &rows, &layout(&[0, 1, 2, 3]), &equal);
+    bank_with_layout(&at("other.safetensors"), &reordered(&[3, 1, 0, 2]), &layout(&[3, 1, 0, 2]), &equal);
+    let expected = predict("own.safetensors");
+    assert!(close(&predict("other.safetensors"), &expected));
+    let turned = layout(&[0, 1, 2, 3]).replace("[100,2]", "[2,100]");
+    bank_with_layout(&at("turned.safetensors"), &rows, &turned, &equal);
+    fails(
+        &apd(dir.path(), &arguments("turned.safetensors")),
+        1,
+        &["turned.safetensors", "layers.0.weight", "[2, 100]"],
+    );
+
+    // All of the weight on one network.
+    bank_with_layout(&at("one.safetensors"), &rows[2..3], &layout(&[0, 1, 2, 3]), &[1.0]);
+    bank_with_layout(&at("weighted.safetensors"), &rows, &layout(&[0, 1, 2, 3]), &[0.0, 0.0, 5.0, 0.0]);
+    assert!(close(&predict("weighted.safetensors"), &predict("one.safetensors")));
+    let distill = ["distill", "--bank", "weighted.safetensors", "--out", "g.safetensors"];
+    fails(&apd(dir.path(), &distill), 1, &["weighted.safetensors", "unequal weights"]);
+    bank_with_layout(&at("bad.safetensors"), &rows, &layout(&[0, 1, 2, 3]), &[1.0, f64::NAN, 1.0, 1.0]);
+    fails(&apd(dir.path(), &arguments("bad.safetensors")), 1, &["row 1", "weight is NaN"]);
+
+    // Whose width is wrong, and what would fit.
+    let mut five = arguments("own.safetensors");
+    five[4] = "5";
+    fails(&apd(dir.path(), &five), 1, &["own.safetensors: 603 parameters", "805", "--classes 3 fits"]);
+}
+
+#[test]
+fn default_names_keep_the_dots_and_the_files_of_others() {
+    let dir = folder();
+    let rows = ndarray::Array2::<f32>::from_shape_fn((3, 5), |(i, j)| (i * 5 + j) as f32);
+    for bank in ["bank-lr0.1", "bank-lr0.2"] {
+        ndarray_npy::write_npy(dir.path().join(bank), &rows).unwrap();
+        succeeds(&apd(dir.path(), &["bank", "export", bank]));
+        assert!(dir.path().join(format!("{bank}.npy")).exists());
+        fails(&apd(dir.path(), &["bank", "export", bank]), 1, &[".npy", "--out"]);
+        let verified = apd(dir.path(), &["bank", "verify", bank]);
+        succeeds(&verified);
+        assert!(String::from_utf8_lossy(&verified.stdout).contains("no checksums"));
+    }
+}

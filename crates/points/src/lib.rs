@@ -45,6 +45,7 @@ mod layout;
 pub mod npy;
 mod points;
 mod posterior;
+mod rearranged;
 pub mod safetensors;
 pub mod state_dict;
 
@@ -56,6 +57,7 @@ pub use gzip::{GZIP_MAGIC, Gunzip, read_file};
 pub use layout::{Entry, Layout};
 pub use points::Points;
 pub use posterior::{LowRank, Posterior};
+pub use rearranged::Rearranged;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -305,3 +305,133 @@ fn rows_without_numbers_cannot_be_counted_on() {
     npy::write_matrix_f32(&path, Array2::zeros((4, 0)).view()).unwrap();
     assert!(Bank::open(&path).unwrap_err().to_string().contains("rows of at least one number"));
 }
+
+/// A safetensors file of these tensors: name, type, shape, bytes.
+fn safetensors(path: &Path, tensors: &[(&str, &str, Vec<usize>, Vec<u8>)]) {
+    let (mut header, mut data) = (BTreeMap::new(), Vec::new());
+    for (name, dtype, shape, bytes) in tensors {
+        let offsets = [data.len(), data.len() + bytes.len()];
+        header.insert(*name, serde_json::json!({"dtype": dtype, "shape": shape, "data_offsets": offsets}));
+        data.extend(bytes);
+    }
+    let header = serde_json::to_string(&header).unwrap();
+    fs::write(path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()).unwrap();
+}
+
+fn f64s(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn f32s(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+#[test]
+fn what_numpy_and_pytorch_write_is_a_bank() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let rows = array![[1.0_f32, 2.0, 3.0], [4.0, 5.0, 6.0]];
+    let npy = |descr: &str, order: &str, data: &[u8]| {
+        let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': (2, 3), }}\n");
+        [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes(), data].concat()
+    };
+    fs::write(at("wide.NPY"), npy("<f8", "False", &f64s(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))).unwrap();
+    fs::write(at("fortran.npy"), npy("<f4", "True", &f32s(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]))).unwrap();
+    fs::write(at("bytes"), npy("|u1", "False", &[1, 2, 3, 4, 5, 6])).unwrap();
+    safetensors(&at("wide.safetensors"), &[("x", "F64", vec![2, 3], f64s(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))]);
+    let upper = |x: &f32| x.to_bits().to_be_bytes()[..2].iter().rev().copied().collect::<Vec<u8>>();
+    safetensors(&at("brain.safetensors"), &[("theta", "BF16", vec![2, 3], rows.iter().flat_map(upper).collect())]);
+    for name in ["wide.NPY", "fortran.npy", "bytes", "wide.safetensors", "brain.safetensors"] {
+        let bank = Bank::open(at(name)).unwrap();
+        assert_eq!(bank.gather(&[0, 1]), rows, "{name}");
+        assert!(!bank.verify().unwrap().checksums);
+    }
+}
+
+#[test]
+fn the_parameters_of_networks_are_points() {
+    let dir = tempfile::tempdir().unwrap();
+    let stacked = dir.path().join("stacked.safetensors");
+    safetensors(
+        &stacked,
+        &[
+            ("fc.bias", "F32", vec![2, 1], f32s(&[3.0, 6.0])),
+            ("fc.weight", "F64", vec![2, 1, 2], f64s(&[1.0, 2.0, 4.0, 5.0])),
+        ],
+    );
+    let folder = dir.path().join("networks");
+    fs::create_dir(&folder).unwrap();
+    for (name, x) in [("net-2", 1.0), ("net-10", 4.0)] {
+        let weight = ("fc.weight", "F32", vec![1, 2], f32s(&[x, x + 1.0]));
+        safetensors(
+            &folder.join(format!("{name}.safetensors")),
+            &[("fc.bias", "F32", vec![1], f32s(&[x + 2.0])), weight],
+        );
+    }
+    for (path, kind) in [(&stacked, Kind::Safetensors), (&folder, Kind::StateDicts)] {
+        let bank = Bank::open(path).unwrap();
+        assert_eq!(bank.gather(&[0, 1]), array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "{}", path.display());
+        assert_eq!(bank.header().layout, Layout::new([("fc.weight".into(), vec![1, 2]), ("fc.bias".into(), vec![1])]));
+        assert_eq!(bank.info().kind, kind);
+    }
+    safetensors(&folder.join("net-3.safetensors"), &[("fc.bias", "F32", vec![3], f32s(&[0.0; 3]))]);
+    let message = Bank::open(&folder).unwrap_err().to_string();
+    assert!(message.contains("net-3.safetensors: expected parameter `fc.weight` [1, 2], found none"), "{message}");
+}
+
+#[test]
+fn rows_are_drawn_by_their_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.safetensors");
+    let open = |weights: &[f64]| {
+        let theta = (0..weights.len()).map(|i| i as f32).collect::<Vec<_>>();
+        let column = ("weight", "F64", vec![weights.len()], f64s(weights));
+        safetensors(&path, &[("theta", "F32", vec![weights.len(), 1], f32s(&theta)), column]);
+        Bank::open(&path)
+    };
+    let draw = |bank: &Bank| apd_points::Posterior::draw(bank, apd_seed::Seed::root(1), 1000);
+    assert!(draw(&open(&[0.0, 0.0, 1.0, 0.0]).unwrap()).iter().all(|x| *x == 2.0));
+    let drawn = draw(&open(&[1.0, 0.0, 3.0]).unwrap());
+    let count = |value: f32| drawn.iter().filter(|x| **x == value).count();
+    assert!(count(0.0).abs_diff(250) < 4 && count(1.0) == 0, "{}", count(0.0));
+    for weights in [[1.0, f64::NAN], [1.0, -1.0], [f64::INFINITY, 1.0], [0.0, 0.0]] {
+        assert!(open(&weights).unwrap_err().to_string().contains("weight"), "{weights:?}");
+    }
+}
+
+#[test]
+fn shards_of_another_bank_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let write = |path: &Path, seed: &str, x: f32, rows: u64| {
+        let mut header = Header { rows_per_shard: 2, ..Header::new(1) };
+        header.metadata.insert("seed".into(), seed.into());
+        let mut bank = BankWriter::create(path, header).unwrap();
+        (0..rows).for_each(|step| bank.push(0, step, 1.0, 0.0, &[x]).unwrap());
+        bank.finish().unwrap();
+    };
+    let name = "shard-0-00000.safetensors";
+    // Another seed, and the same settings with other numbers: written over, each of them is noticed without reading the numbers.
+    for (seed, x) in [("2", 0.5), ("1", 0.75)] {
+        [&a, &b].iter().for_each(|path| drop(fs::remove_dir_all(path)));
+        write(&a, "1", 0.5, 2);
+        write(&b, seed, x, 2);
+        fs::copy(b.join(name), a.join(name)).unwrap();
+        let message = Bank::open(&a).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("another"), "{message}");
+    }
+    // Laid beside the bank's own.
+    fs::remove_dir_all(&a).unwrap();
+    write(&a, "1", 0.5, 2);
+    fs::remove_dir_all(&b).unwrap();
+    write(&b, "2", 0.5, 4);
+    let second = "shard-0-00001.safetensors";
+    fs::copy(b.join(second), a.join(second)).unwrap();
+    assert!(Bank::open(&a).unwrap_err().to_string().contains("apd bank merge"));
+}
+
+#[test]
+fn metadata_of_others_cannot_write_on_the_terminal() {
+    let text = printable("a\u{1b}[2Jb\nrows       9\u{202e}\ttab");
+    assert_eq!(text, "a\\u{1b}[2Jb\n    rows       9\\u{202e}\ttab");
+}

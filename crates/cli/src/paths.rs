@@ -1,0 +1,27 @@
+//! Names of files that follow from others.
+
+use std::path::{Path, PathBuf};
+
+/// The path with an ending behind its whole name: names have dots of their own, as `bank-lr0.1` has.
+pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    // `.` and `..` have no name until they are looked up.
+    let path = if path.file_name().is_none() { path.canonicalize().unwrap_or_default() } else { path.to_owned() };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_appended() {
+        for (path, expected) in
+            [("bank-lr0.1", "bank-lr0.1.npy"), ("a.b/bank/", "a.b/bank.npy"), ("rows.npy", "rows.npy.npy")]
+        {
+            assert_eq!(with_ending(Path::new(path), "npy"), Path::new(expected));
+        }
+    }
+}
