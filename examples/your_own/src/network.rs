@@ -13,7 +13,7 @@ pub(crate) struct Residual {
 }
 
 impl Residual {
-    fn forward<T: Scalar>(&self, params: &[Tensor<T>], x: &Tensor<T>) -> Tensor<T> {
+    fn forward<T: Scalar>(params: &[Tensor<T>], x: &Tensor<T>) -> Tensor<T> {
         let linear = |x: &Tensor<T>, first: usize| x.matmul_nt(&params[first]).add(&params[first + 1]);
         let a = linear(x, 0);
         // Each row has mean 0 and variance 1.
@@ -41,9 +41,9 @@ impl Model for Residual {
         self.outputs
     }
     fn forward32(&self, params: &[Tensor<f32>], x: &Tensor<f32>, _: Option<&mut Stream>) -> Tensor<f32> {
-        self.forward(params, x)
+        Self::forward(params, x)
     }
     fn forward64(&self, params: &[Tensor<f64>], x: &Tensor<f64>, _: Option<&mut Stream>) -> Tensor<f64> {
-        self.forward(params, x)
+        Self::forward(params, x)
     }
 }

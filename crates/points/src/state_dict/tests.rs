@@ -5,7 +5,10 @@ fn array(shape: &[usize], numbers: &[f32]) -> (Vec<usize>, Vec<u8>) {
     (shape.to_vec(), numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
 }
 
-fn dict<'a>(arrays: &'a [(&str, (Vec<usize>, Vec<u8>))]) -> StateDict<'a> {
+/// A name, a shape, and the bytes of the numbers.
+type Named<'a> = (&'a str, (Vec<usize>, Vec<u8>));
+
+fn dict<'a>(arrays: &'a [Named<'_>]) -> StateDict<'a> {
     let raw = |(shape, data): &'a (Vec<usize>, Vec<u8>)| RawArray {
         dtype: Dtype::F32,
         shape: shape.clone(),
