@@ -7,7 +7,7 @@ use apd_points::Points;
 /// The newest points of a stream, at most so many of them: what online distillation learns from while samplers go on.
 ///
 /// Its memory is that of [`bytes`](Self::bytes), however many points have passed through it. A trainer reads it as any other
-/// [`Rows`]; [`Trainer::change_rows`](crate::Trainer::change_rows) lets new points in.
+/// [`Points`](apd_points::Points); [`Trainer::change_rows`](crate::Trainer::change_rows) lets new points in.
 ///
 /// ```
 /// use apd_distill::{Buffer, Points};
