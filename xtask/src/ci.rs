@@ -35,7 +35,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -45,8 +45,7 @@ const STEPS: [Step; 12] = [
         run: |root| cargo(root, &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     },
     Step { name: "rustdoc", run: rustdoc },
-    Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace"]) },
-    Step { name: "examples", run: |root| cargo(root, &["run", "--locked", "--package", "your-own"]) },
+    Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]) },
     Step { name: "sanitize", run: |_| crate::sanitize::run() },
     Step { name: "torture", run: |root| torture(root, 4) },
     Step { name: "determinism", run: |root| determinism(root, true) },
@@ -54,7 +53,9 @@ const STEPS: [Step; 12] = [
 ];
 
 /// What takes long, in full. The samplers' quick half is among the tests.
-const WEEKLY: [Step; 3] = [
+const WEEKLY: [Step; 5] = [
+    Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
+    Step { name: "examples", run: |root| cargo(root, &["run", "--locked", "--package", "your-own"]) },
     Step { name: "samplers", run: samplers },
     Step { name: "torture", run: |root| torture(root, 100) },
     Step { name: "determinism", run: |root| determinism(root, false) },
