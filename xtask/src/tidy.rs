@@ -16,9 +16,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use cargo_metadata::Metadata;
 
-/// Packages whose files still need each other.
-const IN_CIRCLES: [&str; 3] = ["apd-data", "apd-nn", "apd-sgmcmc"];
-
 /// Checks every rule, prints each complaint; whether there was none.
 pub(crate) fn run() -> Result<bool> {
     let metadata = crate::metadata()?;
@@ -47,9 +44,7 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
         }
         let folder = package.manifest_path.parent().expect("a manifest lies in a folder").as_std_path();
         let files = files(&folder.join("src"))?;
-        if !IN_CIRCLES.contains(&name) {
-            all.extend(circles::circles(name, &files));
-        }
+        all.extend(circles::circles(name, &files));
         let library = files.iter().find(|file| file.path == "lib.rs").filter(|_| folder.join("README.md").exists());
         all.extend(library.and_then(|file| sources::readme_is_tested(name, &file.text)));
     }

@@ -73,8 +73,8 @@ pub use images::{Images, Labelled, Split};
 pub use mnist::{fashion_mnist, mnist, notmnist};
 pub use omniglot::{omniglot, read_omniglot};
 pub use table::{
-    Column, ColumnSchema, CsvBlocks, Dialect, Encoding, Feature, MISSING, Role, Table, TableSchema, Values, penguins,
-    read_csv, read_csv_as, yacht,
+    Column, ColumnSchema, CsvBlocks, Encoding, Feature, MISSING, Role, Table, TableSchema, Values, penguins, read_csv,
+    read_csv_as, yacht,
 };
 pub use user::{user_images, user_inputs};
 

@@ -5,6 +5,7 @@ use apd_seed::Seed;
 use crate::Error;
 
 mod csv;
+mod dialect;
 mod embedded;
 mod encoding;
 mod inference;
@@ -12,7 +13,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use csv::{CsvBlocks, Dialect, read_csv, read_csv_as};
+pub use csv::{CsvBlocks, read_csv, read_csv_as};
 pub use embedded::{penguins, yacht};
 pub use encoding::Encoding;
 pub use schema::{ColumnSchema, Feature, Role, TableSchema};

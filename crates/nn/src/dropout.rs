@@ -3,8 +3,6 @@
 use apd_seed::Stream;
 use apd_tensor::Scalar;
 
-use crate::Mlp;
-
 /// Masks of one pass over a network.
 ///
 /// With H hidden units in all, word r·H + (units of the layers before) + j after the stream's position decides about unit j of row r:
@@ -18,10 +16,10 @@ pub(crate) struct Dropout<'a> {
 
 impl<'a> Dropout<'a> {
     /// `None` when nothing is to be dropped: no stream, or p = 0.
-    pub(crate) fn new(mlp: &'a Mlp, stream: Option<&'a mut Stream>) -> Option<Self> {
-        let stream = stream.filter(|_| mlp.dropout > 0.0)?;
+    pub(crate) fn new(p: f32, hidden: &'a [usize], stream: Option<&'a mut Stream>) -> Option<Self> {
+        let stream = stream.filter(|_| p > 0.0)?;
         let base = stream.position();
-        Some(Self { stream, base, hidden: mlp.hidden(), p: mlp.dropout })
+        Some(Self { stream, base, hidden, p })
     }
 
     /// The masks of hidden layer `layer`, row by row: 0 or 1/(1 − p).

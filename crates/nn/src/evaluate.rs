@@ -94,7 +94,7 @@ impl Mlp {
         let last = self.widths.len() - 2;
         assert_eq!(first.len(), self.widths[1] * stride, "elements of a panel of the first layer");
         assert_eq!(logits.len(), rows * self.widths[last + 1], "logits of a panel");
-        let mut dropout = Dropout::new(self, dropout);
+        let mut dropout = Dropout::new(self.dropout, self.hidden(), dropout);
         let Scratch { input, output, mask, unit_mask } = scratch;
         for (l, pair) in self.widths.windows(2).enumerate() {
             let (inputs, outputs) = (pair[0], pair[1]);

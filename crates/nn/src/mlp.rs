@@ -86,7 +86,7 @@ impl Mlp {
         let layers = self.widths.len() - 1;
         assert_eq!(params.len(), 2 * layers, "number of parameters");
         let rows = x.shape()[0];
-        let mut dropout = Dropout::new(self, dropout);
+        let mut dropout = Dropout::new(self.dropout, self.hidden(), dropout);
         let mut a = x.clone();
         for l in 0..layers {
             a = a.matmul_nt(&params[2 * l]).add(&params[2 * l + 1]);

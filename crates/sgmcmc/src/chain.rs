@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use apd_seed::{Minibatches, Normals, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Buffers, ChainError, Divergence, Minibatch, Potential, PotentialError, RunError, Sampler, Summary, Update,
-};
+use crate::{Buffers, ChainError, Divergence, Minibatch, Potential, PotentialError, RunError, Sampler, Update};
 
 /// How long a chain runs and what it keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -299,13 +297,6 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     pub(crate) fn trade_places(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.position, &mut other.position);
         (self.value, other.value) = (None, None);
-    }
-
-    /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradient estimates.
-    ///
-    /// **Errors**: [`ChainError::Potential`], also where the potential is not defined at the present position.
-    pub fn summary(&mut self) -> Result<Summary, ChainError> {
-        Summary::of(self)
     }
 
     /// The chain's number.

@@ -44,8 +44,17 @@ pub struct Summary {
     pub steps: u64,
 }
 
+impl<P: Potential, S: Sampler> Chain<P, S> {
+    /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradient estimates.
+    ///
+    /// **Errors**: [`ChainError::Potential`], also where the potential is not defined at the present position.
+    pub fn summary(&mut self) -> Result<Summary, ChainError> {
+        Summary::of(self)
+    }
+}
+
 impl Summary {
-    pub(crate) fn of<P: Potential, S: Sampler>(chain: &mut Chain<P, S>) -> Result<Self, ChainError> {
+    fn of<P: Potential, S: Sampler>(chain: &mut Chain<P, S>) -> Result<Self, ChainError> {
         let (dim, num_data) = (chain.potential.dim(), chain.potential.num_data());
         let step_size = chain.sampler.schedule().step_size(chain.progress().step);
         let temperature = chain.sampler.temperature();

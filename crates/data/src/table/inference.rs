@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::Values;
-use super::csv::{Dialect, is_missing};
+use super::dialect::{Dialect, is_missing};
 use crate::Error;
 
 /// Most different values of a column of categories.

@@ -198,7 +198,7 @@ impl Pass {
     fn forward(&mut self, theta: &[f32], x: &[f32], rows: usize, dropout: Option<&mut Stream>) {
         self.inputs.fill(matrix(x, rows, self.mlp.widths[0]));
         let stride = self.inputs.stride;
-        let mut dropout = Dropout::new(&self.mlp, dropout);
+        let mut dropout = Dropout::new(self.mlp.dropout, self.mlp.hidden(), dropout);
         for l in 0..self.layers.len() {
             let (before, rest) = self.layers.split_at_mut(l);
             let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
