@@ -10,7 +10,8 @@ use apd_points::Points;
 /// [`Points`](apd_points::Points); [`Trainer::change_rows`](crate::Trainer::change_rows) lets new points in.
 ///
 /// ```
-/// use apd_distill::{Buffer, Points};
+/// use apd_distill::Buffer;
+/// use apd_points::Points;
 ///
 /// let mut buffer = Buffer::new(2, 3);
 /// for i in 0..5 {
