@@ -7,7 +7,7 @@ use apd_nn::Model;
 use apd_points::{Posterior, Rearranged, npy};
 use apd_seed::Seed;
 use apd_store::Bank;
-use apd_tasks::Method;
+use apd_tasks::NamedPosterior;
 use apd_uncertainty::Score;
 use ndarray::Array2;
 
@@ -54,7 +54,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         }
     };
     let drawn = rearranged.as_ref().map_or(drawn, |rearranged| rearranged);
-    let posterior = Method::distilled(name, drawn);
+    let posterior = NamedPosterior::distilled(name, drawn);
     let count = arguments.count.map_or(NETWORKS, std::num::NonZeroUsize::get);
     let count = drawn.available().map_or(count, |available| count.min(available));
     let predictive = posterior.predict(&network, count, Seed::root(arguments.seed), inputs.view())?;

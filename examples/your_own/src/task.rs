@@ -1,7 +1,7 @@
 //! A task: how far do the methods of a run agree with a method of our own?
 
 use apd_tasks::report::{Row, Section};
-use apd_tasks::{Context, Findings, Method, Needs, Prepared, Result, Task};
+use apd_tasks::{Context, Findings, NamedPosterior, Needs, Prepared, Result, Task};
 
 use crate::method::Diagonal;
 
@@ -19,13 +19,13 @@ impl Task for Agreement {
     }
     fn run(&self, _: Context<'_>, prepared: &Prepared<'_>) -> Result<Findings> {
         let (experiment, test) = (prepared.experiment, &prepared.experiment.split.test);
-        let classes = |method: Method<'_>| -> Result<Vec<Option<usize>>> {
+        let classes = |method: NamedPosterior<'_>| -> Result<Vec<Option<usize>>> {
             let seed = experiment.seed.child("agreement");
             let mean = method.predict(&experiment.network, 20, seed, test.images.pixels.view())?.mean();
             Ok(mean.outer_iter().map(|p| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b]))).collect())
         };
         let diagonal = Diagonal::fit(prepared.bank());
-        let ours = classes(Method::distilled("diagonal", &diagonal))?;
+        let ours = classes(NamedPosterior::distilled("diagonal", &diagonal))?;
         let mut rows = Vec::new();
         for method in prepared.posteriors() {
             let theirs = classes(method)?;

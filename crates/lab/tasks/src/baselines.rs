@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{self, Result};
 use crate::experiment::Experiment;
-use crate::method::Method;
 use crate::methods::descent::{to_its_end, with_dropout};
+use crate::named_posterior::NamedPosterior;
 use crate::sgd::{self, Run};
 use crate::shared_progress::SharedProgress;
 
@@ -90,12 +90,12 @@ impl Baselines {
     }
 
     /// Those that there are, the point estimate first.
-    pub fn methods(&self) -> Vec<Method<'_>> {
+    pub fn methods(&self) -> Vec<NamedPosterior<'_>> {
         let Self { point, dropout, ensemble, swag } = self;
-        let mut methods = vec![Method::baseline("sgd", point)];
-        methods.extend(dropout.as_ref().map(|dropout| Method::baseline("mc-dropout", dropout)));
-        methods.extend(ensemble.as_ref().map(|ensemble| Method::baseline("ensemble", ensemble)));
-        methods.extend(swag.as_ref().map(|swag| Method::baseline("swag", swag)));
+        let mut methods = vec![NamedPosterior::baseline("sgd", point)];
+        methods.extend(dropout.as_ref().map(|dropout| NamedPosterior::baseline("mc-dropout", dropout)));
+        methods.extend(ensemble.as_ref().map(|ensemble| NamedPosterior::baseline("ensemble", ensemble)));
+        methods.extend(swag.as_ref().map(|swag| NamedPosterior::baseline("swag", swag)));
         methods
     }
 }

@@ -14,7 +14,7 @@ use apd_store::Bank;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::mean_sd;
+use crate::named_posterior::mean_sd;
 use crate::rows::Rows;
 
 /// Weights whose draws are looked at.

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
-use crate::method::Method;
+use crate::named_posterior::NamedPosterior;
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 
@@ -72,7 +72,7 @@ pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Re
         train(context, BankSubset::all(bank), &config.distill, seed.child("distill"), &path, |generator, progress| {
             looks.at(generator, progress).map(Some)
         })?;
-    let bank_accuracy = looks.accuracy(Method::bank(bank))?;
+    let bank_accuracy = looks.accuracy(NamedPosterior::bank(bank))?;
     let generator = Distilled::Gan(generator);
     Ok(Distillation { generator, history: History { points, bank_accuracy } })
 }
@@ -87,12 +87,12 @@ pub(crate) struct Looks<'a> {
 impl<'a> Looks<'a> {
     /// Beside this bank.
     pub(crate) fn new(experiment: &'a Experiment, bank: &Bank) -> Self {
-        let bank_variance = drawn_variance(Method::bank(bank), LOOK_ROWS, experiment.seed);
+        let bank_variance = drawn_variance(NamedPosterior::bank(bank), LOOK_ROWS, experiment.seed);
         Self { experiment, validation: experiment.split.validation.take(LOOK_IMAGES), bank_variance }
     }
 
     pub(crate) fn at(&self, generator: &Generator, progress: &Progress) -> Result<Point> {
-        let drawn = Method::distilled("apd", generator);
+        let drawn = NamedPosterior::distilled("apd", generator);
         Ok(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
@@ -102,7 +102,7 @@ impl<'a> Looks<'a> {
         })
     }
 
-    fn accuracy(&self, posterior: Method<'_>) -> Result<f64> {
+    fn accuracy(&self, posterior: NamedPosterior<'_>) -> Result<f64> {
         let Experiment { network, seed, .. } = self.experiment;
         let images = self.validation.images.pixels.view();
         let predictive = posterior.predict(network, LOOK_NETWORKS, seed.child("look"), images)?;
@@ -141,9 +141,9 @@ pub fn distill_bank(
     seed: Seed,
     checkpoint: &Path,
 ) -> Result<Distilled> {
-    let bank_variance = drawn_variance(Method::bank(bank), LOOK_ROWS, seed);
+    let bank_variance = drawn_variance(NamedPosterior::bank(bank), LOOK_ROWS, seed);
     let (generator, _) = train(context, BankSubset::all(bank), config, seed, checkpoint, |generator, progress| {
-        let variance = drawn_variance(Method::distilled("apd", generator), LOOK_ROWS, seed);
+        let variance = drawn_variance(NamedPosterior::distilled("apd", generator), LOOK_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
@@ -245,7 +245,7 @@ fn fingerprint(rows: &impl Points) -> u64 {
 }
 
 /// Sum over weights of their variance between drawn networks.
-fn drawn_variance(posterior: Method<'_>, count: usize, seed: Seed) -> f64 {
+fn drawn_variance(posterior: NamedPosterior<'_>, count: usize, seed: Seed) -> f64 {
     total_variance(posterior.networks(count, seed.child("variance")).view())
 }
 

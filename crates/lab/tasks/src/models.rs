@@ -12,7 +12,7 @@ use crate::diagnose::{Diagnosed, diagnose};
 use crate::distill::Distillation;
 use crate::error::{self, Result};
 use crate::experiment::Experiment;
-use crate::method::Method;
+use crate::named_posterior::NamedPosterior;
 use crate::online::{Chains, Online, distill_online};
 use crate::sample::Sampled;
 use crate::shared_progress::SharedProgress;
@@ -68,19 +68,19 @@ impl Models {
         Ok(Self { baselines, sampled, bank, diagnosed, distilled, subspace, online })
     }
 
-    pub(crate) fn posteriors(&self) -> Vec<Method<'_>> {
+    pub(crate) fn posteriors(&self) -> Vec<NamedPosterior<'_>> {
         let Self { baselines, bank, distilled, subspace, .. } = self;
         let mut posteriors = baselines.methods();
         posteriors.extend([
-            Method::bank(bank),
-            Method::distilled("subspace", subspace),
-            Method::distilled("apd", &distilled.generator),
+            NamedPosterior::bank(bank),
+            NamedPosterior::distilled("subspace", subspace),
+            NamedPosterior::distilled("apd", &distilled.generator),
         ]);
         posteriors
     }
 
-    pub(crate) fn online_posteriors(&self) -> Vec<Method<'_>> {
-        self.online.iter().map(|online| Method::distilled(online.name(), &online.generator)).collect()
+    pub(crate) fn online_posteriors(&self) -> Vec<NamedPosterior<'_>> {
+        self.online.iter().map(|online| NamedPosterior::distilled(online.name(), &online.generator)).collect()
     }
 
     pub(crate) fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {

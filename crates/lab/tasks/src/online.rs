@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::distill::{LOOK_ROWS, Looks, Point};
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::network_rows;
+use crate::named_posterior::network_rows;
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
-use crate::method::averaged;
+use crate::named_posterior::averaged;
 use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::averaged;
 use crate::methods::descent::with_dropout;
+use crate::named_posterior::averaged;
 use crate::stage::{Stage, drive, saved};
 
 const KIND: &str = "sgd";

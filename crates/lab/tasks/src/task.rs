@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::error::Result;
 
 use crate::experiment::Experiment;
-use crate::method::Method;
 use crate::models::Models;
+use crate::named_posterior::NamedPosterior;
 use crate::resources::Cost;
 use crate::settings::Settings;
 use crate::sizes::Sizes;
@@ -134,7 +134,7 @@ impl<'a> Prepared<'a> {
     ///
     /// **Panics** where the task does not say that it needs models.
     #[track_caller]
-    pub fn posteriors(&self) -> Vec<Method<'a>> {
+    pub fn posteriors(&self) -> Vec<NamedPosterior<'a>> {
         self.models().posteriors()
     }
 
@@ -142,7 +142,7 @@ impl<'a> Prepared<'a> {
     ///
     /// **Panics** as [`posteriors`](Self::posteriors) does.
     #[track_caller]
-    pub fn online_posteriors(&self) -> Vec<Method<'a>> {
+    pub fn online_posteriors(&self) -> Vec<NamedPosterior<'a>> {
         self.models().online_posteriors()
     }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::baselines::Baselines;
 use crate::config::NetName;
 use crate::context::Context;
-use crate::method::Method;
+use crate::named_posterior::NamedPosterior;
 use crate::tasks::active::settings::ActiveConfig;
 use crate::tasks::adversarial::settings::AdversarialConfig;
 use crate::tasks::{active::compute as active, adversarial::compute as adversarial, classify::compute as classify};
@@ -65,9 +65,9 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);
 
     let distilled = distill::distill(Context::default(), &experiment, &bank).unwrap();
-    let posteriors = [methods[0], Method::bank(&bank), Method::distilled("apd", &distilled.generator)];
+    let posteriors = [methods[0], NamedPosterior::bank(&bank), NamedPosterior::distilled("apd", &distilled.generator)];
     let online = online::distill_online(Context::default(), &experiment, &bank, online::Chains::Restart).unwrap();
-    let with_online = [&posteriors[..], &[Method::distilled(online.name(), &online.generator)]].concat();
+    let with_online = [&posteriors[..], &[NamedPosterior::distilled(online.name(), &online.generator)]].concat();
     let found = classify::classify(Context::default(), &experiment, &with_online).unwrap();
     let accuracy = |method: &str| {
         found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()

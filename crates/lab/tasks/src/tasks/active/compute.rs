@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::method::{averaged, mean_sd, network_rows};
+use crate::named_posterior::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::active::model::Learner;

@@ -14,10 +14,10 @@ use ndarray::{Array2, Axis};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::Result;
-use crate::method::Method;
 use crate::methods::descent::Descent;
 use crate::methods::gan::distil;
 use crate::methods::langevin::Langevin;
+use crate::named_posterior::NamedPosterior;
 use crate::tasks::active::settings::{ActiveConfig, ActiveMethod};
 
 /// Positions on the second half of SGD's path, from which SWAG makes a Gaussian.
@@ -105,7 +105,7 @@ impl Learner<'_> {
                 )
             }
         };
-        let drawn = Method::baseline(self.method.name(), &*posterior);
+        let drawn = NamedPosterior::baseline(self.method.name(), &*posterior);
         Ok(Fitted {
             networks: drawn.networks(self.config.settings::<ActiveConfig>().networks, seed.child("networks")),
             ends,

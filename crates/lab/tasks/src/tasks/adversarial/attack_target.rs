@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::method::{Method, averaged, network_rows};
+use crate::named_posterior::{NamedPosterior, averaged, network_rows};
 use crate::tasks::adversarial::settings::AdversarialConfig;
 
 /// What is done to the images, and by the gradient of what.
@@ -80,7 +80,7 @@ pub(super) struct Evaluation {
 
 impl AttackTarget {
     /// **Errors**: no networks, or of another length.
-    pub(super) fn new(network: &Network, posterior: Method<'_>, count: usize, seed: Seed) -> Result<Self> {
+    pub(super) fn new(network: &Network, posterior: NamedPosterior<'_>, count: usize, seed: Seed) -> Result<Self> {
         let thetas = posterior.networks(count, seed);
         if thetas.nrows() == 0 {
             return Err(Error::Empty(posterior.name));

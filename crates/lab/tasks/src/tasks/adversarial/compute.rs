@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, mean_sd};
+use crate::named_posterior::{NamedPosterior, mean_sd};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::adversarial::settings::AdversarialConfig;
@@ -82,7 +82,11 @@ struct Found {
 /// `at` = ε. `accuracy_target` is that of the very networks that were attacked. Rows of the clean images have no attack and `at` = 0.
 ///
 /// A checkpoint after each attack: a run that is stopped goes on there.
-pub fn adversarial(context: Context<'_>, experiment: &Experiment, posteriors: &[Method<'_>]) -> Result<Adversarial> {
+pub fn adversarial(
+    context: Context<'_>,
+    experiment: &Experiment,
+    posteriors: &[NamedPosterior<'_>],
+) -> Result<Adversarial> {
     let Experiment { config, folder, split, .. } = experiment;
     let (settings, seed) = (config.settings::<AdversarialConfig>(), experiment.seed.child("adversarial"));
     let shown = split.test.sample(seed.child("images"), settings.images);
@@ -133,7 +137,7 @@ impl Stage for Attacks<'_> {
 /// What all jobs share.
 struct Task<'a> {
     experiment: &'a Experiment,
-    posteriors: &'a [Method<'a>],
+    posteriors: &'a [NamedPosterior<'a>],
     settings: &'a AdversarialConfig,
     shown: &'a Labelled,
     seed: Seed,

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, Role, mean_sd};
+use crate::named_posterior::{NamedPosterior, Role, mean_sd};
 use crate::rows::Rows;
 
 /// Equal-width reliability bins on the largest probability.
@@ -23,13 +23,17 @@ pub struct Classification {
 /// Averages the predictions of `config.evaluation.networks` networks of each method on the test set, over independent
 /// draws: accuracy, mean NLL (nats), ECE (15 bins) and Brier score; and how far the generator's predictions are from
 /// the bank's, next to how far another draw from the bank is.
-pub fn classify(context: Context<'_>, experiment: &Experiment, posteriors: &[Method<'_>]) -> Result<Classification> {
+pub fn classify(
+    context: Context<'_>,
+    experiment: &Experiment,
+    posteriors: &[NamedPosterior<'_>],
+) -> Result<Classification> {
     let Experiment { config, network, split, .. } = experiment;
     let (test, seed) = (&split.test, experiment.seed.child("classify"));
     let mut rows = Rows::new(config, "classify");
     let mut reliability = Vec::new();
     let mut bank_means: Vec<Array2<f64>> = Vec::new();
-    let draws = |posterior: Method<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
+    let draws = |posterior: NamedPosterior<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
     let total: usize = posteriors.iter().map(|&p| draws(p)).sum();
     context.progress.begin("classify", total as u64, 0);
     let mut done = 0;

@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, s};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, Role, mean_sd};
+use crate::named_posterior::{NamedPosterior, Role, mean_sd};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::curves::settings::CurvesConfig;
@@ -25,7 +25,7 @@ pub fn curves(
     experiment: &Experiment,
     inside: &Images,
     sets: &[Images],
-    posteriors: &[Method<'_>],
+    posteriors: &[NamedPosterior<'_>],
 ) -> Result<Vec<Row>> {
     let Experiment { config, network, split, .. } = experiment;
     let (settings, seed) = (config.settings::<CurvesConfig>(), experiment.seed.child("curves"));
@@ -33,7 +33,7 @@ pub fn curves(
     views.extend(sets.iter().map(|set| set.pixels.view()));
     let stacked = Stacked::new(&views)?;
 
-    let random: Vec<Method<'_>> =
+    let random: Vec<NamedPosterior<'_>> =
         posteriors.iter().copied().filter(|posterior| posterior.role != Role::Baseline).collect();
     let total = random.len() * settings.networks.len() * settings.draws;
     context.progress.begin("curves", total as u64, 0);

@@ -24,7 +24,7 @@ use crate::distill::train;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
-use crate::method::{Method, averaged, mean_sd, network_rows};
+use crate::named_posterior::{NamedPosterior, averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
@@ -338,7 +338,7 @@ impl<'a> Judge<'a> {
         let seed = seed.child(TASK).child(rival.name);
         let mut draws = Vec::new();
         for draw in 0..settings.draws {
-            let drawn = Method::distilled(rival.name, &*rival.posterior);
+            let drawn = NamedPosterior::distilled(rival.name, &*rival.posterior);
             let predictive =
                 drawn.predict(network, settings.networks, seed.index(draw as u64), self.stacked.inputs.view())?;
             draws.push(self.predictions(&predictive)?);

@@ -17,7 +17,7 @@ use crate::distill::total_variance;
 use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::{BankSubset, HOLDOUT_EVERY};
-use crate::method::{averaged, mean_sd, network_rows};
+use crate::named_posterior::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::shared_progress::SharedProgress;
 use crate::stage::{Stage, drive, saved};

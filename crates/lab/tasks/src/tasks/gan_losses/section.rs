@@ -4,7 +4,7 @@ use apd_distill::Loss;
 use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table};
 
 use crate::config::Config;
-use crate::method::mean_sd;
+use crate::named_posterior::mean_sd;
 use crate::tasks::gan_losses::compute::{Look, Run, Stability};
 use crate::tasks::gan_losses::settings::GanLossesConfig;
 

@@ -7,7 +7,7 @@ use ndarray::Array2;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Method, mean_sd};
+use crate::named_posterior::{NamedPosterior, mean_sd};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 
@@ -39,7 +39,7 @@ pub fn ood(
     experiment: &Experiment,
     inside: &Images,
     sets: &[Images],
-    posteriors: &[Method<'_>],
+    posteriors: &[NamedPosterior<'_>],
 ) -> Result<OutOfDistribution> {
     let Experiment { config, network, .. } = experiment;
     let seed = experiment.seed.child("ood");
@@ -54,7 +54,7 @@ pub fn ood(
 
     let mut rows = Rows::new(config, "ood");
     let mut figures = Vec::new();
-    let draws = |posterior: Method<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
+    let draws = |posterior: NamedPosterior<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
     context.progress.begin("ood", posteriors.iter().map(|&p| draws(p) as u64).sum(), 0);
     let mut done = 0;
     for &posterior in posteriors {

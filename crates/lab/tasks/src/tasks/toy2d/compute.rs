@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{averaged, network_rows};
 use crate::methods::descent::{Descent, with_dropout};
 use crate::methods::dropout;
 use crate::methods::gan::distil;
 use crate::methods::langevin::Langevin;
+use crate::named_posterior::{averaged, network_rows};
 use crate::tasks::fidelity::compute::NOISE;
 use crate::tasks::samplers::compute::{median, single};
 use crate::tasks::toy2d::settings::Toy2dConfig;
@@ -161,7 +161,7 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     if let Some((p, dropout)) = &dropout {
         let networks = dropout.draw(problem.seed.child("passes"), count);
         maps.push(problem.map("mc-dropout", format!("p = {p}, {count} passes"), |x| {
-            crate::method::averaged(&problem.network, network_rows(&networks), x)
+            crate::named_posterior::averaged(&problem.network, network_rows(&networks), x)
         }));
     }
     if !ensemble.is_empty() {
@@ -178,7 +178,9 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     for (method, setting, rival) in problem.rivals(&sgld)? {
         let networks = rival.draw(problem.seed.child(method), count);
         maps.push(
-            problem.map(method, setting, |x| crate::method::averaged(&problem.network, network_rows(&networks), x)),
+            problem.map(method, setting, |x| {
+                crate::named_posterior::averaged(&problem.network, network_rows(&networks), x)
+            }),
         );
     }
     let flat = nuts.chains.concat();

@@ -41,7 +41,7 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
     assert!(pixels.iter().all(|x| (-1.0..=1.0).contains(x)), "the attacks' range is that of the inputs");
     let settings = experiment.config.settings::<AdversarialConfig>();
     let ensemble = Ensemble::of(&members);
-    let method = Method::baseline("ensemble", &ensemble);
+    let method = NamedPosterior::baseline("ensemble", &ensemble);
     let attack_target = AttackTarget::new(&experiment.network, method, 3, Seed::root(2)).unwrap();
     let evaluate = |images: &ndarray::Array2<f32>| attack_target.evaluate(images.view(), &shown.labels).unwrap();
     let attacked = |kind, epsilon| attack_target.perturb(kind, epsilon, settings, Seed::root(3), &shown);
@@ -76,7 +76,7 @@ fn a_stopped_run_goes_on_to_the_same_rows() {
     let settings = AdversarialConfig { random_start: true, images: 30, ..settings() };
     let (experiment, members) = trained(whole.path(), settings.clone());
     let (point, ensemble) = (Ensemble::of(&members[..1]), Ensemble::of(&members));
-    let posteriors = [Method::baseline("sgd", &point), Method::baseline("ensemble", &ensemble)];
+    let posteriors = [NamedPosterior::baseline("sgd", &point), NamedPosterior::baseline("ensemble", &ensemble)];
     let expected = adversarial(Context::default(), &experiment, &posteriors).unwrap();
 
     let (experiment, again) = trained(parts.path(), settings);

@@ -18,7 +18,8 @@ fn bank(dir: &std::path::Path, rows: usize, dim: usize) -> Bank {
 fn a_bank_gives_rows_without_replacement_and_all_of_them_where_it_is_small() {
     let dir = tempfile::tempdir().unwrap();
     let bank = bank(dir.path(), 20, 3);
-    let firsts = |count, seed| -> Vec<f32> { Method::bank(&bank).networks(count, Seed::root(seed)).column(0).to_vec() };
+    let firsts =
+        |count, seed| -> Vec<f32> { NamedPosterior::bank(&bank).networks(count, Seed::root(seed)).column(0).to_vec() };
     let some = firsts(8, 1);
     assert_eq!(some.len(), 8);
     assert!(some.windows(2).all(|pair| pair[0] < pair[1]), "{some:?}");
@@ -33,7 +34,7 @@ fn a_prediction_averages_the_networks_that_are_drawn() {
     let dir = tempfile::tempdir().unwrap();
     let bank = bank(dir.path(), 5, network.dim());
     let inputs = ndarray::array![[0.5_f32, -1.0], [2.0, 1.0]];
-    let together = Method::bank(&bank).predict(&network, 5, Seed::root(1), inputs.view()).unwrap().mean();
+    let together = NamedPosterior::bank(&bank).predict(&network, 5, Seed::root(1), inputs.view()).unwrap().mean();
     let mut average = Array2::<f64>::zeros((2, 2));
     for row in bank.rows() {
         average += &averaged(&network, [row], inputs.view()).mean();
@@ -44,7 +45,7 @@ fn a_prediction_averages_the_networks_that_are_drawn() {
 
 #[test]
 fn networks_of_another_length_are_refused_with_both_lengths() {
-    let error = Method::baseline("sgd", &Ensemble::of([[0.0; 7]]))
+    let error = NamedPosterior::baseline("sgd", &Ensemble::of([[0.0; 7]]))
         .predict(&Network::mlp(&[2, 3, 2]), 1, Seed::root(1), ndarray::array![[0.0, 0.0]].view())
         .unwrap_err();
     assert_eq!(error.to_string(), "parameters of a network of method sgd: expected 17, found 7");

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// What the networks of a method are drawn from, and what the method is called.
 #[derive(Clone, Copy)]
-pub struct Method<'a> {
+pub struct NamedPosterior<'a> {
     /// In tables and results.
     pub name: &'static str,
     /// What networks are drawn from.
@@ -31,7 +31,7 @@ pub enum Role {
     Distilled,
 }
 
-impl<'a> Method<'a> {
+impl<'a> NamedPosterior<'a> {
     /// The bank of SGLD's samples.
     pub fn bank(bank: &'a dyn Posterior) -> Self {
         Self { name: "sgld", posterior: bank, role: Role::Bank }
