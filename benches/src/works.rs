@@ -1,6 +1,7 @@
 //! The list of works.
 
 mod cnn;
+mod engines;
 mod kernels;
 mod parts;
 mod points;
@@ -18,6 +19,7 @@ pub fn works() -> Vec<Work> {
     all.extend(wgan::works());
     all.extend(predict::works());
     all.extend(cnn::works());
+    all.extend(engines::works());
     all.extend(kernels::works());
     all.extend(parts::works());
     all.extend(points::works());

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use apd_nn::optim::Adam;
-use apd_nn::{Accumulate, Batch, Model as _, Network, Panel, Threads, cross_entropy};
+use apd_nn::{Accumulate, Batch, Engine, Model as _, Network, Panel, Threads, cross_entropy};
 use apd_seed::{Minibatches, Seed};
 use apd_sgmcmc::{Minibatch, Potential, PotentialError};
 use apd_tensor::kernel::panel::{Left, accumulate};
@@ -26,7 +26,11 @@ pub(super) fn works() -> Vec<Work> {
     };
     for (whole, widths) in [("sgld-fc1", FC1), ("sgld-fc2", FC2)] {
         part(whole, "gather", Box::new(move || on_each_thread(|thread| gather(widths, thread))));
-        part(whole, "gradient", Box::new(move || on_each_thread(|_| gradient(widths))));
+        part(
+            whole,
+            "gradient",
+            Box::new(move || on_each_thread(|_| gradient(widths, |network| network.engine(Threads::Serial)))),
+        );
         part(whole, "gradient/products", Box::new(move || on_each_thread(|_| products(widths))));
         part(whole, "prior+noise+update", Box::new(move || on_each_thread(|thread| moves(widths, thread))));
         part(whole, "prior+noise+update/noise", Box::new(move || on_each_thread(|thread| noise(widths, thread))));
@@ -77,12 +81,12 @@ fn gather(widths: &[usize], thread: u64) -> impl FnMut() + Send + use<> {
     }
 }
 
-fn gradient(widths: &[usize]) -> impl FnMut() + Send + use<> {
+pub(super) fn gradient(widths: &[usize], engine: fn(&Network) -> Box<dyn Engine>) -> impl FnMut() + Send + use<> {
     let network = Network::mlp(widths);
     let (theta, x) = (network.initialize(Seed::root(1)), random(BATCH, widths[0]));
     let labels: Vec<u32> = (0..BATCH as u32).map(|i| i % 10).collect();
     let mut gradient = vec![0.0; theta.len()];
-    let mut engine = network.engine(Threads::Serial);
+    let mut engine = engine(&network);
     move || {
         let (mut loss, mut add) = (cross_entropy(&labels), Accumulate::add(1e-3));
         black_box(engine.gradient(&theta, Batch::new(x.view()), &mut loss, &mut add, &mut gradient));
