@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use apd_tasks::{Context, Control, Experiment, Progress, RunOptions, TASKS, configure, estimate, reproduce};
+use apd_tasks::{
+    Context, Control, Experiment, Laboratory, Progress, RunOptions, TASKS, configure, estimate, reproduce,
+};
 use apd_watch::Watch;
 
 #[global_allocator]
@@ -90,7 +92,7 @@ fn a_run_takes_no_more_than_it_says_and_not_much_less() {
     let budget = estimate(&Experiment::new(config.clone(), &dir.path().join("said"), false).unwrap(), TASKS).unwrap();
     let (out, before) = (dir.path().join("taken"), apd_watch::held());
     apd_watch::start();
-    reproduce(Context::of(&Hasty), config, TASKS, &out, RunOptions::default()).unwrap();
+    reproduce(Context::of(&Hasty), config, &Laboratory::default(), &out, RunOptions::default()).unwrap();
     bounds("memory", budget.memory(), (apd_watch::peak() - before) as u64);
     bounds("disk", budget.disk(), bytes_in(&out));
 }

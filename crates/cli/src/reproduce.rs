@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_tasks::{Config, Error, RunOptions, TASKS};
+use apd_tasks::{Config, Error, Laboratory, RunOptions, TASKS};
 
 use crate::arguments::{Reproduce, Run, SamplePosterior};
 use crate::progress::{Terminal, stop_on_signals};
@@ -15,10 +15,11 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
     let out = arguments.out.clone().unwrap_or_else(|| config.default_out());
     let (terminal, options) = start(&arguments.run)?;
     let resume = format!("add --resume to the same command to go on (folder {})", out.display());
-    let outcome = match apd_tasks::reproduce(apd_tasks::Context::of(&terminal), config, TASKS, &out, options) {
-        Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
-        other => other?,
-    };
+    let outcome =
+        match apd_tasks::reproduce(apd_tasks::Context::of(&terminal), config, &Laboratory::default(), &out, options) {
+            Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
+            other => other?,
+        };
     print!("{}", apd_report::markdown(&outcome.report, &outcome.results));
     println!("\nreport:    {}", out.join("report.html").display());
     println!("results:   {}", out.join("results.json").display());

@@ -47,6 +47,11 @@ pub trait Posterior: Sync {
 
 /// Points x̄ + Σ_k c_k·v_k of one affine subspace: point number i of a seed has the coefficients number i.
 pub trait LowRank: Sync {
+    /// r.
+    fn rank(&self) -> usize {
+        self.directions().nrows()
+    }
+
     /// x̄: d numbers.
     fn mean(&self) -> Vec<f32>;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use apd::bnn::{Attack, TargetRows};
 use apd::data::Dataset;
 use apd::{Fit, Posterior as _, Prediction, Seed};
-use apd_tasks::{Config, Context, NetName, Profile, RunOptions, TASKS, Task, reproduce};
+use apd_tasks::{Config, Context, Laboratory, NetName, Profile, RunOptions, reproduce};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Sample, distil, save, load, predict, attack.
@@ -39,15 +39,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let moved = fitted.attack(&attack, waves.inputs.view(), TargetRows::Values(values.view()), 20);
     println!("moved by at most {:.3}", (&moved - &waves.inputs).iter().fold(0.0_f32, |most, x| most.max(x.abs())));
 
-    // A posterior of our own draws networks; a task of our own compares it with those of a run.
+    // A posterior of our own draws networks; in a run it is one of the methods, which a task of our own compares.
     let diagonal = method::Diagonal::fit(&fitted.posterior().draw(Seed::root(3), 50));
     println!("{} numbers are {} bytes", diagonal.dim(), diagonal.bytes());
-    let tasks = [TASKS, &[&task::Agreement as &dyn Task]].concat();
+    let laboratory = Laboratory::default().with_method(&method::DiagonalOfBank).with_task(&task::Agreement);
     let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
     config.tasks = vec!["agreement".into()];
     (config.sgd.steps, config.sgld.steps, config.sgld.burn_in) = (1_000, 2_000, 1_000);
     (config.distill.iterations, config.online.rounds, config.baselines.swag_epochs) = (20, 0, 2);
-    let outcome = reproduce(Context::default(), config, &tasks, &folder.path().join("run"), RunOptions::default())?;
+    let outcome =
+        reproduce(Context::default(), config, &laboratory, &folder.path().join("run"), RunOptions::default())?;
     for row in outcome.results.select().task("agreement").iter() {
         println!("{:<12} agrees on {:.1} %", row.method, 100.0 * row.value);
     }

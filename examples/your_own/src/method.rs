@@ -2,6 +2,7 @@
 
 use apd::points::Points;
 use apd::{Posterior, Seed};
+use apd_tasks::{Context, Effort, Experiment, Fitted, Given, Method, Result, Role};
 use ndarray::{ArrayView1, ArrayViewMut2};
 
 pub(crate) struct Diagonal {
@@ -16,8 +17,7 @@ impl Diagonal {
         let rows = || (0..bank.len()).map(|i| bank.row(i));
         rows().for_each(|row| mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += x / n));
         rows().for_each(|row| (0..d).for_each(|i| sd[i] += (row[i] - mean[i]).powi(2) / n));
-        sd.iter_mut().for_each(|sd| *sd = sd.sqrt());
-        Self { mean, sd }
+        Self { mean, sd: sd.into_iter().map(f32::sqrt).collect() }
     }
 }
 
@@ -31,9 +31,29 @@ impl Posterior for Diagonal {
     fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
         let (normals, mean, sd) = (seed.normals(), ArrayView1::from(&self.mean), ArrayView1::from(&self.sd));
         for (i, mut row) in out.outer_iter_mut().enumerate() {
-            let mut noise = vec![0.0; self.dim()];
-            normals.fill(first + i as u64, 0, &mut noise);
-            row.assign(&(&mean + &(&sd * &ArrayView1::from(&noise))));
+            normals.fill(first + i as u64, 0, row.as_slice_mut().expect("rows are contiguous"));
+            row.assign(&(&mean + &(&sd * &row)));
         }
+    }
+}
+
+/// The same as one of the methods of a run, in all its tables.
+pub(crate) struct DiagonalOfBank;
+
+impl Method for DiagonalOfBank {
+    fn name(&self) -> &'static str {
+        "diagonal"
+    }
+    fn doc(&self) -> &'static str {
+        "Independent weights"
+    }
+    fn role(&self) -> Role {
+        Role::Distilled
+    }
+    fn effort(&self, _: &Experiment) -> Effort {
+        Effort { steps: 1, concurrent: 0 }
+    }
+    fn fit(&self, _: Context<'_>, given: &Given<'_>) -> Result<Fitted> {
+        Ok(Fitted::new(Diagonal::fit(given.bank())))
     }
 }

@@ -12,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::settings::{self, Sections, Settings, not_negative, positive};
 
 mod defaults;
+mod sampler;
 mod sgld;
 
+pub use sampler::{SamplerKind, SamplerSettings};
 pub use sgld::{OnDivergence, OnlineConfig, SgldConfig};
 
 /// The section of a task that a settings file has before `evaluation`: a bank's identity is the text, so the order stays.
@@ -40,7 +42,10 @@ pub struct Config {
     pub sgd: SgdConfig,
     /// MC-dropout, deep ensemble and SWAG.
     pub baselines: BaselinesConfig,
-    /// The sampler of the posterior.
+    /// Which sampler the chains are of; left out of the text where it is SGLD.
+    #[serde(default, skip_serializing_if = "SamplerSettings::is_default")]
+    pub sampler: SamplerSettings,
+    /// The chains, and how far SGLD moves in a step.
     pub sgld: SgldConfig,
     /// The distiller of the paper, a GAN on whole networks: method `apd`.
     pub distill: apd_distill::Config,
@@ -336,6 +341,7 @@ impl Config {
     /// Refuses settings that no sampling could honor, each with its name, its value and what is allowed.
     pub fn check_sampling(&self) -> Result<()> {
         self.check_data()?;
+        self.sampler.check()?;
         self.sgld.check()
     }
 

@@ -6,8 +6,7 @@ use std::path::Path;
 use apd_data::Labelled;
 use apd_distill::{Distilled, Generator, Progress, State, Subspace, Trainer};
 use apd_points::Layout;
-use apd_points::{Points, Posterior};
-use apd_report::Row;
+use apd_points::Points;
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
 use apd_uncertainty::accuracy;
@@ -19,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
 use crate::named_posterior::NamedPosterior;
-use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 
 /// Looks at the generator during a run.
@@ -55,16 +53,8 @@ pub struct History {
     pub bank_accuracy: f64,
 }
 
-/// A GAN's generator and how it came about.
-pub struct Distillation {
-    /// The distilled posterior.
-    pub generator: Distilled,
-    /// How the distillation went.
-    pub history: History,
-}
-
 /// Distils the experiment's bank by a GAN; goes on from a checkpoint where there is one.
-pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Distillation> {
+pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<(Generator, History)> {
     let Experiment { config, folder, seed, .. } = experiment;
     let looks = Looks::new(experiment, bank);
     let path = folder.checkpoint(KIND);
@@ -72,9 +62,7 @@ pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Re
         train(context, BankSubset::all(bank), &config.distill, seed.child("distill"), &path, |generator, progress| {
             looks.at(generator, progress).map(Some)
         })?;
-    let bank_accuracy = looks.accuracy(NamedPosterior::bank(bank))?;
-    let generator = Distilled::Gan(generator);
-    Ok(Distillation { generator, history: History { points, bank_accuracy } })
+    Ok((generator, looks.history(bank, points)?))
 }
 
 /// Looks at generators while they learn.
@@ -102,6 +90,11 @@ impl<'a> Looks<'a> {
         })
     }
 
+    /// What was seen, and the bank beside it.
+    pub(crate) fn history(&self, bank: &Bank, points: Vec<Point>) -> Result<History> {
+        Ok(History { points, bank_accuracy: self.accuracy(NamedPosterior::bank(bank))? })
+    }
+
     fn accuracy(&self, posterior: NamedPosterior<'_>) -> Result<f64> {
         let Experiment { network, seed, .. } = self.experiment;
         let images = self.validation.images.pixels.view();
@@ -110,13 +103,7 @@ impl<'a> Looks<'a> {
     }
 }
 
-/// Distils the experiment's bank into a subspace.
-pub fn distill_subspace(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Distilled> {
-    let Experiment { config, seed, .. } = experiment;
-    subspace_of_bank(context, bank, &config.subspace, seed.child("subspace"))
-}
-
-/// Distils a bank that belongs to no experiment into a subspace.
+/// Distils a bank into a subspace.
 pub fn subspace_of_bank(
     context: Context<'_>,
     bank: &Bank,
@@ -272,23 +259,4 @@ pub fn generator_file(generator: &Distilled, bank: &Bank) -> Result<Vec<u8>> {
         known => known.clone(),
     };
     Ok(generator.to_safetensors(&layout, &BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]))?)
-}
-
-/// Storage and spread, as rows of results.
-pub(crate) fn rows(experiment: &Experiment, distilled: &Distillation, subspace: &Distilled, bank: &Bank) -> Vec<Row> {
-    let mut rows = Rows::new(&experiment.config, "distill");
-    let one = 4.0 * bank.dim() as f64;
-    let generator = distilled.generator.bytes() as f64;
-    rows.push("sgld", "bytes", (one * bank.len() as f64, None), 1);
-    rows.push("apd", "bytes", (generator, None), 1);
-    rows.push("apd", "bytes_in_networks", (generator / one, None), 1);
-    rows.push("subspace", "bytes", (subspace.bytes() as f64, None), 1);
-    rows.push("subspace", "bytes_in_networks", (subspace.bytes() as f64 / one, None), 1);
-    if let Some(subspace) = subspace.subspace() {
-        rows.push("subspace", "explained_variance", (subspace.explained(), None), 1);
-    }
-    if let Some(last) = distilled.history.points.last() {
-        rows.push("apd", "variance_ratio", (last.variance_ratio, None), LOOK_ROWS);
-    }
-    rows.finish()
 }

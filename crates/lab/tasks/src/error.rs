@@ -14,14 +14,6 @@ pub(crate) fn all<T>(outcomes: impl IntoIterator<Item = Result<T>>) -> Result<Ve
     outcomes.into_iter().chain(stopped).collect()
 }
 
-/// As [`all`], of two.
-pub(crate) fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
-    match (first, second) {
-        (Ok(first), Ok(second)) => Ok((first, second)),
-        (Err(Error::Stopped), Err(error)) | (Err(error), _) | (_, Err(error)) => Err(error),
-    }
-}
-
 /// Everything that can stop a run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

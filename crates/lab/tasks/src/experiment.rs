@@ -9,9 +9,10 @@ use apd_nn::{Model as _, Network, Threads};
 use apd_seed::Seed;
 use ndarray::Axis;
 
-use crate::config::Config;
+use crate::config::{Config, SgdConfig};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
+use crate::methods::descent::Descent;
 
 /// Training images whose statistics are the buffers of a network with batch normalisation. They cost a pass at each kept sample.
 const CALIBRATION: usize = 256;
@@ -67,25 +68,16 @@ impl Experiment {
     /// The posterior of the network's weights under the training images and the prior N(0, 1/`prior_precision`), for one
     /// of `chains` that run at once: with a core for each, a chain keeps to its own.
     pub fn potential(&self, prior_precision: f64, chains: usize) -> Result<NetworkPotential> {
-        self.potential_of(&self.network, prior_precision, chains)
+        let prior = Arc::new(prior::Gaussian::isotropic(prior_precision));
+        let potential = NetworkPotential::new(&self.network, self.training.clone(), Arc::new(Categorical), prior)?;
+        Ok(potential.with_threads(threads(chains)))
     }
 
-    /// The same of another network with the same inputs and classes.
-    pub(crate) fn potential_of(
-        &self,
-        network: &Network,
-        prior_precision: f64,
-        chains: usize,
-    ) -> Result<NetworkPotential> {
-        let data = self.training.clone();
-        let potential = NetworkPotential::new(
-            network,
-            data,
-            Arc::new(Categorical),
-            Arc::new(prior::Gaussian::isotropic(prior_precision)),
-        )?;
-        let threads = if chains < rayon::current_num_threads() { Threads::Rayon } else { Threads::Serial };
-        Ok(potential.with_threads(threads))
+    /// SGD as the settings have it, for one of so many networks that are trained at once.
+    pub(crate) fn descent(&self, concurrent: usize) -> Descent<'_> {
+        let SgdConfig { lr, momentum, weight_decay, batch, steps, .. } = self.config.sgd;
+        let threads = threads(concurrent);
+        Descent { network: &self.network, data: &self.training, threads, lr, momentum, weight_decay, batch, steps }
     }
 
     /// θ as banks keep it and predictions read it: with the buffers of batch normalisation behind it, where the network has any. They
@@ -110,6 +102,11 @@ impl Experiment {
         }
         Ok((test.sample(seed.child("inside"), count), sets))
     }
+}
+
+/// What the gradients of one of so many networks are computed on.
+fn threads(concurrent: usize) -> Threads {
+    if concurrent < rayon::current_num_threads() { Threads::Rayon } else { Threads::Serial }
 }
 
 fn data_dir(config: &Config) -> &Path {

@@ -6,10 +6,10 @@
 //!
 //! ```no_run
 //! use apd_data::Dataset;
-//! use apd_tasks::{Config, Context, NetName, Profile, RunOptions, TASKS, reproduce};
+//! use apd_tasks::{Config, Context, Laboratory, NetName, Profile, RunOptions, reproduce};
 //!
 //! let config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
-//! let outcome = reproduce(Context::default(), config, TASKS, "target/apd/example".as_ref(), RunOptions::default())?;
+//! let outcome = reproduce(Context::default(), config, &Laboratory::default(), "target/apd/example".as_ref(), RunOptions::default())?;
 //! let accuracy = outcome.results.select().task("classify").method("apd").metric("accuracy").value();
 //! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
 //! # Ok::<(), apd_tasks::Error>(())
@@ -18,7 +18,6 @@
 //! A stage's state is what its checkpoint holds, and every random number has an address, so an interrupted run resumes
 //! to the same bits.
 
-mod baselines;
 mod clock;
 mod config;
 mod configure;
@@ -30,17 +29,16 @@ mod estimate;
 mod experiment;
 mod folder;
 mod holdout;
+mod method;
 mod methods;
 mod models;
 mod named_posterior;
-mod online;
 mod reproduce;
 mod resources;
 mod rows;
 mod sample;
 mod sections;
 mod settings;
-mod sgd;
 mod shared_progress;
 mod sizes;
 mod stacked;
@@ -52,30 +50,28 @@ mod tasks;
 mod testing;
 
 pub use apd_report as report;
-pub use baselines::Baselines;
 pub use config::{
-    BaselinesConfig, Config, EvaluationConfig, NetName, OnDivergence, OnlineConfig, Profile, SgdConfig, SgldConfig,
-    UserOod,
+    BaselinesConfig, Config, EvaluationConfig, NetName, OnDivergence, OnlineConfig, Profile, SamplerKind,
+    SamplerSettings, SgdConfig, SgldConfig, UserOod,
 };
 pub use configure::{check, complete, configure};
 pub use context::{CHECKPOINT_EVERY, Context, Control, Progress};
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
-pub use distill::{
-    Distillation, History, Point, distill, distill_bank, distill_subspace, generator_file, subspace_of_bank,
-};
+pub use distill::{History, Point, distill, distill_bank, generator_file, subspace_of_bank};
 pub use error::{Error, Result};
 pub use estimate::ResourceEstimate;
 pub use experiment::{Experiment, RunOptions};
 pub use folder::Folder;
+pub use method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
+pub use methods::METHODS;
 pub use named_posterior::{NamedPosterior, Role};
-pub use online::{Chains, Online, distill_online};
-pub use reproduce::{Outcome, estimate, reproduce};
+pub use reproduce::{Laboratory, Outcome, estimate, reproduce};
 pub use resources::{Bytes, Cost, Part};
 pub use settings::Settings;
 pub use sizes::Sizes;
 pub use task::{Findings, Needs, Prepared, Task};
 pub use tasks::TASKS;
-pub use tasks::active::settings::{Acquisition, ActiveConfig, ActiveMethod, ActiveSgld, Start};
+pub use tasks::active::settings::{Acquisition, ActiveConfig, ActiveSgld, Start};
 pub use tasks::adversarial::settings::AdversarialConfig;
 pub use tasks::curves::settings::CurvesConfig;
 pub use tasks::fidelity::settings::FidelityConfig;

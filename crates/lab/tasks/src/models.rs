@@ -1,114 +1,139 @@
 //! What is trained, sampled and distilled before the tasks compare it.
 
-use apd_distill::Distilled;
 use apd_nn::Model as _;
 use apd_report::{Report, Results};
 use apd_store::Bank;
+use rayon::prelude::*;
 
-use crate::baselines::Baselines;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::diagnose::{Diagnosed, diagnose};
-use crate::distill::Distillation;
-use crate::error::{self, Result};
+use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
-use crate::named_posterior::NamedPosterior;
-use crate::online::{Chains, Online, distill_online};
-use crate::sample::Sampled;
+use crate::method::{Fitted, FittedMethod, Given, Method};
+use crate::named_posterior::{NamedPosterior, Role};
+use crate::sections;
 use crate::shared_progress::SharedProgress;
-use crate::{distill, online, sample, sections};
 
 /// What the tasks compare, and how it came about.
-pub(crate) struct Models {
-    pub(crate) baselines: Baselines,
-    sampled: Sampled,
+pub(crate) struct Models<'a> {
+    /// In the order of the tables.
+    fitted: Vec<FittedMethod<'a>>,
     pub(crate) bank: Bank,
     diagnosed: Diagnosed,
-    distilled: Distillation,
-    subspace: Distilled,
-    online: Vec<Online>,
 }
 
-impl Models {
+impl<'a> Models<'a> {
     /// Trains, samples and distils, or takes from the folder what an earlier run has done.
-    pub(crate) fn fit(context: Context<'_>, experiment: &Experiment, clock: &mut Clock) -> Result<Self> {
-        let Experiment { config, folder, .. } = experiment;
-        // They depend on nothing but the data, and a thread is best busy with one of them.
-        let (networks, chains) = (Baselines::runs(experiment), config.sgld.chains);
-        let walked = config.sgld.steps * chains as u64;
-        let steps = Baselines::steps(experiment) + walked;
-        let (baselines, sampled) = clock.time("training", steps, || {
+    ///
+    /// **Errors**: methods without a bank; one that follows a baseline which is not among them.
+    pub(crate) fn fit(
+        context: Context<'_>,
+        experiment: &Experiment,
+        methods: &[&'a dyn Method],
+        clock: &mut Clock,
+    ) -> Result<Self> {
+        let Experiment { config, network, folder, .. } = experiment;
+        let methods: Vec<&dyn Method> =
+            methods.iter().copied().filter(|method| method.is_enabled(config, network)).collect();
+        // Baselines and chains depend on nothing but the data, and a thread is best busy with one of them.
+        let early: Vec<&dyn Method> =
+            methods.iter().copied().filter(|method| matches!(method.role(), Role::Baseline | Role::Bank)).collect();
+        let efforts = || early.iter().map(|method| method.effort(experiment));
+        let (steps, concurrent) =
+            (efforts().map(|effort| effort.steps).sum(), efforts().map(|effort| effort.concurrent).sum());
+        let mut fitted = clock.time("training", steps, || {
             let shared = SharedProgress::begin(context, "training", steps);
-            let (trained, sampled) = rayon::join(
-                || Baselines::train_concurrently(experiment, chains, &shared),
-                || shared.run(|context| sample::sample_concurrently(context, experiment, &folder.bank(), networks)),
-            );
-            let both = error::both(trained, sampled)?;
+            let fitted = fit_early(&shared, experiment, &early, concurrent)?;
             shared.end();
-            Ok(both)
+            Ok(fitted)
         })?;
+        if !fitted.iter().any(|one| one.method.role() == Role::Bank) {
+            return Err(Error::Config("no method samples a bank".into()));
+        }
         let bank = Bank::open(folder.bank())?;
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
-        let distilled =
-            clock.time("distill", config.distill.iterations, || distill::distill(context, experiment, &bank))?;
-        apd_points::write_atomic(folder.apd_generator(), &distill::generator_file(&distilled.generator, &bank)?)?;
-        let rank = config.subspace.rank as u64;
-        let subspace = clock.time("subspace", rank, || distill::distill_subspace(context, experiment, &bank))?;
-        apd_points::write_atomic(folder.generator(), &distill::generator_file(&subspace, &bank)?)?;
-        let kinds: &[Chains] = match (config.online.rounds, config.online.infinite) {
-            (0, _) => &[],
-            (_, false) => &[Chains::GoOn],
-            (_, true) => &[Chains::GoOn, Chains::Restart],
-        };
-        let mut online = Vec::new();
-        for &chains in kinds {
-            let found = clock.time(chains.method(), walked, || distill_online(context, experiment, &bank, chains))?;
-            online.push(found);
+        let given = Given { experiment, concurrent: 1, baseline: None, bank: Some(&bank) };
+        for method in methods.into_iter().filter(|method| matches!(method.role(), Role::Distilled | Role::Online)) {
+            let steps = method.effort(experiment).steps;
+            fitted.push(FittedMethod {
+                method,
+                fitted: clock.time(method.name(), steps, || method.fit(context, &given))?,
+            });
         }
-        Ok(Self { baselines, sampled, bank, diagnosed, distilled, subspace, online })
+        Ok(Self { fitted, bank, diagnosed })
     }
 
+    /// All but those that were distilled while sampling.
     pub(crate) fn posteriors(&self) -> Vec<NamedPosterior<'_>> {
-        let Self { baselines, bank, distilled, subspace, .. } = self;
-        let mut posteriors = baselines.methods();
-        posteriors.extend([
-            NamedPosterior::bank(bank),
-            NamedPosterior::distilled("subspace", subspace),
-            NamedPosterior::distilled("apd", &distilled.generator),
-        ]);
-        posteriors
+        self.named(|role| role != Role::Online)
     }
 
     pub(crate) fn online_posteriors(&self) -> Vec<NamedPosterior<'_>> {
-        self.online.iter().map(|online| NamedPosterior::distilled(online.name(), &online.generator)).collect()
+        self.named(|role| role == Role::Online)
     }
 
-    pub(crate) fn write_up(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {
-        let Self { sampled, bank, diagnosed, distilled, subspace, online, .. } = self;
+    fn named(&self, wanted: impl Fn(Role) -> bool) -> Vec<NamedPosterior<'_>> {
+        self.fitted.iter().filter(|one| wanted(one.method.role())).map(FittedMethod::named).collect()
+    }
+
+    /// What there is to say of them before they are compared.
+    pub(crate) fn sections(&self, experiment: &Experiment, mut results: Results, report: Report) -> (Results, Report) {
+        let Self { fitted, bank, diagnosed } = self;
         let Experiment { config, split, seed, .. } = experiment;
-        diagnosed.rows.iter().for_each(|row| results.insert(row.clone()));
-        distill::rows(experiment, distilled, subspace, bank).into_iter().for_each(|row| results.insert(row));
-        online.iter().flat_map(|online| online::rows(experiment, online)).for_each(|row| results.insert(row));
+        let of_fitted = fitted.iter().flat_map(|one| &one.fitted.rows);
+        diagnosed.rows.iter().chain(of_fitted).for_each(|row| results.insert(row.clone()));
         let images = &split.train.images;
         // What one unit of the first layer weighs: the whole image, or a window.
         let image = match experiment.network.layout().entries[0].shape[..] {
             [_, _, height, width] => (height, width),
             _ => (images.height, images.width),
         };
+        let with = |role| fitted.iter().filter(move |one| one.method.role() == role);
+        let remarks: Vec<&String> = with(Role::Bank).flat_map(|one| &one.fitted.remarks).collect();
+        let distilled: Vec<_> = with(Role::Distilled).collect();
+        let online: Vec<_> = with(Role::Online).collect();
         let mut report = report
-            .section(sections::sampling::sampling(config, sampled, bank))
+            .section(sections::sampling::sampling(config, &remarks, bank))
             .section(sections::mixing::mixing(config, &results, diagnosed))
-            .section(sections::distillation::distillation(
-                config,
-                &distilled.history,
-                bank,
-                [&distilled.generator, subspace],
-                image,
-                *seed,
-            ));
+            .section(sections::distillation::distillation(config, &results, &distilled, bank, image, *seed));
         if !online.is_empty() {
-            report = report.section(sections::online::online(config, &distilled.history, bank, online));
+            report = report.section(sections::online::online(config, &results, &distilled, &online, bank));
         }
         (results, report)
     }
+}
+
+/// Fits baselines and bank at the same time, each after the baseline that it follows.
+fn fit_early<'a>(
+    shared: &SharedProgress<'_>,
+    experiment: &Experiment,
+    methods: &[&'a dyn Method],
+    concurrent: usize,
+) -> Result<Vec<FittedMethod<'a>>> {
+    if let Some(lost) = methods.iter().find(|method| {
+        method.follows().is_some_and(|first| !methods.iter().any(|m| m.name() == first && m.follows().is_none()))
+    }) {
+        return Err(Error::Config(format!(
+            "{}: the method that it follows is not among those of the run",
+            lost.name()
+        )));
+    }
+    let fit = |method: &dyn Method, baseline: Option<&Fitted>| {
+        let baseline = baseline.map(|fitted| &*fitted.posterior as _);
+        shared.run(|context| method.fit(context, &Given { experiment, concurrent, baseline, bank: None }))
+    };
+    // One that leads, and those that follow it.
+    let group = |first: &&'a dyn Method| -> Result<Vec<FittedMethod<'a>>> {
+        let mut group = vec![FittedMethod { method: *first, fitted: fit(*first, None)? }];
+        for &method in methods.iter().filter(|method| method.follows() == Some(first.name())) {
+            group.push(FittedMethod { method, fitted: fit(method, Some(&group[0].fitted))? });
+        }
+        Ok(group)
+    };
+    let leaders: Vec<_> = methods.iter().filter(|method| method.follows().is_none()).collect();
+    let groups: Vec<_> = leaders.into_par_iter().with_max_len(1).map(group).collect();
+    let mut fitted: Vec<_> = error::all(groups)?.into_iter().flatten().collect();
+    fitted.sort_by_key(|one| methods.iter().position(|method| method.name() == one.method.name()));
+    Ok(fitted)
 }

@@ -29,6 +29,8 @@ pub enum Role {
     Bank,
     /// Distilled from the samples.
     Distilled,
+    /// Distilled while they are sampled.
+    Online,
 }
 
 impl<'a> NamedPosterior<'a> {

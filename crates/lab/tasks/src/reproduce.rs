@@ -12,9 +12,41 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
+use crate::method::Method;
+use crate::methods::METHODS;
 use crate::models::Models;
 use crate::sizes::Sizes;
 use crate::task::{Needs, Prepared, Task};
+use crate::tasks::TASKS;
+
+/// What a run fits and what it does with that. By default [`METHODS`] and [`TASKS`].
+#[derive(Clone)]
+pub struct Laboratory<'a> {
+    /// What is fitted, in the order of the tables.
+    pub methods: Vec<&'a dyn Method>,
+    /// What can be asked of it, in the order of the report.
+    pub tasks: Vec<&'a dyn Task>,
+}
+
+impl Default for Laboratory<'_> {
+    fn default() -> Self {
+        Self { methods: METHODS.to_vec(), tasks: TASKS.to_vec() }
+    }
+}
+
+impl<'a> Laboratory<'a> {
+    /// One method more.
+    pub fn with_method(mut self, method: &'a dyn Method) -> Self {
+        self.methods.push(method);
+        self
+    }
+
+    /// One task more.
+    pub fn with_task(mut self, task: &'a dyn Task) -> Self {
+        self.tasks.push(task);
+        self
+    }
+}
 
 /// What a finished run leaves.
 pub struct Outcome {
@@ -40,8 +72,8 @@ fn estimate_of(experiment: &Experiment, tasks: &[&dyn Task]) -> ResourceEstimate
     ResourceEstimate::of(config, &sizes, needs.models, costs)
 }
 
-/// Trains the point estimate, samples the posterior into `out/bank`, distils it into `out/generator.safetensors`, runs
-/// those of `tasks` that `config` names (all if it names none) and writes results, report and figures.
+/// Fits the methods of the laboratory (the posterior's samples go into `out/bank`, what they are distilled into is
+/// `out/generator.safetensors`), runs those of its tasks that `config` names (all if it names none) and writes results, report and figures.
 ///
 /// The stages keep checkpoints. With [`RunOptions::resume`], a run that was interrupted goes on where its last checkpoint is and ends
 /// with the same numbers, bit for bit, as one that was not.
@@ -50,10 +82,11 @@ fn estimate_of(experiment: &Experiment, tasks: &[&dyn Task]) -> ResourceEstimate
 pub fn reproduce(
     context: Context<'_>,
     config: Config,
-    tasks: &[&dyn Task],
+    laboratory: &Laboratory<'_>,
     out: &Path,
     options: RunOptions,
 ) -> Result<Outcome> {
+    let Laboratory { methods, tasks } = laboratory;
     let config = complete(config, tasks)?;
     check(&config, tasks)?;
     let tasks = chosen(&config, tasks)?;
@@ -73,9 +106,9 @@ pub fn reproduce(
          (subspace), and by the paper's GAN (apd). All are compared with a single network trained by SGD (sgd). Wherever subspace or apd \
          falls short of sgld, distillation lost something.",
     );
-    let models = if needs.models { Some(Models::fit(context, &experiment, &mut clock)?) } else { None };
+    let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
     if let Some(models) = &models {
-        (results, report) = models.write_up(&experiment, results, report);
+        (results, report) = models.sections(&experiment, results, report);
     }
     for task in tasks {
         // As text, because rows and figures leave out what they do not have, and read again also where nothing was interrupted: so both

@@ -1,8 +1,10 @@
 //! Rows of results, with the columns that all rows of one task share filled in.
 
+use apd_points::Posterior;
 use apd_report::Row;
 
 use crate::config::Config;
+use crate::distill::{History, LOOK_ROWS};
 
 /// Collects the rows of one task.
 pub(crate) struct Rows<'a> {
@@ -26,5 +28,19 @@ impl<'a> Rows<'a> {
 
     pub(crate) fn finish(self) -> Vec<Row> {
         self.rows
+    }
+}
+
+/// What a distilled posterior takes, in bytes and beside one network.
+pub(crate) fn push_bytes(rows: &mut Rows<'_>, method: &str, posterior: &dyn Posterior) {
+    let bytes = posterior.bytes() as f64;
+    rows.push(method, "bytes", (bytes, None), 1);
+    rows.push(method, "bytes_in_networks", (bytes / (4.0 * posterior.dim() as f64), None), 1);
+}
+
+/// The total variance of a generator's networks beside that of the bank's, where its training ended.
+pub(crate) fn push_spread(rows: &mut Rows<'_>, method: &str, history: &History) {
+    if let Some(last) = history.points.last() {
+        rows.push(method, "variance_ratio", (last.variance_ratio, None), LOOK_ROWS);
     }
 }

@@ -1,4 +1,4 @@
-//! From the data to the posterior bank: several SGLD chains at once, each with its own part of the bank.
+//! From the data to the posterior bank: several chains at once, each with its own part of the bank.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_nn::Model as _;
 use apd_points::Layout;
-use apd_sgmcmc::ChainState;
 use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
 use rayon::prelude::*;
@@ -18,7 +17,7 @@ use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
 use crate::named_posterior::averaged;
 use crate::stage::{Stage, drive, saved};
-use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
+use crate::supervised_chain::{PipelineChain, PipelineState, Recipe, SupervisedChain};
 
 /// Steps between looks at the clock, the stop flag and the progress bar.
 const STRIDE: u64 = 200;
@@ -38,28 +37,28 @@ pub struct Sampled {
 
 /// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
 pub fn sample(context: Context<'_>, experiment: &Experiment, path: &Path) -> Result<Sampled> {
-    sample_concurrently(context, experiment, path, 0)
+    sample_concurrently(context, experiment, path, experiment.config.sgld.chains)
 }
 
-/// The same beside so many runs of other kinds.
+/// The same where so many chains and networks in all are trained at the same time.
 pub(crate) fn sample_concurrently(
     context: Context<'_>,
     experiment: &Experiment,
     path: &Path,
-    others: usize,
+    concurrent: usize,
 ) -> Result<Sampled> {
     let Experiment { config, network, split, .. } = experiment;
     let sgld = &config.sgld;
-    let recipe = Recipe::new(experiment, sgld.chains + others);
+    let recipe = Recipe::new(experiment, concurrent);
     let writer = match path.join("manifest.json").exists() {
         true => BankWriter::resume(path)?,
         false => BankWriter::create(path, header(config, &network.row_layout()))?,
     };
-    let mut chains: Vec<(SupervisedChain<SgldChain>, ChainWriter)> = Vec::new();
+    let mut chains: Vec<(SupervisedChain<PipelineChain>, ChainWriter)> = Vec::new();
     for number in 0..sgld.chains as u32 {
         let state = state_path(path, number);
         let writer = writer.chain(number)?;
-        let supervised = match saved::<SupervisedChain<ChainState>>(&state, KIND)? {
+        let supervised = match saved::<SupervisedChain<PipelineState>>(&state, KIND)? {
             None => SupervisedChain::new(recipe.start(number)?),
             // A repair took them; going on from here would leave a gap.
             Some(state) if state.chain.last_sample > writer.last_step() => {
@@ -87,7 +86,7 @@ pub(crate) fn sample_concurrently(
         Ok(format!("validation accuracy of one sample {:.2} %", 100.0 * accuracy))
     };
     let look_every = (sgld.steps / LOOKS).max(1);
-    let advance = |before: u64, chain: &SgldChain| -> Result<()> {
+    let advance = |before: u64, chain: &PipelineChain| -> Result<()> {
         let step = chain.progress().step;
         let taken = done.fetch_add(step - before, Ordering::Relaxed) + (step - before);
         // The first chain speaks for all.
@@ -115,11 +114,11 @@ pub(crate) fn sample_concurrently(
 /// A chain on its way into the bank.
 struct Sampling<'a> {
     recipe: &'a Recipe<'a>,
-    supervised: SupervisedChain<SgldChain>,
+    supervised: SupervisedChain<PipelineChain>,
     writer: ChainWriter,
     path: PathBuf,
     /// Told of the step before, and the chain.
-    advance: &'a (dyn Fn(u64, &SgldChain) -> Result<()> + Sync),
+    advance: &'a (dyn Fn(u64, &PipelineChain) -> Result<()> + Sync),
 }
 
 impl Sampling<'_> {

@@ -1,9 +1,11 @@
-//! A chain of SGLD: how it is made, and what becomes of it when it diverges.
+//! A chain of the run: how it is made, and what becomes of it when it diverges.
 
 use apd_bnn::NetworkPotential;
 use apd_nn::Model as _;
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, ChainError, ChainState, Progress, Sample, Schedule, Sgld, from_mean_loss};
+use apd_sgmcmc::{
+    Chain, ChainConfig, ChainError, ChainState, Progress, Sample, SamplerConfig, SamplerState, Schedule, from_mean_loss,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::OnDivergence;
@@ -16,14 +18,15 @@ const RESTARTS: u32 = 3;
 /// prior. Chains that sample are below twice of it.
 const DIVERGED: f64 = 100.0;
 
-pub(crate) type SgldChain = Chain<NetworkPotential, Sgld>;
+pub(crate) type PipelineChain = Chain<NetworkPotential, SamplerConfig>;
+pub(crate) type PipelineState = ChainState<SamplerState>;
 
 /// How the configuration's chains are made.
 pub(crate) struct Recipe<'a> {
     pub(crate) experiment: &'a Experiment,
     /// Chains that run at the same time.
     concurrent: usize,
-    sampler: Sgld,
+    sampler: SamplerConfig,
     length: ChainConfig,
     prior_precision: f64,
     pub(crate) seed: Seed,
@@ -31,12 +34,12 @@ pub(crate) struct Recipe<'a> {
 
 impl<'a> Recipe<'a> {
     pub(crate) fn new(experiment: &'a Experiment, concurrent: usize) -> Self {
-        let sgld = &experiment.config.sgld;
-        let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, experiment.split.train.len());
+        let (sgld, terms) = (&experiment.config.sgld, experiment.split.train.len());
+        let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, terms);
         Self {
             experiment,
             concurrent,
-            sampler: Sgld::new(Schedule::Constant(step_size), sgld.temperature),
+            sampler: experiment.config.sampler.at_pace(Schedule::Constant, step_size, sgld.temperature, terms),
             length: ChainConfig {
                 steps: sgld.steps,
                 burn_in: sgld.burn_in,
@@ -49,7 +52,7 @@ impl<'a> Recipe<'a> {
     }
 
     /// A chain at its start.
-    pub(crate) fn start(&self, number: u32) -> Result<SgldChain> {
+    pub(crate) fn start(&self, number: u32) -> Result<PipelineChain> {
         let potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
         Ok(Chain::new(number, potential, self.sampler, self.length, self.seed, self.initial(number, 0))?)
     }
@@ -68,7 +71,7 @@ impl<'a> Recipe<'a> {
     }
 
     /// A chain where it was.
-    fn resume(&self, state: ChainState) -> Result<SgldChain> {
+    fn resume(&self, state: PipelineState) -> Result<PipelineChain> {
         let potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
         Ok(Chain::resume(potential, self.sampler, self.length, self.seed, state)?)
     }
@@ -97,17 +100,17 @@ impl<C> SupervisedChain<C> {
     }
 }
 
-impl SupervisedChain<ChainState> {
+impl SupervisedChain<PipelineState> {
     /// The chain that this is the state of.
-    pub(crate) fn resume(self, recipe: &Recipe<'_>) -> Result<SupervisedChain<SgldChain>> {
+    pub(crate) fn resume(self, recipe: &Recipe<'_>) -> Result<SupervisedChain<PipelineChain>> {
         let Self { chain, restarts, last, dropped } = self;
         Ok(SupervisedChain { chain: recipe.resume(chain)?, restarts, last, dropped })
     }
 }
 
-impl SupervisedChain<SgldChain> {
+impl SupervisedChain<PipelineChain> {
     /// What it takes to go on.
-    pub(crate) fn state(&self) -> SupervisedChain<ChainState> {
+    pub(crate) fn state(&self) -> SupervisedChain<PipelineState> {
         let Self { chain, restarts, last, dropped } = self;
         SupervisedChain { chain: chain.state(), restarts: *restarts, last: last.clone(), dropped: *dropped }
     }

@@ -22,7 +22,9 @@ use crate::sizes::Sizes;
 /// ```
 /// use apd_data::Dataset;
 /// use apd_report::{Row, Section};
-/// use apd_tasks::{Config, Context, Findings, NetName, Prepared, Profile, Result, RunOptions, Settings, TASKS, Task, reproduce};
+/// use apd_tasks::{
+///     Config, Context, Findings, Laboratory, NetName, Prepared, Profile, Result, RunOptions, Settings, Task, reproduce,
+/// };
 /// use serde::{Deserialize, Serialize};
 ///
 /// /// How many training images show each digit?
@@ -53,11 +55,10 @@ use crate::sizes::Sizes;
 ///     }
 /// }
 ///
-/// let tasks = [TASKS, &[&Balance]].concat();
 /// let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
 /// config.tasks = vec!["balance".into()];
 /// let out = tempfile::tempdir().unwrap();
-/// let outcome = reproduce(Context::default(), config, &tasks, out.path(), RunOptions::default())?;
+/// let outcome = reproduce(Context::default(), config, &Laboratory::default().with_task(&Balance), out.path(), RunOptions::default())?;
 /// assert!((outcome.results.rows[0].value - 0.1).abs() < 0.02);
 /// # Ok::<(), apd_tasks::Error>(())
 /// ```
@@ -118,7 +119,7 @@ pub struct Prepared<'a> {
     /// Settings, data, network, folder and seed.
     pub experiment: &'a Experiment,
     pub(crate) results: &'a Results,
-    pub(crate) models: Option<&'a Models>,
+    pub(crate) models: Option<&'a Models<'a>>,
     pub(crate) images: Option<&'a (Images, Vec<Images>)>,
 }
 
@@ -164,7 +165,7 @@ impl<'a> Prepared<'a> {
     }
 
     #[track_caller]
-    pub(crate) fn models(&self) -> &'a Models {
+    pub(crate) fn models(&self) -> &'a Models<'a> {
         self.models.expect("a task that needs models says so")
     }
 }

@@ -45,6 +45,7 @@ impl Config {
             },
             baselines: BaselinesConfig { dropout: 0.5, ensemble: 5, swag_epochs: 40, swag_rank: 20 },
             // A second chain costs no time where there are two cores, and tells whether the first has seen everything.
+            sampler: SamplerSettings::default(),
             sgld: SgldConfig {
                 chains: 2,
                 steps,

@@ -1,16 +1,15 @@
 use apd_nn::{Activation, Cnn, CnnLayer, Model as _, Padding};
-use apd_store::Bank;
 
 use super::*;
-use crate::baselines::Baselines;
+use crate::clock::Clock;
 use crate::config::NetName;
 use crate::context::Context;
-use crate::named_posterior::NamedPosterior;
+use crate::methods::METHODS;
+use crate::models::Models;
 use crate::tasks::active::settings::ActiveConfig;
 use crate::tasks::adversarial::settings::AdversarialConfig;
 use crate::tasks::{active::compute as active, adversarial::compute as adversarial, classify::compute as classify};
 use crate::testing::quick;
-use crate::{distill, online, sample};
 
 /// A network with batch normalisation for images of 8×8 pixels.
 fn normalised() -> Network {
@@ -47,27 +46,24 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     experiment.network = normalised();
     let network = &experiment.network;
 
-    let baselines = Baselines::train(Context::default(), &experiment).unwrap();
-    assert_eq!(baselines.ensemble().unwrap().members().dim(), (2, network.row_len()));
-    let methods = baselines.methods();
+    let mut clock = Clock::load(experiment.folder.checkpoint("clock")).unwrap();
+    let models = Models::fit(Context::default(), &experiment, METHODS, &mut clock).unwrap();
+    let posteriors = models.posteriors();
+    // A network has no dropout.
     assert_eq!(
-        methods.iter().map(|method| method.name).collect::<Vec<_>>(),
-        ["sgd", "ensemble", "swag"],
-        "a network has no dropout"
+        posteriors.iter().map(|posterior| posterior.name).collect::<Vec<_>>(),
+        ["sgd", "ensemble", "swag", "sgld", "subspace", "apd"]
     );
-    assert_eq!((methods[0].posterior.dim(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
-    sample::sample(Context::default(), &experiment, &experiment.folder.bank()).unwrap();
-    let bank = Bank::open(experiment.folder.bank()).unwrap();
+    assert_eq!(posteriors[1].posterior.available(), Some(2));
+    assert_eq!((posteriors[0].posterior.dim(), network.buffers()), (network.row_len(), 2 * (6 + 8)));
+    let bank = &models.bank;
     assert_eq!(bank.dim(), network.row_len());
     assert!(bank.header().layout.get("layers.1.running_var").is_some_and(|entry| entry.shape == [6]));
     // A stored row is θ and what it is calibrated to; others differ.
     assert_eq!(experiment.row(&bank.row(3)[..network.dim()]), bank.row(3));
     assert_ne!(bank.row(3)[network.dim()..], bank.row(9)[network.dim()..]);
 
-    let distilled = distill::distill(Context::default(), &experiment, &bank).unwrap();
-    let posteriors = [methods[0], NamedPosterior::bank(&bank), NamedPosterior::distilled("apd", &distilled.generator)];
-    let online = online::distill_online(Context::default(), &experiment, &bank, online::Chains::Restart).unwrap();
-    let with_online = [&posteriors[..], &[NamedPosterior::distilled(online.name(), &online.generator)]].concat();
+    let with_online = [&posteriors[..], &models.online_posteriors()].concat();
     let found = classify::classify(Context::default(), &experiment, &with_online).unwrap();
     let accuracy = |method: &str| {
         found.rows.iter().find(|row| row.method == method && row.metric == "accuracy").map(|row| row.value).unwrap()

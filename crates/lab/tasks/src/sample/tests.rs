@@ -105,3 +105,26 @@ fn what_a_chain_gives_while_it_explodes_is_no_sample() {
     assert!(said[0].contains("chain 0 diverged at step 10 and was dropped: 0 samples"), "{said:?}");
     assert_eq!(rows(&bank).map(|rows| rows.len()), [0, 100]);
 }
+
+#[test]
+fn the_sampler_is_a_setting_and_a_stopped_run_of_any_goes_on_to_the_same_bank() {
+    let mut banks = Vec::new();
+    for kind in ["sgld", "psgld", "sghmc", "sgnht", "baoab"] {
+        let mut config = tiny(OnDivergence::Stop);
+        config.sampler = toml::from_str(&format!("kind = \"{kind}\"")).unwrap();
+        let (dir, experiment) = (tempfile::tempdir().unwrap(), Experiment::in_memory(config).unwrap());
+        let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
+        sample(Context::default(), &experiment, &whole).unwrap();
+        let outcome = sample(Context::of(&StopAfter::new(4)), &experiment, &stopped);
+        assert!(matches!(outcome, Err(Error::Stopped)), "{kind}");
+        sample(Context::default(), &experiment, &stopped).unwrap();
+        assert!(rows(&whole) == rows(&stopped), "{kind}");
+        let bank = Bank::open(&whole).unwrap();
+        let networks = (0..bank.len()).step_by(4).map(|i| bank.row(i).to_vec());
+        let test = &experiment.split.test;
+        let mean = averaged(&experiment.network, networks, test.images.pixels.view()).mean();
+        assert!(accuracy(mean.view(), &test.labels).unwrap() > 0.8, "{kind}");
+        banks.push(rows(&whole));
+    }
+    assert!((1..banks.len()).all(|i| !banks[..i].contains(&banks[i])), "two kinds of samplers are one");
+}

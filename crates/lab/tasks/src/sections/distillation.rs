@@ -1,32 +1,39 @@
 //! The distiller as it learns, and what it costs.
 
-use apd_distill::{Distilled, Loss};
-use apd_points::Posterior;
+use apd_distill::Loss;
 use apd_report::{
-    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Section, Series, Table, WeightImages,
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Results, Section, Series, Table,
+    WeightImages,
 };
 use apd_seed::Seed;
 use apd_store::Bank;
 
 use crate::config::Config;
 use crate::distill::{History, Point};
+use crate::method::FittedMethod;
 
 /// Networks shown and hidden units of each, in the figure of first-layer weights.
 const SHOWN_NETWORKS: usize = 2;
 const SHOWN_UNITS: usize = 10;
 
-/// The distiller: losses, accuracy while it learns, spread, and what its weights look like.
+/// The distillers: losses and accuracy while they learn, what they keep, and what their weights look like.
 pub(crate) fn distillation(
     config: &Config,
-    history: &History,
+    results: &Results,
+    distilled: &[&FittedMethod<'_>],
     bank: &Bank,
-    [generator, subspace]: [&Distilled; 2],
     image: (usize, usize),
     seed: Seed,
 ) -> Section {
-    let iterations = |of: fn(&Point) -> f64| -> Vec<(f64, f64)> {
-        history.points.iter().map(|point| (point.iteration as f64, of(point))).collect()
+    let learned: Vec<(&str, &History)> =
+        distilled.iter().filter_map(|one| Some((one.method.name(), one.fitted.history.as_ref()?))).collect();
+    let lines = |of: fn(&Point) -> f64| -> Vec<Series> {
+        let line = |(name, history): &(&str, &History)| {
+            Series::new(name, history.points.iter().map(|point| (point.iteration as f64, of(point))).collect())
+        };
+        learned.iter().map(line).collect()
     };
+    let bank_accuracy = learned.first().map_or(f64::NAN, |(_, history)| history.bank_accuracy);
     let x = || Axis::new("generator iteration");
     let curves = Curves {
         columns: 2,
@@ -35,32 +42,22 @@ pub(crate) fn distillation(
                 "Wasserstein estimate",
                 x(),
                 Axis::new("critic(bank) − critic(generated)"),
-                vec![Series::new("apd", iterations(|p| p.wasserstein))],
+                lines(|p| p.wasserstein),
             ),
-            CurvePanel::new(
-                "Gradient penalty",
-                x(),
-                Axis::new("λ·mean (‖∇‖ − 1)²").log(),
-                vec![Series::new("apd", iterations(|p| p.penalty))],
-            ),
-            CurvePanel::new(
-                "Validation accuracy",
-                x(),
-                Axis::new("accuracy %").percent(),
-                vec![Series::new("apd", iterations(|p| p.accuracy))],
-            )
-            .reference("sgld", history.bank_accuracy),
+            CurvePanel::new("Gradient penalty", x(), Axis::new("λ·mean (‖∇‖ − 1)²").log(), lines(|p| p.penalty)),
+            CurvePanel::new("Validation accuracy", x(), Axis::new("accuracy %").percent(), lines(|p| p.accuracy))
+                .reference("sgld", bank_accuracy),
             CurvePanel::new(
                 "Spread of the generated networks",
                 x(),
                 Axis::new("total variance / bank's").log(),
-                vec![Series::new("apd", iterations(|p| p.variance_ratio))],
+                lines(|p| p.variance_ratio),
             )
             .reference("sgld", 1.0),
         ],
     };
     let mut table = Table::new(
-        "What is kept: the paper's generator and the subspace beside the bank that they were distilled from.",
+        "What is kept, beside the bank that it was distilled from.",
         vec![
             Column::text(""),
             Column::number("bytes", Format::Bytes),
@@ -71,35 +68,23 @@ pub(crate) fn distillation(
         ],
     );
     let one = 4.0 * bank.dim() as f64;
-    let bank_bytes = one * bank.len() as f64;
-    let last = history.points.last();
-    table.push(vec![
-        Cell::text("bank"),
-        Cell::number(bank_bytes),
-        Cell::number(bank_bytes / one),
-        Cell::Missing,
-        Cell::Missing,
-        Cell::Missing,
-    ]);
-    table.push(vec![
-        Cell::text("apd"),
-        Cell::number(generator.bytes() as f64),
-        Cell::number(generator.bytes() as f64 / one),
-        last.map_or(Cell::Missing, |p| Cell::number(p.variance_ratio)),
-        Cell::Missing,
-        Cell::Missing,
-    ]);
-    let (rank, explained) = subspace.subspace().map_or((Cell::Missing, Cell::Missing), |subspace| {
-        (Cell::number(subspace.rank() as f64), Cell::number(subspace.explained()))
-    });
-    table.push(vec![
-        Cell::text("subspace"),
-        Cell::number(subspace.bytes() as f64),
-        Cell::number(subspace.bytes() as f64 / one),
-        Cell::Missing,
-        rank,
-        explained,
-    ]);
+    let mut push = |name: &str, bytes: f64, variance: Cell, rank: Cell, explained: Cell| {
+        table.push(vec![Cell::text(name), Cell::number(bytes), Cell::number(bytes / one), variance, rank, explained]);
+    };
+    push("bank", one * bank.len() as f64, Cell::Missing, Cell::Missing, Cell::Missing);
+    for FittedMethod { method, fitted } in distilled {
+        let value = |metric| results.select().method(method.name()).metric(metric).value();
+        let number = |metric| value(metric).map_or(Cell::Missing, Cell::number);
+        let rank = fitted.posterior.low_rank().map(|subspace| subspace.rank() as f64);
+        let bytes = fitted.posterior.bytes() as f64;
+        push(
+            method.name(),
+            bytes,
+            number("variance_ratio"),
+            rank.map_or(Cell::Missing, Cell::number),
+            number("explained_variance"),
+        );
+    }
     let d = &config.distill;
     let bound = match d.loss {
         Loss::WganGp => format!(", λ = {}", d.penalty),
@@ -116,15 +101,15 @@ pub(crate) fn distillation(
             "Expected: the Wasserstein estimate and the penalty fall, generated networks reach the bank's accuracy, and \
              their total variance approaches the bank's (1 = equal; above, the generator is over-dispersed; below, it \
              has lost posterior spread that accuracy alone does not show).{}",
-            found(history)
+            learned.iter().map(|(name, history)| found(name, history)).collect::<String>()
         ))
         .table(table)
         .figure(Figure::new("distillation", "The distiller as it learns.", curves))
-        .figure(first_layer(bank, generator, image, seed))
+        .figure(first_layer(bank, distilled, image, seed))
 }
 
 /// Where the distiller ended, and whether that is where it should.
-fn found(history: &History) -> String {
+fn found(name: &str, history: &History) -> String {
     let Some(last) = history.points.last() else { return String::new() };
     let spread = match last.variance_ratio {
         ratio if ratio < 0.8 => {
@@ -134,7 +119,7 @@ fn found(history: &History) -> String {
         _ => "the spread was kept, in total",
     };
     format!(
-        " Found, after {} iterations: validation accuracy {:.2} % against the bank's {:.2} %, total variance {:.2} of the bank's: {spread}.",
+        " Found, of {name} after {} iterations: validation accuracy {:.2} % against the bank's {:.2} %, total variance {:.2} of the bank's: {spread}.",
         last.iteration,
         100.0 * last.accuracy,
         100.0 * history.bank_accuracy,
@@ -143,7 +128,7 @@ fn found(history: &History) -> String {
 }
 
 /// First-layer weights of sampled and generated networks, each hidden unit an image of the input's shape.
-fn first_layer(bank: &Bank, generator: &dyn Posterior, (height, width): (usize, usize), seed: Seed) -> Figure {
+fn first_layer(bank: &Bank, distilled: &[&FittedMethod<'_>], (height, width): (usize, usize), seed: Seed) -> Figure {
     let pixels = height * width;
     let units = |row: &[f32]| row.chunks_exact(pixels).take(SHOWN_UNITS).map(<[f32]>::to_vec).collect();
     let mut rows = Vec::new();
@@ -151,8 +136,11 @@ fn first_layer(bank: &Bank, generator: &dyn Posterior, (height, width): (usize, 
         let row = i * (bank.len() - 1) / (SHOWN_NETWORKS - 1).max(1);
         rows.push(ImageRow { title: format!("sgld, sample {}", row + 1), images: units(bank.row(row)) });
     }
-    for (i, theta) in generator.draw(seed.child("shown"), SHOWN_NETWORKS).rows().into_iter().enumerate() {
-        rows.push(ImageRow { title: format!("apd, draw {}", i + 1), images: units(&theta.to_vec()) });
+    for FittedMethod { method, fitted } in distilled {
+        for (i, theta) in fitted.posterior.draw(seed.child("shown"), SHOWN_NETWORKS).rows().into_iter().enumerate() {
+            let title = format!("{}, draw {}", method.name(), i + 1);
+            rows.push(ImageRow { title, images: units(&theta.to_vec()) });
+        }
     }
     let images = WeightImages { height, width, rows, limit: None, label: "weight".into() };
     Figure::new(

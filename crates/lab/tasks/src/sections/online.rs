@@ -1,15 +1,26 @@
 //! Distillation while sampling.
 
-use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Section, Series, Table};
+use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table};
 use apd_store::Bank;
 
 use crate::config::Config;
 use crate::distill::{History, Point};
-use crate::online::Online;
+use crate::method::FittedMethod;
 
 /// Offline and online distillation beside each other, at equal SGLD steps.
-pub(crate) fn online(config: &Config, offline: &History, bank: &Bank, online: &[Online]) -> Section {
+pub(crate) fn online(
+    config: &Config,
+    results: &Results,
+    offline: &[&FittedMethod<'_>],
+    online: &[&FittedMethod<'_>],
+    bank: &Bank,
+) -> Section {
     let settings = &config.online;
+    let histories = |methods: &[&FittedMethod<'_>]| -> Vec<(&'static str, History)> {
+        let history = |one: &&FittedMethod<'_>| Some((one.method.name(), one.fitted.history.clone()?));
+        methods.iter().filter_map(history).collect()
+    };
+    let (offline, online) = (histories(offline), histories(online));
     let one = 4.0 * bank.dim() as f64;
     let mut table = Table::new(
         "The same SGLD steps, with a bank and without one. Held: bytes of samples while the generator learns.",
@@ -28,26 +39,29 @@ pub(crate) fn online(config: &Config, offline: &History, bank: &Bank, online: &[
         let quality = [last(|point| point.accuracy), last(|point| point.variance_ratio)];
         table.push(std::iter::once(Cell::text(name)).chain(numbers).chain(quality).collect());
     };
-    push("apd", bank.len() as f64, one * bank.len() as f64, &offline.points);
-    for online in online {
-        push(online.name(), online.drawn as f64, online.buffer_bytes as f64, &online.points);
+    for (name, history) in &offline {
+        push(name, bank.len() as f64, one * bank.len() as f64, &history.points);
+    }
+    for (name, history) in &online {
+        let value = |metric| results.select().method(name).metric(metric).value().unwrap_or(f64::NAN);
+        push(name, value("samples_drawn"), value("buffer_bytes"), &history.points);
     }
     let table = table
         .note("Accuracy is that of averaged predictions on validation images; the test set's is under Classification.");
 
-    let line = |name: &str, points: &[Point], of: fn(&Point) -> f64| {
-        Series::new(name, points.iter().map(|point| (point.iteration as f64, of(point))).collect())
-    };
     let lines = |of: fn(&Point) -> f64| -> Vec<Series> {
-        let offline = line("apd", &offline.points, of);
-        std::iter::once(offline).chain(online.iter().map(|online| line(online.name(), &online.points, of))).collect()
+        let line = |(name, history): &(&str, History)| {
+            Series::new(name, history.points.iter().map(|point| (point.iteration as f64, of(point))).collect())
+        };
+        offline.iter().chain(&online).map(line).collect()
     };
+    let bank_accuracy = offline.first().map_or(f64::NAN, |(_, history)| history.bank_accuracy);
     let x = || Axis::new("generator iteration").log();
     let figure = Curves {
         columns: 2,
         panels: vec![
             CurvePanel::new("Validation accuracy", x(), Axis::new("accuracy %").percent(), lines(|p| p.accuracy))
-                .reference("sgld", offline.bank_accuracy),
+                .reference("sgld", bank_accuracy),
             CurvePanel::new(
                 "Spread of the generated networks",
                 x(),
@@ -69,24 +83,27 @@ pub(crate) fn online(config: &Config, offline: &History, bank: &Bank, online: &[
         ))
         .text(&format!(
             "Expected: without a bank the generator is as good as after as many iterations on one. {}",
-            verdict(offline, online)
+            verdict(offline.first().map(|(_, history)| history), &online)
         ))
         .table(table)
         .figure(Figure::new("online", "Offline and online distillation as they learn.", figure))
 }
 
 /// The ends of the online runs beside the offline one when it had taken as many iterations.
-fn verdict(offline: &History, online: &[Online]) -> String {
+fn verdict(offline: Option<&History>, online: &[(&str, History)]) -> String {
     let mut text = String::new();
-    for online in online {
-        let Some(end) = online.points.last() else { continue };
-        let nearest = offline.points.iter().min_by_key(|point| point.iteration.abs_diff(end.iteration));
+    for (name, history) in online {
+        let Some(end) = history.points.last() else { continue };
+        let nearest = offline
+            .into_iter()
+            .flat_map(|offline| &offline.points)
+            .min_by_key(|point| point.iteration.abs_diff(end.iteration));
         let Some(beside) = nearest else { continue };
         text.push_str(&format!(
             "Found: after {} iterations {} predicts {:.2} % of the validation images with {:.2} of the bank's total variance; \
              offline it was {:.2} % with {:.2} after {}. ",
             end.iteration,
-            online.name(),
+            name,
             100.0 * end.accuracy,
             end.variance_ratio,
             100.0 * beside.accuracy,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use apd_data::Labelled;
+use apd_nn::Network;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::ChainError;
@@ -19,12 +20,14 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::methods::{METHODS, named};
+use crate::named_posterior::Role;
 use crate::named_posterior::{averaged, mean_sd, network_rows};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::active::model::Learner;
 use crate::tasks::active::pool::Pool;
-use crate::tasks::active::settings::{Acquisition, ActiveConfig, ActiveMethod, Start};
+use crate::tasks::active::settings::{Acquisition, ActiveConfig, Start};
 
 /// Accuracies that the labels needed for are counted.
 pub(crate) const TARGETS: [(f64, &str, &str); 2] =
@@ -42,8 +45,8 @@ pub struct Active {
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
-    /// Where the networks come from.
-    pub method: ActiveMethod,
+    /// Where the networks come from: the name of a method.
+    pub method: &'static str,
     /// What is labelled next.
     pub acquisition: Acquisition,
     /// The repetition.
@@ -89,7 +92,7 @@ pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
             split.train.len()
         )));
     }
-    let plans = plans(&experiment.config);
+    let plans = plans(&experiment.config, &experiment.network);
     let seed = experiment.seed.child("active");
     let test = match settings.test_images {
         0 => split.test.clone(),
@@ -108,24 +111,18 @@ pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
 }
 
 /// Every run, the costly ones first, so that none of them is left to be waited for at the end.
-fn plans(config: &Config) -> Vec<Plan> {
-    use ActiveMethod::{Apd, Ensemble, McDropout, Sgd, Sgld, Subspace, Swag};
-    let (settings, baselines) = (config.settings::<ActiveConfig>(), &config.baselines);
+fn plans(config: &Config, network: &Network) -> Vec<Plan> {
+    let settings = config.settings::<ActiveConfig>();
     let mut plans = Vec::new();
-    for method in [Apd, Ensemble, Subspace, Sgld, McDropout, Swag, Sgd] {
-        let left_out = match method {
-            McDropout => baselines.dropout == 0.0,
-            Ensemble => baselines.ensemble == 0,
-            Swag => baselines.swag_epochs < 2,
-            Sgd | Sgld | Subspace | Apd => false,
-        };
-        if left_out || !settings.methods.contains(&method) {
+    for method in METHODS.iter().rev().filter(|method| method.is_enabled(config, network)) {
+        let Some(learner) = method.few_labels() else { continue };
+        if !settings.methods.iter().any(|name| name == method.name()) {
             continue;
         }
         for seed in 0..settings.seeds {
             for &acquisition in &settings.acquisitions {
-                if method.has_spread() || !acquisition.needs_spread() {
-                    plans.push(Plan { method, acquisition, seed });
+                if learner.has_spread() || !acquisition.needs_spread() {
+                    plans.push(Plan { method: method.name(), acquisition, seed });
                 }
             }
         }
@@ -134,7 +131,7 @@ fn plans(config: &Config) -> Vec<Plan> {
 }
 
 fn checkpoint_name(plan: &Plan) -> String {
-    format!("active-{}-{}-{}", plan.method.name(), plan.acquisition.name(), plan.seed)
+    format!("active-{}-{}-{}", plan.method, plan.acquisition.name(), plan.seed)
 }
 
 /// The state of a run that an earlier one left, or that of a new one.
@@ -183,7 +180,8 @@ impl Stage for Rounds<'_> {
         let Self { experiment, plan, test, seed, state, pool, .. } = self;
         let Experiment { config, network, split, .. } = experiment;
         let (settings, train, round) = (config.settings::<ActiveConfig>(), &split.train, state.accuracy.len() as u64);
-        let learner = Learner { config, network, method: plan.method, seed: *seed, context };
+        let method = named(plan.method).expect("plans are of methods");
+        let learner = Learner { config, network, method, seed: *seed, context };
         match learner.fit(&train.select(pool.labelled()), round, &state.ends) {
             Ok(fitted) => {
                 let predict = |inputs: ArrayView2<'_, f32>| averaged(network, network_rows(&fitted.networks), inputs);
@@ -212,7 +210,7 @@ impl Stage for Rounds<'_> {
         let accuracy = state.accuracy.last().copied().unwrap_or(0.0);
         let message = format!(
             "{}, {}: accuracy {:.1} % with {} labels",
-            plan.method.name(),
+            plan.method,
             plan.acquisition.name(),
             100.0 * accuracy,
             settings.labels(train.classes, round as usize)
@@ -261,29 +259,30 @@ fn each_on_one_thread<T: Send>(jobs: usize, job: impl Fn(usize) -> T + Sync) -> 
 fn rows(config: &Config, classes: usize, curves: &[Curve]) -> Vec<Row> {
     let settings = config.settings::<ActiveConfig>();
     let mut rows = Rows::new(config, "active");
-    let mut push = |method: ActiveMethod, acquisition: Acquisition, metric: &str, values: &[f64], at: Option<usize>| {
+    let mut push = |method: &str, acquisition: Acquisition, metric: &str, values: &[f64], at: Option<usize>| {
         if !values.is_empty() {
-            let row = rows.push(method.name(), metric, mean_sd(values), values.len());
+            let row = rows.push(method, metric, mean_sd(values), values.len());
             row.score = Some(acquisition.name().into());
             row.at = at.map(|labels| labels as f64);
         }
     };
     let find = |plan: Plan| curves.iter().find(|curve| curve.plan == plan);
-    for &method in &settings.methods {
+    for method in settings.methods.iter().filter_map(|name| named(name)) {
+        let (name, role) = (method.name(), method.role());
         for &acquisition in &settings.acquisitions {
             let mine: Vec<&Curve> = curves
                 .iter()
-                .filter(|curve| curve.plan.method == method && curve.plan.acquisition == acquisition)
+                .filter(|curve| curve.plan.method == name && curve.plan.acquisition == acquisition)
                 .collect();
             if mine.is_empty() {
                 continue;
             }
             for round in 0..=settings.rounds {
                 let values: Vec<f64> = mine.iter().filter_map(|curve| curve.accuracy.get(round).copied()).collect();
-                push(method, acquisition, "accuracy", &values, Some(settings.labels(classes, round)));
+                push(name, acquisition, "accuracy", &values, Some(settings.labels(classes, round)));
             }
             let means: Vec<f64> = mine.iter().filter_map(|curve| curve.mean()).collect();
-            push(method, acquisition, "mean_accuracy", &means, None);
+            push(name, acquisition, "mean_accuracy", &means, None);
             for (target, labels_to, reached) in TARGETS {
                 let needed: Vec<Option<f64>> = mine
                     .iter()
@@ -291,8 +290,8 @@ fn rows(config: &Config, classes: usize, curves: &[Curve]) -> Vec<Row> {
                     .map(|round| round.map(|round| settings.labels(classes, round) as f64))
                     .collect();
                 let share: Vec<f64> = needed.iter().map(|needed| f64::from(u8::from(needed.is_some()))).collect();
-                push(method, acquisition, labels_to, &needed.into_iter().flatten().collect::<Vec<f64>>(), None);
-                push(method, acquisition, reached, &share, None);
+                push(name, acquisition, labels_to, &needed.into_iter().flatten().collect::<Vec<f64>>(), None);
+                push(name, acquisition, reached, &share, None);
             }
             // Seed by seed: both runs of a pair started with the same labels.
             let against = |other: &dyn Fn(Plan) -> Plan| -> Vec<f64> {
@@ -301,11 +300,11 @@ fn rows(config: &Config, classes: usize, curves: &[Curve]) -> Vec<Row> {
             };
             if acquisition != Acquisition::Random {
                 let gains = against(&|plan| Plan { acquisition: Acquisition::Random, ..plan });
-                push(method, acquisition, "gain_over_random", &gains, None);
+                push(name, acquisition, "gain_over_random", &gains, None);
             }
-            if matches!(method, ActiveMethod::Subspace | ActiveMethod::Apd) {
-                let gains = against(&|plan| Plan { method: ActiveMethod::Sgld, ..plan });
-                push(method, acquisition, "gain_over_sgld", &gains, None);
+            if role == Role::Distilled {
+                let gains = against(&|plan| Plan { method: "sgld", ..plan });
+                push(name, acquisition, "gain_over_sgld", &gains, None);
             }
         }
     }

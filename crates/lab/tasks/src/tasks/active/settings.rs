@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Profile;
 use crate::error::{Error, Result};
+use crate::methods::learners;
 
 /// Active learning: start with a few labels, train, label the images that the trained networks are least sure of, repeat.
 ///
@@ -17,8 +18,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActiveConfig {
-    /// Where the networks come from.
-    pub methods: Vec<ActiveMethod>,
+    /// Where the networks come from: names of [`METHODS`](crate::METHODS) that learn from few labels.
+    pub methods: Vec<String>,
     /// What is labelled next. Where there is one network, only those that need no second one.
     pub acquisitions: Vec<Acquisition>,
     /// Independent repetitions: other first labels, other streams.
@@ -70,26 +71,6 @@ pub struct ActiveSgld {
     pub temperature: f64,
 }
 
-/// Where the networks come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ActiveMethod {
-    /// One network, by SGD.
-    Sgd,
-    /// One network whose hidden units are left out at random.
-    McDropout,
-    /// Several networks by SGD, each from its own start.
-    Ensemble,
-    /// Networks drawn from a Gaussian around the second half of SGD's path.
-    Swag,
-    /// Samples of SGLD.
-    Sgld,
-    /// Networks drawn from a subspace into which the round's samples of SGLD were distilled.
-    Subspace,
-    /// Networks drawn from a generator that was distilled from the same samples.
-    Apd,
-}
-
 /// What is labelled next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,30 +94,6 @@ pub enum Start {
     /// From where the round before ended: the optimiser's network, or each chain's last position. A round then needs less work than the
     /// first one would. (The distiller always starts anew.)
     Warm,
-}
-
-impl ActiveMethod {
-    /// All of them, as tables list them.
-    pub const ALL: [Self; 7] =
-        [Self::Sgd, Self::McDropout, Self::Ensemble, Self::Swag, Self::Sgld, Self::Subspace, Self::Apd];
-
-    /// Its name in tables and results.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sgd => "sgd",
-            Self::McDropout => "mc-dropout",
-            Self::Ensemble => "ensemble",
-            Self::Swag => "swag",
-            Self::Sgld => "sgld",
-            Self::Subspace => "subspace",
-            Self::Apd => "apd",
-        }
-    }
-
-    /// Whether its networks differ.
-    pub const fn has_spread(self) -> bool {
-        !matches!(self, Self::Sgd)
-    }
 }
 
 impl Acquisition {
@@ -190,7 +147,7 @@ impl ActiveConfig {
         };
         let distill = apd_distill::Config { iterations, latent: 16, hidden: 20, batch: 32, optimizer, ..gan1 };
         Self {
-            methods: ActiveMethod::ALL.to_vec(),
+            methods: learners().map(|method| method.name().to_owned()).collect(),
             acquisitions: vec![
                 Acquisition::Random,
                 Acquisition::Entropy,
@@ -258,7 +215,11 @@ impl ActiveConfig {
         if !self.acquisitions.contains(&Acquisition::Random) {
             return refuse("acquisitions: `random` must be among them, the others are compared with it".into());
         }
-        let methods: Vec<&str> = self.methods.iter().map(|method| method.name()).collect();
+        let methods: Vec<&str> = self.methods.iter().map(String::as_str).collect();
+        if let Some(unknown) = methods.iter().find(|&&name| learners().all(|method| method.name() != name)) {
+            let known: Vec<&str> = learners().map(|method| method.name()).collect();
+            return refuse(format!("methods: `{unknown}` is none of {}", known.join(", ")));
+        }
         let acquisitions: Vec<&str> = self.acquisitions.iter().map(|acquisition| acquisition.name()).collect();
         for (setting, names) in [("methods", &methods), ("acquisitions", &acquisitions)] {
             if names.is_empty() {

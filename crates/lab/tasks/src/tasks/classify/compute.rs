@@ -66,10 +66,10 @@ pub fn classify(
                 distance_rows(&mut rows, "sgld", &means, &rotated(&means))?;
                 bank_means = means;
             }
-            Role::Distilled if !bank_means.is_empty() => {
+            Role::Distilled | Role::Online if !bank_means.is_empty() => {
                 distance_rows(&mut rows, posterior.name, &means, &bank_means)?;
             }
-            Role::Baseline | Role::Distilled => {}
+            Role::Baseline | Role::Distilled | Role::Online => {}
         }
     }
     context.progress.end();

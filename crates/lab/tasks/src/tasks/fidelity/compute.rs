@@ -10,7 +10,7 @@ use apd_distill::{
     fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
 };
 use apd_nn::Network;
-use apd_points::{Ensemble, Points as _, Posterior};
+use apd_points::{Points as _, Posterior};
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::Bank;
@@ -72,7 +72,7 @@ pub fn fidelity(
     context: Context<'_>,
     experiment: &Experiment,
     bank: &Bank,
-    ensemble: Option<&Ensemble>,
+    ensemble: Option<&Array2<f32>>,
     inside: &Images,
     sets: &[Images],
 ) -> Result<Fidelity> {
@@ -116,7 +116,7 @@ fn rivals<'a>(
     context: Context<'_>,
     experiment: &Experiment,
     learnt: &BankSubset<'a>,
-    ensemble: Option<&Ensemble>,
+    ensemble: Option<&Array2<f32>>,
     seconds: &mut Vec<(String, f64)>,
 ) -> Result<Vec<Rival<'a>>> {
     let Experiment { config, folder, .. } = experiment;
@@ -203,7 +203,7 @@ fn rivals<'a>(
         context.progress.end();
     }
     if let Some(ensemble) = ensemble {
-        let posterior = Box::new(Subsample::new(ensemble.members(), None, Format::F32));
+        let posterior = Box::new(Subsample::new(ensemble.view(), None, Format::F32));
         rivals.push(Rival { name: "ensemble", budget: None, posterior });
     }
     if settings.apd {

@@ -56,8 +56,10 @@ impl Task for Fidelity {
 
     fn run(&self, context: Context<'_>, prepared: &Prepared<'_>) -> Result<Findings> {
         let (models, (inside, sets)) = (prepared.models(), prepared.ood_images());
-        let ensemble = models.baselines.ensemble();
-        let found = compute::fidelity(context, prepared.experiment, &models.bank, ensemble, inside, sets)?;
+        let ensemble = models.posteriors().into_iter().find(|posterior| posterior.name == "ensemble");
+        let ensemble = ensemble
+            .map(|ensemble| ensemble.networks(ensemble.posterior.available().unwrap_or(0), prepared.experiment.seed));
+        let found = compute::fidelity(context, prepared.experiment, &models.bank, ensemble.as_ref(), inside, sets)?;
         let results = prepared.results_with(&found.rows);
         let section = section::fidelity(&prepared.experiment.config, &results, &found);
         Ok(Findings { rows: found.rows, section, seconds: found.seconds })

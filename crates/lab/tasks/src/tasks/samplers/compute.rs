@@ -17,14 +17,14 @@ use apd_points::Posterior as _;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Baoab, Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain,
-    Potential, Psgld, RunError, Sample, SamplerConfig, Schedule, Sgd, Sghmc, Sgld, Sgnht, Sink, Svrg, Trajectory,
+    Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain,
+    Potential, RunError, Sample, SamplerConfig, Schedule, Sgd, Sink, Svrg, Trajectory,
 };
 use apd_uncertainty as uncertainty;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::config::Config;
+use crate::config::{Config, SamplerKind, SamplerSettings};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::tasks::samplers::settings::SamplersConfig;
@@ -36,79 +36,62 @@ const FRICTION: f64 = 0.1;
 
 /// A way to sample the small posterior.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Contender {
-    Sgld,
-    Psgld,
-    Sghmc,
-    Sgnht,
-    Baoab,
-    CyclicalSgld,
-    CyclicalSghmc,
-    SgldCv,
-    SgldSvrg,
-    Swag,
+struct SamplerCase {
+    name: &'static str,
+    /// What makes the steps; what SWAG collects is the path of gradient descent.
+    kind: Option<SamplerKind>,
+    /// Whether the step size falls and rises again.
+    cyclical: bool,
+    gradient: Gradient,
 }
 
-const CONTENDERS: [Contender; 10] = [
-    Contender::Sgld,
-    Contender::Psgld,
-    Contender::Sghmc,
-    Contender::Sgnht,
-    Contender::Baoab,
-    Contender::CyclicalSgld,
-    Contender::CyclicalSghmc,
-    Contender::SgldCv,
-    Contender::SgldSvrg,
-    Contender::Swag,
+/// How a gradient is estimated.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Gradient {
+    /// From a minibatch.
+    Minibatch,
+    /// From the difference to a mode's.
+    ControlVariate,
+    /// From the difference to that at an earlier position.
+    Svrg,
+}
+
+const CASES: [SamplerCase; 10] = [
+    case("SGLD", SamplerKind::Sgld),
+    case("pSGLD", SamplerKind::Psgld),
+    case("SGHMC", SamplerKind::Sghmc),
+    case("SGNHT", SamplerKind::Sgnht),
+    case("BAOAB", SamplerKind::Baoab),
+    SamplerCase { cyclical: true, ..case("cyclical SGLD", SamplerKind::Sgld) },
+    SamplerCase { cyclical: true, ..case("cyclical SGHMC", SamplerKind::Sghmc) },
+    SamplerCase { gradient: Gradient::ControlVariate, ..case("SGLD-CV", SamplerKind::Sgld) },
+    SamplerCase { gradient: Gradient::Svrg, ..case("SVRG-LD", SamplerKind::Sgld) },
+    SamplerCase { kind: None, ..case("SWAG", SamplerKind::Sgld) },
 ];
 
-impl Contender {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sgld => "SGLD",
-            Self::Psgld => "pSGLD",
-            Self::Sghmc => "SGHMC",
-            Self::Sgnht => "SGNHT",
-            Self::Baoab => "BAOAB",
-            Self::CyclicalSgld => "cyclical SGLD",
-            Self::CyclicalSghmc => "cyclical SGHMC",
-            Self::SgldCv => "SGLD-CV",
-            Self::SgldSvrg => "SVRG-LD",
-            Self::Swag => "SWAG",
-        }
-    }
+const fn case(name: &'static str, kind: SamplerKind) -> SamplerCase {
+    SamplerCase { name, kind: Some(kind), cyclical: false, gradient: Gradient::Minibatch }
+}
 
+impl SamplerCase {
     /// The sampler whose long-run motion per step is that of SGLD with step size `epsilon`.
     fn sampler(self, epsilon: f64, terms: usize, config: &SamplersConfig) -> SamplerConfig {
-        let constant = Schedule::Constant(epsilon);
-        let slow = Schedule::Constant(FRICTION * epsilon);
         // The mean of (1 + cos)/2 over a cycle is one half.
-        let cyclical =
-            |epsilon| Schedule::Cyclical { initial: 2.0 * epsilon, length: (config.steps / 10).max(1), sampling: 0.7 };
-        match self {
-            Self::Sgld | Self::SgldCv | Self::SgldSvrg => Sgld::new(constant, 1.0).into(),
-            Self::Psgld => {
-                // The preconditioner is about 1/damping for weights with small gradients: a step of damping·ε is SGLD's there.
-                let sampler = Psgld::new(Schedule::Constant(PSGLD_DAMPING * epsilon), 1.0, terms);
-                sampler.with_damping(PSGLD_DAMPING).into()
-            }
-            Self::Sghmc => Sghmc::new(slow, 1.0, FRICTION).into(),
-            Self::Sgnht => Sgnht::new(slow, 1.0, FRICTION).into(),
-            Self::Baoab => Baoab::new(slow, 1.0, FRICTION).into(),
-            Self::CyclicalSgld => Sgld::new(cyclical(epsilon), 1.0).into(),
-            Self::CyclicalSghmc => Sghmc::new(cyclical(FRICTION * epsilon), 1.0, FRICTION).into(),
-            Self::Swag => Sgd::new(constant, 1.0 - FRICTION).into(),
+        let schedule = |epsilon| match self.cyclical {
+            false => Schedule::Constant(epsilon),
+            true => Schedule::Cyclical { initial: 2.0 * epsilon, length: (config.steps / 10).max(1), sampling: 0.7 },
+        };
+        match self.kind {
+            Some(kind) => SamplerSettings { kind, friction: FRICTION }.at_pace(schedule, epsilon, 1.0, terms),
+            None => Sgd::new(schedule(epsilon), 1.0 - FRICTION).into(),
         }
     }
 
     /// Minibatch gradients of one step; the full gradients of the variance reduction come on top.
     fn gradients(self) -> u64 {
-        if matches!(self, Self::SgldCv | Self::SgldSvrg) { 2 } else { 1 }
+        if self.gradient == Gradient::Minibatch { 1 } else { 2 }
     }
 }
-
-/// pSGLD's λ, in units of the mean loss's gradient.
-const PSGLD_DAMPING: f64 = 1e-2;
 
 /// One sampler at one step size, beside NUTS.
 #[derive(Clone, PartialEq, Debug)]
@@ -174,8 +157,8 @@ struct Run {
 pub fn compare_samplers(context: Context<'_>, config: &Config) -> Result<Comparison> {
     let problem = Problem::new(config)?;
     let settings = &problem.config;
-    let steps: Vec<(Contender, f64)> =
-        CONTENDERS.iter().flat_map(|&contender| settings.step_sizes.iter().map(move |&e| (contender, e))).collect();
+    let steps: Vec<(SamplerCase, f64)> =
+        CASES.iter().flat_map(|&case| settings.step_sizes.iter().map(move |&epsilon| (case, epsilon))).collect();
     context.progress.begin("samplers", steps.len() as u64 + 3, 0);
     let done = AtomicU64::new(0);
     let advance =
@@ -193,17 +176,17 @@ pub fn compare_samplers(context: Context<'_>, config: &Config) -> Result<Compari
     compared.push(problem.compare("HMC", None, &run, &truth, true)?);
     advance("HMC");
     let mut diverged = Vec::new();
-    for (contender, epsilon) in steps {
+    for (case, epsilon) in steps {
         context.stop_if_asked()?;
-        match problem.stochastic(contender, epsilon) {
+        match problem.stochastic(case, epsilon) {
             Ok(run) => {
-                let correlated = contender != Contender::Swag;
-                compared.push(problem.compare(contender.name(), Some(epsilon), &run, &truth, correlated)?);
+                let correlated = case.kind.is_some();
+                compared.push(problem.compare(case.name, Some(epsilon), &run, &truth, correlated)?);
             }
-            Err(Error::Chain(ChainError::Diverged { .. })) => diverged.push((contender.name().to_string(), epsilon)),
+            Err(Error::Chain(ChainError::Diverged { .. })) => diverged.push((case.name.to_string(), epsilon)),
             Err(error) => return Err(error),
         }
-        advance(contender.name());
+        advance(case.name);
     }
     context.progress.end();
     let net = format!("{}-{}-{}", problem.network.inputs(), settings.hidden, problem.network.outputs());
@@ -261,11 +244,11 @@ impl Problem {
     }
 
     /// Chains of one stochastic-gradient sampler, in parallel.
-    fn stochastic(&self, contender: Contender, epsilon: f64) -> Result<Run> {
+    fn stochastic(&self, case: SamplerCase, epsilon: f64) -> Result<Run> {
         let settings = &self.config;
-        let seed = self.seed.child(contender.name()).index(epsilon.to_bits());
+        let seed = self.seed.child(case.name).index(epsilon.to_bits());
         // Two gradients a step are paid for with half the steps.
-        let share = |steps: u64| (steps / contender.gradients()).max(1);
+        let share = |steps: u64| (steps / case.gradients()).max(1);
         let config = ChainConfig {
             steps: share(settings.steps),
             burn_in: share(settings.burn_in),
@@ -274,29 +257,31 @@ impl Problem {
         };
         let run = |number: usize| -> Result<(Vec<Vec<f32>>, f64)> {
             let (started, number) = (Instant::now(), number as u32);
-            let potential: Box<dyn Potential> = match contender {
-                Contender::SgldCv => {
+            let potential: Box<dyn Potential> = match case.gradient {
+                Gradient::ControlVariate => {
                     let centre = self.optimum(number, epsilon)?;
                     Box::new(ControlVariate::new(self.potential()?, centre).map_err(ChainError::from)?)
                 }
-                Contender::SgldSvrg => {
+                Gradient::Svrg => {
                     // A full gradient at every epoch costs as much as the epoch's own steps.
                     let epoch = (self.terms() / settings.batch).max(1) as u64;
                     Box::new(Svrg::new(self.potential()?, 10 * epoch)?)
                 }
-                _ => Box::new(self.potential()?),
+                Gradient::Minibatch => Box::new(self.potential()?),
             };
-            let sampler = contender.sampler(epsilon, self.terms(), settings);
+            let sampler = case.sampler(epsilon, self.terms(), settings);
             let mut chain = Chain::new(number, potential, sampler, config, seed, self.initial(number))?;
             let kept = collect(&mut chain)?;
-            let kept =
-                if contender == Contender::Swag { self.swag(&kept, seed.index(u64::from(number)))? } else { kept };
+            let kept = match case.kind {
+                Some(_) => kept,
+                None => self.swag(&kept, seed.index(u64::from(number)))?,
+            };
             Ok((kept, started.elapsed().as_secs_f64()))
         };
         let runs: Vec<_> = (0..settings.chains).into_par_iter().with_max_len(1).map(run).collect::<Result<_>>()?;
         let seconds = runs.iter().map(|run| run.1).sum();
         let chains = runs.into_iter().map(|run| run.0).collect();
-        Ok(Run { chains, seconds, gradients: config.steps * contender.gradients() * settings.chains as u64 })
+        Ok(Run { chains, seconds, gradients: config.steps * case.gradients() * settings.chains as u64 })
     }
 
     /// A mode, by the sampler's own burn-in without noise: the centre of a control variate.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_bnn::{Categorical, Data, NetworkPotential, Targets, predict_networks, prior};
 use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig};
-use apd_nn::{Model as _, Network};
+use apd_nn::{Model as _, Network, Threads};
 use apd_points::Posterior;
 use apd_report::Row;
 use apd_seed::Seed;
@@ -22,9 +22,9 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::methods::descent::{Descent, with_dropout};
-use crate::methods::dropout;
 use crate::methods::gan::distil;
 use crate::methods::langevin::Langevin;
+use crate::methods::mc_dropout;
 use crate::named_posterior::{averaged, network_rows};
 use crate::tasks::fidelity::compute::NOISE;
 use crate::tasks::samplers::compute::{median, single};
@@ -130,22 +130,23 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     let dropout = match baselines.dropout {
         p if p > 0.0 => {
             let seed = problem.seed.child("mc-dropout");
-            let train = || Ok(descent.dropout(context, p, seed, start(seed))?.1);
+            let network = with_dropout(&problem.network, p);
+            let train = || Descent { network: &network, ..descent }.end(context, seed, start(seed));
             let theta = folder.finished("toy2d-mc-dropout", train)?;
-            Some((p, dropout::posterior(&with_dropout(&problem.network, p), theta)))
+            Some((p, mc_dropout::posterior(&network, theta)))
         }
         _ => None,
     };
     let ensemble: Vec<Vec<f32>> = folder.finished("toy2d-ensemble", || {
         let seeds = (0..baselines.ensemble).map(|i| problem.seed.child("ensemble").index(i as u64));
-        Ok(descent.ensemble(context, seeds.map(|seed| (seed, start(seed))))?.1)
+        seeds.map(|seed| descent.end(context, seed, start(seed))).collect()
     })?;
     let swag: Vec<Vec<f32>> = match baselines.swag_epochs {
         0 | 1 => Vec::new(),
         // As many draws as SGLD has samples.
         _ => folder.finished("toy2d-swag", || {
             let seed = problem.seed.child("swag");
-            let (swag, _) = descent.swag(context, baselines.swag_rank, seed, start(seed))?;
+            let (swag, _) = descent.swag(context, baselines.swag_rank, settings.thinning, seed, start(seed))?;
             let draws = swag.draw(seed, (settings.steps / settings.thinning) as usize);
             Ok(network_rows(&draws).map(<[f32]>::to_vec).collect())
         })?,
@@ -282,9 +283,9 @@ impl<'a> Problem<'a> {
 
     /// Full-batch gradient descent.
     fn descent(&self) -> Descent<'_> {
-        let Toy2dConfig { lr, weight_decay, steps, thinning, .. } = *self.settings;
+        let Toy2dConfig { lr, weight_decay, steps, .. } = *self.settings;
         let (network, data, batch) = (&self.network, &self.data, self.data.len());
-        Descent { network, data, lr, momentum: 0.0, weight_decay, batch, steps, thinning }
+        Descent { network, data, threads: Threads::Rayon, lr, momentum: 0.0, weight_decay, batch, steps }
     }
 
     /// The samples of one SGLD chain.

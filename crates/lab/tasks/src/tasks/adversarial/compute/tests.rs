@@ -4,7 +4,8 @@ use apd_points::Ensemble;
 use super::*;
 use crate::config::NetName;
 use crate::error::Error;
-use crate::sgd;
+use crate::method::Given;
+use crate::methods::sgd;
 use crate::testing::{StopAfter, quick};
 
 /// A run on the digits with a network of one small hidden layer, and three trained networks.
@@ -17,7 +18,8 @@ fn trained(out: &std::path::Path, settings: AdversarialConfig) -> (Experiment, V
     experiment.network = Network::mlp(&[64, 20, 10]);
     let train = |number: usize| {
         let name = format!("member-{number}");
-        sgd::train(Context::default(), &experiment, &sgd::Run { name, dropout: None }, 1).unwrap()
+        let given = Given { experiment: &experiment, concurrent: 1, baseline: None, bank: None };
+        sgd::train(Context::default(), &given, &name, &experiment.network).unwrap()
     };
     let members = (0..3).map(train).collect();
     (experiment, members)

@@ -1,6 +1,8 @@
 use apd_nn::Model as _;
 use apd_store::{BankWriter, Header};
 
+use apd_points::Ensemble;
+
 use super::*;
 use crate::config::NetName;
 use crate::context::Context;
@@ -42,7 +44,7 @@ fn run(chains: u32) -> Fidelity {
     let bank = bank(dir.path(), &experiment, chains);
     let (inside, sets) = experiment.ood_images().unwrap();
     let ensemble = Ensemble::of([bank.row(0), bank.row(40 * chains as usize - 1)]);
-    fidelity(Context::default(), &experiment, &bank, Some(&ensemble), &inside, &sets).unwrap()
+    fidelity(Context::default(), &experiment, &bank, Some(&ensemble.members().to_owned()), &inside, &sets).unwrap()
 }
 
 #[test]

@@ -26,6 +26,13 @@ fn experiment(config: Config, dir: &Path) -> (Experiment, Bank) {
     (experiment, bank)
 }
 
+const GOING_ON: OnlineGan = OnlineGan { restarts: false };
+const RESTARTING: OnlineGan = OnlineGan { restarts: true };
+
+fn number(fitted: &Fitted, metric: &str) -> f64 {
+    fitted.rows.iter().find(|row| row.metric == metric).unwrap().value
+}
+
 /// Asks to stop once it has been asked so often.
 struct Impatient(AtomicU64);
 
@@ -41,30 +48,31 @@ impl Control for Impatient {
 fn an_interrupted_run_ends_with_the_bits_of_another_under_any_number_of_threads() {
     let dir = tempfile::tempdir().unwrap();
     let (experiment, bank) = experiment(config(4), dir.path());
-    for chains in [Chains::GoOn, Chains::Restart] {
-        let path = experiment.folder.checkpoint(chains.method());
+    for method in [GOING_ON, RESTARTING] {
+        let path = experiment.folder.checkpoint(method.name());
         let run = |threads: usize, patient: bool| {
             let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let attempts = if patient { 0 } else { usize::MAX };
                 let mut stops = 0;
                 for _ in 0..attempts {
-                    match distill_online(Context::of(&Impatient(AtomicU64::new(0))), &experiment, &bank, chains) {
+                    match distill_online(Context::of(&Impatient(AtomicU64::new(0))), &experiment, &bank, method) {
                         Err(Error::Stopped) => stops += 1,
                         Err(error) => panic!("{error}"),
                         Ok(_) => break,
                     }
                 }
                 assert_eq!(stops > 1, !patient, "{stops} stops");
-                let online = distill_online(Context::default(), &experiment, &bank, chains).unwrap();
+                let online = distill_online(Context::default(), &experiment, &bank, method).unwrap();
                 checkpoint::remove(&path).unwrap();
-                (online.generator, online.points, online.drawn)
+                let drawn = number(&online, "samples_drawn");
+                (online.posterior.draw(Seed::root(1), 3), online.history.unwrap().points, drawn)
             })
         };
         let whole = run(1, true);
-        assert_eq!((whole.1.len(), whole.2), (4, 80), "{chains:?}");
-        assert!(whole == run(3, true), "{chains:?}: other numbers under three threads");
-        assert!(whole == run(2, false), "{chains:?}: other numbers when interrupted");
+        assert_eq!((whole.1.len(), whole.2), (4, 80.0), "{method:?}");
+        assert!(whole == run(3, true), "{method:?}: other numbers under three threads");
+        assert!(whole == run(2, false), "{method:?}: other numbers when interrupted");
     }
 }
 
@@ -73,15 +81,15 @@ fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
     let held = |rounds| {
         let dir = tempfile::tempdir().unwrap();
         let (experiment, bank) = experiment(config(rounds), dir.path());
-        let online = distill_online(Context::default(), &experiment, &bank, Chains::GoOn).unwrap();
+        let online = distill_online(Context::default(), &experiment, &bank, GOING_ON).unwrap();
         let size = std::fs::metadata(experiment.folder.checkpoint("apd-online")).unwrap().len();
-        (online.drawn, online.buffer_bytes, size)
+        (number(&online, "samples_drawn"), number(&online, "buffer_bytes"), size)
     };
     let ((few, small, short), (many, large, long)) = (held(2), held(8));
-    assert_eq!((few, many), (40, 160));
+    assert_eq!((few, many), (40.0, 160.0));
     assert_eq!(small, large);
     // 30 in the buffer, 20 on their way.
-    assert_eq!(small, 50 * 4 * 7510);
+    assert_eq!(small, 50.0 * 4.0 * 7510.0);
     // On disk, the looks alone are more.
     assert!(long - short < 6 * 100, "{long} bytes, {short} before");
 }
@@ -92,10 +100,10 @@ fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
     let mut config = config(4);
     config.sgld.on_divergence = crate::config::OnDivergence::Drop;
     let (mut experiment, bank) = experiment(config, dir.path());
-    let path = experiment.folder.checkpoint(Chains::GoOn.method());
+    let path = experiment.folder.checkpoint(GOING_ON.name());
     // One round, then the first chain is put where none comes back from.
     let doomed = |experiment: &Experiment| {
-        let _ = distill_online(Context::of(&Impatient(AtomicU64::new(0))), experiment, &bank, Chains::GoOn);
+        let _ = distill_online(Context::of(&Impatient(AtomicU64::new(0))), experiment, &bank, GOING_ON);
         let mut saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
         saved.3[0].chain.position.fill(1e15);
         checkpoint::save(&path, KIND, &saved).unwrap();
@@ -103,16 +111,17 @@ fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
     };
     let round = doomed(&experiment);
     assert!((1..3).contains(&round), "{round}");
-    let online = distill_online(Context::default(), &experiment, &bank, Chains::GoOn).unwrap();
+    let online = distill_online(Context::default(), &experiment, &bank, GOING_ON).unwrap();
     // Ten samples of each chain in a round; the last collected is that before the end.
-    assert!(online.drawn < 80 && online.drawn >= 50, "{}", online.drawn);
+    let drawn = number(&online, "samples_drawn");
+    assert!((50.0..80.0).contains(&drawn), "{drawn}");
     let saved: Saved = checkpoint::load(&path, KIND).unwrap().value;
     assert_eq!(saved.3.iter().map(SupervisedChain::was_dropped).collect::<Vec<_>>(), [true, false]);
 
     checkpoint::remove(&path).unwrap();
     doomed(&experiment);
     experiment.config.sgld.on_divergence = crate::config::OnDivergence::Stop;
-    let error = distill_online(Context::default(), &experiment, &bank, Chains::GoOn).err().unwrap().to_string();
+    let error = distill_online(Context::default(), &experiment, &bank, GOING_ON).err().unwrap().to_string();
     assert!(error.contains("chain 0 diverged"), "{error}");
 }
 
@@ -121,9 +130,9 @@ fn a_chain_that_diverges_is_dropped_and_the_others_fill_the_buffer() {
 fn chains_that_go_on_are_those_of_the_bank() {
     let dir = tempfile::tempdir().unwrap();
     let (experiment, bank) = experiment(config(3), dir.path());
-    let buffer = |chains| {
-        distill_online(Context::default(), &experiment, &bank, chains).unwrap();
-        let path = experiment.folder.checkpoint(Chains::method(chains));
+    let buffer = |method: OnlineGan| {
+        distill_online(Context::default(), &experiment, &bank, method).unwrap();
+        let path = experiment.folder.checkpoint(method.name());
         let saved: Saved = checkpoint::load(path, KIND).unwrap().value;
         saved.4
     };
@@ -131,7 +140,7 @@ fn chains_that_go_on_are_those_of_the_bank() {
         use apd_points::Points;
         (0..buffer.len()).filter(|&i| (0..bank.len()).any(|j| bank.row(j) == buffer.row(i))).count()
     };
-    assert_eq!(within(&buffer(Chains::GoOn)), 30);
+    assert_eq!(within(&buffer(GOING_ON)), 30);
     // Restarted before the last round, whose ten samples of each chain are therefore others.
-    assert_eq!(within(&buffer(Chains::Restart)), 10);
+    assert_eq!(within(&buffer(RESTARTING)), 10);
 }

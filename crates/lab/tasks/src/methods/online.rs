@@ -7,64 +7,61 @@
 use std::path::PathBuf;
 
 use apd_distill::{Buffer, Generator, Progress, State, Trainer};
-use apd_nn::Model as _;
+use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
-use apd_report::Row;
 use apd_seed::Seed;
-use apd_sgmcmc::ChainState;
 use apd_store::{Bank, checkpoint};
 use rayon::prelude::*;
 
+use crate::config::Config;
 use crate::context::Context;
-use crate::distill::{LOOK_ROWS, Looks, Point};
+use crate::distill::{Looks, Point};
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::named_posterior::network_rows;
-use crate::rows::Rows;
+use crate::method::{Effort, Fitted, Given, Method};
+use crate::named_posterior::{Role, network_rows};
+use crate::rows::{Rows, push_bytes, push_spread};
 use crate::stage::{Stage, drive, saved};
-use crate::supervised_chain::{Recipe, SgldChain, SupervisedChain};
+use crate::supervised_chain::{PipelineChain, PipelineState, Recipe, SupervisedChain};
 
 const KIND: &str = "online";
 /// Steps of a chain between looks at the stop flag.
 const STRIDE: u64 = 200;
 
-/// What happens to the chains between rounds.
+/// A generator that learns while the chains walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chains {
-    /// They go on: the samples are those of the bank.
-    GoOn,
-    /// Infinite chains: they restart from networks of the generator.
-    Restart,
+pub(crate) struct OnlineGan {
+    /// Infinite chains: they restart from networks of the generator in each round, where else the samples are those of the bank.
+    pub(crate) restarts: bool,
 }
 
-/// A generator that was distilled online.
-pub struct Online {
-    /// What happened to the chains between rounds.
-    pub chains: Chains,
-    /// The distilled posterior.
-    pub generator: Generator,
-    /// One entry per round.
-    pub points: Vec<Point>,
-    /// Samples that have passed through the buffer.
-    pub drawn: u64,
-    /// Bytes of the buffer, with the samples on their way into it.
-    pub buffer_bytes: usize,
-}
-
-impl Online {
-    /// The method's name in tables and results.
-    pub fn name(&self) -> &'static str {
-        self.chains.method()
+impl Method for OnlineGan {
+    fn name(&self) -> &'static str {
+        if self.restarts { "apd-online-infinite" } else { "apd-online" }
     }
-}
 
-impl Chains {
-    /// The name of the method.
-    pub(crate) fn method(self) -> &'static str {
-        match self {
-            Chains::GoOn => "apd-online",
-            Chains::Restart => "apd-online-infinite",
+    fn doc(&self) -> &'static str {
+        match self.restarts {
+            false => "The samples, distilled by the GAN while the chains walk",
+            true => "The same, the chains restarting from networks of the generator",
         }
+    }
+
+    fn role(&self) -> Role {
+        Role::Online
+    }
+
+    fn is_enabled(&self, config: &Config, _network: &Network) -> bool {
+        config.online.rounds > 0 && (config.online.infinite || !self.restarts)
+    }
+
+    fn effort(&self, experiment: &Experiment) -> Effort {
+        let sgld = &experiment.config.sgld;
+        Effort { steps: sgld.steps * sgld.chains as u64, concurrent: 0 }
+    }
+
+    fn fit(&self, context: Context<'_>, given: &Given<'_>) -> Result<Fitted> {
+        distill_online(context, given.experiment, given.bank(), *self)
     }
 }
 
@@ -79,22 +76,28 @@ impl Chains {
 /// comparison only.
 ///
 /// Reference: Wang et al., *Adversarial distillation of Bayesian neural network posteriors*, ICML 2018, algorithm 1 and §3.2.
-pub fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, chains: Chains) -> Result<Online> {
-    let (config, name) = (&experiment.config, chains.method());
+fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, method: OnlineGan) -> Result<Fitted> {
+    let (config, name) = (&experiment.config, method.name());
     context.progress.begin(name, config.online.rounds * config.online.iterations, 0);
-    let mut rounds = Rounds::new(context, experiment, bank, chains)?;
+    let mut rounds = Rounds::new(context, experiment, bank, method)?;
     drive(context, &mut rounds)?;
     context.progress.end();
-    let Rounds { buffered, trainer, points, drawn, .. } = rounds;
+    let Rounds { buffered, trainer, points, drawn, looks, .. } = rounds;
     buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.note(&said));
     let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * experiment.network.row_len();
-    Ok(Online { chains, generator: trainer.into_generator(), points, drawn, buffer_bytes })
+    let (generator, history) = (trainer.into_generator(), looks.history(bank, points)?);
+    let mut rows = Rows::new(config, "distill");
+    push_bytes(&mut rows, name, &generator);
+    rows.push(name, "buffer_bytes", (buffer_bytes as f64, None), 1);
+    rows.push(name, "samples_drawn", (drawn as f64, None), 1);
+    push_spread(&mut rows, name, &history);
+    Ok(Fitted { rows: rows.finish(), history: Some(history), ..Fitted::new(generator) })
 }
 
 /// Chains and generator, round by round.
 struct Rounds<'a> {
     experiment: &'a Experiment,
-    chains: Chains,
+    method: OnlineGan,
     recipe: Recipe<'a>,
     looks: Looks<'a>,
     path: PathBuf,
@@ -107,19 +110,19 @@ struct Rounds<'a> {
 }
 
 /// What a checkpoint holds of [`Rounds`].
-type Saved = (u64, u64, Vec<Point>, Vec<SupervisedChain<ChainState>>, Buffer, State<'static>);
+type Saved = (u64, u64, Vec<Point>, Vec<SupervisedChain<PipelineState>>, Buffer, State<'static>);
 
 impl<'a> Rounds<'a> {
-    fn new(context: Context<'_>, experiment: &'a Experiment, bank: &Bank, chains: Chains) -> Result<Self> {
+    fn new(context: Context<'_>, experiment: &'a Experiment, bank: &Bank, method: OnlineGan) -> Result<Self> {
         let Experiment { config, network, folder, seed, .. } = experiment;
-        let (name, looks) = (chains.method(), Looks::new(experiment, bank));
+        let (name, looks) = (method.name(), Looks::new(experiment, bank));
         let path = folder.checkpoint(name);
         // The cores are shared with the distiller: one chain, one core.
         let recipe = Recipe::new(experiment, usize::MAX);
         let (round, drawn, points, buffered, trainer) = match saved::<Saved>(&path, KIND)? {
             Some((round, drawn, points, states, buffer, state)) => {
                 context.progress.note(&format!("going on from round {round} of {}", path.display()));
-                let resume = |state: SupervisedChain<ChainState>| Ok(BufferedChain::new(state.resume(&recipe)?));
+                let resume = |state: SupervisedChain<PipelineState>| Ok(BufferedChain::new(state.resume(&recipe)?));
                 let buffered = states.into_iter().map(resume).collect::<Result<Vec<_>>>()?;
                 (round, drawn, points, buffered, Trainer::resume(buffer, state)?)
             }
@@ -132,7 +135,7 @@ impl<'a> Rounds<'a> {
                 (0, drawn, Vec::new(), buffered, Trainer::new(buffer, config.distill.clone(), seed.child(name))?)
             }
         };
-        Ok(Self { experiment, chains, recipe, looks, path, round, drawn, points, buffered, trainer })
+        Ok(Self { experiment, method, recipe, looks, path, round, drawn, points, buffered, trainer })
     }
 }
 
@@ -146,7 +149,7 @@ impl Stage for Rounds<'_> {
         let Self { recipe, buffered, trainer, drawn, .. } = self;
         let Experiment { config, seed, .. } = self.experiment;
         let more = self.round + 1 < config.online.rounds;
-        if more && self.round > 0 && self.chains == Chains::Restart {
+        if more && self.round > 0 && self.method.restarts {
             restart(buffered, &trainer.generator(), seed.child("restart").index(self.round));
         }
         let until = config.online.until(&config.sgld, self.round + 1);
@@ -179,12 +182,12 @@ impl Stage for Rounds<'_> {
 
 /// A chain, and the samples of the round under way, as [`Experiment::row`] makes them.
 struct BufferedChain {
-    chain: SupervisedChain<SgldChain>,
+    chain: SupervisedChain<PipelineChain>,
     samples: Vec<f32>,
 }
 
 impl BufferedChain {
-    fn new(chain: SupervisedChain<SgldChain>) -> Self {
+    fn new(chain: SupervisedChain<PipelineChain>) -> Self {
         Self { chain, samples: Vec::new() }
     }
 }
@@ -246,20 +249,6 @@ fn learn(context: Context<'_>, trainer: &mut Trainer<Buffer>, iterations: u64) -
         last = trainer.step()?;
     }
     Ok(last)
-}
-
-/// What online distillation holds, and the spread of what it learnt.
-pub(crate) fn rows(experiment: &Experiment, online: &Online) -> Vec<Row> {
-    let mut rows = Rows::new(&experiment.config, "distill");
-    let (name, one) = (online.name(), 4.0 * experiment.network.row_len() as f64);
-    rows.push(name, "bytes", (online.generator.bytes() as f64, None), 1);
-    rows.push(name, "bytes_in_networks", (online.generator.bytes() as f64 / one, None), 1);
-    rows.push(name, "buffer_bytes", (online.buffer_bytes as f64, None), 1);
-    rows.push(name, "samples_drawn", (online.drawn as f64, None), 1);
-    if let Some(last) = online.points.last() {
-        rows.push(name, "variance_ratio", (last.variance_ratio, None), LOOK_ROWS);
-    }
-    rows.finish()
 }
 
 #[cfg(test)]

@@ -1,0 +1,93 @@
+//! Which sampler the chains are of.
+
+use apd_sgmcmc::{Baoab, Psgld, SamplerConfig, Schedule, Sghmc, Sgld, Sgnht};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The sampler of the chains. Whatever its kind, it moves as far in a step as SGLD does at the step size of `[sgld]`, which also says how
+/// long the chains are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SamplerSettings {
+    /// Its kind.
+    pub kind: SamplerKind,
+    /// Friction α of the samplers with momentum: the part of the momentum that a step loses.
+    pub friction: f64,
+}
+
+/// A kind of sampler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SamplerKind {
+    /// Stochastic gradient Langevin dynamics.
+    #[default]
+    Sgld,
+    /// The same with a step size per weight.
+    Psgld,
+    /// Stochastic gradient Hamiltonian Monte Carlo.
+    Sghmc,
+    /// The stochastic gradient Nosé–Hoover thermostat.
+    Sgnht,
+    /// Underdamped Langevin dynamics by the BAOAB splitting.
+    Baoab,
+}
+
+impl SamplerKind {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sgld => "SGLD",
+            Self::Psgld => "pSGLD",
+            Self::Sghmc => "SGHMC",
+            Self::Sgnht => "SGNHT",
+            Self::Baoab => "BAOAB",
+        }
+    }
+}
+
+/// pSGLD's λ, in units of the mean loss's gradient.
+const PSGLD_DAMPING: f64 = 1e-2;
+
+impl Default for SamplerSettings {
+    fn default() -> Self {
+        // At α·ε the samplers with momentum forget as fast as SGLD at ε.
+        Self { kind: SamplerKind::Sgld, friction: 0.1 }
+    }
+}
+
+impl SamplerSettings {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.friction > 0.0 && self.friction <= 1.0 {
+            return Ok(());
+        }
+        Err(Error::Config(format!("sampler.friction = {}: must lie in (0, 1]", self.friction)))
+    }
+
+    /// The sampler whose long-run motion per step is that of SGLD with step size ε, on `terms` examples; `schedule` makes a schedule of a
+    /// step size.
+    pub(crate) fn at_pace(
+        self,
+        schedule: impl Fn(f64) -> Schedule,
+        epsilon: f64,
+        temperature: f64,
+        terms: usize,
+    ) -> SamplerConfig {
+        let Self { kind, friction } = self;
+        let slow = || schedule(friction * epsilon);
+        match kind {
+            SamplerKind::Sgld => Sgld::new(schedule(epsilon), temperature).into(),
+            // The preconditioner is about 1/damping for weights with small gradients: a step of damping·ε is SGLD's there.
+            SamplerKind::Psgld => {
+                Psgld::new(schedule(PSGLD_DAMPING * epsilon), temperature, terms).with_damping(PSGLD_DAMPING).into()
+            }
+            SamplerKind::Sghmc => Sghmc::new(slow(), temperature, friction).into(),
+            SamplerKind::Sgnht => Sgnht::new(slow(), temperature, friction).into(),
+            SamplerKind::Baoab => Baoab::new(slow(), temperature, friction).into(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The bank: samples of the posterior.
+
+use apd_points::Ensemble;
+use apd_store::Bank;
+use ndarray::{Array2, Axis};
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
+use crate::named_posterior::Role;
+use crate::rows::Rows;
+use crate::sample;
+
+/// Samples of the run's chains, SGLD's unless `[sampler]` says otherwise. Its name stays, whatever the sampler: it is what results are
+/// selected by.
+///
+/// Reference: Welling and Teh, *Bayesian learning via stochastic gradient Langevin dynamics*, ICML 2011.
+pub(crate) struct PosteriorBank;
+
+impl Method for PosteriorBank {
+    fn name(&self) -> &'static str {
+        "sgld"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Samples of the posterior"
+    }
+
+    fn role(&self) -> Role {
+        Role::Bank
+    }
+
+    fn effort(&self, experiment: &Experiment) -> Effort {
+        let sgld = &experiment.config.sgld;
+        Effort { steps: sgld.steps * sgld.chains as u64, concurrent: sgld.chains }
+    }
+
+    fn fit(&self, context: Context<'_>, given: &Given<'_>) -> Result<Fitted> {
+        let path = given.experiment.folder.bank();
+        let sampled = sample::sample_concurrently(context, given.experiment, &path, given.concurrent)?;
+        let bank = Bank::open(path)?;
+        let mut rows = Rows::new(&given.experiment.config, "distill");
+        rows.push(self.name(), "bytes", (4.0 * (bank.dim() * bank.len()) as f64, None), 1);
+        let remarks = [vec![sampled.summary], sampled.diverged].concat();
+        Ok(Fitted { rows: rows.finish(), remarks, ..Fitted::new(bank) })
+    }
+
+    fn few_labels(&self) -> Option<&dyn FitFewLabels> {
+        Some(self)
+    }
+}
+
+impl FitFewLabels for PosteriorBank {
+    fn fit(&self, labels: &FewLabels<'_>) -> Result<FittedLabels> {
+        let (samples, ends) = samples(labels)?;
+        Ok(FittedLabels { posterior: Box::new(Ensemble::new(spread_out(samples, labels.networks))), ends })
+    }
+}
+
+/// The row of every kept sample, chain by chain, and where the chains ended.
+pub(crate) fn samples(labels: &FewLabels<'_>) -> Result<(Array2<f32>, Vec<Vec<f32>>)> {
+    let (mut samples, mut ends) = (Vec::new(), Vec::new());
+    for number in 0..labels.chains {
+        let start = labels.start(labels.chain_seed, number);
+        let (kept, end) = labels.langevin.sample(labels.context, number as u32, labels.chain_seed, start)?;
+        samples.extend(kept.iter().flat_map(|theta| labels.descent.row(theta)));
+        ends.push(end);
+    }
+    let dim = apd_nn::Model::row_len(labels.network);
+    Ok((Array2::from_shape_vec((samples.len() / dim, dim), samples).expect("whole networks were kept"), ends))
+}
+
+/// `count` rows at equal distances: the least correlated ones of a chain. All of them where there are no more.
+fn spread_out(rows: Array2<f32>, count: usize) -> Array2<f32> {
+    let n = rows.nrows();
+    if n <= count {
+        return rows;
+    }
+    // The last of each of `count` equal parts.
+    let places: Vec<usize> = (1..=count).map(|i| i * n / count - 1).collect();
+    rows.select(Axis(0), &places)
+}
+
+#[cfg(test)]
+mod tests;
