@@ -1,4 +1,4 @@
-//! Markov chain Monte Carlo on R^d: stochastic-gradient samplers with minibatches, HMC and NUTS without.
+//! Markov chain Monte Carlo on R^d: stochastic-gradient samplers with minibatches; HMC, NUTS and microcanonical Langevin without.
 //!
 //! A posterior is a [`Potential`]: position in, (minibatch) gradient out; a closure will do. Every sampler takes any of them:
 //! ```
@@ -40,7 +40,7 @@
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
 //! | several temperatures | [`ReplicaExchange`] |
-//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact, in double precision ([`Potential64`]) |
+//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact; [`MicrocanonicalChain`]: for many dimensions and long chains, exact or nearly so; in double precision ([`Potential64`]) |
 //!
 //! All are meant to be *believed*: step size, temperature, prior precision and data scale are explicit and printed ([`Summary`]), runs
 //! are reproducible to the bit on any number of threads, a resumed run equals an uninterrupted one, and `apd-verify` compares the
@@ -102,10 +102,12 @@
 //! **Deliberately without**: networks, data sets, files, printing, automatic differentiation. Several chains run in parallel with
 //! [`run_chains`]; a chain itself is one thread, since chains need no synchronisation.
 
+mod adaptation;
 mod chain;
 mod error;
 mod hamiltonian;
 mod kernel;
+mod microcanonical;
 mod parallel;
 mod potential;
 mod replica;
@@ -119,6 +121,9 @@ pub use chain::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink}
 pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
 pub use hamiltonian::{
     HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Trajectory, Transition,
+};
+pub use microcanonical::{
+    Correction, MicrocanonicalChain, MicrocanonicalConfig, MicrocanonicalState, MicrocanonicalStatistics,
 };
 pub use parallel::{MarkovChain, run_chains};
 pub use potential::control_variate::ControlVariate;

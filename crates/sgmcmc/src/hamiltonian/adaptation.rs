@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dynamics::{Hamiltonian, Point};
+use crate::adaptation::{DualAveraging, Variances};
 
 /// The draws, counted from 0, after which the mass is set anew: the ends of windows that double in length.
 ///
@@ -74,81 +75,6 @@ impl Adaptation {
             self.variances.take(inverse_mass);
         }
         ends
-    }
-}
-
-/// Stochastic approximation of the log step size at which the mean acceptance is δ.
-///
-/// Reference: Hoffman & Gelman, *The No-U-Turn sampler*, JMLR 15, 2014, §3.2, eq. 6 and algorithm 5.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DualAveraging {
-    /// μ, which the iterates are drawn to: large, since a step size that is too large costs less than one that is too small.
-    centre: f64,
-    /// t.
-    count: u64,
-    /// H̄: the average lack of acceptance.
-    lack: f64,
-    /// log ε̄: the average of the iterates, with weights t^−κ.
-    average: f64,
-}
-
-impl DualAveraging {
-    const GAMMA: f64 = 0.05;
-    const T0: f64 = 10.0;
-    const KAPPA: f64 = 0.75;
-
-    pub(super) fn new(step_size: f64) -> Self {
-        Self { centre: (10.0 * step_size).ln(), count: 0, lack: 0.0, average: 0.0 }
-    }
-
-    /// The step size to try next, after one with this acceptance.
-    pub(super) fn update(&mut self, acceptance: f64, target: f64) -> f64 {
-        self.count += 1;
-        let t = self.count as f64;
-        self.lack += (target - acceptance - self.lack) / (t + Self::T0);
-        let iterate = self.centre - t.sqrt() / Self::GAMMA * self.lack;
-        self.average += t.powf(-Self::KAPPA) * (iterate - self.average);
-        iterate.exp()
-    }
-
-    /// The step size to stay at.
-    pub(super) fn average(&self) -> f64 {
-        self.average.exp()
-    }
-}
-
-/// Variances of the coordinates, by Welford's recursion.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Variances {
-    count: u64,
-    pub(super) mean: Vec<f64>,
-    /// Sums of squared deviations.
-    pub(super) squares: Vec<f64>,
-}
-
-impl Variances {
-    fn new(dim: usize) -> Self {
-        Self { count: 0, mean: vec![0.0; dim], squares: vec![0.0; dim] }
-    }
-
-    fn add(&mut self, position: &[f64]) {
-        self.count += 1;
-        for ((mean, squares), &x) in self.mean.iter_mut().zip(&mut self.squares).zip(position) {
-            let deviation = x - *mean;
-            *mean += deviation / self.count as f64;
-            *squares += deviation * (x - *mean);
-        }
-    }
-
-    /// Writes the variances, drawn towards 10⁻³ with the weight of five draws as Stan does, and starts again.
-    fn take(&mut self, variances: &mut [f64]) {
-        let n = self.count as f64;
-        for (variance, squares) in variances.iter_mut().zip(&self.squares) {
-            *variance = n / (n + 5.0) * squares / (n - 1.0).max(1.0) + 5.0 / (n + 5.0) * 1e-3;
-        }
-        *self = Self::new(self.mean.len());
     }
 }
 

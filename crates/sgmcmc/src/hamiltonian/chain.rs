@@ -3,10 +3,11 @@
 use apd_seed::{Normals, Seed};
 use serde::{Deserialize, Serialize};
 
-use super::adaptation::{Adaptation, DualAveraging, Windows, reasonable_step};
+use super::adaptation::{Adaptation, Windows, reasonable_step};
 use super::dynamics::{Dynamics, Point};
 use super::nuts::Nuts;
 use super::{HamiltonianConfig, HamiltonianStatistics, Trajectory, Transition, metropolis};
+use crate::adaptation::DualAveraging;
 use crate::sampler::within;
 use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
 

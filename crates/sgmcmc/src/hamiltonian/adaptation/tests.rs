@@ -1,7 +1,8 @@
 use apd_seed::Seed;
 
 use super::super::dynamics::{Dynamics, Hamiltonian, Point};
-use super::{Adaptation, DualAveraging, Windows, reasonable_step};
+use super::{Adaptation, Windows, reasonable_step};
+use crate::adaptation::DualAveraging;
 use crate::testing::Quadratic;
 use crate::{FromFn64, Potential64};
 
