@@ -48,7 +48,7 @@ impl Activation {
                 let slope = T::from_f64(f64::from(slope));
                 dispatch(BiasMap { rows, stride, bias, map: |z| leaky_relu(slope, z) });
             }
-            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: |z: T| z.tanh() }),
+            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: T::fast_tanh }),
         }
     }
 
@@ -60,7 +60,7 @@ impl Activation {
                 let slope = T::from_f64(f64::from(slope));
                 dispatch(Map { values, map: |z| leaky_relu(slope, z) });
             }
-            Self::Tanh => dispatch(Map { values, map: |z: T| z.tanh() }),
+            Self::Tanh => dispatch(Map { values, map: T::fast_tanh }),
         }
     }
 

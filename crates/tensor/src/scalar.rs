@@ -13,6 +13,9 @@ pub trait Scalar: NdFloat + Tile {
 
     /// This value as `f64`, exactly.
     fn as_f64(self) -> f64;
+
+    /// tanh x, in single precision by [`tanh_f32`](crate::kernel::tanh_f32), which loops over slices vectorise.
+    fn fast_tanh(self) -> Self;
 }
 
 impl Scalar for f32 {
@@ -23,6 +26,11 @@ impl Scalar for f32 {
     fn as_f64(self) -> f64 {
         f64::from(self)
     }
+
+    #[inline(always)]
+    fn fast_tanh(self) -> Self {
+        crate::kernel::tanh_f32(self)
+    }
 }
 
 impl Scalar for f64 {
@@ -32,5 +40,10 @@ impl Scalar for f64 {
 
     fn as_f64(self) -> f64 {
         self
+    }
+
+    #[inline(always)]
+    fn fast_tanh(self) -> Self {
+        self.tanh()
     }
 }

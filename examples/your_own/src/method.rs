@@ -32,7 +32,8 @@ impl Posterior for Diagonal {
         let (normals, mean, sd) = (seed.normals(), ArrayView1::from(&self.mean), ArrayView1::from(&self.sd));
         for (i, mut row) in out.outer_iter_mut().enumerate() {
             normals.fill(first + i as u64, 0, row.as_slice_mut().expect("rows are contiguous"));
-            row.assign(&(&mean + &(&sd * &row)));
+            let noise = &sd * &row;
+            row.assign(&(&mean + &noise));
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod pool;
 pub(crate) mod softmax;
 pub mod sparse;
 pub(crate) mod sum;
+mod tanh;
 pub(crate) mod tile;
 mod transpose;
 
@@ -34,4 +35,5 @@ pub use gemm::{gemm, gemm_naive, gemm_serial};
 pub use panel::lanes;
 pub use softmax::{log_softmax_rows, softmax_cross_entropy, softmax_rows};
 pub use sum::all as sum;
+pub use tanh::tanh_f32;
 pub use transpose::transpose;

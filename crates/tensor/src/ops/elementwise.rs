@@ -98,7 +98,7 @@ impl<T: Scalar> Tensor<T> {
 
     /// tanh x.
     pub fn tanh(&self) -> Self {
-        self.unary(|a| a.tanh(), |_, y, g| g.sub(&g.mul(&y.square())))
+        self.unary(Scalar::fast_tanh, |_, y, g| g.sub(&g.mul(&y.square())))
     }
 
     /// 1 / (1 + e⁻ˣ).
