@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apd_bnn::likelihood::Predictive;
 use apd_bnn::{Attack, Likelihood, LikelihoodConfig, TargetRows, predict};
-use apd_diagnostics::{ess_bulk, rhat};
+use apd_diagnostics::{ess_bulk, median, rhat};
 use apd_distill::Distilled;
 use apd_nn::{Model, Network};
 use apd_points::{Layout, Posterior};
@@ -93,13 +93,9 @@ impl Mixing {
             rhats.push(rhat(chains)?);
             sizes.push(ess_bulk(chains)?);
         }
-        rhats.sort_by(f64::total_cmp);
-        sizes.sort_by(f64::total_cmp);
-        Ok(Self {
-            rhat_median: rhats[rhats.len() / 2],
-            rhat_worst: rhats[rhats.len() - 1],
-            ess_median: sizes[sizes.len() / 2],
-        })
+        let rhat_worst = rhats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let median = |values| median(values).expect("one row or more");
+        Ok(Self { rhat_median: median(rhats), rhat_worst, ess_median: median(sizes) })
     }
 }
 

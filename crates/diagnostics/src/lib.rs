@@ -9,6 +9,7 @@
 //! | which digits of an estimate are noise? | [`mcse_mean`], [`mcse_sd`], [`mcse_quantile`] | small beside the deviation |
 //! | in what way do they disagree? | [`rank_histogram`], [`autocorrelation`] | flat; quickly 0 |
 //! | all at once? | [`diagnose`] | |
+//! | what of a figure over many scalars, or over repeated draws? | [`median`], [`mean_sd`] | |
 //! | do points in R^d fit a density known by its gradient? | [`ksd`], [`ksd_test`] | small beside other samplers |
 //! | has a sampler in many dimensions collapsed? | [`spread`] | as free coordinates |
 //!
@@ -80,6 +81,7 @@ mod rank;
 mod rhat;
 mod special;
 pub mod spread;
+mod summary;
 #[cfg(test)]
 mod testing;
 
@@ -91,6 +93,7 @@ pub use ksd::{KsdTest, ksd, ksd_test};
 pub use mcse::{mcse_mean, mcse_quantile, mcse_sd};
 pub use rank::rank_histogram;
 pub use rhat::rhat;
+pub use summary::{mean_sd, median};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,6 +1,7 @@
 use crate::DiagnosticError;
 use crate::chains::{Chains, Split, mean, variance};
 use crate::rank::rank_normalise;
+use crate::summary::median;
 
 /// Rank-normalised split-R̂: how much wider all chains together are than each half of one; 1 is what one wants.
 ///
@@ -43,7 +44,7 @@ pub fn rhat<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
 /// R̂ of the halves, of which `scores` are the normal scores.
 pub(crate) fn rhat_of(halves: &Split, scores: &Split) -> f64 {
     let bulk = ratio(scores);
-    let middle = median(&halves.values);
+    let middle = median(halves.values.iter().copied()).expect("a half has two draws");
     let folded = Split { values: halves.values.iter().map(|x| (x - middle).abs()).collect(), n: halves.n };
     // Two values of equal weight: their distances from the median say nothing.
     if folded.is_constant() { bulk } else { bulk.max(ratio(&rank_normalise(&folded))) }
@@ -55,14 +56,6 @@ fn ratio(split: &Split) -> f64 {
     let means: Vec<f64> = split.sequences().map(mean).collect();
     let within = mean(&split.sequences().map(variance).collect::<Vec<_>>());
     ((n * variance(&means) / within + n - 1.0) / n).sqrt()
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    // Halves come in pairs: the number of values is even.
-    let upper = sorted.len() / 2;
-    0.5 * (sorted[upper - 1] + sorted[upper])
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::DiagnosticError;
+use crate::summary::median;
 
 /// With a prediction, deviations under a tenth of it are small: a direction that narrow has a hundred times the curvature
 /// that it could have and still be free.
@@ -82,19 +83,14 @@ impl Spread {
                 return Err(DiagnosticError::OutOfRange { what, value, expected: "a finite number above 0" });
             }
         }
-        if deviations.is_empty() {
-            return Err(DiagnosticError::Empty { what: "coordinates" });
-        }
+        let n = deviations.len();
+        let median = median(deviations.iter().copied()).ok_or(DiagnosticError::Empty { what: "coordinates" })?;
         if let Some(&value) = deviations.iter().find(|&&x| !(x >= 0.0 && x.is_finite())) {
             let expected = "a finite number, at least 0";
             return Err(DiagnosticError::OutOfRange { what: "a coordinate's deviation", value, expected });
         }
-        let mut sorted = deviations.to_vec();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let n = sorted.len();
-        let median = 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]);
         let limit = predicted.map_or(SMALL_TO_PRIOR * prior, |predicted| SMALL_TO_PREDICTION * predicted);
-        let small_share = sorted.partition_point(|&x| x < limit) as f64 / n as f64;
+        let small_share = deviations.iter().filter(|&&x| x < limit).count() as f64 / n as f64;
         Ok(Self { coordinates: n, median, prior, predicted, small_share })
     }
 

@@ -5,13 +5,8 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] apd_points::FileError),
     /// The text is not JSON, or not the fields that this schema has.
     #[error("{}: not a results file: {source}", path.display())]
     Json {

@@ -1,9 +1,9 @@
 use std::path::Path;
 
+use apd_points::{FileError, write_atomic};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::atomic::write_atomic;
 
 #[cfg(test)]
 mod tests;
@@ -194,18 +194,18 @@ impl Results {
 
     /// Writes `results.json` atomically: a reader sees the old file or the new one, never half of one.
     ///
-    /// **Errors**: [`Error::Io`].
+    /// **Errors**: [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        write_atomic(path, self.to_json().as_bytes())
+        Ok(write_atomic(path, self.to_json().as_bytes())?)
     }
 
     /// Reads a `results.json`.
     ///
-    /// **Errors**: [`Error::Io`]; [`Error::Json`] for text that is not JSON, and for missing or unknown fields;
+    /// **Errors**: [`Error::File`]; [`Error::Json`] for text that is not JSON, and for missing or unknown fields;
     /// [`Error::Schema`] where `schema` is missing or not [`SCHEMA`], whatever the other fields are.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let json = |source| Error::Json { path: path.into(), source };
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path).map_err(FileError::io(path))?;
         // The schema is looked at first, so that a newer file is told apart from a broken one.
         let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;
         let schema = value.get("schema");

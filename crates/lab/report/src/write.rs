@@ -1,7 +1,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::atomic::write_atomic;
+use apd_points::{FileError, write_atomic};
+
 use crate::{Error, Report, Results, html, markdown};
 
 #[cfg(test)]
@@ -14,11 +15,11 @@ mod tests;
 /// after each task. Files of an earlier report with other figures stay.
 ///
 /// **Errors**: [`Error::FigureId`] before anything is written, where an id is empty, not made of lower-case letters,
-/// digits and hyphens, or used twice; [`Error::Io`].
+/// digits and hyphens, or used twice; [`Error::File`].
 pub fn render(report: &Report, results: &Results, out_dir: &Path) -> Result<Vec<PathBuf>, Error> {
     check_ids(report)?;
     let figures = out_dir.join("figures");
-    fs::create_dir_all(&figures).map_err(|source| Error::Io { path: figures.clone(), source })?;
+    fs::create_dir_all(&figures).map_err(FileError::io(&figures))?;
 
     let mut written = vec![];
     let mut write = |path: PathBuf, content: &str| {

@@ -5,7 +5,7 @@
 
 use apd_bnn::{Categorical, predict_networks};
 use apd_diagnostics::spread::{Spread, predicted_spread};
-use apd_diagnostics::{Diagnosis, DiagnosticError};
+use apd_diagnostics::{Diagnosis, DiagnosticError, mean_sd, median};
 use apd_nn::Model as _;
 use apd_report::Row;
 use apd_sgmcmc::from_mean_loss;
@@ -14,7 +14,6 @@ use apd_store::Bank;
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::named_posterior::mean_sd;
 use crate::rows::Rows;
 
 /// Weights whose draws are looked at.
@@ -122,14 +121,13 @@ impl Group {
 
 /// The median, or the worst end: a large R̂, a small effective sample size.
 fn summary(metric: &str, values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let n = sorted.len();
-    match metric {
-        "rhat_worst" => sorted[n - 1],
-        _ if metric.ends_with("worst") => sorted[0],
-        _ => 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]),
-    }
+    let values = values.iter().copied();
+    let found = match metric {
+        "rhat_worst" => values.max_by(f64::total_cmp),
+        _ if metric.ends_with("worst") => values.min_by(f64::total_cmp),
+        _ => median(values),
+    };
+    found.expect("one scalar or more")
 }
 
 /// The bank's rows of each chain, in the chain's order; and the chains that are too short.

@@ -113,13 +113,5 @@ pub(crate) fn averaged(
     predictive
 }
 
-/// Mean and standard deviation over draws; the deviation of one draw is unknown.
-pub(crate) fn mean_sd(values: &[f64]) -> (f64, Option<f64>) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let sd = (values.len() > 1).then(|| (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt());
-    (mean, sd)
-}
-
 #[cfg(test)]
 mod tests;

@@ -105,7 +105,7 @@ fn broken_files_are_errors() {
     ] {
         assert!(matches!(load_text(&text), Err(Error::Json { .. })), "{text}");
     }
-    assert!(matches!(Results::load(Path::new("no/such/file")), Err(Error::Io { .. })));
+    assert!(matches!(Results::load(Path::new("no/such/file")), Err(Error::File(_))));
 }
 
 #[test]

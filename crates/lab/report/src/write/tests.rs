@@ -54,6 +54,6 @@ fn an_unwritable_place_is_an_error_with_its_path() {
     // The target is a folder: the rename fails, and the temporary file goes.
     let target = dir.path().join("results.json");
     fs::create_dir(&target).unwrap();
-    assert!(matches!(results().save(&target), Err(Error::Io { .. })));
+    assert!(matches!(results().save(&target), Err(Error::File(_))));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
 }

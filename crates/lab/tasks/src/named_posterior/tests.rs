@@ -50,10 +50,3 @@ fn networks_of_another_length_are_refused_with_both_lengths() {
         .unwrap_err();
     assert_eq!(error.to_string(), "parameters of a network of method sgd: expected 17, found 7");
 }
-
-#[test]
-fn spread_needs_two_draws() {
-    assert_eq!(mean_sd(&[2.0]), (2.0, None));
-    let (mean, sd) = mean_sd(&[1.0, 2.0, 3.0]);
-    assert_eq!((mean, sd), (2.0, Some(1.0)));
-}

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use apd_data::Labelled;
+use apd_diagnostics::mean_sd;
 use apd_nn::Network;
 use apd_report::Row;
 use apd_seed::Seed;
@@ -22,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::methods::{METHODS, named};
 use crate::named_posterior::Role;
-use crate::named_posterior::{averaged, mean_sd, network_rows};
+use crate::named_posterior::{averaged, network_rows};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::active::model::Learner;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use apd_data::Labelled;
+use apd_diagnostics::mean_sd;
 use apd_report::Row;
 use apd_seed::Seed;
 use apd_store::checkpoint;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::named_posterior::{NamedPosterior, mean_sd};
+use crate::named_posterior::NamedPosterior;
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::adversarial::settings::AdversarialConfig;

@@ -1,12 +1,13 @@
 //! Classification: is the averaged prediction right, and does it know how sure to be?
 
+use apd_diagnostics::mean_sd;
 use apd_uncertainty::{self as uncertainty, MetricError, ReliabilityBin};
 use ndarray::Array2;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::named_posterior::{NamedPosterior, Role, mean_sd};
+use crate::named_posterior::{NamedPosterior, Role};
 use crate::rows::Rows;
 
 /// Equal-width reliability bins on the largest probability.

@@ -1,6 +1,7 @@
 //! How many networks does an answer need, and what do they cost to keep?
 
 use apd_data::Images;
+use apd_diagnostics::mean_sd;
 use apd_report::Row;
 use apd_uncertainty::{Score, detection};
 use ndarray::{ArrayView2, s};
@@ -8,7 +9,7 @@ use ndarray::{ArrayView2, s};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::named_posterior::{NamedPosterior, Role, mean_sd};
+use crate::named_posterior::{NamedPosterior, Role};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::curves::settings::CurvesConfig;

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use apd_data::Images;
+use apd_diagnostics::mean_sd;
 use apd_distill::{
     CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig,
     fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
@@ -24,7 +25,7 @@ use crate::distill::train;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
-use crate::named_posterior::{NamedPosterior, averaged, mean_sd, network_rows};
+use crate::named_posterior::{NamedPosterior, averaged, network_rows};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
@@ -275,7 +276,7 @@ impl<'a> Judge<'a> {
         let truth = average(held_out, stacked.inputs.view());
         let others = (!others.is_empty()).then(|| average(others, split.test.images.pixels.view()).mean());
         let networks = held_out.bank.gather(&held_out.spread(CLOUD));
-        let fresh = median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), learnt));
+        let fresh = upper_median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), learnt));
         let fresh_aligned = aligned_distance(network, &networks, learnt);
         Ok(Self { experiment, sets, stacked, truth, others, networks, learnt, fresh, fresh_aligned })
     }
@@ -370,7 +371,7 @@ impl<'a> Judge<'a> {
         push("neighbour_test_drawn", &[told_apart.generated]);
         push("neighbour_test_held_out", &[told_apart.truth]);
         let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.learnt);
-        push("novelty", &[median(distances) / self.fresh]);
+        push("novelty", &[upper_median(distances) / self.fresh]);
         // One size of each rival: putting units in order costs a while.
         if let Some(fresh) = self.fresh_aligned.filter(|_| rival.budget.is_none()) {
             let found = aligned_distance(network, &cloud, self.learnt);
@@ -409,10 +410,11 @@ fn aligned_distance(network: &Network, networks: &Array2<f32>, learnt: &BankSubs
     let orders = Array2::from_shape_fn((orders.len(), learnt.dim()), |(i, j)| orders[i][j]);
     let distances = nearest(orders.view(), learnt);
     let least = |of_network: &[f64]| of_network.iter().copied().fold(f64::INFINITY, f64::min);
-    Some(median(distances.chunks(variants).map(least).collect()))
+    Some(upper_median(distances.chunks(variants).map(least).collect()))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle value, of an even number the larger of the middle two: the distance of one of the networks.
+fn upper_median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use apd_diagnostics::mean_sd;
 use apd_distill::{Generator, Loss, State, Trainer};
 use apd_nn::Model as _;
 use apd_points::Posterior;
@@ -17,7 +18,7 @@ use crate::distill::total_variance;
 use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::{BankSubset, HOLDOUT_EVERY};
-use crate::named_posterior::{averaged, mean_sd, network_rows};
+use crate::named_posterior::{averaged, network_rows};
 use crate::rows::Rows;
 use crate::shared_progress::SharedProgress;
 use crate::stage::{Stage, drive, saved};

@@ -1,10 +1,10 @@
 //! The distiller's losses beside each other.
 
+use apd_diagnostics::mean_sd;
 use apd_distill::Loss;
 use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table};
 
 use crate::config::Config;
-use crate::named_posterior::mean_sd;
 use crate::tasks::gan_losses::compute::{Look, Run, Stability};
 use crate::tasks::gan_losses::settings::GanLossesConfig;
 

@@ -1,13 +1,14 @@
 //! Out-of-distribution detection: do the scores of images unlike the training data stand out?
 
 use apd_data::Images;
+use apd_diagnostics::mean_sd;
 use apd_uncertainty::{Score, detection};
 use ndarray::Array2;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::named_posterior::{NamedPosterior, mean_sd};
+use crate::named_posterior::NamedPosterior;
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 

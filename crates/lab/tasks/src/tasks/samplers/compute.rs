@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use apd_bnn::{Categorical, Data, NetworkPotential, predict_networks, prior};
 use apd_data::{Dataset, Labelled};
+use apd_diagnostics::median;
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior as _;
@@ -417,11 +418,4 @@ pub(crate) fn collect(chain: &mut impl MarkovChain<Scalar: Copy + Into<f64>>) ->
         Err(RunError::Chain(error)) => Err(error.into()),
         Err(RunError::Sink { source, .. }) => match source {},
     }
-}
-
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    (n > 0).then(|| 0.5 * (values[(n - 1) / 2] + values[n / 2]))
 }

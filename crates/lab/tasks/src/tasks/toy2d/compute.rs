@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_bnn::{Categorical, Data, NetworkPotential, Targets, predict_networks, prior};
+use apd_diagnostics::median;
 use apd_distill::{CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig};
 use apd_nn::{Model as _, Network, Threads};
 use apd_points::Posterior;
@@ -27,7 +28,7 @@ use crate::methods::langevin::Langevin;
 use crate::methods::mc_dropout;
 use crate::named_posterior::{averaged, network_rows};
 use crate::tasks::fidelity::compute::NOISE;
-use crate::tasks::samplers::compute::{median, single};
+use crate::tasks::samplers::compute::single;
 use crate::tasks::toy2d::settings::Toy2dConfig;
 
 /// Width of both hidden layers.
