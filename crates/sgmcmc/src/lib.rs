@@ -129,6 +129,7 @@ pub use parallel::{MarkovChain, run_chains};
 pub use potential::control_variate::ControlVariate;
 pub use potential::double::{FromFn64, FullBatch, Potential64};
 pub use potential::svrg::Svrg;
+pub use potential::with_gradient::WithGradient;
 pub use potential::{Buffers, FromFn, Minibatch, Potential};
 pub use replica::{Exchange, ReplicaError, ReplicaExchange, ReplicaState};
 pub use sampler::baoab::{Baoab, BaoabState};

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::potential::forward::forward;
 use crate::{ChainError, PotentialError};
 
 pub(crate) mod control_variate;
 pub(crate) mod double;
+pub(crate) mod forward;
 pub(crate) mod svrg;
+pub(crate) mod with_gradient;
 
 /// The data terms that one gradient estimate uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,47 +131,7 @@ pub trait Potential: Send {
 }
 
 impl<P: Potential + ?Sized> Potential for Box<P> {
-    fn dim(&self) -> usize {
-        (**self).dim()
-    }
-
-    fn num_data(&self) -> usize {
-        (**self).num_data()
-    }
-
-    fn gradient(
-        &mut self,
-        position: &[f32],
-        minibatch: Minibatch<'_>,
-        gradient: &mut [f32],
-    ) -> Result<f64, PotentialError> {
-        (**self).gradient(position, minibatch, gradient)
-    }
-
-    fn prior_precision(&self) -> Option<f64> {
-        (**self).prior_precision()
-    }
-
-    fn curvature(
-        &mut self,
-        position: &[f32],
-        minibatch: Minibatch<'_>,
-        diagonal: &mut [f32],
-    ) -> Result<(), PotentialError> {
-        (**self).curvature(position, minibatch, diagonal)
-    }
-
-    fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
-        (**self).refresh(step, position)
-    }
-
-    fn save(&self) -> Buffers {
-        (**self).save()
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        (**self).restore(buffers)
-    }
+    forward!(self, (**self); dim num_data gradient prior_precision curvature refresh save restore);
 }
 
 /// A potential from a closure: `gradient(position, minibatch, gradient) -> U`, as [`Potential::gradient`]. One that can fail

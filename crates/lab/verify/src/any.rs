@@ -6,6 +6,29 @@ use std::sync::Arc;
 
 use apd_sgmcmc::{ChainError, Sampler, Schedule, Update};
 
+/// The settings of a sampler that wraps another one: `settings_of!(self, self.0)` writes these methods of [`Sampler`].
+macro_rules! settings_of {
+    ($self:ident, $inner:expr) => {
+        fn name(&$self) -> &'static str {
+            $inner.name()
+        }
+
+        fn schedule(&$self) -> &apd_sgmcmc::Schedule {
+            $inner.schedule()
+        }
+
+        fn temperature(&$self) -> f64 {
+            $inner.temperature()
+        }
+
+        fn validate(&$self) -> Result<(), apd_sgmcmc::ChainError> {
+            $inner.validate()
+        }
+    };
+}
+
+pub(crate) use settings_of;
+
 /// A sampler of any type, yours included.
 #[derive(Clone)]
 pub struct AnySampler(Arc<dyn Erased>);
@@ -95,21 +118,7 @@ impl<S: Sampler<State: 'static>> Erased for S {
 impl Sampler for AnySampler {
     type State = AnyState;
 
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    fn schedule(&self) -> &Schedule {
-        self.0.schedule()
-    }
-
-    fn temperature(&self) -> f64 {
-        self.0.temperature()
-    }
-
-    fn validate(&self) -> Result<(), ChainError> {
-        self.0.validate()
-    }
+    settings_of!(self, self.0);
 
     fn init(&self, dim: usize) -> AnyState {
         self.0.init(dim)

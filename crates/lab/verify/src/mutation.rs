@@ -5,7 +5,7 @@ use std::fmt;
 use apd_sgmcmc::{ChainError, Sampler, Schedule, Update};
 
 use crate::Recipe;
-use crate::any::{AnySampler, AnyState};
+use crate::any::{AnySampler, AnyState, settings_of};
 use crate::recipe::Memory;
 
 /// A mistake in a sampler.
@@ -103,21 +103,7 @@ struct MutatedState {
 impl Sampler for Mutated {
     type State = MutatedState;
 
-    fn name(&self) -> &'static str {
-        self.sampler.name()
-    }
-
-    fn schedule(&self) -> &Schedule {
-        self.sampler.schedule()
-    }
-
-    fn temperature(&self) -> f64 {
-        self.sampler.temperature()
-    }
-
-    fn validate(&self) -> Result<(), ChainError> {
-        self.sampler.validate()
-    }
+    settings_of!(self, self.sampler);
 
     fn init(&self, dim: usize) -> MutatedState {
         MutatedState { state: self.sampler.init(dim), given: Vec::new(), before: None }
@@ -154,21 +140,7 @@ struct Blockwise(AnySampler);
 impl Sampler for Blockwise {
     type State = Vec<AnyState>;
 
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    fn schedule(&self) -> &Schedule {
-        self.0.schedule()
-    }
-
-    fn temperature(&self) -> f64 {
-        self.0.temperature()
-    }
-
-    fn validate(&self) -> Result<(), ChainError> {
-        self.0.validate()
-    }
+    settings_of!(self, self.0);
 
     fn init(&self, dim: usize) -> Vec<AnyState> {
         (0..dim).step_by(BLOCK).map(|start| self.0.init(BLOCK.min(dim - start))).collect()

@@ -3,7 +3,7 @@
 use apd_sgmcmc::{Baoab, ChainError, Psgld, PsgldState, Sampler, Schedule, Sghmc, Sgld, Sgnht, Update};
 
 use crate::affine::{self, Affine, Setting};
-use crate::any::AnySampler;
+use crate::any::{AnySampler, settings_of};
 
 /// A way to make a sampler for given step sizes and temperature, and what is known of it.
 #[derive(Clone, Copy)]
@@ -128,21 +128,7 @@ struct Frozen(Psgld);
 impl Sampler for Frozen {
     type State = PsgldState;
 
-    fn name(&self) -> &'static str {
-        "frozen pSGLD"
-    }
-
-    fn schedule(&self) -> &Schedule {
-        self.0.schedule()
-    }
-
-    fn temperature(&self) -> f64 {
-        self.0.temperature()
-    }
-
-    fn validate(&self) -> Result<(), ChainError> {
-        self.0.validate()
-    }
+    settings_of!(self, self.0);
 
     fn init(&self, dim: usize) -> PsgldState {
         self.0.init(dim)

@@ -1,6 +1,7 @@
 //! Minibatch gradients relative to a centre where the full gradient is known.
 
-use crate::{Buffers, ChainError, Minibatch, Potential, PotentialError};
+use crate::potential::forward::forward;
+use crate::{Minibatch, Potential, PotentialError};
 
 /// A potential whose minibatch estimates are corrected by a control variate: what the same minibatch says at a fixed centre c.
 ///
@@ -85,13 +86,8 @@ impl<P: Potential> ControlVariate<P> {
 }
 
 impl<P: Potential> Potential for ControlVariate<P> {
-    fn dim(&self) -> usize {
-        self.potential.dim()
-    }
-
-    fn num_data(&self) -> usize {
-        self.potential.num_data()
-    }
+    // The curvature too: the correction does not depend on θ.
+    forward!(self, self.potential; dim num_data prior_precision curvature refresh save restore);
 
     fn gradient(
         &mut self,
@@ -109,32 +105,6 @@ impl<P: Potential> Potential for ControlVariate<P> {
             *g = (*g - centre) + full;
         }
         Ok((value - at_centre) + self.full_value)
-    }
-
-    fn prior_precision(&self) -> Option<f64> {
-        self.potential.prior_precision()
-    }
-
-    /// That of the potential itself: the correction does not depend on θ.
-    fn curvature(
-        &mut self,
-        position: &[f32],
-        minibatch: Minibatch<'_>,
-        diagonal: &mut [f32],
-    ) -> Result<(), PotentialError> {
-        self.potential.curvature(position, minibatch, diagonal)
-    }
-
-    fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
-        self.potential.refresh(step, position)
-    }
-
-    fn save(&self) -> Buffers {
-        self.potential.save()
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        self.potential.restore(buffers)
     }
 }
 

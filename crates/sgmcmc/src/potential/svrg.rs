@@ -1,5 +1,6 @@
 //! A control variate whose centre follows the chain.
 
+use crate::potential::forward::forward;
 use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential, PotentialError};
 
 /// Stochastic variance-reduced gradients: [`ControlVariate`] with the position of every `every`-th update as its centre.
@@ -76,13 +77,7 @@ impl<P: Potential> Svrg<P> {
 }
 
 impl<P: Potential> Potential for Svrg<P> {
-    fn dim(&self) -> usize {
-        self.estimator.dim()
-    }
-
-    fn num_data(&self) -> usize {
-        self.estimator.num_data()
-    }
+    forward!(self, self.estimator; dim num_data prior_precision curvature);
 
     fn gradient(
         &mut self,
@@ -95,19 +90,6 @@ impl<P: Potential> Potential for Svrg<P> {
         } else {
             self.estimator.potential.gradient(position, minibatch, gradient)
         }
-    }
-
-    fn prior_precision(&self) -> Option<f64> {
-        self.estimator.prior_precision()
-    }
-
-    fn curvature(
-        &mut self,
-        position: &[f32],
-        minibatch: Minibatch<'_>,
-        diagonal: &mut [f32],
-    ) -> Result<(), PotentialError> {
-        self.estimator.curvature(position, minibatch, diagonal)
     }
 
     fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {

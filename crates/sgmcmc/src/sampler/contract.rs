@@ -6,8 +6,8 @@ use proptest::test_runner::RngSeed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::testing::{Kept, Terms, keep};
-use crate::{BaoabState, Chain, ChainConfig, ChainError, ChainState, Sampler, SgnhtState, Update};
+use crate::testing::{Kept, Terms, bits, keep};
+use crate::{BaoabState, Chain, ChainConfig, ChainError, ChainState, Sampler, Schedule, Sgd, SgnhtState, Update};
 
 pub(super) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..Default::default() }
@@ -91,6 +91,31 @@ pub(super) fn refused<S: Sampler>(sampler: &S) -> &'static str {
         Err(ChainError::Setting { field, .. }) => field,
         other => panic!("{other:?}"),
     }
+}
+
+/// A step size, temperature or friction (called `friction`) out of range is refused by its name.
+pub(super) fn refuses_bad_settings<S: Sampler>(new: impl Fn(Schedule, f64, f64) -> S, friction: &str) {
+    let constant = Schedule::Constant(0.1);
+    for temperature in [-1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(refused(&new(constant, temperature, 0.5)), "temperature");
+    }
+    for bad in [0.0, -0.1, 1.1, f64::NAN] {
+        assert_eq!(refused(&new(constant, 1.0, bad)), friction);
+    }
+    assert_eq!(refused(&new(Schedule::Constant(0.0), 1.0, 0.5)), "constant step size");
+    assert_eq!(new(constant, 0.0, 1.0).validate(), Ok(()));
+}
+
+/// Ten updates are those of gradient descent with momentum, to the bit; the sampler after them.
+pub(super) fn descends<S: Sampler>(sampler: S, descent: Sgd, len: usize, noise: &Normals) -> Running<S> {
+    let (mut sampler, mut descent) = (Running::new(sampler, len), Running::new(descent, len));
+    let (mut x, mut y) = (vector(0, len), vector(0, len));
+    for t in 0..10 {
+        let gradient = vector(t + 1, len);
+        assert!(sampler.step(t, &mut x, &gradient, noise) && descent.step(t, &mut y, &gradient, noise));
+        assert_eq!(bits(&x), bits(&y), "update {t}");
+    }
+    sampler
 }
 
 /// The sampler after its first update of one coordinate.

@@ -6,8 +6,7 @@ use std::convert::Infallible;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    ChainError, FullBatch, HamiltonianChain, HamiltonianConfig, Minibatch, Potential, PotentialError, RunError, Sample,
-    Trajectory,
+    ChainError, FullBatch, HamiltonianChain, HamiltonianConfig, Potential, RunError, Sample, Trajectory, WithGradient,
 };
 
 use super::extrapolation;
@@ -94,29 +93,11 @@ impl Mistake {
 }
 
 /// A potential with a mistake.
-struct Mistaken {
-    potential: Box<dyn Potential>,
-    mistake: Mistake,
-    before: Option<Vec<f32>>,
-}
-
-impl Potential for Mistaken {
-    fn dim(&self) -> usize {
-        self.potential.dim()
-    }
-
-    fn num_data(&self) -> usize {
-        self.potential.num_data()
-    }
-
-    fn gradient(
-        &mut self,
-        position: &[f32],
-        minibatch: Minibatch<'_>,
-        gradient: &mut [f32],
-    ) -> Result<f64, PotentialError> {
-        let value = self.potential.gradient(position, minibatch, gradient)?;
-        Ok(match self.mistake {
+fn mistaken(potential: Box<dyn Potential>, mistake: Mistake) -> impl Potential {
+    let mut before: Option<Vec<f32>> = None;
+    WithGradient::new(potential, move |potential, position, minibatch, gradient| {
+        let value = potential.gradient(position, minibatch, gradient)?;
+        Ok(match mistake {
             Mistake::Gradient(factor) => {
                 gradient.iter_mut().for_each(|g| *g *= factor as f32);
                 value
@@ -124,13 +105,13 @@ impl Potential for Mistaken {
             Mistake::Energy(factor) => factor * value,
             Mistake::StaleGradient => {
                 let present = gradient.to_vec();
-                gradient.copy_from_slice(self.before.as_deref().unwrap_or(&present));
-                self.before = Some(present);
+                gradient.copy_from_slice(before.as_deref().unwrap_or(&present));
+                before = Some(present);
                 value
             }
             Mistake::None | Mistake::Temperature(_) => value,
         })
-    }
+    })
 }
 
 /// How trajectories are made.
@@ -166,7 +147,7 @@ impl Case {
             temperature: if let Mistake::Temperature(temperature) = self.mistake { temperature } else { 1.0 },
             adapt_mass: true,
         };
-        let potential = Mistaken { potential: self.target.potential(), mistake: self.mistake, before: None };
+        let potential = mistaken(self.target.potential(), self.mistake);
         let mut chain = HamiltonianChain::new(c, FullBatch::new(potential), config, seed, self.target.start())?;
         let ended = chain.run(&mut |sample: Sample<'_, f64>| {
             let Sample { chain, step, potential, weight, .. } = sample;

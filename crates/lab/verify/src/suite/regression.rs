@@ -9,7 +9,7 @@ use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, ChainError, ControlVariate, Gamma, Potential, Psgld, Sample, Schedule, Svrg};
 
 use super::extrapolation::{self, Averages, LEVELS};
-use super::lagged::Lagged;
+use super::lagged::lagged;
 use crate::any::AnySampler;
 use crate::model::{Model, Posterior, Response};
 use crate::mutation::SamplerMutation;
@@ -166,7 +166,7 @@ impl Case {
                 }
                 Estimator::Svrg(every) => Box::new(Svrg::new(posterior, every)?),
             };
-            extrapolation::run(Chain::new(c, Lagged::new(estimate, lag), sampler, config, seed, START.to_vec())?, visit)
+            extrapolation::run(Chain::new(c, lagged(estimate, lag), sampler, config, seed, START.to_vec())?, visit)
         };
         extrapolation::averages(0..CHAINS, 5, run, observe)
     }

@@ -2,7 +2,8 @@ use apd_seed::Seed;
 use proptest::prelude::*;
 
 use crate::sampler::contract::{
-    Running, cases, guards_its_state, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
+    Running, cases, descends, guards_its_state, refused, refuses_bad_settings, resumes_to_the_bit, running,
+    sees_every_bad_gradient, stationary, vector,
 };
 use crate::testing::bits;
 use crate::{Sampler, Schedule, Sgd, Sghmc, Sgld};
@@ -67,14 +68,7 @@ proptest! {
         let noise = Seed::root(62).normals();
         let schedule = Schedule::Polynomial { a: epsilon, b: 1.0, gamma: 0.4 };
         let (sghmc, descent) = (Sghmc::new(schedule, 0.0, friction), Sgd::new(schedule, 1.0 - friction));
-        let mut sghmc = Running::new(sghmc, len);
-        let mut descent = Running::new(descent, len);
-        let (mut x, mut y) = (vector(0, len), vector(0, len));
-        for t in 0..10 {
-            let gradient = vector(t + 1, len);
-            prop_assert!(sghmc.step(t, &mut x, &gradient, &noise) && descent.step(t, &mut y, &gradient, &noise));
-            prop_assert_eq!(bits(&x), bits(&y), "update {}", t);
-        }
+        descends(sghmc, descent, len, &noise);
     }
 }
 
@@ -139,18 +133,11 @@ fn it_keeps_the_samplers_contract() {
 
 #[test]
 fn bad_settings_are_named() {
-    let new = |temperature, friction| Sghmc::new(Schedule::Constant(0.1), temperature, friction);
-    for temperature in [-1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(refused(&new(temperature, 0.5)), "temperature");
-    }
-    for friction in [0.0, -0.1, 1.1, f64::NAN] {
-        assert_eq!(refused(&new(1.0, friction)), "friction");
-    }
+    refuses_bad_settings(Sghmc::new, "friction");
     for noise in [-1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(refused(&new(1.0, 0.5).with_gradient_noise(noise)), "gradient noise");
+        let sampler = Sghmc::new(Schedule::Constant(0.1), 1.0, 0.5).with_gradient_noise(noise);
+        assert_eq!(refused(&sampler), "gradient noise");
     }
-    assert_eq!(refused(&Sghmc::new(Schedule::Constant(0.0), 1.0, 0.5)), "constant step size");
-    assert_eq!(new(0.0, 1.0).validate(), Ok(()));
 }
 
 /// 4Tα/ε = 4·1·½/¼ = 8 is the most, at the schedule's largest ε.

@@ -2,10 +2,11 @@ use apd_seed::Seed;
 use proptest::prelude::*;
 
 use crate::sampler::contract::{
-    Running, cases, guards_its_state, refused, resumes_to_the_bit, running, sees_every_bad_gradient, stationary, vector,
+    Running, cases, descends, guards_its_state, refuses_bad_settings, resumes_to_the_bit, running,
+    sees_every_bad_gradient, stationary, vector,
 };
 use crate::testing::{Quadratic, bits, keep};
-use crate::{Chain, ChainConfig, Sampler, Schedule, Sgd, Sgld, Sgnht};
+use crate::{Chain, ChainConfig, Schedule, Sgd, Sgld, Sgnht};
 
 fn double(momentum: &[f32]) -> Vec<f64> {
     momentum.iter().map(|&u| f64::from(u)).collect()
@@ -70,14 +71,7 @@ proptest! {
         let noise = Seed::root(72).normals();
         let schedule = Schedule::Polynomial { a: epsilon, b: 1.0, gamma: 0.4 };
         let (sgnht, descent) = (Sgnht::new(schedule, 0.0, diffusion), Sgd::new(schedule, 1.0 - diffusion));
-        let mut sgnht = Running::new(sgnht, len);
-        let mut descent = Running::new(descent, len);
-        let (mut x, mut y) = (vector(0, len), vector(0, len));
-        for t in 0..10 {
-            let gradient = vector(t + 1, len);
-            prop_assert!(sgnht.step(t, &mut x, &gradient, &noise) && descent.step(t, &mut y, &gradient, &noise));
-            prop_assert_eq!(bits(&x), bits(&y), "update {}", t);
-        }
+        let sgnht = descends(sgnht, descent, len, &noise);
         prop_assert_eq!(sgnht.state.thermostat, diffusion);
     }
 }
@@ -168,15 +162,7 @@ fn it_keeps_the_samplers_contract() {
 
 #[test]
 fn bad_settings_are_named() {
-    let new = |temperature, diffusion| Sgnht::new(Schedule::Constant(0.1), temperature, diffusion);
-    for temperature in [-1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(refused(&new(temperature, 0.5)), "temperature");
-    }
-    for diffusion in [0.0, -0.1, 1.1, f64::NAN] {
-        assert_eq!(refused(&new(1.0, diffusion)), "diffusion");
-    }
-    assert_eq!(refused(&Sgnht::new(Schedule::Constant(0.0), 1.0, 0.5)), "constant step size");
-    assert_eq!(new(0.0, 1.0).validate(), Ok(()));
+    refuses_bad_settings(Sgnht::new, "diffusion");
 }
 
 #[test]

@@ -7,8 +7,7 @@ use std::convert::Infallible;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    ChainConfig, ChainError, Exchange, Minibatch, Potential, PotentialError, ReplicaExchange, RunError, Sample,
-    Schedule,
+    ChainConfig, ChainError, Exchange, Potential, ReplicaExchange, RunError, Sample, Schedule, WithGradient,
 };
 
 use super::super::extrapolation::{self, Averages, LEVELS};
@@ -31,28 +30,10 @@ enum Mistake {
 }
 
 /// A potential whose U is not what its gradient says.
-struct Scaled {
-    copies: Copies,
-    factor: f64,
-}
-
-impl Potential for Scaled {
-    fn dim(&self) -> usize {
-        self.copies.dim()
-    }
-
-    fn num_data(&self) -> usize {
-        self.copies.num_data()
-    }
-
-    fn gradient(
-        &mut self,
-        position: &[f32],
-        minibatch: Minibatch<'_>,
-        gradient: &mut [f32],
-    ) -> Result<f64, PotentialError> {
-        Ok(self.factor * self.copies.gradient(position, minibatch, gradient)?)
-    }
+fn scaled(copies: Copies, factor: f64) -> impl Potential {
+    WithGradient::new(copies, move |copies, position, minibatch, gradient| {
+        Ok(factor * copies.gradient(position, minibatch, gradient)?)
+    })
 }
 
 /// A sampler on the ladder.
@@ -77,7 +58,7 @@ impl Case {
         let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
             let replica = |t| {
                 let sampler = (self.recipe.build)(Schedule::Constant(epsilon), t);
-                (Scaled { copies: copies.clone(), factor }, sampler)
+                (scaled(copies.clone(), factor), sampler)
             };
             let ladder = TEMPERATURES.map(replica).into();
             let (exchange, seed) = (Exchange { every, energy_batches: 2 }, seed.index((1.0 / part) as u64));

@@ -6,7 +6,7 @@ use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, ChainError, Potential, Sample, Schedule};
 
 use super::super::extrapolation::{self, Averages, LEVELS};
-use super::super::lagged::Lagged;
+use super::super::lagged::lagged;
 use crate::mutation::SamplerMutation;
 use crate::recipe::Memory;
 use crate::target::density::{BANANA, Copies, Density, FUNNEL, LOG_EXPONENTIAL, QUARTIC, TWO_MODES};
@@ -88,7 +88,7 @@ impl Case {
                 _ => (recipe.build)(schedule, 1.0),
             };
             let initial = vec![START; copies.dim()];
-            let (potential, seed) = (Lagged::new(copies.clone(), lag), seed.index((1.0 / part) as u64));
+            let (potential, seed) = (lagged(copies.clone(), lag), seed.index((1.0 / part) as u64));
             extrapolation::run(Chain::new(c, potential, sampler, config, seed, initial)?, visit)
         };
         let observe = |position: &[f32], values: &mut [f64]| copies.average(position, values);
