@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use apd_data::{idx, read_cifar10, read_omniglot, user_images};
-use apd_distill::{CoefficientModel, Config, Distilled, Format, Subspace, SubspaceConfig, Trainer};
+use apd_distill::{CoefficientModel, Config, Distilled, Format, Subsample, Subspace, SubspaceConfig, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::{Layout, npy};
 use apd_report::{Results, Row};
@@ -350,6 +350,7 @@ fn generators() -> Vec<Vec<u8>> {
         subspace(Format::Int8, CoefficientModel::Kernel, 0.0),
         subspace(Format::F16, CoefficientModel::Gaussian, 0.5),
         subspace(Format::F32, CoefficientModel::Gan, 0.0),
+        Distilled::Subsample(Subsample::new(rows.view(), Some(&vec![0.1; network.dim()]), Format::Int8)),
     ]
     .iter()
     .map(|posterior| posterior.to_safetensors(&network.layout(), &BTreeMap::new()).expect("its own layout"))

@@ -24,6 +24,21 @@ pub enum Error {
     /// Draws of which nothing can be diagnosed.
     #[error(transparent)]
     Diagnostic(#[from] apd_diagnostics::DiagnosticError),
+    /// A chain's checkpoint that cannot be written or read.
+    #[error(transparent)]
+    Checkpoint(Box<apd_store::Error>),
+    /// Predictions of which no metric can be computed.
+    #[error(transparent)]
+    Metric(#[from] apd_uncertainty::MetricError),
+    /// The fit was asked to stop.
+    #[error("stopped")]
+    Stopped,
+    /// Checkpoints of another fit.
+    #[error("{}: left by a fit of other data or with other settings; remove the folder to begin anew", folder.display())]
+    OtherFit {
+        /// The folder of the checkpoints.
+        folder: PathBuf,
+    },
     /// A setting out of range.
     #[error("{name} is {value}, expected {expected}")]
     Setting {

@@ -12,7 +12,7 @@ use apd_points::Layout;
 use apd_seed::Seed;
 
 use crate::Error;
-use crate::fitted::{self, Description, Fitted};
+use crate::fitted::{self, Description, Fitted, VERSION};
 
 /// Under which the description stands among the file's metadata.
 const KEY: &str = "apd.fitted";
@@ -22,9 +22,13 @@ impl Fitted {
     ///
     /// **Errors**: a file that cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let path = path.as_ref();
+        self.save_with(path.as_ref(), BTreeMap::new())
+    }
+
+    /// As [`save`](Self::save), with more among the metadata.
+    pub(crate) fn save_with(&self, path: &Path, mut metadata: BTreeMap<String, String>) -> Result<(), Error> {
         let description = serde_json::to_string(&(&self.description, self.seed)).expect("a description is JSON");
-        let metadata = BTreeMap::from([(KEY.to_owned(), description)]);
+        metadata.insert(KEY.to_owned(), description);
         let bytes = self.posterior.to_safetensors(&self.layout, &metadata).map_err(fault(path))?;
         apd_points::write_atomic(path, &bytes).map_err(fault(path))
     }
@@ -35,11 +39,17 @@ impl Fitted {
 /// **Errors**: a file that cannot be read or is another; one of a network or likelihood that is no data ([`load_with`] takes those).
 pub fn load(path: impl AsRef<Path>) -> Result<Fitted, Error> {
     let path = path.as_ref();
-    let (posterior, layout, description, seed) = read(path)?;
+    Ok(read_fitted(path, &fs::read(path).map_err(fault(path))?)?.0)
+}
+
+/// As [`load`], from the bytes, with all metadata.
+pub(crate) fn read_fitted(path: &Path, bytes: &[u8]) -> Result<(Fitted, BTreeMap<String, String>), Error> {
+    let (posterior, layout, description, seed, metadata) = read(path, bytes)?;
     match (description.network.clone(), description.likelihood) {
         (Some(network), Some(likelihood)) => {
             network.check().map_err(fault(path))?;
-            assemble(path, Box::new(network), likelihood.build(), posterior, layout, description, seed)
+            let fitted = assemble(path, Box::new(network), likelihood.build(), posterior, layout, description, seed)?;
+            Ok((fitted, metadata))
         }
         _ => Err(fault(path)("its network or likelihood is one of somebody's own: load it with them (`load_with`)")),
     }
@@ -50,16 +60,27 @@ pub fn load(path: impl AsRef<Path>) -> Result<Fitted, Error> {
 /// **Errors**: as [`load`]; a network or likelihood whose parameters have other names or shapes than the file's.
 pub fn load_with(path: impl AsRef<Path>, model: &dyn Model, likelihood: Arc<dyn Likelihood>) -> Result<Fitted, Error> {
     let path = path.as_ref();
-    let (posterior, layout, description, seed) = read(path)?;
+    let (posterior, layout, description, seed, _) = read(path, &fs::read(path).map_err(fault(path))?)?;
     assemble(path, model.clone_model(), likelihood, posterior, layout, description, seed)
 }
 
-fn read(path: &Path) -> Result<(Distilled, Layout, Description, Seed), Error> {
-    let file = Distilled::from_safetensors(&fs::read(path).map_err(fault(path))?).map_err(fault(path))?;
+type Parts = (Distilled, Layout, Description, Seed, BTreeMap<String, String>);
+
+fn read(path: &Path, bytes: &[u8]) -> Result<Parts, Error> {
+    let file = Distilled::from_safetensors(bytes).map_err(fault(path))?;
     let text =
         file.metadata.get(KEY).ok_or_else(|| fault(path)("a distilled posterior, but not that of a fitted model"))?;
-    let (description, seed) = serde_json::from_str(text).map_err(fault(path))?;
-    Ok((file.generator, file.layout, description, seed))
+    let value: serde_json::Value = serde_json::from_str(text).map_err(fault(path))?;
+    // Before anything else: another version may have any other fields.
+    let version = value.get(0).and_then(|description| description.get("version"));
+    if version != Some(&VERSION.into()) {
+        let found = version.map_or("none".to_owned(), ToString::to_string);
+        return Err(fault(path)(format!(
+            "a model of format version {found}; this program reads version {VERSION}: fit it again"
+        )));
+    }
+    let (description, seed) = serde_json::from_value(value).map_err(fault(path))?;
+    Ok((file.generator, file.layout, description, seed, file.metadata))
 }
 
 fn assemble(
@@ -85,9 +106,11 @@ fn assemble(
         };
         return Err(fault(path)(message));
     }
-    Ok(Fitted { model, likelihood, posterior, layout, seed, description })
+    let fitted = Fitted { model, likelihood, posterior, layout, seed, description };
+    fitted.check().map_err(fault(path))?;
+    Ok(fitted)
 }
 
-fn fault<E: Into<Box<dyn std::error::Error + Send + Sync>>>(path: &Path) -> impl Fn(E) -> Error {
+pub(crate) fn fault<E: Into<Box<dyn std::error::Error + Send + Sync>>>(path: &Path) -> impl Fn(E) -> Error {
     move |cause| Error::File { path: path.to_owned(), cause: cause.into() }
 }

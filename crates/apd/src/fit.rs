@@ -5,17 +5,17 @@ use std::sync::Arc;
 use apd_bnn::prior::{Gaussian, Scaling as PriorScaling};
 use apd_bnn::{Likelihood, LikelihoodConfig, NetworkPotential, PriorConfig};
 use apd_data::{Examples, Targets};
-use apd_distill::{Distilled, Format, Subspace, SubspaceConfig};
 use apd_nn::{Model, Network};
 use apd_seed::Seed;
 use apd_sgmcmc::{HamiltonianConfig, Trajectory};
 use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use crate::context::Stage;
 use crate::fitted::{self, Description, Fitted, Mixing};
-use crate::sampling;
 use crate::scaling::{self, Scaling};
-use crate::{Error, Prior};
+use crate::{Context, Error, Prior, fingerprint, sampling, stored};
 
 /// Training rows whose statistics batch normalization divides by in predictions.
 const CALIBRATION: usize = 256;
@@ -27,7 +27,8 @@ const CALIBRATION: usize = 256;
 ///
 /// **Where it fails**: the cost of a draw grows with rows × parameters, and NUTS needs all rows at each step. For large data, sample with
 /// minibatches ([`sgmcmc`](crate::sgmcmc)) into a bank ([`store`](crate::store)).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fit {
     /// Chains.
     pub chains: u32,
@@ -41,8 +42,8 @@ pub struct Fit {
     pub max_depth: u32,
     /// The prior of the weights.
     pub prior: PriorConfig,
-    /// How the samples are distilled.
-    pub subspace: SubspaceConfig,
+    /// Share of the samples' bytes that is kept; at least 32 networks are.
+    pub share: f64,
 }
 
 impl Default for Fit {
@@ -55,8 +56,7 @@ impl Default for Fit {
             draws: 250,
             max_depth: 7,
             prior: PriorConfig::Gaussian(Gaussian { precision: 1.0, scaling: PriorScaling::FanIn }),
-            // Small networks move in many directions; what is kept of them is exact, and noise would be too much.
-            subspace: SubspaceConfig { rank: 64, noise: 0.0, format: Format::F16, ..SubspaceConfig::default() },
+            share: 0.018,
         }
     }
 }
@@ -74,11 +74,7 @@ impl Fit {
         examples: &Examples,
         seed: Seed,
     ) -> Result<Fitted, Error> {
-        let scaling = if likelihood == LikelihoodConfig::Poisson { None } else { Scaling::of(&examples.targets) };
-        let mut fitted = self.sample(network, likelihood.build(), examples, scaling, seed)?;
-        fitted.description.network = Some(network.clone());
-        fitted.description.likelihood = Some(likelihood);
-        Ok(fitted)
+        Ok(self.sample_network(network, likelihood, examples, seed, &Context::default())?.fitted)
     }
 
     /// As [`run`](Self::run), of any network and likelihood; numbers are taken as they are.
@@ -93,7 +89,23 @@ impl Fit {
         examples: &Examples,
         seed: Seed,
     ) -> Result<Fitted, Error> {
-        self.sample(model, likelihood, examples, None, seed)
+        Ok(self.sample(model, likelihood, examples, None, seed, &Context::default())?.fitted)
+    }
+
+    /// As [`run`](Self::run), with the samples.
+    pub(crate) fn sample_network(
+        &self,
+        network: &Network,
+        likelihood: LikelihoodConfig,
+        examples: &Examples,
+        seed: Seed,
+        context: &Context<'_>,
+    ) -> Result<Sampled, Error> {
+        let scaling = if likelihood == LikelihoodConfig::Poisson { None } else { Scaling::of(&examples.targets) };
+        let mut sampled = self.sample(network, likelihood.build(), examples, scaling, seed, context)?;
+        sampled.fitted.description.network = Some(network.clone());
+        sampled.fitted.description.likelihood = Some(likelihood);
+        Ok(sampled)
     }
 
     fn sample(
@@ -103,7 +115,8 @@ impl Fit {
         examples: &Examples,
         scaling: Option<Scaling>,
         seed: Seed,
-    ) -> Result<Fitted, Error> {
+        context: &Context<'_>,
+    ) -> Result<Sampled, Error> {
         if self.chains == 0 || self.draws < 4 {
             let (name, value) = if self.chains == 0 { ("chains", 0) } else { ("draws", self.draws) };
             return Err(Error::Setting { name, value: value.to_string(), expected: "at least 1 chain of 4 draws" });
@@ -115,23 +128,31 @@ impl Fit {
         let calibration = examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..]);
         let trajectory = Trajectory::Nuts { max_depth: self.max_depth };
         let nuts = HamiltonianConfig { trajectory, ..HamiltonianConfig::nuts(self.warmup, self.draws) };
+        let fingerprint = fingerprint::of(&(self, &layout, format!("{likelihood:?}"), seed), examples);
+        let steps = u64::from(self.chains) * sampling::steps(&nuts);
+        context.progress.begin(Stage::Sample.of(steps));
         let potentials: Vec<_> = (0..self.chains).map(|number| (number, potential.clone())).collect();
         let chains = potentials
             .into_par_iter()
             .with_max_len(1)
-            .map(|(number, potential)| sampling::chain(number, potential, calibration, self.training_steps, nuts, seed))
+            .map(|(number, potential)| {
+                let training = self.training_steps;
+                sampling::chain(number, potential, calibration, training, nuts, seed, &fingerprint, context)
+            })
             .collect::<Result<Vec<Array2<f32>>, _>>()?;
+        context.progress.begin(Stage::Distill.of(1));
         let mixing = Mixing::of(&chains, model, &*likelihood, examples.inputs.view())?;
         let chains: Vec<_> = chains.iter().map(|chain| chain.view()).collect();
         let bank = concatenate(Axis(0), &chains).expect("chains of one network");
-        let subspace = Subspace::fit(&bank, &self.subspace, seed.child("distill"))?;
-        Ok(Fitted {
+        let posterior = stored::nearest(&bank, self.share, model, &*likelihood, examples.inputs.view(), seed)?;
+        let fitted = Fitted {
             model: model.clone_model(),
             likelihood,
-            posterior: Distilled::Subspace(subspace),
+            posterior,
             layout,
             seed: seed.child("predict"),
             description: Description {
+                version: fitted::VERSION,
                 network: None,
                 likelihood: None,
                 scaling,
@@ -141,6 +162,13 @@ impl Fit {
                 },
                 mixing,
             },
-        })
+        };
+        Ok(Sampled { fitted, bank })
     }
+}
+
+/// A fitted model, and the samples that it was distilled from: networks × parameters.
+pub(crate) struct Sampled {
+    pub(crate) fitted: Fitted,
+    pub(crate) bank: Array2<f32>,
 }

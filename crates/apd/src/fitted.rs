@@ -37,10 +37,15 @@ pub(crate) fn layout(model: &dyn Model, likelihood: &dyn Likelihood) -> Layout {
     Layout::new(parts.into_iter().flat_map(|part| part.entries).map(|entry| (entry.name, entry.shape)))
 }
 
+/// The version of the file's format that this build writes and reads.
+pub(crate) const VERSION: u32 = 1;
+
 /// What a file holds beside the posterior.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Description {
+    /// Of the file's format.
+    pub(crate) version: u32,
     pub(crate) network: Option<Network>,
     pub(crate) likelihood: Option<LikelihoodConfig>,
     pub(crate) scaling: Option<Scaling>,
@@ -109,6 +114,33 @@ pub enum Prediction {
 }
 
 impl Fitted {
+    /// Whether the parts of a file, each of which can be read, fit together.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Description { likelihood, scaling, classes, .. } = &self.description;
+        let outputs = self.model.outputs();
+        match self.likelihood.predictive(0, outputs) {
+            Predictive::Classes(predictive) => {
+                self.likelihood.check(outputs, TargetRows::Classes(&[])).map_err(|e| e.to_string())?;
+                let names = classes.as_ref().map_or(0, Vec::len);
+                if scaling.is_some()
+                    || (likelihood == &Some(LikelihoodConfig::Categorical) && names != predictive.classes())
+                {
+                    return Err(format!("{names} names for {} classes", predictive.classes()));
+                }
+            }
+            Predictive::Numbers(predictive) => {
+                let none = Array2::zeros((0, predictive.outputs()));
+                self.likelihood.check(outputs, TargetRows::Values(none.view())).map_err(|e| e.to_string())?;
+                let counts = likelihood == &Some(LikelihoodConfig::Poisson);
+                if classes.is_some() || scaling.as_ref().is_some_and(|it| counts || !it.is_valid(predictive.outputs()))
+                {
+                    return Err("its targets are scaled in a way that cannot be undone".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The averaged prediction of `networks` networks for each input.
     ///
     /// **Shapes**: inputs: N × inputs. **Errors**: inputs of another width, or not finite; no networks.

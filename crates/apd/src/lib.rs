@@ -34,12 +34,18 @@
 //!
 //! **Deliberately without**: printing, arguments, the laboratory in which distillers are compared (`apd-tasks`).
 
+mod calibration;
+mod context;
 mod error;
 mod file;
+mod fingerprint;
 mod fit;
 mod fitted;
+mod reference;
 mod sampling;
 mod scaling;
+mod stored;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -49,10 +55,15 @@ pub use apd_nn::{Model, Network};
 pub use apd_points::Posterior;
 pub use apd_seed::Seed;
 pub use apd_uncertainty::{ClassPredictive, NumberPredictive};
+pub use context::{Context, Progress, Stage, Steps};
 pub use error::Error;
 pub use file::{load, load_with};
 pub use fit::Fit;
 pub use fitted::{Fitted, Mixing, Prediction};
+pub use tables::{
+    Answers, Architecture, ClassMetrics, Concern, Effort, Evaluation, HeldOut, Metrics, NumberMetrics, Outcomes,
+    Predictions, Provenance, TableFit, TableModel, Task, UnknownArchitecture, Verdict,
+};
 
 pub use {
     apd_bnn as bnn, apd_data as data, apd_diagnostics as diagnostics, apd_distill as distill, apd_nn as nn,

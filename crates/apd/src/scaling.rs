@@ -24,6 +24,13 @@ impl Scaling {
         Some(Self { mean, sd })
     }
 
+    /// Whether it can be undone, for so many columns.
+    pub(crate) fn is_valid(&self, columns: usize) -> bool {
+        let Self { mean, sd } = self;
+        let finite = mean.iter().chain(sd).all(|x| x.is_finite());
+        mean.len() == columns && sd.len() == columns && finite && sd.iter().all(|&sd| sd > 0.0)
+    }
+
     /// Predictions of y′ as predictions of y.
     pub(crate) fn undo(&self, predictive: NumberPredictive) -> NumberPredictive {
         predictive.affine(&self.sd, &self.mean)

@@ -46,6 +46,7 @@
 
 mod cifar10;
 mod dataset;
+mod digest;
 mod digits;
 mod error;
 mod examples;
@@ -73,8 +74,8 @@ pub use images::{Images, Labelled, Split};
 pub use mnist::{fashion_mnist, mnist, notmnist};
 pub use omniglot::{omniglot, read_omniglot};
 pub use table::{
-    Column, ColumnSchema, CsvBlocks, Encoding, Feature, MISSING, Role, Table, TableSchema, Values, penguins, read_csv,
-    read_csv_as, yacht,
+    Column, ColumnSchema, CsvWriter, Encoding, Feature, MISSING, Role, Table, TableBlocks, TableSchema, TableSource,
+    Values, Wanted, penguins, read_csv, yacht,
 };
 pub use user::{user_images, user_inputs};
 

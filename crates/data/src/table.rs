@@ -10,13 +10,17 @@ mod embedded;
 mod encoding;
 mod inference;
 mod schema;
+mod source;
 #[cfg(test)]
 mod tests;
+mod write;
 
-pub use csv::{CsvBlocks, read_csv, read_csv_as};
+pub use csv::read_csv;
 pub use embedded::{penguins, yacht};
 pub use encoding::Encoding;
-pub use schema::{ColumnSchema, Feature, Role, TableSchema};
+pub use schema::{ColumnSchema, Feature, Role, TableSchema, Wanted};
+pub use source::{TableBlocks, TableSource};
+pub use write::CsvWriter;
 
 /// A table in memory, column by column.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use apd_points::Layout;
 use apd_points::safetensors::parse;
-use apd_points::{Dtype, Layout, RawArray};
 use apd_seed::Seed;
 use half::f16;
 use ndarray::ArrayViewMut2;
@@ -14,10 +14,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::gan::Widths;
 use crate::quantized::{Matrix, Numbers};
-use crate::standardize::Affine;
 use crate::subspace::Coefficients;
-use crate::{FileError, Format, Generator, Standardization, Subspace};
+use crate::{FileError, Format, Generator, Standardization, Subsample, Subspace};
 use apd_points::{LowRank, Posterior};
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use read::{Tensors, check_widths, read_gan, read_subsample, read_subspace};
 
 /// What a file can hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +31,8 @@ pub enum Distilled {
     Gan(Generator),
     /// A few directions and the coefficients in them.
     Subspace(Subspace),
+    /// Some of the points themselves.
+    Subsample(Subsample),
 }
 
 impl Distilled {
@@ -33,6 +40,7 @@ impl Distilled {
         match self {
             Self::Gan(generator) => generator,
             Self::Subspace(subspace) => subspace,
+            Self::Subsample(subsample) => subsample,
         }
     }
 }
@@ -68,6 +76,7 @@ pub struct GeneratorFile {
 
 const GAN: &str = "apd-generator-1";
 const SUBSPACE: &str = "apd-subspace-1";
+const SUBSAMPLE: &str = "apd-subsample-1";
 /// The one entry of the header's metadata.
 const KEY: &str = "apd";
 
@@ -103,6 +112,16 @@ enum CoefficientDescription {
     Gan(GanDescription),
 }
 
+/// The lengths of stored points.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubsampleDescription {
+    dim: usize,
+    count: usize,
+    format: Format,
+    noise: bool,
+}
+
 /// What the file's metadata say, as one JSON object.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,8 +136,8 @@ impl Distilled {
     /// The subspace that it is, if it is one.
     pub fn subspace(&self) -> Option<&Subspace> {
         match self {
-            Self::Gan(_) => None,
             Self::Subspace(subspace) => Some(subspace),
+            Self::Gan(_) | Self::Subsample(_) => None,
         }
     }
 
@@ -127,7 +146,8 @@ impl Distilled {
     /// A GAN has f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in) and, where the points were
     /// standardised, `mean` and `scale` (point = output · scale + mean). A subspace has `mean` and `directions` (r × d; of 8 bits with a
     /// `directions.scale` per row), and its coefficients' `centres` and `sd`, or the tensors of their GAN behind `coefficients.`;
-    /// `residual` where there is noise on every coordinate. In the header's metadata, one JSON object under `apd`: `format`, `generator`
+    /// `residual` where there is noise on every coordinate. A subsample has `points` (m × d; of 8 bits with a `points.scale` per row), and
+    /// `sd` where there is noise. In the header's metadata, one JSON object under `apd`: `format`, `generator`
     /// (lengths), `layout`, and `metadata`.
     ///
     /// **Errors**: a layout of another length than the points.
@@ -136,6 +156,7 @@ impl Distilled {
         let (format, generator, parts) = match self {
             Self::Gan(generator) => (GAN, json(&describe_gan(generator)), gan_parts(generator, "")),
             Self::Subspace(subspace) => (SUBSPACE, json(&describe_subspace(subspace)), subspace_parts(subspace)),
+            Self::Subsample(points) => (SUBSAMPLE, json(&describe_subsample(points)), subsample_parts(points)),
         };
         let (layout, metadata) = (Cow::Borrowed(layout), Cow::Borrowed(metadata));
         let header = json(&Header { format: format.to_owned(), generator, layout, metadata }).to_string();
@@ -165,7 +186,14 @@ impl Distilled {
                 check_layout(&layout, description.dim)?;
                 Self::Subspace(read_subspace(&mut file, description)?)
             }
-            other => return Err(problem(format!("has format `{other}`, expected `{GAN}` or `{SUBSPACE}`"))),
+            SUBSAMPLE => {
+                let description: SubsampleDescription = described(header.generator)?;
+                check_layout(&layout, description.dim)?;
+                Self::Subsample(read_subsample(&mut file, description)?)
+            }
+            other => {
+                return Err(problem(format!("has format `{other}`, expected `{GAN}`, `{SUBSPACE}` or `{SUBSAMPLE}`")));
+            }
         };
         file.nothing_else()?;
         Ok(GeneratorFile { generator, layout, metadata })
@@ -203,6 +231,11 @@ fn describe_subspace(subspace: &Subspace) -> SubspaceDescription {
             Coefficients::Gan(generator) => CoefficientDescription::Gan(describe_gan(generator)),
         },
     }
+}
+
+fn describe_subsample(points: &Subsample) -> SubsampleDescription {
+    let (format, noise) = (points.points.format(), points.sd.is_some());
+    SubsampleDescription { dim: points.dim(), count: points.count(), format, noise }
 }
 
 /// A tensor whose bytes are made when they are written: there is no second copy of a large generator.
@@ -312,117 +345,11 @@ fn subspace_parts(subspace: &Subspace) -> Vec<(String, Part<'_>)> {
     parts
 }
 
-/// The tensors of a file that have not been read yet.
-struct Tensors<'a> {
-    arrays: BTreeMap<String, RawArray<'a>>,
-}
-
-impl<'a> Tensors<'a> {
-    fn f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
-        let data = self.take(name, Dtype::F32, shape)?;
-        let numbers = data.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-        finite(name, numbers.collect(), |x: &f32| x.is_finite())
-    }
-
-    /// A matrix of `rows` × `columns` numbers; a vector, of shape \[`columns`\], has no `rows`.
-    fn matrix(&mut self, name: &str, format: Format, rows: Option<usize>, columns: usize) -> Result<Matrix, FileError> {
-        let shape: Vec<usize> = rows.into_iter().chain([columns]).collect();
-        let numbers = match format {
-            Format::F32 => Numbers::F32(self.f32(name, &shape)?),
-            Format::F16 => {
-                let data = self.take(name, Dtype::F16, &shape)?;
-                let numbers = data.chunks_exact(2).map(|bytes| f16::from_le_bytes([bytes[0], bytes[1]]));
-                Numbers::F16(finite(name, numbers.collect(), |x: &f16| x.is_finite())?)
-            }
-            Format::Int8 => {
-                let scales = self.f32(&format!("{name}.scale"), &shape[..1])?;
-                let data = self.take(name, Dtype::I8, &shape)?;
-                Numbers::Int8 { codes: data.iter().map(|&x| x as i8).collect(), scales }
-            }
-        };
-        Ok(Matrix::from_numbers(rows.unwrap_or(1), columns, numbers))
-    }
-
-    /// The bytes of a tensor that has to be there.
-    fn take(&mut self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&'a [u8], FileError> {
-        let wrong = |found: String| {
-            let expected = format!("{dtype:?} {shape:?}");
-            FileError::Tensor { name: name.to_owned(), expected, found }
-        };
-        let tensor = self.arrays.remove(name).ok_or_else(|| wrong("nothing".to_owned()))?;
-        // The reader has checked that the bytes are as many as their shape says, so equal shapes bound what is allocated.
-        if tensor.dtype != dtype || tensor.shape != shape {
-            return Err(wrong(format!("{:?} {:?}", tensor.dtype, tensor.shape)));
-        }
-        Ok(tensor.data)
-    }
-
-    /// **Errors**: names a tensor that nobody has read.
-    fn nothing_else(&self) -> Result<(), FileError> {
-        match self.arrays.keys().next() {
-            None => Ok(()),
-            Some(name) => {
-                let (expected, found) = ("no such tensor".to_owned(), "it".to_owned());
-                Err(FileError::Tensor { name: name.clone(), expected, found })
-            }
-        }
-    }
-}
-
-fn finite<T: std::fmt::Display>(name: &str, numbers: Vec<T>, is_finite: fn(&T) -> bool) -> Result<Vec<T>, FileError> {
-    match numbers.iter().position(|x| !is_finite(x)) {
-        None => Ok(numbers),
-        Some(i) => {
-            let (expected, found) = ("finite numbers".to_owned(), format!("{} at {i}", numbers[i]));
-            Err(FileError::Tensor { name: name.to_owned(), expected, found })
-        }
-    }
-}
-
-fn read_gan(file: &mut Tensors<'_>, description: GanDescription, prefix: &str) -> Result<Generator, FileError> {
-    let values = gan_tensors(&description, prefix).into_iter().map(|(name, shape)| file.f32(&name, &shape));
-    // In the order of `gan_tensors`: six of the trunk, two of the output layer, mean, scale.
-    let mut values = values.collect::<Result<Vec<_>, _>>()?.into_iter();
-    let trunk: Vec<f32> = values.by_ref().take(6).flatten().collect();
-    let mut next = || values.next().unwrap_or_default();
-    let (weight, bias) = (next(), next());
-    let affine = Affine { mean: Cow::Owned(next()), scale: Cow::Owned(next()) };
-    let GanDescription { dim, latent, hidden, standardization } = description;
-    Ok(Generator::new(Widths { dim, latent, hidden }, standardization, affine, [trunk, weight, bias]))
-}
-
-fn read_subspace(file: &mut Tensors<'_>, description: SubspaceDescription) -> Result<Subspace, FileError> {
-    let SubspaceDescription { dim, rank, format, explained, residual, coefficients } = description;
-    if dim == 0 || !explained.is_finite() {
-        return Err(problem(format!("has a subspace of dimension {dim} that explains {explained}")));
-    }
-    let vectors = format.of_vectors();
-    let mean = file.matrix("mean", vectors, None, dim)?;
-    let directions = file.matrix("directions", format, Some(rank), dim)?;
-    let residual = residual.then(|| file.matrix("residual", vectors, None, dim)).transpose()?;
-    let coefficients = match coefficients {
-        CoefficientDescription::Mixture { components: 0 } => return Err(problem("has no centres")),
-        CoefficientDescription::Mixture { components } => Coefficients::Mixture {
-            components: file.matrix("centres", vectors, Some(components), rank)?,
-            sd: file.f32("sd", &[rank])?,
-        },
-        CoefficientDescription::Gan(description) => {
-            check_widths(&description)?;
-            if description.dim != rank {
-                return Err(problem(format!("has {} coefficients for {rank} directions", description.dim)));
-            }
-            Coefficients::Gan(read_gan(file, description, "coefficients.")?)
-        }
-    };
-    Ok(Subspace { mean, directions, coefficients, residual, explained })
-}
-
-fn check_widths(description: &GanDescription) -> Result<(), FileError> {
-    let GanDescription { dim, latent, hidden, .. } = *description;
-    if [dim, latent, hidden].contains(&0) {
-        return Err(problem(format!("has an empty layer: dim {dim}, latent {latent}, hidden {hidden}")));
-    }
-    Ok(())
+fn subsample_parts(subsample: &Subsample) -> Vec<(String, Part<'_>)> {
+    let dim = subsample.dim();
+    let mut parts = matrix_parts("points", &subsample.points, vec![subsample.count(), dim]);
+    parts.extend(subsample.sd.iter().flat_map(|sd| matrix_parts("sd", sd, vec![dim])));
+    parts
 }
 
 /// The parameters of a layout lie one after the other and fill a point; without any sum that could overflow.
@@ -443,6 +370,3 @@ fn check_layout(layout: &Layout, dim: usize) -> Result<(), FileError> {
     }
     if end == dim { Ok(()) } else { Err(FileError::Layout { layout: end, dim }) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,8 +16,8 @@ use apd_points::Posterior;
 /// **Where it fails**: as a posterior, beyond as many draws as there are points, unless the noise is the right one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subsample {
-    points: Matrix,
-    sd: Option<Matrix>,
+    pub(crate) points: Matrix,
+    pub(crate) sd: Option<Matrix>,
 }
 
 impl Subsample {

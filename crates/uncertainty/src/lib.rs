@@ -9,7 +9,8 @@
 //! 3. [`accuracy`], [`nll`], [`brier`] and [`reliability`] (with [`ece`]) compare the averaged prediction with labels;
 //!    the metrics of [`regression`] compare it with numbers.
 //! 4. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
-//!    [`agreement`] and [`total_variation`] compare two predictive distributions.
+//!    [`aurc`] judges it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
+//!    predictive distributions.
 //!
 //! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays.
 //!
@@ -45,6 +46,7 @@ mod histogram;
 mod mixture;
 mod number_predictive;
 pub mod regression;
+mod risk_coverage;
 
 pub use calibration::{ReliabilityBin, accuracy, brier, ece, nll, reliability};
 pub use class_predictive::{ClassPredictive, Score};
@@ -54,6 +56,7 @@ pub use error::MetricError;
 pub use family::{Family, Normal, Poisson, StudentT};
 pub use histogram::{Histogram, histogram};
 pub use number_predictive::NumberPredictive;
+pub use risk_coverage::{RiskPoint, aurc, risk_coverage};
 
 /// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.
 fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {

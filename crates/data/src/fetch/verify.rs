@@ -3,9 +3,8 @@
 use super::sources::{Content, Digest, RemoteFile};
 use crate::{Error, idx, read_cifar10, read_omniglot};
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Labels of MNIST and its relatives.
@@ -28,19 +27,8 @@ pub(super) fn sha256(path: &Path, digest: Digest) -> Result<String, Error> {
     let gzipped = reader.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]);
     match digest {
         // A mirror that stores the content uncompressed has the same decompressed digest.
-        Digest::Decompressed(_) if gzipped => hash(MultiGzDecoder::new(reader)).map_err(io),
-        _ => hash(reader).map_err(io),
-    }
-}
-
-fn hash(mut reader: impl Read) -> std::io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            read => hasher.update(&buffer[..read]),
-        }
+        Digest::Decompressed(_) if gzipped => crate::digest::sha256(MultiGzDecoder::new(reader)).map_err(io),
+        _ => crate::digest::sha256(reader).map_err(io),
     }
 }
 

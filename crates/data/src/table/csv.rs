@@ -8,7 +8,7 @@ use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::dialect::{Dialect, SNIFFED, is_missing};
 use super::inference::{Inference, Kind};
-use super::{Column, MISSING, Table, Values};
+use super::{Column, MISSING, Table, TableSchema, Values, Wanted};
 use crate::Error;
 
 /// Rows of a block of [`CsvBlocks`].
@@ -23,7 +23,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn file(path: &Path) -> Self {
+    pub(super) fn file(path: &Path) -> Self {
         Self { path: path.to_owned(), embedded: None }
     }
 
@@ -55,6 +55,19 @@ impl Source {
         Ok(ReaderBuilder::new().delimiter(dialect.delimiter).from_reader(bytes))
     }
 
+    /// Numbers where the schema wants them, everything else as text: categories that it does not know are told from missing ones.
+    pub(super) fn blocks(self, schema: &TableSchema, wanted: Wanted) -> Result<CsvBlocks, Error> {
+        let dialect = self.dialect()?;
+        let rows = Rows::open(self, dialect)?;
+        let kinds = rows.names().map(|name| if schema.is_number(name, wanted) { Kind::Numbers } else { Kind::Text });
+        Ok(CsvBlocks { kinds: kinds.collect(), rows })
+    }
+
+    /// SHA-256 of the bytes, in hexadecimal digits.
+    pub(super) fn sha256(&self) -> Result<String, Error> {
+        crate::digest::sha256(self.open()?).map_err(|e| Error::io(&self.path, e))
+    }
+
     pub(super) fn read(self) -> Result<Table, Error> {
         let dialect = self.dialect()?;
         let mut rows = Rows::open(self.clone(), dialect)?;
@@ -79,40 +92,15 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table, Error> {
     Source::file(path.as_ref()).read()
 }
 
-/// Reads the columns of a table as another one has them: numbers as numbers, and categories by its names (others become missing).
-///
-/// Block by block: memory does not grow with the file. Columns that `like` has and the file lacks are left out, and the other way round.
-///
-/// **Errors**: as [`read_csv`].
-pub fn read_csv_as(path: impl AsRef<Path>, like: &[(String, Option<Vec<String>>)]) -> Result<CsvBlocks, Error> {
-    let source = Source::file(path.as_ref());
-    let dialect = source.dialect()?;
-    let rows = Rows::open(source, dialect)?;
-    let kind = |name: &str| match like.iter().find(|(wanted, _)| wanted == name) {
-        Some((_, Some(levels))) => Kind::Categories(levels.clone()),
-        Some((_, None)) => Kind::Numbers,
-        None => Kind::Text,
-    };
-    let kinds = rows.names().map(kind).collect();
-    Ok(CsvBlocks { rows, kinds })
-}
-
-/// A table read block by block.
-pub struct CsvBlocks {
+/// A table read block by block: memory does not grow with the file.
+pub(super) struct CsvBlocks {
     rows: Rows,
     kinds: Vec<Kind>,
 }
 
 impl CsvBlocks {
-    /// The names of the file's columns.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.rows.names()
-    }
-
     /// The next rows, `None` at the end.
-    ///
-    /// **Errors**: as [`read_csv`].
-    pub fn next_block(&mut self) -> Result<Option<Table>, Error> {
+    pub(super) fn next_block(&mut self) -> Result<Option<Table>, Error> {
         let block = self.read_up_to(BLOCK)?;
         Ok((!block.is_empty()).then_some(block))
     }

@@ -8,7 +8,7 @@ use super::csv::Source;
 /// Reference: A. Horst, A. Hill, K. Gorman, *palmerpenguins: Palmer Archipelago (Antarctica) penguin data*, 2020,
 /// doi:10.5281/zenodo.3960218, CC0.
 pub fn penguins() -> Table {
-    read("penguins", include_bytes!("../../data/penguins.csv"))
+    read("penguins")
 }
 
 /// Yacht hydrodynamics: 308 experiments with hulls; `resistance`, the residuary resistance per unit weight of displacement, is what is
@@ -17,9 +17,19 @@ pub fn penguins() -> Table {
 /// Reference: J. Gerritsma, R. Onnink, A. Versluis, *Yacht Hydrodynamics*, UCI Machine Learning Repository, 1981,
 /// doi:10.24432/C5XG7R, CC BY 4.0.
 pub fn yacht() -> Table {
-    read("yacht", include_bytes!("../../data/yacht.csv"))
+    read("yacht")
 }
 
-fn read(name: &str, text: &'static [u8]) -> Table {
-    Source::embedded(name, text).read().expect("the embedded tables are well-formed")
+fn read(name: &str) -> Table {
+    source(name).read().expect("the embedded tables are well-formed")
+}
+
+/// The text of a table. **Panics** if there is none of this name.
+pub(super) fn source(name: &str) -> Source {
+    let text: &'static [u8] = match name {
+        "penguins" => include_bytes!("../../data/penguins.csv"),
+        "yacht" => include_bytes!("../../data/yacht.csv"),
+        _ => panic!("no embedded table is called {name}"),
+    };
+    Source::embedded(name, text)
 }

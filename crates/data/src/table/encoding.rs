@@ -53,6 +53,13 @@ impl TableSchema {
                         inputs[[row, start + place.unwrap_or(levels.len())]] = 1.0;
                     }
                 }
+                (Feature::Category { levels }, Values::Text(text)) => {
+                    for (row, category) in text.iter().enumerate() {
+                        let place = levels.binary_search(category).ok();
+                        surprised += usize::from(place.is_none() && !category.is_empty());
+                        inputs[[row, start + place.unwrap_or(levels.len())]] = 1.0;
+                    }
+                }
                 (Feature::Number { .. }, _) => {
                     return Err(Error::column(
                         name,

@@ -66,6 +66,15 @@ pub enum Feature {
     },
 }
 
+/// Which columns of a table a schema's reader looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What a prediction needs: the target, if it is there, may be anything.
+    Inputs,
+    /// What an evaluation needs.
+    InputsAndTarget,
+}
+
 impl Feature {
     /// Inputs that it makes.
     pub fn width(&self) -> usize {
@@ -107,6 +116,31 @@ impl TableSchema {
         Ok(Self { columns: columns.collect::<Result<_, Error>>()? })
     }
 
+    /// Whether a schema that somebody wrote down can be used: one target, numbers that can be standardized, sorted names.
+    ///
+    /// **Errors**: the column that cannot.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut targets = 0;
+        for (i, ColumnSchema { name, role, .. }) in self.columns.iter().enumerate() {
+            let usable = match role {
+                Role::Feature(Feature::Number { mean, sd, .. }) => mean.is_finite() && sd.is_finite() && *sd > 0.0,
+                Role::Feature(Feature::Category { levels }) => {
+                    levels.len() <= MOST_CATEGORIES && levels.is_sorted_by(|a, b| a < b)
+                }
+                Role::Target { classes } => {
+                    targets += 1;
+                    classes.as_ref().is_none_or(|classes| classes.len() > 1)
+                }
+                Role::Identifier | Role::Ignored => true,
+            };
+            let twice = self.columns[..i].iter().any(|other| other.name == *name);
+            if !usable || twice || targets > 1 {
+                return Err(Error::column(name, "is described in a way that cannot be used".to_owned()));
+            }
+        }
+        if targets == 1 { Ok(()) } else { Err(Error::column("", "is missing: there is no target".to_owned())) }
+    }
+
     /// The target's name and classes (none for numbers).
     pub fn target(&self) -> Option<(&str, Option<&[String]>)> {
         self.columns.iter().find_map(|column| match &column.role {
@@ -121,6 +155,25 @@ impl TableSchema {
             Role::Feature(feature) => Some((column.name.as_str(), feature)),
             _ => None,
         })
+    }
+
+    /// The columns that tell rows apart.
+    pub fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().filter(|column| column.role == Role::Identifier).map(|column| column.name.as_str())
+    }
+
+    /// Whether a column of this name has to hold numbers.
+    pub(super) fn is_number(&self, name: &str, wanted: Wanted) -> bool {
+        let Some(column) = self.columns.iter().find(|column| column.name == name) else { return false };
+        match &column.role {
+            Role::Feature(feature) => matches!(feature, Feature::Number { .. }),
+            // Classes that were numbers when the schema was made are told by their value, however it is written.
+            Role::Target { classes } => {
+                let is_number = |class: &String| class.parse::<f64>().is_ok();
+                wanted == Wanted::InputsAndTarget && classes.as_ref().is_none_or(|names| names.iter().all(is_number))
+            }
+            Role::Identifier | Role::Ignored => false,
+        }
     }
 
     /// Inputs of a network.

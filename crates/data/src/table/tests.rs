@@ -115,17 +115,48 @@ fn inputs_are_standardized_and_have_places_for_the_missing_and_the_unseen() {
 
 #[test]
 fn blocks_are_read_as_the_schema_has_them() {
-    let text: String = (0..40_000).map(|i| format!("{i},{}\n", if i % 3 == 0 { "a" } else { "z" })).collect();
-    let file = file(format!("x,c\n{text}"));
-    let like = [("x".to_owned(), None), ("c".to_owned(), Some(vec!["a".to_owned()]))];
-    let mut blocks = read_csv_as(file.path(), &like).unwrap();
-    let (mut rows, mut missing) = (0, 0);
+    let schema = schema("x,c,y\n1,a,0.5\n2,b,1.5\n4,a,2.5\n", "y").unwrap();
+    let text: String = (0..40_000).map(|i| format!("{},{i},?\n", if i % 3 == 0 { "a" } else { "z" })).collect();
+    let file = file(format!("c,x,y\n{text}"));
+    let source = TableSource::open(file.path().to_str().unwrap()).unwrap();
+    let mut blocks = source.blocks(&schema, Wanted::Inputs).unwrap();
+    let (mut rows, mut unseen, mut most) = (0, 0, 0);
     while let Some(block) = blocks.next_block().unwrap() {
-        rows += block.len();
-        let values = &block.column("c").unwrap().values;
-        missing += (0..block.len()).filter(|&row| values.is_missing(row)).count();
+        (rows, most) = (rows + block.len(), most.max(block.len()));
+        unseen += schema.encode(&block).unwrap().surprises.iter().map(|(_, count)| count).sum::<usize>();
     }
-    assert_eq!((rows, missing), (40_000, 40_000 - 13_334));
+    assert_eq!((rows, unseen), (40_000, 40_000 - 13_334));
+    assert!(most < 20_000, "{most} rows at once");
+    assert_eq!(source.sha256().unwrap().len(), 64);
+}
+
+#[test]
+fn a_target_is_not_looked_at_unless_it_is_wanted() {
+    let schema = schema("x,y\n1,0.5\n2,1.5\n4,2.5\n", "y").unwrap();
+    let file = file("x,y\n1,who knows\n");
+    let source = TableSource::open(file.path().to_str().unwrap()).unwrap();
+    let next = |wanted| source.blocks(&schema, wanted).unwrap().next_block();
+    assert_eq!(next(Wanted::Inputs).unwrap().unwrap().len(), 1);
+    refused(next(Wanted::InputsAndTarget), &["line 2", "`y`", "who knows"]);
+}
+
+#[test]
+fn tables_by_name() {
+    for (name, rows, columns) in [("penguins", 344, 8), ("yacht", 308, 7), ("digits", 1_797, 65)] {
+        let table = TableSource::open(name).unwrap().read().unwrap();
+        assert_eq!((table.len(), table.columns().len()), (rows, columns), "{name}");
+    }
+    refused(TableSource::open("nothing.csv").map(drop), &["nothing.csv", "penguins, yacht, digits"]);
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let table = read("x,c\n0.1,\"a,\"\"b\"\n,x\n-3e300,\n7,x\n").unwrap();
+    let mut writer = CsvWriter::new(Vec::new());
+    writer.write(&table.select(&[0, 1])).unwrap();
+    writer.write(&table.select(&[2, 3])).unwrap();
+    // As text: a missing number is not equal to itself.
+    assert_eq!(format!("{:?}", read(writer.finish().unwrap()).unwrap()), format!("{table:?}"));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::KEY;
 use crate::gan::generator::tests::random;
-use crate::{CoefficientModel, Config, Distilled, FileError, Format, Standardization, Subspace, SubspaceConfig};
+use crate::{
+    CoefficientModel, Config, Distilled, FileError, Format, Standardization, Subsample, Subspace, SubspaceConfig,
+};
 use apd_points::Posterior;
 
 fn layout() -> Layout {
@@ -145,13 +147,16 @@ fn the_same_generator_gives_the_same_bytes() {
     assert!((0..20).all(|_| bytes(Standardization::Center) == bytes(Standardization::Center)));
 }
 
-/// Subspaces of every kind, on 40 points of 17 coordinates.
-fn subspaces() -> Vec<Distilled> {
+/// Subspaces and subsamples of every kind, on 40 points of 17 coordinates.
+fn posteriors() -> Vec<Distilled> {
     let mut points = ndarray::Array2::<f32>::zeros((40, 17));
     apd_seed::Seed::root(5).normals().fill(0, 0, points.as_slice_mut().unwrap());
     let gan = Config { latent: 2, hidden: 4, batch: 8, iterations: 1, ..Config::gan1() };
     let config = SubspaceConfig { rank: 3, components: 6, gan, ..SubspaceConfig::default() };
     let mut kinds = Vec::new();
+    for (format, sd) in [(Format::F32, None), (Format::Int8, None), (Format::F16, Some(&[0.5; 17][..]))] {
+        kinds.push(Distilled::Subsample(Subsample::new(points.view(), sd, format)));
+    }
     for format in [Format::F32, Format::F16, Format::Int8] {
         for coefficients in [CoefficientModel::Kernel, CoefficientModel::Gaussian, CoefficientModel::Gan] {
             for (rank, residual) in [(3, 0.0), (3, 1.0), (0, 1.0)] {
@@ -167,21 +172,21 @@ fn subspaces() -> Vec<Distilled> {
 }
 
 #[test]
-fn subspaces_of_every_kind_are_read_as_written() {
-    for subspace in subspaces() {
-        let bytes = subspace.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
-        assert_eq!(Distilled::from_safetensors(&bytes).unwrap().generator, subspace);
+fn posteriors_of_every_kind_are_read_as_written() {
+    for posterior in posteriors() {
+        let bytes = posterior.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
+        assert_eq!(Distilled::from_safetensors(&bytes).unwrap().generator, posterior);
         // What is counted is what is there, but for the header.
         let (header, _) = SafeTensors::read_metadata(&bytes).unwrap();
-        assert_eq!(subspace.bytes(), bytes.len() - 8 - header, "{subspace:?}");
+        assert_eq!(posterior.bytes(), bytes.len() - 8 - header, "{posterior:?}");
     }
 }
 
 #[test]
-fn subspaces_in_damaged_files_never_panic() {
+fn posteriors_in_damaged_files_never_panic() {
     let (mut refused, mut accepted) = (0, 0);
-    for subspace in subspaces().into_iter().step_by(5) {
-        let mut bytes = subspace.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
+    for posterior in posteriors().into_iter().step_by(5) {
+        let mut bytes = posterior.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
         for len in 0..bytes.len() {
             assert!(Distilled::from_safetensors(&bytes[..len]).is_err(), "cut to {len} bytes");
         }

@@ -1,0 +1,105 @@
+//! What a file keeps of a bank's samples.
+
+use apd_bnn::likelihood::Predictive;
+use apd_bnn::{Likelihood, predict};
+use apd_distill::{Distilled, Format, Subsample, Subspace, SubspaceConfig};
+use apd_nn::Model;
+use apd_points::Posterior;
+use apd_seed::Seed;
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::Error;
+
+/// Networks that are kept at least: with fewer, their average is too rough.
+const FEWEST: usize = 32;
+/// Training rows on which predictions are compared.
+const COMPARED: usize = 200;
+/// Most directions of a subspace, and the samples whose coefficients are kept.
+const RANK: usize = 64;
+const COMPONENTS: usize = 200;
+
+/// Of samples kept in 8 bits, fewer in 16 bits, and a subspace of as many bytes, the one whose predictions are nearest to those of all samples.
+///
+/// Nearness is the divergence KL(all ‖ kept) of the predictions of some training rows: of the classes, or of normals with the same means and
+/// deviations. No noise is added to what is kept: networks of some hundred parameters spread by more than their posterior with it.
+///
+/// **Shapes**: `bank` is samples × parameters. Of its bytes, `share` are kept.
+pub(crate) fn nearest(
+    bank: &Array2<f32>,
+    share: f64,
+    model: &dyn Model,
+    likelihood: &dyn Likelihood,
+    inputs: ArrayView2<'_, f32>,
+    seed: Seed,
+) -> Result<Distilled, Error> {
+    let (samples, dim) = bank.dim();
+    let bytes = (share * (4 * samples * dim) as f64).max((FEWEST.min(samples) * 2 * dim) as f64);
+    let evenly = |count: usize, format| {
+        let count = count.clamp(1, samples);
+        let rows: Vec<usize> = (0..count).map(|i| (2 * i + 1) * samples / (2 * count)).collect();
+        Distilled::Subsample(Subsample::new(bank.select(Axis(0), &rows).view(), None, format))
+    };
+    let mut candidates = vec![
+        evenly((bytes / (dim + 4) as f64) as usize, Format::Int8),
+        evenly((bytes / (2 * dim) as f64) as usize, Format::F16),
+    ];
+    let components = COMPONENTS.min(samples);
+    let rank = ((bytes - (2 * dim) as f64) / (2 * (dim + components + 2)) as f64) as usize;
+    if rank > 0 && samples > 2 {
+        let config = SubspaceConfig {
+            rank: rank.min(RANK).min(samples - 1),
+            components,
+            noise: 0.0,
+            residual: 0.0,
+            format: Format::F16,
+            ..SubspaceConfig::default()
+        };
+        candidates.push(Distilled::Subspace(Subspace::fit(bank, &config, seed.child("distill"))?));
+    }
+    let compared: Vec<usize> =
+        (0..inputs.nrows().min(COMPARED)).map(|i| i * inputs.nrows() / inputs.nrows().min(COMPARED)).collect();
+    let inputs = inputs.select(Axis(0), &compared);
+    let predictive = |posterior: &dyn Posterior, count: usize| {
+        predict(posterior, model, likelihood, inputs.view(), count, seed.child("predict"))
+    };
+    let all = predictive(&Subsample::new(bank.view(), None, Format::F32), samples)?;
+    let mut nearest: Option<(f64, Distilled)> = None;
+    for candidate in candidates {
+        let distance = divergence(&all, &predictive(&candidate, networks(&candidate))?);
+        if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
+            nearest = Some((distance, candidate));
+        }
+    }
+    Ok(nearest.expect("at least the first").1)
+}
+
+/// Networks that a prediction averages unless it is told otherwise: all that are kept, or so many that one more changes nothing.
+pub(crate) fn networks(posterior: &Distilled) -> usize {
+    match posterior {
+        Distilled::Subsample(subsample) => subsample.count(),
+        Distilled::Subspace(_) | Distilled::Gan(_) => 200,
+    }
+}
+
+/// The mean of KL(p ‖ q) over rows, in nats; +∞ where it is none.
+fn divergence(p: &Predictive, q: &Predictive) -> f64 {
+    let rows: Vec<f64> = match (p, q) {
+        (Predictive::Classes(p), Predictive::Classes(q)) => {
+            let (p, q) = (p.mean(), q.mean());
+            let of_class = |(&p, &q): (&f64, &f64)| if p > 0.0 { p * (p / q.max(f64::MIN_POSITIVE)).ln() } else { 0.0 };
+            p.outer_iter().zip(q.outer_iter()).map(|(p, q)| p.iter().zip(q).map(of_class).sum()).collect()
+        }
+        (Predictive::Numbers(p), Predictive::Numbers(q)) => {
+            let (means, deviations) = ((p.mean(), q.mean()), (p.deviation(), q.deviation()));
+            let normals = means.0.iter().zip(&means.1).zip(deviations.0.iter().zip(&deviations.1));
+            let of_number = |((m, n), (s, t)): ((&f64, &f64), (&f64, &f64))| {
+                let (s, t) = (s.max(f64::MIN_POSITIVE), t.max(f64::MIN_POSITIVE));
+                (t / s).ln() + (s * s + (m - n) * (m - n)) / (2.0 * t * t) - 0.5
+            };
+            normals.map(of_number).collect()
+        }
+        _ => return f64::INFINITY,
+    };
+    let mean = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
+    if mean.is_nan() { f64::INFINITY } else { mean }
+}

@@ -1,0 +1,165 @@
+use apd_bnn::LikelihoodConfig;
+use apd_data::{Examples, Table, TableSchema, Targets};
+use apd_distill::{Distilled, Format, Subsample};
+use apd_seed::Seed;
+
+use super::model::{Constant, Description};
+use super::{HeldOut, Provenance, TableFit, TableModel, Task, check};
+use crate::calibration::Calibration;
+use crate::fit::Sampled;
+use crate::reference::Reference;
+use crate::{Context, Error, Prediction, Stage};
+
+/// Fewest rows with a target.
+const FEWEST: usize = 10;
+
+impl TableFit {
+    /// What each column of the table is to the model.
+    ///
+    /// **Errors**: as [`TableSchema::infer`].
+    pub fn schema(&self, table: &Table, target: &str) -> Result<TableSchema, Error> {
+        let classification = self.task.map(|task| task == Task::Classification);
+        Ok(TableSchema::infer(table, target, &self.drop, classification)?)
+    }
+
+    /// Fits a model to a table.
+    ///
+    /// **Errors**: columns that cannot be used, fewer than ten rows with a target, settings out of range, a chain that diverges.
+    pub fn run(&self, table: &Table, target: &str) -> Result<TableModel, Error> {
+        self.run_as(&self.schema(table, target)?, table, None, &Context::default())
+    }
+
+    /// As [`run`](Self::run), with columns as a schema has them, the name and SHA-256 of the data, and a context.
+    ///
+    /// **Errors**: as [`run`](Self::run); [`Error::Stopped`] where the context wants it.
+    pub fn run_as(
+        &self,
+        schema: &TableSchema,
+        table: &Table,
+        data: Option<(String, String)>,
+        context: &Context<'_>,
+    ) -> Result<TableModel, Error> {
+        let seed = Seed::root(self.seed);
+        let name = schema.target().map_or("", |(name, _)| name);
+        let problem = |problem: String| Error::Data(apd_data::Error::Column { name: name.to_owned(), problem });
+        let (_, with_target) =
+            schema.targets(table)?.ok_or_else(|| problem("is missing: it is the target".to_owned()))?;
+        if with_target.len() < FEWEST {
+            return Err(problem(format!("has {} rows with a value; at least {FEWEST} are needed", with_target.len())));
+        }
+        let order = seed.child("held-out").stream().permutation(with_target.len());
+        let held_out = (with_target.len() / 10).clamp(40, 1_000).min(with_target.len() / 5);
+        let most = self.effort.rows();
+        let rows = |order: &[u32]| order.iter().map(|&place| with_target[place as usize]).collect::<Vec<_>>();
+        let (held_out, others) = order.split_at(held_out);
+        let held_out = table.select(&rows(held_out));
+        let training = schema.examples(&table.select(&rows(&others[..others.len().min(most)])))?;
+
+        let (likelihood, outputs) = match &training.targets {
+            Targets::Classes { names, .. } => (LikelihoodConfig::Categorical, names.len()),
+            Targets::Numbers { .. } => (LikelihoodConfig::HeteroscedasticGaussian, 2),
+        };
+        let network = self.architecture.network(training.len(), schema.inputs(), outputs);
+        let network = network.map_err(|e| Error::Setting {
+            name: "network",
+            value: e.to_string(),
+            expected: "one that can be",
+        })?;
+        let mut fit = self.effort.fit();
+        fit.chains = self.chains.unwrap_or(fit.chains);
+        let sampled = fit.sample_network(&network, likelihood, &training, seed.child("fit"), context)?;
+        context.progress.begin(Stage::Check.of(1));
+        let provenance = Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: self.clone(),
+            data,
+            rows: table.len(),
+            without_target: table.len() - with_target.len(),
+            fitted: training.len(),
+            held_out: held_out.len(),
+            samples: sampled.bank.nrows(),
+            sampled_bytes: 4 * sampled.bank.len(),
+        };
+        judge(schema, sampled, &training, &held_out, provenance)
+    }
+}
+
+/// Calibrates a sampled model by held-out rows, and says how right it is there.
+fn judge(
+    schema: &TableSchema,
+    sampled: Sampled,
+    training: &Examples,
+    held_out: &Table,
+    provenance: Provenance,
+) -> Result<TableModel, Error> {
+    let Sampled { mut fitted, bank } = sampled;
+    let examples = schema.examples(held_out)?;
+    let networks = crate::stored::networks(fitted.posterior());
+    let kept = fitted.predict(examples.inputs.view(), networks)?;
+    let all = Distilled::Subsample(Subsample::new(bank.view(), None, Format::F32));
+    let kept_posterior = std::mem::replace(&mut fitted.posterior, all);
+    let of_all = fitted.predict(examples.inputs.view(), bank.nrows())?;
+    fitted.posterior = kept_posterior;
+
+    let (calibration, coverage) = match (&kept, &examples.targets) {
+        (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
+            (Calibration::of_classes(classes, labels), None)
+        }
+        (Prediction::Numbers(numbers), Targets::Numbers { values, .. }) => {
+            let (calibration, coverage) = Calibration::of_numbers(numbers, values.view());
+            (calibration, Some(coverage))
+        }
+        _ => unreachable!("a schema has targets of its model's kind"),
+    };
+    let distilling_lost = nll(&kept, &examples.targets)? - nll(&of_all, &examples.targets)?;
+    let description = Description {
+        schema: schema.clone(),
+        calibration,
+        reference: Reference::new(training.inputs.view(), examples.inputs.view()),
+        constant: constant(training),
+        held_out: HeldOut { metrics: None, coverage, distilling_lost },
+        verdicts: Vec::new(),
+        provenance,
+    };
+    let mut model = TableModel::new(fitted, description);
+    let evaluation = model.evaluate([Ok(held_out.clone())], None)?;
+    let mut verdicts = model.check(&evaluation);
+    if let Some((_, corrected)) = coverage {
+        // Rows that an interval is corrected by lie in it; each half of them judges the correction by the other.
+        let verdict = check::covered(corrected, evaluation.rows.len());
+        verdicts.iter_mut().filter(|other| other.concern == verdict.concern).for_each(|other| *other = verdict.clone());
+    }
+    let description = model.description_mut();
+    description.held_out.metrics = Some(evaluation.metrics);
+    description.verdicts = verdicts;
+    Ok(model)
+}
+
+/// Mean −ln p of what was there.
+fn nll(prediction: &Prediction, targets: &Targets) -> Result<f64, Error> {
+    Ok(match (prediction, targets) {
+        (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
+            apd_uncertainty::nll(classes.mean().view(), labels)?
+        }
+        (Prediction::Numbers(numbers), Targets::Numbers { values, .. }) => {
+            apd_uncertainty::regression::nll(numbers, values.view())?
+        }
+        _ => unreachable!("targets of the prediction's kind"),
+    })
+}
+
+/// Frequencies with one row more of each class, so that none is impossible; or mean and deviation.
+fn constant(training: &Examples) -> Constant {
+    match &training.targets {
+        Targets::Classes { labels, names } => {
+            let mut counts = vec![1.0; names.len()];
+            labels.iter().for_each(|&label| counts[label as usize] += 1.0);
+            let sum: f64 = counts.iter().sum();
+            Constant::Frequencies(counts.into_iter().map(|count| count / sum).collect())
+        }
+        Targets::Numbers { values, .. } => {
+            let sd = values.std(0.0);
+            Constant::Normal { mean: values.mean().unwrap_or(0.0), sd: if sd > 0.0 { sd } else { 1.0 } }
+        }
+    }
+}

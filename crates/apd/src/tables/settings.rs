@@ -1,0 +1,35 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Architecture, Effort};
+
+/// What is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// A class.
+    Classification,
+    /// A number.
+    Regression,
+}
+
+/// How a model of a table is fitted: defaults that need no tuning.
+///
+/// Some rows are held out; a few networks are trained on the others and sampled from there, with noise that depends on the row where
+/// the target is a number; what is kept is as small as a fiftieth of the samples; the held-out rows correct the intervals, say what is strange, and
+/// whether the model can be believed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableFit {
+    /// Classes or numbers; by the target's values, if nothing is said.
+    pub task: Option<Task>,
+    /// Columns that are not looked at.
+    pub drop: Vec<String>,
+    /// The network.
+    pub architecture: Architecture,
+    /// How much work.
+    pub effort: Effort,
+    /// Chains, if not as many as the effort has.
+    pub chains: Option<u32>,
+    /// Root of every random stream.
+    pub seed: u64,
+}

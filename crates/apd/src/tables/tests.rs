@@ -1,0 +1,192 @@
+use std::path::Path;
+
+use apd_data::{Column, Table, TableSource, Values, Wanted, penguins, yacht};
+
+use super::*;
+use crate::{Context, Error, Progress};
+
+fn quick() -> TableFit {
+    TableFit {
+        effort: Effort::Quick,
+        chains: Some(2),
+        architecture: "mlp:8".parse().expect("a network"),
+        ..TableFit::default()
+    }
+}
+
+fn yachts() -> TableModel {
+    quick().run(&yacht(), "resistance").expect("a fit")
+}
+
+fn file() -> tempfile::NamedTempFile {
+    tempfile::NamedTempFile::new().expect("a file")
+}
+
+fn bits(predictions: &Predictions) -> Table {
+    predictions.table().expect("a table")
+}
+
+#[test]
+fn a_model_of_numbers_is_one_file_that_answers_in_the_targets_units() {
+    let (table, model, file) = (yacht(), yachts(), file());
+    model.save(file.path()).expect("saved");
+    let loaded = TableModel::load(file.path()).expect("loaded");
+    let predictions = bits(&loaded.predict(&table, &[0.9, 0.5], None).expect("predictions"));
+    assert_eq!(predictions, bits(&model.predict(&table, &[0.9, 0.5], None).expect("predictions")));
+    let names: Vec<&str> = predictions.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["mean", "sd", "aleatoric_sd", "epistemic_sd", "lower_90", "upper_90", "lower_50", "upper_50", "ood"]
+    );
+
+    let evaluation = loaded.evaluate([Ok(table)], None).expect("an evaluation");
+    let Metrics::Numbers(metrics) = &evaluation.metrics else { panic!("numbers") };
+    assert!(metrics.rmse < 10.0 && metrics.mae < metrics.rmse && metrics.n == 308, "{metrics:?}");
+    assert!((0.8..1.0).contains(&metrics.coverage_90) && metrics.coverage_50 < metrics.coverage_95, "{metrics:?}");
+    assert!(evaluation.nll_constant > metrics.nll);
+    // What is kept is small: the posterior takes a fiftieth of the samples, or 32 networks of 8 bits.
+    let provenance = loaded.provenance();
+    assert_eq!((provenance.fitted + provenance.held_out, provenance.samples), (308, 200));
+    assert_eq!(loaded.networks(), 32);
+}
+
+#[test]
+fn a_model_of_classes_knows_their_names_and_what_it_does_not_know() {
+    let table = penguins();
+    let model = quick().run(&table, "species").expect("a fit");
+    let evaluation = model.evaluate([Ok(table.clone())], None).expect("an evaluation");
+    let Metrics::Classes(metrics) = &evaluation.metrics else { panic!("classes") };
+    assert!(metrics.accuracy > 0.95 && metrics.nll < 0.3 && metrics.auroc.is_none(), "{metrics:?}");
+    let predictions = bits(&evaluation.predictions);
+    let names: Vec<&str> = predictions.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["prediction", "p_Adelie", "p_Chinstrap", "p_Gentoo", "entropy", "bald", "ood", "abstain"]);
+
+    // Birds of an unheard-of size are strange.
+    let giant = |column: &Column| match &column.values {
+        Values::Numbers(numbers) => {
+            Column { name: column.name.clone(), values: Values::Numbers(numbers.iter().map(|x| 3.0 * x).collect()) }
+        }
+        _ => column.clone(),
+    };
+    let giants = Table::new(table.columns().iter().map(giant).collect()).expect("a table");
+    let predictions = model.predict(&giants, &[], None).expect("predictions");
+    assert!(predictions.ood.iter().filter(|&&ood| ood == 1.0).count() > 300);
+    let Answers::Classes { abstain, .. } = &predictions.answers else { panic!("classes") };
+    assert!(abstain.iter().filter(|&&abstain| abstain).count() > 300);
+    assert!(!model.check_inputs(&predictions.ood).last().expect("verdicts").met);
+}
+
+#[test]
+fn columns_in_any_order_and_row_by_row_give_the_same() {
+    let (table, model) = (yacht(), yachts());
+    let mut columns = table.columns().to_vec();
+    columns.reverse();
+    columns.retain(|column| column.name != "resistance");
+    columns.push(Column { name: "captain".to_owned(), values: Values::Text(vec!["Ahab".to_owned(); table.len()]) });
+    let other = Table::new(columns).expect("a table");
+    let whole = bits(&model.predict(&table, &[0.9], None).expect("predictions"));
+    assert_eq!(bits(&model.predict(&other, &[0.9], None).expect("predictions")), whole);
+    assert_eq!(model.unknown_columns(&other).collect::<Vec<_>>(), ["captain"]);
+
+    let source = TableSource::open("yacht").expect("embedded");
+    let mut blocks = source.blocks(model.schema(), Wanted::Inputs).expect("blocks");
+    let block = blocks.next_block().expect("readable").expect("rows");
+    assert_eq!(bits(&model.predict(&block, &[0.9], None).expect("predictions")), whole);
+    let lacking = table.columns().iter().filter(|column| column.name != "froude").cloned().collect();
+    let refused = model.predict(&Table::new(lacking).expect("a table"), &[0.9], None).expect_err("a column lacks");
+    assert!(refused.to_string().contains("froude"), "{refused}");
+}
+
+/// Stops a fit after so many steps.
+struct Stopper(std::sync::atomic::AtomicU64);
+
+impl Progress for Stopper {
+    fn advance(&self, steps: u64) {
+        let left = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        self.0.store(left.saturating_sub(steps), std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::Relaxed) == 0
+    }
+}
+
+#[test]
+fn a_fit_that_was_stopped_goes_on_to_the_same_bits() {
+    let (table, folder) = (yacht(), tempfile::tempdir().expect("a folder"));
+    let schema = quick().schema(&table, "resistance").expect("a schema");
+    let run = |fit: &TableFit, steps: u64| {
+        let stopper = Stopper(steps.into());
+        let context = Context { progress: &stopper, checkpoints: Some(folder.path()), ..Context::default() };
+        fit.run_as(&schema, &table, None, &context)
+    };
+    let mut stops = 0;
+    let resumed = loop {
+        // Steps that were made before count again.
+        match run(&quick(), 150 + 200 * stops) {
+            Err(Error::Stopped) => stops += 1,
+            other => break other.expect("a fit"),
+        }
+    };
+    assert!(stops >= 1, "it was over before it could be stopped");
+    let whole = yachts();
+    let predictions = |model: &TableModel| bits(&model.predict(&table, &[0.9], None).expect("predictions"));
+    assert_eq!(predictions(&resumed), predictions(&whole));
+    let other = run(&TableFit { seed: 7, ..quick() }, u64::MAX).expect_err("another fit's checkpoints");
+    assert!(matches!(other, Error::OtherFit { .. }), "{other}");
+}
+
+/// Writes `text` in place of the first `old` of a file, and says why the file is refused.
+#[track_caller]
+fn forged(path: &Path, old: &str, new: &str) -> String {
+    let bytes = std::fs::read(path).expect("read");
+    let at = bytes.windows(old.len()).position(|window| window == old.as_bytes()).expect("the text is there");
+    let mut header = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+    header = header + new.len() as u64 - old.len() as u64;
+    let forged = [&header.to_le_bytes()[..], &bytes[8..at], new.as_bytes(), &bytes[at + old.len()..]].concat();
+    std::fs::write(path, forged).expect("written");
+    let refused = TableModel::load(path).map(|_| ()).expect_err(new).to_string();
+    std::fs::write(path, bytes).expect("written");
+    refused
+}
+
+#[test]
+fn files_that_lie_are_refused() {
+    let file = file();
+    yachts().save(file.path()).expect("saved");
+    // The metadata are JSON in JSON in JSON.
+    let quote = r#"\\\""#;
+    for (old, new, words) in [
+        ("version@:1", "version@:99", "version 99"),
+        ("widths@:[6,8,2]", "widths@:[6,18446744073709551615,2]", ""),
+        ("widths@:[6,8,2]", "widths@:[6,4611686018427387904,4]", ""),
+        ("widths@:[6,8,2]", "widths@:[7,8,2]", "layers.0.weight"),
+        ("indicator@:false", "indicator@:true", "inputs"),
+        ("factors@:[", "factors@:[1e999,", ""),
+        ("sd@:[", "sd@:[-", ""),
+        ("froude", "length_beam", "length_beam"),
+        ("classes@:null", "classes@:[@a@,@b@]", ""),
+    ] {
+        let (old, new) = (old.replace('@', quote), new.replace('@', quote));
+        let refused = forged(file.path(), &old, &new);
+        assert!(refused.contains(words), "{new}: {refused}");
+    }
+    assert!(TableModel::load(file.path()).is_ok());
+}
+
+#[test]
+fn tables_too_small_to_learn_from_are_refused() {
+    let refused = quick().run(&yacht().select(&[0, 20, 40, 60]), "resistance").expect_err("four rows").to_string();
+    assert!(refused.contains("`resistance`") && refused.contains("at least 10"), "{refused}");
+}
+
+#[test]
+fn networks_by_name() {
+    for name in ["auto", "mlp:64-64", "mlp:8:tanh"] {
+        assert_eq!(name.parse::<Architecture>().expect("a network").to_string(), name);
+    }
+    assert_eq!("mlp:8:relu".parse::<Architecture>().expect("a network").to_string(), "mlp:8");
+    for name in ["mlp", "mlp:", "mlp:0", "mlp:8:sin", "mlp:-8", "cnn", "mlp:99999999999999999999"] {
+        assert!(name.parse::<Architecture>().is_err(), "{name}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Tables by name: embedded ones, text, arrays.
+
+use std::path::Path;
+
+use apd_points::FormatError;
+use ndarray::Array2;
+
+use super::csv::{CsvBlocks, Source};
+use super::{Column, Table, TableSchema, Values, Wanted, embedded};
+use crate::{Error, all_digits, digest};
+
+/// A table that can be read, as often as need be.
+///
+/// ```
+/// use apd_data::TableSource;
+///
+/// let penguins = TableSource::open("penguins")?; // or a path
+/// assert_eq!(penguins.read()?.len(), 344);
+/// # Ok::<(), apd_data::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TableSource(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Text(Source),
+    Arrays { table: Table, sha256: String },
+}
+
+impl TableSource {
+    /// The names of the embedded tables.
+    pub const EMBEDDED: [&str; 3] = ["penguins", "yacht", "digits"];
+
+    /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns) and perhaps `y` (n), or a text file of any name with
+    /// delimiters.
+    ///
+    /// The columns of `X` are called x0, x1, …, that of `y` is called y; the pixels of the digits p0, p1, …, and what they show digit.
+    ///
+    /// **Errors**: a file that is not there; arrays that cannot be read.
+    pub fn open(name: &str) -> Result<Self, Error> {
+        let path = Path::new(name);
+        Ok(Self(match name {
+            "penguins" | "yacht" => Kind::Text(embedded::source(name)),
+            "digits" => {
+                let digits = all_digits();
+                let labels = digits.labels.iter().map(|&label| f64::from(label)).collect();
+                let target = Column { name: "digit".to_owned(), values: Values::Numbers(labels) };
+                let bytes: Vec<u8> = digits.images.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+                Kind::Arrays {
+                    table: Table::new(columns("p", &digits.images.pixels.mapv(f64::from)).chain([target]).collect())?,
+                    sha256: digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))?,
+                }
+            }
+            _ if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz")) => npz(path)?,
+            _ if path.is_dir() => return Err(Error::mismatch(path, "data", "a file", "a folder")),
+            _ if !path.exists() => {
+                let expected = format!("a file, or one of {}", Self::EMBEDDED.join(", "));
+                return Err(Error::mismatch(path, "data", expected, "nothing of this name"));
+            }
+            _ => Kind::Text(Source::file(path)),
+        }))
+    }
+
+    /// All of it.
+    ///
+    /// **Errors**: as [`read_csv`](crate::read_csv).
+    pub fn read(&self) -> Result<Table, Error> {
+        match &self.0 {
+            Kind::Text(source) => source.clone().read(),
+            Kind::Arrays { table, .. } => Ok(table.clone()),
+        }
+    }
+
+    /// Block by block, as a schema has it: columns in any order, numbers where it wants them, everything else as text.
+    ///
+    /// **Errors**: as [`read_csv`](crate::read_csv), here or in a block.
+    pub fn blocks(&self, schema: &TableSchema, wanted: Wanted) -> Result<TableBlocks, Error> {
+        Ok(TableBlocks(match &self.0 {
+            Kind::Text(source) => Blocks::Text(source.clone().blocks(schema, wanted)?),
+            Kind::Arrays { table, .. } => Blocks::Arrays(Some(table.clone())),
+        }))
+    }
+
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    ///
+    /// **Errors**: a file that cannot be read.
+    pub fn sha256(&self) -> Result<String, Error> {
+        match &self.0 {
+            Kind::Text(source) => source.sha256(),
+            Kind::Arrays { sha256, .. } => Ok(sha256.clone()),
+        }
+    }
+}
+
+/// A table read block by block: for text, memory does not grow with the file.
+pub struct TableBlocks(Blocks);
+
+enum Blocks {
+    Text(CsvBlocks),
+    Arrays(Option<Table>),
+}
+
+impl TableBlocks {
+    /// The next rows, `None` at the end.
+    ///
+    /// **Errors**: as [`read_csv`](crate::read_csv).
+    pub fn next_block(&mut self) -> Result<Option<Table>, Error> {
+        match &mut self.0 {
+            Blocks::Text(blocks) => blocks.next_block(),
+            Blocks::Arrays(table) => Ok(table.take()),
+        }
+    }
+}
+
+fn columns(prefix: &str, matrix: &Array2<f64>) -> impl Iterator<Item = Column> {
+    let name = move |i| format!("{prefix}{i}");
+    matrix
+        .columns()
+        .into_iter()
+        .enumerate()
+        .map(move |(i, column)| Column { name: name(i), values: Values::Numbers(column.to_vec()) })
+}
+
+/// `X` and, if it is there, `y`.
+fn npz(path: &Path) -> Result<Kind, Error> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let members = apd_points::npy::members(&bytes).map_err(FormatError::of(path))?;
+    let array = |name: &str| -> Result<Option<Array2<f64>>, Error> {
+        let Some((_, member)) = members.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)) else {
+            return Ok(None);
+        };
+        let array = apd_points::npy::parse(member).map_err(FormatError::of(path))?;
+        let (rows, width) = match array.shape[..] {
+            [rows] => (rows, 1),
+            [rows, width] => (rows, width),
+            _ => {
+                return Err(Error::mismatch(
+                    path,
+                    "shape of an array",
+                    "rows × columns",
+                    format!("{:?} of `{name}`", array.shape),
+                ));
+            }
+        };
+        Ok(Some(Array2::from_shape_vec((rows, width), array.to_f64()).expect("as many as the shape says")))
+    };
+    let inputs = array("X")?.ok_or_else(|| {
+        let names = members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        Error::mismatch(path, "arrays", "`X`, and `y` for the target", names)
+    })?;
+    let mut all: Vec<Column> = columns("x", &inputs).collect();
+    match array("y")? {
+        Some(y) if y.ncols() == 1 => {
+            all.push(Column { name: "y".to_owned(), values: Values::Numbers(y.into_raw_vec_and_offset().0) })
+        }
+        Some(y) => return Err(Error::mismatch(path, "columns of `y`", 1, y.ncols())),
+        None => {}
+    }
+    Ok(Kind::Arrays { table: Table::new(all)?, sha256: digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))? })
+}
