@@ -73,9 +73,9 @@ fn gradient(network: Network) -> Box<dyn Runner> {
 }
 
 fn convolution() -> Box<dyn Runner> {
-    let (frame, mut product) = (WIDEST.input(), Vec::new());
-    let (mut image, packed) = (random(frame.len(), 0), random(WIDEST.weights(), 1));
-    frame.clear_border(&mut image);
+    let (padded, mut product) = (WIDEST.input(), Vec::new());
+    let (mut image, packed) = (random(padded.len(), 0), random(WIDEST.weights(), 1));
+    padded.clear_padding(&mut image);
     Box::new(move || {
         WIDEST.correlate(&image, &packed, &mut product, |_, _, row| {
             black_box(row);

@@ -6,10 +6,10 @@
 use std::hint::black_box;
 
 use apd_nn::optim::Adam;
-use apd_nn::{Accumulate, Batch, Engine, Model as _, Network, Panel, Threads, cross_entropy};
+use apd_nn::{Accumulate, Batch, Engine, FeatureMajor, Model as _, Network, Threads, cross_entropy};
 use apd_seed::{Minibatches, Seed};
 use apd_sgmcmc::{Minibatch, Potential, PotentialError};
-use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
 use apd_tensor::kernel::{Aligned, gather_rows, lanes, softmax_rows};
 use ndarray::{Array2, ArrayViewMut2};
 use rayon::prelude::*;
@@ -200,42 +200,42 @@ fn adam(dim: usize) -> impl FnMut() {
 
 // Prediction.
 
-/// The products of these layers for all networks on all panels of inputs; a few networks' weights stand for all.
+/// The products of these layers for all networks on all chunks of inputs; a few networks' weights stand for all.
 fn layers(widths: &[usize], networks: usize) -> impl FnMut() + use<> {
-    const PANEL: usize = Panel::<f32>::ROWS;
+    const ROWS: usize = FeatureMajor::ROWS;
     const FEW: usize = 8;
     let layers: Vec<_> = widths
         .windows(2)
-        .map(|pair| (pair[0], pair[1], numbers(FEW * pair[1], pair[0]), numbers(pair[0], PANEL)))
+        .map(|pair| (pair[0], pair[1], numbers(FEW * pair[1], pair[0]), numbers(pair[0], ROWS)))
         .collect();
-    on_panels(move |out: &mut Aligned<f32>| {
+    on_chunks(move |out: &mut Aligned<f32>| {
         for s in 0..networks {
             for (inputs, outputs, weight, units) in &layers {
-                out.resize(outputs * PANEL, 0.0);
+                out.resize(outputs * ROWS, 0.0);
                 let left = Left::rows(weight, *inputs).from(s % FEW * outputs, 0);
-                accumulate([*outputs, PANEL, *inputs], left, units, PANEL, out, PANEL);
+                accumulate([*outputs, ROWS, *inputs], left, units, ROWS, out, ROWS);
             }
         }
     })
 }
 
 fn softmax(networks: usize) -> impl FnMut() {
-    let logits = numbers(Panel::<f32>::ROWS, 10);
-    on_panels(move |out: &mut Aligned<f32>| {
+    let logits = numbers(FeatureMajor::ROWS, 10);
+    on_chunks(move |out: &mut Aligned<f32>| {
         out.resize(logits.len(), 0.0);
         for _ in 0..networks {
             out.copy_from_slice(&logits);
-            let rows = ArrayViewMut2::from_shape((Panel::<f32>::ROWS, 10), out).expect("ten logits in each row");
+            let rows = ArrayViewMut2::from_shape((FeatureMajor::ROWS, 10), out).expect("ten logits in each row");
             softmax_rows(rows);
         }
     })
 }
 
-/// Once for every panel of the inputs, in parallel, each with a buffer.
-fn on_panels(work: impl Fn(&mut Aligned<f32>) + Sync) -> impl FnMut() {
-    let panels = INPUTS.div_ceil(Panel::<f32>::ROWS);
+/// Once for every chunk of the inputs, in parallel, each with a buffer.
+fn on_chunks(work: impl Fn(&mut Aligned<f32>) + Sync) -> impl FnMut() {
+    let chunks = INPUTS.div_ceil(FeatureMajor::ROWS);
     move || {
-        (0..panels).into_par_iter().for_each_init(Aligned::new, |out, _| {
+        (0..chunks).into_par_iter().for_each_init(Aligned::new, |out, _| {
             work(out);
             black_box(out);
         });

@@ -19,7 +19,7 @@ use crate::likelihood::Likelihood;
 ///
 /// * [`Attack::fgsm`] is one step of a = ε, the fast gradient sign method. Reference: Goodfellow, Shlens & Szegedy, *Explaining and Harnessing
 ///   Adversarial Examples*, ICLR 2015, section 4.
-/// * [`Attack::pgd`] is projected gradient descent. Reference: Madry, Makelov, Schmidt, Tsipras & Vladu, *Towards Deep Learning
+/// * [`Attack::pgd`] is projected gradient descent. Reference: Madry, Makelov, Schmidt, Tsipras & Vladu, *Toward Deep Learning
 ///   Models Resistant to Adversarial Attacks*, ICLR 2018, section 2.1.
 ///
 /// **Where it fails**: it follows gradients. A network whose gradient vanishes or perturbs (outputs saturated beyond single

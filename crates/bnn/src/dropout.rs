@@ -1,6 +1,6 @@
 //! Networks whose units are left out at random.
 
-use apd_nn::{Mlp, Model, Panel, Scratch, TensorLayout as _};
+use apd_nn::{FeatureMajor, Mlp, Model, Scratch, TensorLayout as _};
 use apd_points::Posterior;
 use apd_seed::Seed;
 use apd_tensor::Tensor;
@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, Ix2};
 use rayon::prelude::*;
 
 use crate::likelihood::Likelihood;
-use crate::networks::{Pool, ROWS, check, for_each, matrix_mut, on_panels, wave};
+use crate::networks::{Pool, ROWS, check, for_each, matrix_mut, on_chunks, wave};
 
 /// Predictions of `passes` stochastic passes of one network with its dropout (MC-dropout): `visit(s, p)` in order.
 ///
@@ -44,10 +44,10 @@ pub fn predict_dropout(
     let (theta, outputs, n) = (row, model.outputs(), inputs.nrows());
 
     // All passes share the first layer's product.
-    let mut firsts = vec![Panel::default(); n.div_ceil(ROWS)];
-    firsts.par_iter_mut().enumerate().for_each_init(Panel::default, |panel, (i, first)| {
-        panel.fill(inputs.slice_axis(Axis(0), (i * ROWS..((i + 1) * ROWS).min(n)).into()));
-        mlp.first(theta, panel, first);
+    let mut firsts = vec![FeatureMajor::default(); n.div_ceil(ROWS)];
+    firsts.par_iter_mut().enumerate().for_each_init(FeatureMajor::default, |chunk, (i, first)| {
+        chunk.fill(inputs.slice_axis(Axis(0), (i * ROWS..((i + 1) * ROWS).min(n)).into()));
+        mlp.first(theta, chunk, first);
     });
 
     let (wave, pool) = (wave(outputs * n, 0), Pool::default());
@@ -55,10 +55,10 @@ pub fn predict_dropout(
     for start in (0..passes).step_by(wave) {
         let count = wave.min(passes - start);
         predictions.resize(count * n * outputs, 0.0);
-        on_panels(&mut predictions, [n, outputs], [1, ROWS], |pass, rows, mut out| {
+        on_chunks(&mut predictions, [n, outputs], [1, ROWS], |pass, rows, mut out| {
             let mut stream = seed.index((start + pass.start) as u64).stream();
             stream.seek(rows.start as u64 * mlp.dropout_words());
-            pool.with(|(first, scratch): &mut (Panel, Scratch)| {
+            pool.with(|(first, scratch): &mut (FeatureMajor, Scratch)| {
                 first.assign(&firsts[rows.start / ROWS]);
                 mlp.finish(theta, first, Some(&mut stream), out[0], scratch);
             });

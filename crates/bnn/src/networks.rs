@@ -3,18 +3,18 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use apd_nn::{Mlp, Model, Panel, Scratch};
+use apd_nn::{FeatureMajor, Mlp, Model, Scratch};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use crate::likelihood::Likelihood;
 
 /// Input rows of one task.
-pub(crate) const ROWS: usize = Panel::<f32>::ROWS;
+pub(crate) const ROWS: usize = FeatureMajor::ROWS;
 /// Networks of one task where there are few inputs, so that there are tasks for every thread; else a task takes all in flight.
 const GROUP: usize = 8;
-/// Panels of inputs that are tasks enough.
-const PANELS: usize = 64;
+/// Chunks of inputs that are tasks enough.
+const CHUNKS: usize = 64;
 /// Most networks in flight at once.
 const WAVE: usize = 64;
 /// Most elements that the networks in flight may have, and as many for their predictions.
@@ -23,8 +23,8 @@ const ELEMENTS: usize = 1 << 22;
 /// Predictions of many networks: `visit(s, p)` is called with p = the likelihood's [`inverse_link`](Likelihood::inverse_link) of
 /// f(inputs, θ_s), for s = 0, 1, … in order: class probabilities, or means.
 ///
-/// Perceptrons are evaluated on a panel of inputs after the other, all networks in flight on one before the next. Other networks
-/// are evaluated one after the other. Panels of inputs run in parallel. The bits depend neither on the number of threads
+/// Perceptrons are evaluated on a chunk of inputs after the other, all networks in flight on one before the next. Other networks
+/// are evaluated one after the other. Chunks of inputs run in parallel. The bits depend neither on the number of threads
 /// nor on how fast `visit` is.
 ///
 /// Memory: besides the inputs, less than a MiB per thread and about 32 MiB, or one network and its prediction where that is more;
@@ -44,7 +44,7 @@ pub fn predict_networks(
 ) {
     let rows = rows.into_iter().inspect(|row| check(model, row.as_ref(), &inputs));
     match model.as_mlp() {
-        Some(mlp) => panel_by_panel(&mlp, likelihood, rows, inputs, visit),
+        Some(mlp) => chunk_by_chunk(&mlp, likelihood, rows, inputs, visit),
         None => {
             for (s, row) in rows.enumerate() {
                 let mut outputs = model.evaluate(row.as_ref(), inputs);
@@ -55,7 +55,7 @@ pub fn predict_networks(
     }
 }
 
-fn panel_by_panel(
+fn chunk_by_chunk(
     mlp: &Mlp,
     likelihood: &dyn Likelihood,
     mut thetas: impl Iterator<Item: AsRef<[f32]>>,
@@ -64,7 +64,7 @@ fn panel_by_panel(
 ) {
     let (outputs, n) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows());
     let wave = wave(outputs * n, mlp.dim());
-    let group = if n.div_ceil(ROWS) < PANELS { GROUP } else { wave };
+    let group = if n.div_ceil(ROWS) < CHUNKS { GROUP } else { wave };
     let pool = Pool::default();
     let mut predictions = Vec::new();
     for start in (0..).step_by(wave) {
@@ -74,11 +74,11 @@ fn panel_by_panel(
         }
         let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
         predictions.resize(thetas.len() * n * outputs, 0.0);
-        on_panels(&mut predictions, [n, outputs], [group, ROWS], |networks, rows, out| {
-            pool.with(|Work { inputs: panel, first, scratch }| {
-                panel.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
+        on_chunks(&mut predictions, [n, outputs], [group, ROWS], |networks, rows, out| {
+            pool.with(|Work { inputs: chunk, first, scratch }| {
+                chunk.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
                 for (theta, out) in thetas[networks].iter().zip(out) {
-                    mlp.first(theta, panel, first);
+                    mlp.first(theta, chunk, first);
                     mlp.finish(theta, first, None, out, scratch);
                     likelihood.inverse_link(matrix_mut(out, rows.len(), outputs));
                 }
@@ -93,26 +93,26 @@ pub(crate) fn wave(prediction: usize, network: usize) -> usize {
     (ELEMENTS / prediction.max(network).max(1)).clamp(1, WAVE)
 }
 
-/// Runs `task(networks, rows, out)` for every group of so many networks and panel of so many rows, in parallel; `out` holds the
+/// Runs `task(networks, rows, out)` for every group of so many networks and chunk of so many rows, in parallel; `out` holds the
 /// rows' part of each of the group's predictions.
-pub(crate) fn on_panels(
+pub(crate) fn on_chunks(
     predictions: &mut [f32],
     [n, outputs]: [usize; 2],
-    [group, panel]: [usize; 2],
+    [group, chunk]: [usize; 2],
     task: impl Fn(Range<usize>, Range<usize>, Vec<&mut [f32]>) + Sync,
 ) {
     if n == 0 {
         return;
     }
-    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(panel * outputs)).collect();
+    let mut parts: Vec<_> = predictions.chunks_mut(n * outputs).map(|p| p.chunks_mut(chunk * outputs)).collect();
     let mut tasks = Vec::new();
     let mut first = 0;
     for group in parts.chunks_mut(group) {
         let networks = first..first + group.len();
         first = networks.end;
-        for start in (0..n).step_by(panel) {
+        for start in (0..n).step_by(chunk) {
             let out: Vec<_> = group.iter_mut().filter_map(Iterator::next).collect();
-            tasks.push((networks.clone(), start..(start + panel).min(n), out));
+            tasks.push((networks.clone(), start..(start + chunk).min(n), out));
         }
     }
     tasks.into_par_iter().with_max_len(1).for_each(|(networks, rows, out)| task(networks, rows, out));
@@ -146,8 +146,8 @@ pub(crate) struct Pool<W>(Mutex<Vec<W>>);
 
 #[derive(Default)]
 struct Work {
-    inputs: Panel,
-    first: Panel,
+    inputs: FeatureMajor,
+    first: FeatureMajor,
     scratch: Scratch,
 }
 

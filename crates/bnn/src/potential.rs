@@ -81,7 +81,7 @@ impl NetworkPotential {
         self
     }
 
-    /// Applies the network's dropout, for training towards MC-dropout.
+    /// Applies the network's dropout, for training toward MC-dropout.
     ///
     /// The masks are a function of `seed`, position and minibatch, not of the calls before: an estimate can be repeated, a
     /// summary may be printed in between, and a resumed chain needs to know nothing of dropout. Masks change as long as the

@@ -1,20 +1,20 @@
 //! Many networks that share their first layer's work.
 
-use apd_nn::{Mlp, Model, Panel, Products, Scratch};
+use apd_nn::{FeatureMajor, Mlp, Model, Products, Scratch};
 use apd_tensor::kernel;
-use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::likelihood::Likelihood;
-use crate::networks::{Pool, ROWS, check, for_each, matrix_mut, on_panels, predict_networks};
+use crate::networks::{Pool, ROWS, check, for_each, matrix_mut, on_chunks, predict_networks};
 
 /// Networks that are made at once where nothing is shared.
 const WAVE: usize = 32;
 /// Networks that one task makes: as many read the directions together.
 const GROUP: usize = 8;
-/// Panels of inputs that are tasks enough; with few inputs they have fewer rows.
-const PANELS: usize = 32;
+/// Chunks of inputs that are tasks enough; with few inputs they have fewer rows.
+const CHUNKS: usize = 32;
 /// Most elements of a block of networks: its predictions, and the parameters behind the first layer. The 1 + r products are made anew for
 /// every block, so that a block should have many times r networks: with 64 MiB in place of 256, a thousand networks of 784-100-10 on
 /// 10 000 inputs would be seven blocks in place of two, and the products most of the work.
@@ -122,7 +122,7 @@ fn block_by_block(
     let (outputs, n, (networks, r)) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows(), coefficients.dim());
     let coefficients = coefficients.to_slice().expect("standard layout");
     let block = block(mlp, networks, n);
-    let rows = n.div_ceil(PANELS).next_multiple_of(kernel::lanes::<f32>()).clamp(1, ROWS);
+    let rows = n.div_ceil(CHUNKS).next_multiple_of(kernel::lanes::<f32>()).clamp(1, ROWS);
     let pool = Pool::default();
     let (mut later, mut predictions) = (Vec::new(), Vec::new());
     for start in (0..networks).step_by(block.max(1)) {
@@ -130,10 +130,10 @@ fn block_by_block(
         let coefficients = &coefficients[start * r..][..count * r];
         basis.combine(mlp.first_dim(), count, coefficients, &mut later);
         predictions.resize(count * n * outputs, 0.0);
-        on_panels(&mut predictions, [n, outputs], [count, rows], |_, rows, mut out| {
-            pool.with(|Work { panel, products, scratch }| {
-                panel.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
-                mlp.products(basis.mean, basis.directions, panel, products);
+        on_chunks(&mut predictions, [n, outputs], [count, rows], |_, rows, mut out| {
+            pool.with(|Work { chunk, products, scratch }| {
+                chunk.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
+                mlp.products(basis.mean, basis.directions, chunk, products);
                 mlp.finish_combinations(coefficients, &later, products, &mut out, scratch);
             });
             out.into_iter().for_each(|p| likelihood.inverse_link(matrix_mut(p, rows.len(), outputs)));
@@ -144,7 +144,7 @@ fn block_by_block(
 
 #[derive(Default)]
 struct Work {
-    panel: Panel,
+    chunk: FeatureMajor,
     products: Products,
     scratch: Scratch,
 }

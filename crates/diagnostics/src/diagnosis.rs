@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::DiagnosticError;
 use crate::chains::{Chains, mean, variance};
 use crate::ess::{ess_of, ess_tail_of};
-use crate::rank::rank_normalise;
+use crate::rank::rank_normalize;
 use crate::rhat::rhat_of;
 
 /// One scalar's draws in one line; `Display` prints it.
@@ -33,7 +33,7 @@ pub struct Diagnosis {
 pub fn diagnose<C: AsRef<[f64]>>(chains: &[C]) -> Result<Diagnosis, DiagnosticError> {
     let chains = Chains::new(chains)?;
     let (halves, draws) = (chains.halves()?, chains.pooled());
-    let scores = rank_normalise(&halves);
+    let scores = rank_normalize(&halves);
     let sd = variance(&draws).sqrt();
     Ok(Diagnosis {
         mean: mean(&draws),

@@ -1,11 +1,11 @@
 use crate::DiagnosticError;
-use crate::autocorrelation::{centred, lagged_product};
+use crate::autocorrelation::{centered, lagged_product};
 use crate::chains::{Chains, Split, mean, variance};
-use crate::rank::rank_normalise;
+use crate::rank::rank_normalize;
 
 /// Effective sample size of the bulk: how many independent draws would place the middle of the law as well as these do.
 ///
-/// S/τ̂ of the rank-normalised halves of the chains, S draws in all, where τ̂ = 1 + 2·Σ_t ρ̂_t is the autocorrelation time; see
+/// S/τ̂ of the rank-normalized halves of the chains, S draws in all, where τ̂ = 1 + 2·Σ_t ρ̂_t is the autocorrelation time; see
 /// [`ess_mean`] for ρ̂. It exists for heavy tails too, where a mean does not. Antithetic chains have more than S; the ratio is capped at
 /// log₁₀ S. Vehtari et al. ask for at least 100 per chain before R̂ and itself are to be relied upon.
 ///
@@ -20,7 +20,7 @@ use crate::rank::rank_normalise;
 ///
 /// Reference: Vehtari et al. 2021, §4.1.
 pub fn ess_bulk<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
-    Ok(ess_of(&rank_normalise(&Chains::new(chains)?.halves()?)))
+    Ok(ess_of(&rank_normalize(&Chains::new(chains)?.halves()?)))
 }
 
 /// Effective sample size of the tails: the smaller one of those of the 5 % and the 95 % quantile.
@@ -75,7 +75,7 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     let position = n as f64 * q + (1.0 - q);
     let below = (position.floor() as usize).clamp(1, n - 1);
     let share = (position - below as f64).clamp(0.0, 1.0);
-    // In this form equal neighbours give exactly their value, which `x <= quantile` relies upon.
+    // In this form equal neighbors give exactly their value, which `x <= quantile` relies upon.
     sorted[below - 1] + share * (sorted[below] - sorted[below - 1])
 }
 
@@ -87,17 +87,17 @@ pub(crate) fn ess_of(split: &Split) -> f64 {
     }
     let n = split.n as f64;
     let split = &split.rescaled();
-    let centred: Vec<Vec<f64>> = split.sequences().map(centred).collect();
+    let centered: Vec<Vec<f64>> = split.sequences().map(centered).collect();
     let autocovariance = |lag: usize| {
-        let sum: f64 = centred.iter().map(|c| lagged_product(c, lag)).sum();
-        sum / (n * centred.len() as f64)
+        let sum: f64 = centered.iter().map(|c| lagged_product(c, lag)).sum();
+        sum / (n * centered.len() as f64)
     };
     let within = autocovariance(0) * n / (n - 1.0);
     let means: Vec<f64> = split.sequences().map(mean).collect();
     let total = autocovariance(0) + variance(&means);
     let correlation = |lag: usize| 1.0 - (within - autocovariance(lag)) / total;
 
-    // Geyer: pairs of neighbouring lags, while their sum is positive, and never larger than a pair before.
+    // Geyer: pairs of neighboring lags, while their sum is positive, and never larger than a pair before.
     let (mut sum, mut lowest) = (0.0, f64::INFINITY);
     let mut even = 1.0;
     let mut pair = even + correlation(1);

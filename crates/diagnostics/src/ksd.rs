@@ -27,7 +27,7 @@ pub struct KsdTest {
 ///
 /// u(x, y) = s(x)·s(y) k + s(x)·∇_y k + s(y)·∇_x k + ∇_x·∇_y k.
 ///
-/// No normalising constant of p is needed, and no draws that are known to be right. Under p it falls like n^(−1/2), elsewhere to a
+/// No normalizing constant of p is needed, and no draws that are known to be right. Under p it falls like n^(−1/2), elsewhere to a
 /// positive limit, so values are compared at one n (of two samplers, of a bank before and after thinning).
 ///
 /// **Shapes**: `samples` and `scores` n×d, row by row; `scale` is c. **Units**: that of the scores; c that of the samples.

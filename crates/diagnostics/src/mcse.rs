@@ -37,8 +37,8 @@ pub fn mcse_sd<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
     let chains = Chains::new(chains)?;
     chains.halves()?;
     let draws = chains.pooled();
-    let centre = mean(&draws);
-    let square = |x: f64| (x - centre).powi(2);
+    let center = mean(&draws);
+    let square = |x: f64| (x - center).powi(2);
     let second = mean(&draws.iter().map(|&x| square(x)).collect::<Vec<_>>());
     let fourth = mean(&draws.iter().map(|&x| square(x).powi(2)).collect::<Vec<_>>());
     // Not negative, but for rounding where all draws are as far from their mean.

@@ -10,7 +10,7 @@ pub(crate) fn average_ranks(values: &[f64]) -> Vec<f64> {
     order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
-    // By `==`, not by the total order: −0 and +0 are one value, and neighbours.
+    // By `==`, not by the total order: −0 and +0 are one value, and neighbors.
     for ties in order.chunk_by(|&a, &b| values[a] == values[b]) {
         let rank = first as f64 + (ties.len() + 1) as f64 / 2.0;
         for &i in ties {
@@ -24,7 +24,7 @@ pub(crate) fn average_ranks(values: &[f64]) -> Vec<f64> {
 /// z = Φ⁻¹((r − 3/8)/(S + 1/4)) of the ranks r among all S values.
 ///
 /// Reference: Vehtari et al. 2021, §4.1; the constants are those of Blom, *Statistical Estimates and Transformed Beta-Variables*, 1958.
-pub(crate) fn rank_normalise(split: &Split) -> Split {
+pub(crate) fn rank_normalize(split: &Split) -> Split {
     let size = split.values.len() as f64;
     let z = |rank: f64| normal_quantile((rank - 0.375) / (size + 0.25));
     Split { values: average_ranks(&split.values).into_iter().map(z).collect(), n: split.n }

@@ -1,9 +1,9 @@
 use crate::DiagnosticError;
 use crate::chains::{Chains, Split, mean, variance};
-use crate::rank::rank_normalise;
+use crate::rank::rank_normalize;
 use crate::summary::median;
 
-/// Rank-normalised split-R̂: how much wider all chains together are than each half of one; 1 is what one wants.
+/// Rank-normalized split-R̂: how much wider all chains together are than each half of one; 1 is what one wants.
 ///
 /// Every chain is split in half, all draws are replaced by the normal scores of their ranks, and then
 ///
@@ -38,7 +38,7 @@ use crate::summary::median;
 /// assessing convergence of MCMC*, Bayesian Analysis 16(2), 2021, eq. 1–4, §4.1 and §4.2.
 pub fn rhat<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
     let halves = Chains::new(chains)?.halves()?;
-    Ok(rhat_of(&halves, &rank_normalise(&halves)))
+    Ok(rhat_of(&halves, &rank_normalize(&halves)))
 }
 
 /// R̂ of the halves, of which `scores` are the normal scores.
@@ -47,7 +47,7 @@ pub(crate) fn rhat_of(halves: &Split, scores: &Split) -> f64 {
     let middle = median(halves.values.iter().copied()).expect("a half has two draws");
     let folded = Split { values: halves.values.iter().map(|x| (x - middle).abs()).collect(), n: halves.n };
     // Two values of equal weight: their distances from the median say nothing.
-    if folded.is_constant() { bulk } else { bulk.max(ratio(&rank_normalise(&folded))) }
+    if folded.is_constant() { bulk } else { bulk.max(ratio(&rank_normalize(&folded))) }
 }
 
 /// √((B/W + n − 1)/n).

@@ -1,6 +1,6 @@
 //! Have the draws collapsed onto a point? A check of many coordinates at once, against the prior and against free diffusion.
 //!
-//! A sampler whose noise was forgotten is an optimiser: its "draws" are one network, printed many times, and every diagnostic of
+//! A sampler whose noise was forgotten is an optimizer: its "draws" are one network, printed many times, and every diagnostic of
 //! single scalars may look fine on them. What gives it away is the spread. The data may legitimately pin any *one* direction far
 //! below the prior's deviation, but in a model with many more coordinates than the data can determine, *most* coordinates move nearly
 //! freely, and a free coordinate's spread can be computed: [`predicted_spread`].
@@ -28,7 +28,7 @@ pub enum Verdict {
     /// At least half of the coordinates spread as they might.
     Plausible,
     /// So they do, but over this window even a free coordinate spreads less than a tenth of the prior's deviation: the draws are
-    /// from the neighbourhood of where the chain was, not from the posterior.
+    /// from the neighborhood of where the chain was, not from the posterior.
     ShortChain,
     /// Most coordinates spread far less than they could.
     Collapsed,
@@ -176,7 +176,7 @@ impl fmt::Display for Percent {
 ///
 /// **Panics** if an argument is negative or not finite.
 ///
-/// **Where it fails**: discretisation widens the law by a factor 1/(1 − ετ/4) of the variance, and minibatch noise adds about ε·Var(∇Û)/4
+/// **Where it fails**: discretization widens the law by a factor 1/(1 − ετ/4) of the variance, and minibatch noise adds about ε·Var(∇Û)/4
 /// to the temperature; neither is included. At T = 0 the prediction is 0, which [`Spread::of`] refuses: there is nothing to compare.
 ///
 /// ```

@@ -29,7 +29,7 @@ pub enum Error {
     /// A loss that is not finite; the parameters are as they were before that update.
     #[error(
         "the {network} diverged in iteration {iteration} (loss {loss}): check the points for values that are not finite, \
-         standardise them, or lower the learning rate"
+         standardize them, or lower the learning rate"
     )]
     Diverged {
         /// Which network's update.

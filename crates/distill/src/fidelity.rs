@@ -78,16 +78,16 @@ pub fn moments(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> Mo
 #[track_caller]
 pub fn sliced_wasserstein(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>, seed: Seed) -> f64 {
     check(&generated, &truth);
-    let centre = truth.mean_axis(Axis(0)).expect("two points or more");
+    let center = truth.mean_axis(Axis(0)).expect("two points or more");
     let normals = seed.child("slices").normals();
     let slices: Vec<(f64, f64)> = (0..SLICES)
         .into_par_iter()
         .map(|i| {
-            let mut direction = vec![0.0; centre.len()];
+            let mut direction = vec![0.0; center.len()];
             normals.fill(i as u64, 0, &mut direction);
             let along = |points: &ArrayView2<'_, f32>| {
                 let dot = |row: ndarray::ArrayView1<'_, f32>| {
-                    let terms = row.iter().zip(&centre).zip(&direction);
+                    let terms = row.iter().zip(&center).zip(&direction);
                     terms.map(|((&x, &c), &v)| f64::from(x - c) * f64::from(v)).sum::<f64>()
                 };
                 let mut values: Vec<f64> = points.outer_iter().map(dot).collect();
@@ -142,24 +142,24 @@ pub fn nearest(points: ArrayView2<'_, f32>, bank: &impl Points) -> Vec<f64> {
     (0..points.nrows()).map(|i| nearest(i).max(0.0).sqrt()).collect()
 }
 
-/// How often the 1-nearest-neighbour classifier that tells generated points from true ones is right, left one out.
+/// How often the 1-nearest-neighbor classifier that tells generated points from true ones is right, left one out.
 ///
 /// ½ and ½ where both have one distribution and are independent; 1 and 1 where they lie apart; 0 and 0 where each generated point is a copy
 /// of a true one; near 1 and near 0 where the generated cloud is too narrow (its points lie closest to each other, and true ones to
 /// them), which a mean of both would not show.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NeighbourTest {
+pub struct NeighborTest {
     /// On generated points.
     pub generated: f64,
     /// On true ones.
     pub truth: f64,
 }
 
-/// The two-sample test by nearest neighbours. **Shapes**: n × d each, equally many. **Panics** if not.
+/// The two-sample test by nearest neighbors. **Shapes**: n × d each, equally many. **Panics** if not.
 ///
 /// Reference: Lopez-Paz & Oquab, *Revisiting classifier two-sample tests*, ICLR 2017, §2.
 #[track_caller]
-pub fn nearest_neighbour_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> NeighbourTest {
+pub fn nearest_neighbor_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> NeighborTest {
     check(&generated, &truth);
     assert_eq!(generated.nrows(), truth.nrows(), "generated points, and true ones");
     let n = truth.nrows();
@@ -171,7 +171,7 @@ pub fn nearest_neighbour_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<
         (nearest < n) == (i < n)
     };
     let share = |points: std::ops::Range<usize>| points.filter(|&i| right(i)).count() as f64 / n as f64;
-    NeighbourTest { generated: share(0..n), truth: share(n..2 * n) }
+    NeighborTest { generated: share(0..n), truth: share(n..2 * n) }
 }
 
 /// ‖x − y‖² of every point and `count` rows of the bank from `first` on: sums over tiles, each of them relative to a row of the bank,

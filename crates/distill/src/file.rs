@@ -144,7 +144,7 @@ impl Distilled {
     /// The bytes of a `safetensors` file. The same posterior gives the same bytes.
     ///
     /// A GAN has f32 tensors `trunk.{0,1,2}.{weight,bias}`, `output.{weight,bias}` (weights out × in) and, where the points were
-    /// standardised, `mean` and `scale` (point = output · scale + mean). A subspace has `mean` and `directions` (r × d; of 8 bits with a
+    /// standardized, `mean` and `scale` (point = output · scale + mean). A subspace has `mean` and `directions` (r × d; of 8 bits with a
     /// `directions.scale` per row), and its coefficients' `centres` and `sd`, or the tensors of their GAN behind `coefficients.`;
     /// `residual` where there is noise on every coordinate. A subsample has `points` (m × d; of 8 bits with a `points.scale` per row), and
     /// `sd` where there is noise. In the header's metadata, one JSON object under `apd`: `format`, `generator`

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 pub(crate) use apd_tensor::kernel::Aligned;
-pub(crate) use apd_tensor::kernel::panel::{Left, accumulate, accumulate_while};
+pub(crate) use apd_tensor::kernel::gemm::unpacked::{Left, accumulate, accumulate_while};
 
 /// Element types of the parameters.
 pub(crate) trait Element: Scalar {

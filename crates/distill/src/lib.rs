@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | about 16 | five passes over the points |
 //! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
-//! | [`Swag`] | mean, variances and the last K deviations of an optimiser's path | 4 + K | a pass over the path |
+//! | [`Swag`] | mean, variances and the last K deviations of an optimizer's path | 4 + K | a pass over the path |
 //! | [`Subsample`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
 //!
 //! [`fidelity`] compares clouds of points; on SGLD's banks the subspace came nearest to rows that it had not seen
@@ -65,7 +65,7 @@
 //!
 //! [`Engine::General`] writes the loss down as it is defined and differentiates it twice. [`Engine::Structured`] uses that both
 //! networks meet R^d in one linear layer: whatever depends on d is a sum over tiles of coordinates of small matrix products, so a
-//! step makes one pass over the parameters, with the optimiser inside, and no B × d array exists. A test holds both equal in f64 to
+//! step makes one pass over the parameters, with the optimizer inside, and no B × d array exists. A test holds both equal in f64 to
 //! 10⁻¹⁰, losses and trajectories.
 //!
 //! Memory of the structured engine: three times all parameters (values and Adam's moments; twice with RMSProp), that is 24·d·h bytes, and a few
@@ -73,7 +73,7 @@
 //!
 //! # Scale
 //!
-//! Weights of a posterior have standard deviations around 0.1, but a He-initialised generator starts at 1.4, and Adam at 10⁻⁴ needs
+//! Weights of a posterior have standard deviations around 0.1, but a He-initialized generator starts at 1.4, and Adam at 10⁻⁴ needs
 //! thousands of iterations to shrink it. [`Config::standardization`] and [`Config::initial_output`] are two remedies; the defaults
 //! are the paper's.
 //!

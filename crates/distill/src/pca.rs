@@ -14,7 +14,7 @@ use apd_points::Points;
 ///
 /// xᵢ ≈ x̄ + Σ_k c_ik·v_k.
 ///
-/// By a randomised singular value decomposition: the points' span is sketched with l = r + 20 + r/2 random combinations of them, the
+/// By a randomized singular value decomposition: the points' span is sketched with l = r + 20 + r/2 random combinations of them, the
 /// sketch is brought closer to the largest directions by one iteration of the power method, and the decomposition is taken within it.
 /// A pass over the points for their moments and four of n·d·l multiplications each, and memory for four l × d matrices: never d × d,
 /// never a copy of the points.

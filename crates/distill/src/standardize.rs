@@ -112,7 +112,7 @@ impl Affine<'static> {
 }
 
 impl Affine<'_> {
-    /// `to[i]` ← standardised `from[i]`, coordinates `columns`.
+    /// `to[i]` ← standardized `from[i]`, coordinates `columns`.
     pub(crate) fn forward<T: Element>(&self, columns: Range<usize>, from: &[f32], to: &mut [T]) {
         match (self.mean.is_empty(), self.scale.is_empty()) {
             (true, _) => to.iter_mut().zip(from).for_each(|(to, &x)| *to = T::from_f32(x)),
@@ -129,7 +129,7 @@ impl Affine<'_> {
         }
     }
 
-    /// Standardised coordinates `columns` of a point ← the point's.
+    /// Standardized coordinates `columns` of a point ← the point's.
     pub(crate) fn backward(&self, columns: Range<usize>, x: &mut [f32]) {
         if !self.scale.is_empty() {
             x.iter_mut().zip(&self.scale[columns.clone()]).for_each(|(x, &scale)| *x *= scale);

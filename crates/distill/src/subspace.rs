@@ -22,7 +22,7 @@ pub enum CoefficientModel {
     Kernel,
     /// One Gaussian.
     Gaussian,
-    /// A GAN on the standardised coefficients.
+    /// A GAN on the standardized coefficients.
     Gan,
 }
 
@@ -177,7 +177,7 @@ impl Subspace {
         let exact = |numbers: ArrayView2<'_, f32>| Matrix::new(Format::F32, numbers);
         let coefficients = match config.coefficients {
             CoefficientModel::Gan => {
-                // Whatever the distribution, nothing can be learnt in no dimensions.
+                // Whatever the distribution, nothing can be learned in no dimensions.
                 if rank == 0 {
                     return Err(Error::Config {
                         name: "rank",

@@ -8,7 +8,7 @@ use thiserror::Error;
 /// Coordinates that are drawn at a time: their noise and their sum stay in L1.
 const BLOCK: usize = 1024;
 
-/// Stochastic weight averaging, Gaussian: a posterior approximation from the end of an optimiser's run.
+/// Stochastic weight averaging, Gaussian: a posterior approximation from the end of an optimizer's run.
 ///
 /// Of the collected positions θ₁, …, θ_n it keeps the mean θ̄, the diagonal Σ of their covariance (divided by n), and the last K
 /// deviations Dᵢ = θᵢ − θ̄ᵢ from the mean up to then, and approximates the posterior by
@@ -18,7 +18,7 @@ const BLOCK: usize = 1024;
 /// with a scale s, by default 1. With `rank` = 0 there are no deviations and the covariance is s·Σ (SWAG-diagonal). While fewer than
 /// `rank` positions have been collected, K is their number.
 ///
-/// The path is that of SGD from an optimised position on, with a large constant step size; a position per epoch is usual. Positions
+/// The path is that of SGD from an optimized position on, with a large constant step size; a position per epoch is usual. Positions
 /// weigh equally.
 ///
 /// Point i of a seed is θ̄ + √(s·½·Σ)·z₁ + √(s/(2(K − 1)))·D·z₂ with z₁ from `seed[i]/diagonal` and z₂ from `seed[i]/low rank`. It
@@ -26,7 +26,7 @@ const BLOCK: usize = 1024;
 ///
 /// **Units**: those of θ. A θ of length d takes 16·d + 4·K·d bytes.
 ///
-/// **Where it fails**: the spread is that of the optimiser's path, set by learning rate and batch size rather than by the posterior:
+/// **Where it fails**: the spread is that of the optimizer's path, set by learning rate and batch size rather than by the posterior:
 /// calibrate s on held-out data. A run that still descends leaves its drift in the covariance. One mode only.
 ///
 /// Reference: Maddox, Garipov, Izmailov, Vetrov & Wilson, *A simple baseline for Bayesian uncertainty in deep learning*, NeurIPS

@@ -40,48 +40,41 @@ impl Activation {
     ///
     /// **Panics** if `bias` is longer than `stride`.
     #[track_caller]
-    pub(crate) fn apply<T: Scalar>(self, rows: &mut [T], stride: usize, bias: &[T]) {
+    pub(crate) fn apply(self, rows: &mut [f32], stride: usize, bias: &[f32]) {
         assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
         match self {
             Self::Relu => dispatch(BiasMap { rows, stride, bias, map: relu }),
-            Self::LeakyRelu(slope) => {
-                let slope = T::from_f64(f64::from(slope));
-                dispatch(BiasMap { rows, stride, bias, map: |z| leaky_relu(slope, z) });
-            }
-            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: T::fast_tanh }),
+            Self::LeakyRelu(slope) => dispatch(BiasMap { rows, stride, bias, map: |z| leaky_relu(slope, z) }),
+            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: f32::fast_tanh }),
         }
     }
 
     /// values ← activation(values).
-    pub(crate) fn map<T: Scalar>(self, values: &mut [T]) {
+    pub(crate) fn map(self, values: &mut [f32]) {
         match self {
             Self::Relu => dispatch(Map { values, map: relu }),
-            Self::LeakyRelu(slope) => {
-                let slope = T::from_f64(f64::from(slope));
-                dispatch(Map { values, map: |z| leaky_relu(slope, z) });
-            }
-            Self::Tanh => dispatch(Map { values, map: T::fast_tanh }),
+            Self::LeakyRelu(slope) => dispatch(Map { values, map: |z| leaky_relu(slope, z) }),
+            Self::Tanh => dispatch(Map { values, map: f32::fast_tanh }),
         }
     }
 
     /// delta ← delta ∘ activation′, from the activation's output (all three derivatives are functions of it).
-    pub(crate) fn backward<T: Scalar>(self, output: &[T], delta: &mut [T]) {
+    pub(crate) fn backward(self, output: &[f32], delta: &mut [f32]) {
         match self {
             Self::Relu => {
-                dispatch(Zip { output, delta, map: |a: T, d: T| if a > T::zero() { d } else { T::zero() } });
+                dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { 0.0 } });
             }
             Self::LeakyRelu(slope) => {
-                let slope = T::from_f64(f64::from(slope));
-                dispatch(Zip { output, delta, map: |a: T, d: T| if a > T::zero() { d } else { slope * d } });
+                dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { slope * d } })
             }
-            Self::Tanh => dispatch(Zip { output, delta, map: |a: T, d: T| d * (T::one() - a * a) }),
+            Self::Tanh => dispatch(Zip { output, delta, map: |a: f32, d: f32| d * (1.0 - a * a) }),
         }
     }
 }
 
 /// rows ← rows + bias, through the activation if there is one.
 #[track_caller]
-pub(crate) fn finish<T: Scalar>(activation: Option<Activation>, rows: &mut [T], stride: usize, bias: &[T]) {
+pub(crate) fn finish(activation: Option<Activation>, rows: &mut [f32], stride: usize, bias: &[f32]) {
     match activation {
         Some(activation) => activation.apply(rows, stride, bias),
         None => add_bias(rows, stride, bias),
@@ -89,9 +82,9 @@ pub(crate) fn finish<T: Scalar>(activation: Option<Activation>, rows: &mut [T], 
 }
 
 /// rows ← rows + bias: the last layer.
-pub(crate) fn add_bias<T: Scalar>(rows: &mut [T], stride: usize, bias: &[T]) {
+pub(crate) fn add_bias(rows: &mut [f32], stride: usize, bias: &[f32]) {
     assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
-    dispatch(BiasMap { rows, stride, bias, map: |z: T| z });
+    dispatch(BiasMap { rows, stride, bias, map: |z: f32| z });
 }
 
 fn dispatch(kernel: impl NullaryFnOnce<Output = ()>) {
@@ -100,21 +93,21 @@ fn dispatch(kernel: impl NullaryFnOnce<Output = ()>) {
 
 /// This way round NaN stays NaN, so that a diverged network shows.
 #[inline(always)]
-fn relu<T: Scalar>(z: T) -> T {
-    if z <= T::zero() { T::zero() } else { z }
+fn relu(z: f32) -> f32 {
+    if z <= 0.0 { 0.0 } else { z }
 }
 
 #[inline(always)]
-fn leaky_relu<T: Scalar>(slope: T, z: T) -> T {
-    if z > T::zero() { z } else { slope * z }
+fn leaky_relu(slope: f32, z: f32) -> f32 {
+    if z > 0.0 { z } else { slope * z }
 }
 
-struct Map<'a, T, F> {
-    values: &'a mut [T],
+struct Map<'a, F> {
+    values: &'a mut [f32],
     map: F,
 }
 
-impl<T: Scalar, F: Fn(T) -> T> NullaryFnOnce for Map<'_, T, F> {
+impl<F: Fn(f32) -> f32> NullaryFnOnce for Map<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -123,14 +116,14 @@ impl<T: Scalar, F: Fn(T) -> T> NullaryFnOnce for Map<'_, T, F> {
     }
 }
 
-struct BiasMap<'a, T, F> {
-    rows: &'a mut [T],
+struct BiasMap<'a, F> {
+    rows: &'a mut [f32],
     stride: usize,
-    bias: &'a [T],
+    bias: &'a [f32],
     map: F,
 }
 
-impl<T: Scalar, F: Fn(T) -> T> NullaryFnOnce for BiasMap<'_, T, F> {
+impl<F: Fn(f32) -> f32> NullaryFnOnce for BiasMap<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -148,13 +141,13 @@ impl<T: Scalar, F: Fn(T) -> T> NullaryFnOnce for BiasMap<'_, T, F> {
     }
 }
 
-struct Zip<'a, T, F> {
-    output: &'a [T],
-    delta: &'a mut [T],
+struct Zip<'a, F> {
+    output: &'a [f32],
+    delta: &'a mut [f32],
     map: F,
 }
 
-impl<T: Scalar, F: Fn(T, T) -> T> NullaryFnOnce for Zip<'_, T, F> {
+impl<F: Fn(f32, f32) -> f32> NullaryFnOnce for Zip<'_, F> {
     type Output = ();
 
     #[inline(always)]

@@ -7,7 +7,6 @@ mod plan;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use forward::EPSILON;
 pub(crate) use plan::{Conv, Plan, Step, Work};
 
 use crate::Activation;
@@ -15,13 +14,13 @@ use crate::Activation;
 /// A convolutional network: a chain of layers on images, the last of which leaves one pixel with a logit per class.
 ///
 /// An input row is an image with its channels one after the other (channel, row, column), as in PyTorch. The activation
-/// follows every convolution and every linear layer but the last of them all; where there is batch normalisation, it lies between.
+/// follows every convolution and every linear layer but the last of them all; where there is batch normalization, it lies between.
 ///
 /// θ has PyTorch's order: layer by layer, weight (out × in × rows × columns, or out × in) then bias, then weight and bias of the
-/// batch normalisation. Entries are named as in the state of the `torch.nn.Sequential` of the same modules (with activations,
+/// batch normalization. Entries are named as in the state of the `torch.nn.Sequential` of the same modules (with activations,
 /// `AdaptiveAvgPool2d(1)` and `Flatten` counted): `layers.0.weight`, ….
 ///
-/// A [row](crate::Model#rows-θ-and-buffers)'s buffers are, for each batch normalisation in order, a mean and a (biased) variance
+/// A [row](crate::Model#rows-θ-and-buffers)'s buffers are, for each batch normalization in order, a mean and a (biased) variance
 /// per channel.
 ///
 /// ```
@@ -65,7 +64,7 @@ pub enum CnnLayer {
         kernel: usize,
         /// What lies outside the image.
         padding: Padding,
-        /// Whether its output is normalised over the batch: (z − mean)/√(variance + 10⁻⁵), times a weight, plus a bias.
+        /// Whether its output is normalized over the batch: (z − mean)/√(variance + 10⁻⁵), times a weight, plus a bias.
         #[serde(default)]
         batch_norm: bool,
     },

@@ -2,34 +2,33 @@
 
 use std::iter;
 
-use apd_tensor::Scalar;
 use apd_tensor::kernel::Aligned;
-use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
 use ndarray::ArrayView2;
 
-use crate::panel::{Panel, padded};
+use crate::feature_major::{FeatureMajor, padded};
 use crate::{Mlp, Model as _, Scratch};
 
-/// Networks whose first layers are combined at once: with a hundred units of a full panel they stay in a second-level cache of a MiB. (From
+/// Networks whose first layers are combined at once: with a hundred units of a full chunk they stay in a second-level cache of a MiB. (From
 /// 8 to 32 the time is the same.)
 const GROUP: usize = 16;
 
-/// First layers before their activation, of a mean and of r directions, for the rows of one panel: P₀ = W̄·x + b̄ and P_k = W_k·x + b_k.
+/// First layers before their activation, of a mean and of r directions, for the rows of one chunk: P₀ = W̄·x + b̄ and P_k = W_k·x + b_k.
 ///
 /// Networks θ̄ + Σ_k c_k·v_k have P₀ + Σ_k c_k·P_k there, at r multiplications for each number in place of as many as there are inputs.
 #[derive(Clone, Debug)]
-pub struct Products<T: Scalar = f32> {
+pub struct Products {
     /// units × (1 + r) × stride, units `unit` apart: a combination reads them from one end to the other.
-    parts: Aligned<T>,
+    parts: Aligned<f32>,
     unit: usize,
     directions: usize,
     rows: usize,
     stride: usize,
     /// Networks × units × stride.
-    combined: Aligned<T>,
+    combined: Aligned<f32>,
 }
 
-impl<T: Scalar> Default for Products<T> {
+impl Default for Products {
     fn default() -> Self {
         Self { parts: Aligned::new(), unit: 0, directions: 0, rows: 0, stride: 0, combined: Aligned::new() }
     }
@@ -47,12 +46,12 @@ impl Mlp {
     ///
     /// **Panics** if the shapes do not fit, or a row of `directions` is not contiguous.
     #[track_caller]
-    pub fn products<T: Scalar>(&self, mean: &[T], directions: ArrayView2<'_, T>, x: &Panel<T>, out: &mut Products<T>) {
+    pub fn products(&self, mean: &[f32], directions: ArrayView2<'_, f32>, x: &FeatureMajor, out: &mut Products) {
         let (inputs, units, stride) = (self.widths[0], self.widths[1], x.stride);
-        assert_eq!(x.units.len(), inputs * stride, "elements of a panel of inputs");
+        assert_eq!(x.units.len(), inputs * stride, "elements of a chunk of inputs");
         (out.directions, out.rows, out.stride) = (directions.nrows(), x.rows, stride);
-        out.unit = padded::<T>((1 + out.directions) * stride);
-        out.parts.resize(units * out.unit, T::zero());
+        out.unit = padded((1 + out.directions) * stride);
+        out.parts.resize(units * out.unit, 0.0);
         if stride == 0 {
             return;
         }
@@ -69,17 +68,17 @@ impl Mlp {
     /// The logits of combinations of [`products`](Self::products), one network after the other, on the calling thread.
     ///
     /// **Shapes**: for each of S networks, coefficients: r, later: the parameters behind the first layer, logits: rows of the
-    /// panel × outputs; all row-major.
+    /// chunk × outputs; all row-major.
     ///
     /// **Panics** if the lengths do not fit.
     #[track_caller]
-    pub fn finish_combinations<T: Scalar>(
+    pub fn finish_combinations(
         &self,
-        coefficients: &[T],
-        later: &[T],
-        products: &mut Products<T>,
-        logits: &mut [&mut [T]],
-        scratch: &mut Scratch<T>,
+        coefficients: &[f32],
+        later: &[f32],
+        products: &mut Products,
+        logits: &mut [&mut [f32]],
+        scratch: &mut Scratch,
     ) {
         let Products { parts, unit, directions, rows, stride, combined } = products;
         let (unit, r, rows, stride) = (*unit, *directions, *rows, *stride);
@@ -90,10 +89,10 @@ impl Mlp {
         if rows == 0 {
             return;
         }
-        let network = padded::<T>(units * stride);
+        let network = padded(units * stride);
         for (group, logits) in logits.chunks_mut(GROUP).enumerate() {
             let (start, count) = (group * GROUP, logits.len());
-            combined.resize(count * network, T::zero());
+            combined.resize(count * network, 0.0);
             let left = Left::rows(&coefficients[start * r..][..count * r], r);
             for (j, part) in parts.chunks_exact(unit).enumerate() {
                 let (mean, directions) = part.split_at(stride);

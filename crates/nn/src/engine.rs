@@ -208,6 +208,12 @@ impl Shape {
         assert_eq!(row.len(), self.row_len, "elements of θ and its buffers");
         assert_eq!(x.ncols(), self.inputs, "elements of an input row");
     }
+
+    #[track_caller]
+    pub(crate) fn check_input_gradient(self, row: &[f32], x: &ArrayView2<'_, f32>, gradient: &ArrayViewMut2<'_, f32>) {
+        self.check_row(row, x);
+        assert_eq!(gradient.dim(), x.dim(), "shape of the gradient");
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //!   has one, [`Autodiff`]; perceptrons and convolutional networks bring fused ones.
 //! * [`conformance::check`] holds any engine to the derivative of the forward pass in double precision.
 //!
-//! The elementwise optimisers of [`optim`] are plain fused passes over slices, so that they apply to a tile as well as to all of θ.
+//! The elementwise optimizers of [`optim`] are plain fused passes over slices, so that they apply to a tile as well as to all of θ.
 //!
 //! ```
 //! use apd_nn::{Accumulate, Batch, Model, Network, Threads, cross_entropy, optim::{Adam, AdamState}};
@@ -45,6 +45,7 @@
 //! schedules, running averages (a batch normalization's are a function of θ and fixed inputs, [`Model::calibrate`]).
 
 mod activation;
+mod batch_norm;
 mod cnn;
 mod combination;
 pub mod conformance;
@@ -52,13 +53,13 @@ mod dropout;
 mod engine;
 mod error;
 mod evaluate;
+mod feature_major;
 mod initialization;
 mod layout;
 mod mlp;
 mod model;
 mod network;
 pub mod optim;
-mod panel;
 mod permutation;
 mod sequential;
 
@@ -68,12 +69,12 @@ pub use combination::Products;
 pub use engine::{Accumulate, Batch, CloneEngine, Engine, GradientTarget, Threads, cross_entropy};
 pub use error::{LayerFault, NetworkError};
 pub use evaluate::Scratch;
+pub use feature_major::FeatureMajor;
 pub use initialization::Initialization;
 pub use layout::TensorLayout;
 pub use mlp::{Linear, Mlp};
 pub use model::{Autodiff, CloneModel, Model};
 pub use network::Network;
-pub use panel::Panel;
 pub use sequential::{Layer, Sequential};
 
 #[cfg(doctest)]

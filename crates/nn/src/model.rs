@@ -163,7 +163,7 @@ pub trait Model: CloneModel + fmt::Debug + Send + Sync {
         512
     }
 
-    /// This function as a perceptron with the same θ, if it is one: then many networks can be evaluated panel by panel, and networks of an affine
+    /// This function as a perceptron with the same θ, if it is one: then many networks can be evaluated chunk by chunk, and networks of an affine
     /// subspace can share their first layer's products.
     fn as_mlp(&self) -> Option<Mlp> {
         None

@@ -61,7 +61,7 @@ def large(batch_norm):
 
 
 def fill(network):
-    """Weights of variance 2 / fan-in, biases within 0.1, those of a normalisation's weights about 1."""
+    """Weights of variance 2 / fan-in, biases within 0.1, those of a normalization's weights about 1."""
     with torch.no_grad():
         for salt, (name, p) in enumerate(network.named_parameters(), start=1):
             numbers = uniform(salt, p.numel()).view_as(p)

@@ -51,8 +51,8 @@ fn theta(network: &Network) -> Vec<f64> {
             [] => 0.1,
             rest => (6.0 / rest.iter().product::<usize>() as f64).sqrt(),
         };
-        let centre = if entry.shape.len() == 1 && entry.name.ends_with("weight") { 1.0 } else { 0.0 };
-        uniform(salt, entry.len()).into_iter().map(move |x| scale * x + centre)
+        let center = if entry.shape.len() == 1 && entry.name.ends_with("weight") { 1.0 } else { 0.0 };
+        uniform(salt, entry.len()).into_iter().map(move |x| scale * x + center)
     };
     (1..).zip(&entries).flat_map(fill).collect()
 }

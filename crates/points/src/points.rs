@@ -5,7 +5,7 @@ use ndarray::Array2;
 /// Points of R^d, one per row: a posterior bank, an array, a memory map.
 ///
 /// Points are read in parallel and repeatedly: a minibatch of them per step, and all of them once when they are
-/// standardised.
+/// standardized.
 pub trait Points: Sync {
     /// Number of points.
     fn len(&self) -> usize;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(crate) struct DualAveraging {
     /// μ, which the iterates are drawn to: large, since a step size that is too large costs less than one that is too small.
-    centre: f64,
+    center: f64,
     /// t.
     count: u64,
     /// H̄: the average lack of acceptance.
@@ -24,7 +24,7 @@ impl DualAveraging {
     const KAPPA: f64 = 0.75;
 
     pub(crate) fn new(step_size: f64) -> Self {
-        Self { centre: (10.0 * step_size).ln(), count: 0, lack: 0.0, average: 0.0 }
+        Self { center: (10.0 * step_size).ln(), count: 0, lack: 0.0, average: 0.0 }
     }
 
     /// The step size to try next, after one with this acceptance.
@@ -32,7 +32,7 @@ impl DualAveraging {
         self.count += 1;
         let t = self.count as f64;
         self.lack += (target - acceptance - self.lack) / (t + Self::T0);
-        let iterate = self.centre - t.sqrt() / Self::GAMMA * self.lack;
+        let iterate = self.center - t.sqrt() / Self::GAMMA * self.lack;
         self.average += t.powf(-Self::KAPPA) * (iterate - self.average);
         iterate.exp()
     }
@@ -78,7 +78,7 @@ impl Variances {
         self.squares.iter().map(move |squares| squares / freedom)
     }
 
-    /// Writes the variances, drawn towards 10⁻³ with the weight of five draws as Stan does, and starts again.
+    /// Writes the variances, drawn toward 10⁻³ with the weight of five draws as Stan does, and starts again.
     pub(crate) fn take(&mut self, variances: &mut [f64]) {
         let n = self.count as f64;
         for (variance, squares) in variances.iter_mut().zip(&self.squares) {

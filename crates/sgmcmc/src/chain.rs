@@ -157,7 +157,7 @@ pub struct Chain<P, S: Sampler> {
 }
 
 impl<P: Potential, S: Sampler> Chain<P, S> {
-    /// Chain number `chain` of `seed`, at `initial`: a random initialisation, or a warm start from an optimised position.
+    /// Chain number `chain` of `seed`, at `initial`: a random initialization, or a warm start from an optimized position.
     ///
     /// **Errors**: [`ChainError::Setting`] for settings out of range.
     /// **Panics** if `initial` does not have the potential's dimension.

@@ -87,7 +87,7 @@ pub enum ChainError {
     /// The potential or a coordinate is no longer a finite number.
     #[error(
         "chain {chain} diverged at step {step}: {what} (step size {step_size:e}); {}. Try a smaller step size, start \
-         from an optimised position (warm start), and check the inputs for extreme or non-finite values",
+         from an optimized position (warm start), and check the inputs for extreme or non-finite values",
         last_good(.last_good_sample)
     )]
     Diverged {

@@ -4,7 +4,7 @@
 //!
 //! H(θ, p) = U(θ)/T + ½·pᵀM⁻¹p
 //!
-//! by leapfrog steps; what the discretisation does to H is corrected, so that the draws have the law exp(−U/T) *exactly*, whatever
+//! by leapfrog steps; what the discretization does to H is corrected, so that the draws have the law exp(−U/T) *exactly*, whatever
 //! the step size. There is no bias to extrapolate away, as the samplers with minibatches have.
 //!
 //! * [`dynamics`]: the energy and the leapfrog.

@@ -62,7 +62,7 @@ impl<M, X: Copy, F: Fn(&mut f32, &mut M, f32, X, f32)> NullaryFnOnce for Block<'
         for ((((theta, memory), &g), &extra), &z) in position.iter_mut().zip(memory).zip(gradient).zip(extra).zip(z) {
             rule(theta, memory, g, extra, z);
             // The bits of |x| are ordered as the numbers are, with ∞ and then NaN on top, and an integer maximum (unlike a chain of
-            // float comparisons) vectorises.
+            // float comparisons) vectorizes.
             worst = worst.max(theta.to_bits() & 0x7fff_ffff);
         }
         worst < f32::INFINITY.to_bits()

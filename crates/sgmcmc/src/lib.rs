@@ -44,7 +44,7 @@
 //!
 //! All are meant to be *believed*: step size, temperature, prior precision and data scale are explicit and printed ([`Summary`]), runs
 //! are reproducible to the bit on any number of threads, a resumed run equals an uninterrupted one, and `apd-verify` compares the
-//! chains with the exact law of the discretised process.
+//! chains with the exact law of the discretized process.
 //!
 //! # One scale, stated once
 //! U(θ) = −Σₙ log p(yₙ|xₙ, θ) − log p(θ): nats, **full-data scale** (a sum over all N terms, not a mean). Minibatch estimates are

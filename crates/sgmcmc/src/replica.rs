@@ -42,7 +42,7 @@ impl Exchange {
 /// Replica-exchange stochastic gradient Langevin dynamics (parallel tempering): hot chains cross the barriers, the coldest samples.
 ///
 /// Replica i runs at temperature T_i, T₀ < T₁ < …, all with the same step sizes; only the coldest one's samples are kept. Every
-/// [`every`](Exchange::every) updates neighbours i, j = i + 1 trade positions with probability
+/// [`every`](Exchange::every) updates neighbors i, j = i + 1 trade positions with probability
 ///
 /// min(1, exp(δ·D̄ − u)), δ = 1/T_i − 1/T_j, D̄ = (1/n)·Σₖ [Û_k(θ_i) − Û_k(θ_j)].
 ///
@@ -53,7 +53,7 @@ impl Exchange {
 ///
 /// u = χ²/2 + χ⁴/(4(n + 1)) + χ⁶/(3(n + 1)(n + 3)).
 ///
-/// Energies are never used for a second decision: a position that was accepted for its noise would be favoured again. Hence the
+/// Energies are never used for a second decision: a position that was accepted for its noise would be favored again. Hence the
 /// alternating pairs, each with minibatches of its own. Nothing is remembered, so that the state is that of the chains.
 ///
 /// The replicas run in parallel; nothing depends on the number of threads. Replica 0 is chain c of `seed`, to the bit as long as no
@@ -63,7 +63,7 @@ impl Exchange {
 /// Positions are traded, not what the samplers remember: momenta are independent of the position at stationarity, and those of a chain fit
 /// its temperature.
 ///
-/// **Where it fails**: a sweep accepts next to nothing where the energies of neighbours do not overlap (for d coordinates the ratio
+/// **Where it fails**: a sweep accepts next to nothing where the energies of neighbors do not overlap (for d coordinates the ratio
 /// of temperatures should be about 1 + √(2/d)), or where χ² ≫ 1, which is usual for small minibatches of much data: take larger ones,
 /// more of them, or a [`ControlVariate`](crate::ControlVariate). The penalty assumes normal noise; for n = 8 the rates' ratio is
 /// exact to 0.3 % up to χ² = 1 and 3 % too small at χ² = 2 (measured). The laws that trade have each chain's own error of order ε.
@@ -105,7 +105,7 @@ pub struct ReplicaExchange<P, S: Sampler> {
     sweeps: u64,
 }
 
-/// What it takes to decide whether two neighbours trade places.
+/// What it takes to decide whether two neighbors trade places.
 #[derive(Debug)]
 struct Pair {
     /// δ.
@@ -290,7 +290,7 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
         ReplicaError { replica, temperature: self.chains[replica].sampler.temperature(), source }
     }
 
-    /// Proposes a swap to every other pair of neighbours.
+    /// Proposes a swap to every other pair of neighbors.
     fn sweep<E>(&mut self) -> Result<(), ReplicaError<E>> {
         let (sweep, first) = (self.sweeps, self.first(self.sweeps));
         let pairs = self.pairs[first..].par_iter_mut().step_by(2).with_max_len(1);
@@ -343,7 +343,7 @@ impl Pair {
         let Self { delta, seed, minibatches, differences, gradient, accepted } = self;
         let (num_data, count) = (cold.potential.num_data(), differences.len() as u64);
         for (i, difference) in (0..).zip(&mut *differences) {
-            // The first minibatch of each epoch: unlike neighbours in one epoch, these are independent.
+            // The first minibatch of each epoch: unlike neighbors in one epoch, these are independent.
             let step = (sweep * count + i) * minibatches.per_epoch();
             let minibatch = minibatch(minibatches, step, num_data);
             let mut energy =

@@ -39,7 +39,7 @@ pub trait Sampler: Send + Sync {
     /// The step sizes ε_t.
     fn schedule(&self) -> &Schedule;
 
-    /// The temperature T of the injected noise; 0 for an optimiser.
+    /// The temperature T of the injected noise; 0 for an optimizer.
     fn temperature(&self) -> f64;
 
     /// Checks the settings' ranges.

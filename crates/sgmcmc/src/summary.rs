@@ -23,7 +23,7 @@ pub struct Summary {
     /// of ∇Û over minibatches, averaged over the coordinates; `None` where it is not one number.
     ///
     /// v is estimated from eight independent minibatches at the present position. An upper bound in the long run: minibatches
-    /// without replacement cancel in part over an epoch. Estimators with a centre have no noise while the chain is there.
+    /// without replacement cancel in part over an epoch. Estimators with a center have no noise while the chain is there.
     pub effective_temperature: Option<f64>,
     /// τ of the prior N(0, I/τ), if the prior is one.
     pub prior_precision: Option<f64>,
@@ -68,7 +68,7 @@ impl Summary {
         chain.potential.refresh(chain.progress().step, &chain.position)?;
         let (mut mean, mut spread, mut norm) = (vec![0.0; dim], 0.0, 0.0);
         for i in 0..batches {
-            // The first minibatch of each epoch: unlike neighbours in one epoch, these are independent.
+            // The first minibatch of each epoch: unlike neighbors in one epoch, these are independent.
             let step = i * minibatches.per_epoch();
             let minibatch = minibatch(&mut minibatches, step, num_data);
             chain.potential.gradient(&chain.position, minibatch, &mut gradient)?;

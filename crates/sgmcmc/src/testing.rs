@@ -11,7 +11,7 @@ pub(crate) type Matrix<const P: usize> = [[f64; P]; P];
 #[derive(Clone, Debug)]
 pub(crate) struct Quadratic<const P: usize> {
     pub(crate) precision: Matrix<P>,
-    pub(crate) centre: Vector<P>,
+    pub(crate) center: Vector<P>,
     pub(crate) blocks: usize,
 }
 
@@ -27,7 +27,7 @@ impl<const P: usize> Potential for Quadratic<P> {
     fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> Result<f64, PotentialError> {
         let mut value = 0.0;
         for (x, g) in position.as_chunks::<P>().0.iter().zip(gradient.as_chunks_mut::<P>().0) {
-            let y: Vector<P> = std::array::from_fn(|i| f64::from(x[i]) - self.centre[i]);
+            let y: Vector<P> = std::array::from_fn(|i| f64::from(x[i]) - self.center[i]);
             for i in 0..P {
                 let slope: f64 = (0..P).map(|j| self.precision[i][j] * y[j]).sum();
                 g[i] = slope as f32;
@@ -46,7 +46,7 @@ impl<const P: usize> Potential64 for Quadratic<P> {
     fn gradient(&mut self, position: &[f64], gradient: &mut [f64]) -> Result<f64, PotentialError> {
         let mut value = 0.0;
         for (x, g) in position.as_chunks::<P>().0.iter().zip(gradient.as_chunks_mut::<P>().0) {
-            let y: Vector<P> = std::array::from_fn(|i| x[i] - self.centre[i]);
+            let y: Vector<P> = std::array::from_fn(|i| x[i] - self.center[i]);
             for i in 0..P {
                 g[i] = (0..P).map(|j| self.precision[i][j] * y[j]).sum();
                 value += 0.5 * y[i] * g[i];

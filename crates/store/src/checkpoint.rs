@@ -74,7 +74,7 @@ pub enum Source {
 ///
 /// `kind` says what is inside, so that one kind of state is never taken for another.
 ///
-/// **Errors** if the file cannot be written or `value` cannot be serialised. **Panics** if `kind` is over 256 bytes.
+/// **Errors** if the file cannot be written or `value` cannot be serialized. **Panics** if `kind` is over 256 bytes.
 #[track_caller]
 pub fn save<T: Serialize + ?Sized>(path: impl AsRef<Path>, kind: &str, value: &T) -> Result<(), Error> {
     let path = path.as_ref();

@@ -20,14 +20,14 @@
 //!   [variable](Tensor::variable), the record of how it was computed. Values are `Send + Sync`; clones share them.
 //! - [`grad`] for plain gradients, [`grad_graph`] for gradients that are recorded themselves. Both walk the graph without
 //!   recursion, and add contributions in an order that follows from its structure.
-//! - [`kernel`]: the matrix product and softmax on plain `ndarray` views, convolution, pooling and normalisation on slices, for code
+//! - [`kernel`]: the matrix product and softmax on plain `ndarray` views, convolution, pooling and normalization on slices, for code
 //!   that has its gradients by hand.
 //!
 //! Results do not depend on the number of threads: work is cut into pieces by its shape, and pieces are added in index order.
 //!
 //! # Deliberately without
 //!
-//! Devices, layers, optimisers, randomness, in-place updates, strided views of values, batched products. Mistaken shapes are
+//! Devices, layers, optimizers, randomness, in-place updates, strided views of values, batched products. Mistaken shapes are
 //! programming errors and panic with the operation and both shapes, at the caller's line.
 //!
 //! # A new operation

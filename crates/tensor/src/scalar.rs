@@ -14,7 +14,7 @@ pub trait Scalar: NdFloat + Tile {
     /// This value as `f64`, exactly.
     fn as_f64(self) -> f64;
 
-    /// tanh x, in single precision by [`tanh_f32`](crate::kernel::tanh_f32), which loops over slices vectorise.
+    /// tanh x, in single precision by [`tanh_f32`](crate::kernel::tanh_f32), which loops over slices vectorize.
     fn fast_tanh(self) -> Self;
 }
 

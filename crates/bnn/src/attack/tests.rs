@@ -22,8 +22,8 @@ fn trained() -> Trained {
     let labels: Vec<u32> = (0..n as u32).map(|i| i % classes).collect();
     for (mut row, &label) in x.rows_mut().into_iter().zip(&labels) {
         for (i, x) in row.iter_mut().enumerate() {
-            let centre = if i as u32 % classes == label { 0.4 } else { -0.2 };
-            *x = (centre + 0.2 * *x).clamp(-1.0, 1.0);
+            let center = if i as u32 % classes == label { 0.4 } else { -0.2 };
+            *x = (center + 0.2 * *x).clamp(-1.0, 1.0);
         }
     }
     let network = Network::mlp(&[columns, 20, classes as usize]);

@@ -12,7 +12,7 @@ fn normals(rows: usize, columns: usize, seed: Seed) -> Array2<f32> {
     array
 }
 
-/// Networks with weights `scale` times those of an initialisation.
+/// Networks with weights `scale` times those of an initialization.
 fn thetas(network: &Network, count: usize, scale: f32, seed: Seed) -> Vec<Vec<f32>> {
     let theta = |s: usize| network.initialize(seed.index(s as u64)).into_iter().map(|w| scale * w).collect();
     (0..count).map(theta).collect()

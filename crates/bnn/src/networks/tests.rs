@@ -96,14 +96,14 @@ fn a_row_without_its_buffers_panics() {
     predict_networks(&network, &Categorical, thetas(&network, 1, 1), inputs(1, 144, 1).view(), |_, _| {});
 }
 
-/// Panels enough that a task takes all networks in flight, the last one partial, and more networks than are.
+/// Chunks enough that a task takes all networks in flight, the last one partial, and more networks than are.
 fn large(visit: &mut dyn FnMut(usize, ArrayView2<'_, f32>)) {
     let network = Network::mlp(&[5, 90, 20, 4]);
     predict_networks(
         &network,
         &Categorical,
         thetas(&network, 3 * WAVE + 5, 1),
-        inputs(PANELS * ROWS + 77, 5, 2).view(),
+        inputs(CHUNKS * ROWS + 77, 5, 2).view(),
         visit,
     );
 }
@@ -124,7 +124,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let network = Network::mlp(&[5, 90, 20, 4]);
     for s in [0, WAVE, 3 * WAVE + 4] {
         let theta = &thetas(&network, s + 1, 1)[s];
-        assert_close(&one[s].1, &softmax(network.evaluate(theta, inputs(PANELS * ROWS + 77, 5, 2).view())));
+        assert_close(&one[s].1, &softmax(network.evaluate(theta, inputs(CHUNKS * ROWS + 77, 5, 2).view())));
     }
 }
 

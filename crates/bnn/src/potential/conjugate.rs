@@ -91,7 +91,7 @@ fn excess(chains: &[[f64; 6]], statistic: usize, expected: f64, bias: f64) -> f6
 /// Student's t with 23 degrees of freedom exceeds 5.7 in absolute value with probability 8·10⁻⁶; six statistics: α < 5·10⁻⁵.
 const THRESHOLD: f64 = 5.7;
 
-/// The drift is linear, so the mean has no bias. The variance has: relatively εA/4 ≈ 0.012 by discretisation and at most
+/// The drift is linear, so the mean has no bias. The variance has: relatively εA/4 ≈ 0.012 by discretization and at most
 /// ε·Var(∇Û)/4 ≈ 0.036 by the minibatches' noise (their trace is less, as epochs visit each observation once).
 const VARIANCE_BIAS: f64 = 0.06;
 

@@ -69,7 +69,7 @@ impl Case {
     }
 }
 
-/// One and two hidden layers and none; no direction; one network; few and many inputs, and such that the last panel is partial.
+/// One and two hidden layers and none; no direction; one network; few and many inputs, and such that the last chunk is partial.
 #[test]
 fn perceptrons_predict_as_if_they_had_been_made() {
     for (widths, r, networks, n, shared) in [
@@ -78,7 +78,7 @@ fn perceptrons_predict_as_if_they_had_been_made() {
         (vec![300, 40, 30, 4], 20, 50, 301, true),
         (vec![100, 5], 6, 30, 40, true),
         (vec![50, 20, 3], 0, 40, 100, true),
-        (vec![50, 128, 3], 15, 60, PANELS * ROWS + 17, true),
+        (vec![50, 128, 3], 15, 60, CHUNKS * ROWS + 17, true),
         (vec![50, 20, 3], 4, 1, 100, false),
         (vec![50, 20, 3], 4, 5, 100, false),
         (vec![8, 20, 3], 7, 100, 40, false),
@@ -121,7 +121,7 @@ fn blocks_share_the_networks_evenly() {
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
     let cases = [
-        Case::new(Network::mlp(&[60, 90, 20, 4]), 9, 75, PANELS * ROWS + 77),
+        Case::new(Network::mlp(&[60, 90, 20, 4]), 9, 75, CHUNKS * ROWS + 77),
         Case::new(Network::mlp(&[60, 90, 20, 4]), 59, 75, 300),
     ];
     assert_eq!(cases.each_ref().map(Case::is_shared), [true, false]);

@@ -14,9 +14,9 @@ fn a_known_process_has_its_size() {
             let relative = ess.unwrap() / expected - 1.0;
             assert!(relative.abs() < limit, "{what}, rho {rho}: off by {relative}");
         }
-        // Control: neighbouring processes would be told apart.
-        let neighbour = 100_000.0 * (0.87 - rho) / (1.13 + rho);
-        assert!((ess_mean(&chains).unwrap() / neighbour - 1.0).abs() > limit, "rho {rho}");
+        // Control: neighboring processes would be told apart.
+        let neighbor = 100_000.0 * (0.87 - rho) / (1.13 + rho);
+        assert!((ess_mean(&chains).unwrap() / neighbor - 1.0).abs() > limit, "rho {rho}");
     }
 }
 

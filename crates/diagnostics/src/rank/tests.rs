@@ -13,8 +13,8 @@ fn equal_values_share_the_average_of_their_ranks() {
 #[test]
 fn normal_scores_depend_on_the_order_alone() {
     let split = |values: &[f64]| Split { values: values.to_vec(), n: 2 };
-    let scores = rank_normalise(&split(&[0.1, 0.2, 0.5, 0.3])).values;
-    assert_eq!(scores, rank_normalise(&split(&[1.0, 10.0, 1e9, 100.0])).values);
+    let scores = rank_normalize(&split(&[0.1, 0.2, 0.5, 0.3])).values;
+    assert_eq!(scores, rank_normalize(&split(&[1.0, 10.0, 1e9, 100.0])).values);
     // (1 − 3/8)/4.25 = 5/34, whose quantile is −1.0491…; symmetric, as the ranks are.
     assert!((scores[0] + 1.0491313979639711).abs() < 1e-13 && (scores[0] + scores[2]).abs() < 1e-14);
 }

@@ -19,7 +19,7 @@ fn chains_of_one_law_agree_and_others_do_not() {
     let mut scaled = chains();
     scaled[1].iter_mut().for_each(|x| *x *= 2.0);
     let halves = Chains::new(&scaled).unwrap().halves().unwrap();
-    assert!(ratio(&rank_normalise(&halves)) < 1.01 && rhat(&scaled).unwrap() > 1.02);
+    assert!(ratio(&rank_normalize(&halves)) < 1.01 && rhat(&scaled).unwrap() > 1.02);
 }
 
 #[test]

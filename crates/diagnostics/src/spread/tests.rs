@@ -2,7 +2,7 @@ use apd_seed::Seed;
 
 use super::*;
 
-/// The variance of a window of n steps about its own mean, for the discretised process itself, by summing its n² covariances.
+/// The variance of a window of n steps about its own mean, for the discretized process itself, by summing its n² covariances.
 fn by_summation(temperature: f64, step_size: f64, n: usize, tau: f64) -> f64 {
     let rho = 1.0 - 0.5 * step_size * tau;
     let stationary = temperature * step_size / (1.0 - rho * rho);
@@ -12,7 +12,7 @@ fn by_summation(temperature: f64, step_size: f64, n: usize, tau: f64) -> f64 {
 
 #[test]
 fn the_prediction_is_the_sum_over_all_pairs_of_steps() {
-    // From a hundredth of a relaxation time to a hundred of them; ε·τ/4 and 1/n are the discretisation, 5·10⁻³ at most.
+    // From a hundredth of a relaxation time to a hundred of them; ε·τ/4 and 1/n are the discretization, 5·10⁻³ at most.
     let n = 20_000;
     for times in [0.01, 0.1, 0.9, 1.1, 10.0, 100.0] {
         let (temperature, tau) = (0.7, 3.0);

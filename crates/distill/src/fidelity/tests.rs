@@ -60,7 +60,7 @@ fn distances_are_those_of_the_definition() {
 fn the_test_tells_apart_what_differs_and_notices_copies() {
     let truth = cloud(200, 50, 0.0, 1.0, 1);
     let of = |generated: Array2<f32>| {
-        let found = nearest_neighbour_test(generated.view(), truth.view());
+        let found = nearest_neighbor_test(generated.view(), truth.view());
         (found.generated, found.truth)
     };
     let same = of(cloud(200, 50, 0.0, 1.0, 2));

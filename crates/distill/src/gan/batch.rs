@@ -48,7 +48,7 @@ impl Batch {
     }
 }
 
-/// Points as the networks see them: standardised.
+/// Points as the networks see them: standardized.
 pub(crate) struct StandardizedPoints<'a, R> {
     pub(crate) rows: &'a R,
     pub(crate) affine: &'a Affine<'a>,

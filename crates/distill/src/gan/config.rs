@@ -24,7 +24,7 @@ pub enum Engine {
 pub enum InitialOutput {
     /// As the other layers: weights He-uniform, biases 0, as in the paper.
     ///
-    /// Points are then about N(0, 2) in every (standardised) coordinate, whatever the bank's scale; with Adam at 10⁻⁴ a
+    /// Points are then about N(0, 2) in every (standardized) coordinate, whatever the bank's scale; with Adam at 10⁻⁴ a
     /// bank of standard deviation 0.1 takes thousands of iterations to shrink to.
     #[default]
     HeUniform,
@@ -66,7 +66,7 @@ pub struct Config {
     /// Standard deviation of each coordinate before training, in that of the bank; only for [`InitialOutput::Moments`].
     ///
     /// Before training the directions are random, so that a spread of 1 is noise in a hundred directions that the posterior
-    /// does not have, and has to be unlearnt; a small spread starts at the bank's mean and learns the directions.
+    /// does not have, and has to be unlearned; a small spread starts at the bank's mean and learns the directions.
     pub initial_spread: f64,
     /// How updates are computed.
     pub engine: Engine,
@@ -115,7 +115,7 @@ impl Config {
 
     /// The same with another loss and what was published with it: λ 10, clipping at 0.01, and
     ///
-    /// | loss | optimiser | critic updates |
+    /// | loss | optimizer | critic updates |
     /// |---|---|---|
     /// | WGAN-GP | Adam 10⁻⁴, β 0.5 and 0.9 | 5 |
     /// | WGAN | RMSProp 5·10⁻⁵ | 5 |
@@ -133,7 +133,7 @@ impl Config {
         Self { loss, critic_steps, penalty, clip, optimizer, ..self }
     }
 
-    /// The same with our choice of what the presets leave open: rows are standardised, and the generator starts at the bank's mean with a
+    /// The same with our choice of what the presets leave open: rows are standardized, and the generator starts at the bank's mean with a
     /// tenth of its spread.
     #[must_use]
     pub fn with_moments(self) -> Self {

@@ -12,7 +12,7 @@ use crate::kernel::{self, BLOCK, Left, TILE, accumulate};
 use crate::standardize::Affine;
 use apd_points::Posterior;
 
-/// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardisation undone.
+/// A sampler of points: z ~ N(0, I) through three ReLU layers and a linear one, with the standardization undone.
 ///
 /// It needs no bank, and no more memory than its parameters and what is drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ impl Generator {
         self.widths.hidden
     }
 
-    /// How the points were standardised before they were distilled.
+    /// How the points were standardized before they were distilled.
     pub fn standardization(&self) -> Standardization {
         self.standardization
     }
@@ -94,7 +94,7 @@ impl Posterior for Generator {
         self.widths.dim
     }
 
-    /// All parameters in f32, those of the standardisation included.
+    /// All parameters in f32, those of the standardization included.
     fn bytes(&self) -> usize {
         let affine = self.affine.mean.len() + self.affine.scale.len();
         size_of::<f32>() * (self.trunk.len() + self.weight.len() + self.bias.len() + affine)

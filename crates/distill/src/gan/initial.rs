@@ -31,8 +31,8 @@ pub(crate) fn match_moments(
     let trunk = constants(&net.trunk.value, &widths.trunk());
     let hidden = loss::trunk(&matrix(&latent, &[SAMPLES, widths.latent]), &trunk);
     let mean = hidden.mean_axis(0);
-    let centred = hidden.sub(&mean);
-    let covariance = centred.matmul_tn(&centred).scale(1.0 / SAMPLES as f32);
+    let centered = hidden.sub(&mean);
+    let covariance = centered.matmul_tn(&centered).scale(1.0 / SAMPLES as f32);
 
     let target = |j: usize| match standardization {
         Standardization::None => (moments.mean[j] as f32, moments.sd[j] as f32),

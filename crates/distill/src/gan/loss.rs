@@ -93,7 +93,7 @@ impl std::fmt::Display for Loss {
     }
 }
 
-/// What is minimised: a loss, and the weight λ of the penalty on the critic's slope where the loss has one.
+/// What is minimized: a loss, and the weight λ of the penalty on the critic's slope where the loss has one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Objective {
     pub(crate) loss: Loss,

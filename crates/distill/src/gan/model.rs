@@ -7,7 +7,7 @@ use ndarray::{ArrayD, IxDyn};
 use crate::Optimizer;
 use crate::kernel::Element;
 
-/// Parameters with their optimiser's moments, all flat and of one length; an optimiser without first moments has none.
+/// Parameters with their optimizer's moments, all flat and of one length; an optimizer without first moments has none.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Block<T> {
     pub(crate) value: Vec<T>,

@@ -253,7 +253,7 @@ impl<T: Element> Structured<T> {
     }
 }
 
-/// Moments part by part; nothing in each part where the optimiser has none.
+/// Moments part by part; nothing in each part where the optimizer has none.
 fn moments<T: Send>(moments: &mut [T], part: usize, parts: usize) -> impl IndexedParallelIterator<Item = &mut [T]> {
     match moments.is_empty() {
         true => Either::Left((0..parts).into_par_iter().map(|_| <&mut [T]>::default())),

@@ -23,7 +23,7 @@ pub struct Progress {
     /// The critic's loss in its last update.
     pub critic_loss: f64,
     /// W = mean D(points) − mean D(generated points): for the Wasserstein losses an estimate of the Wasserstein-1 distance of
-    /// standardised points, up to a factor.
+    /// standardized points, up to a factor.
     pub wasserstein: f64,
     /// mean (‖∇D‖ − 1)², without λ; 0 where the loss has no penalty.
     pub penalty: f64,
@@ -33,12 +33,12 @@ pub struct Progress {
 
 /// A GAN on the rows of a bank: the critic's and the generator's parameters, and the updates on them.
 ///
-/// mean ℓ(D(x), real) + mean ℓ(D(x̃), generated) is minimised over the critic D, mean ℓ(D(x̃), real) over the generator, where x are
+/// mean ℓ(D(x), real) + mean ℓ(D(x̃), generated) is minimized over the critic D, mean ℓ(D(x̃), real) over the generator, where x are
 /// points, x̃ generated ones and ℓ is that of the [`Loss`](crate::Loss). WGAN-GP adds λ·mean (√(‖∇D(x̂)‖² + 10⁻¹²) − 1)² to the
 /// critic's, where x̂ = x + e(x̃ − x) with e ~ U(0, 1) for each pair; the constant in the root makes it differentiable at 0; both
 /// engines have it.
 ///
-/// Everything random is a pure function of the seed and the number of the update. So the state is the parameters, their optimiser's
+/// Everything random is a pure function of the seed and the number of the update. So the state is the parameters, their optimizer's
 /// moments, and two counters, and a run continued from a [`State`] has the bits of one that was never interrupted. Results do not
 /// depend on the number of threads.
 ///
@@ -84,7 +84,7 @@ pub struct State<'a> {
 impl<R: Points> Trainer<R> {
     /// Fresh networks for these points.
     ///
-    /// **Errors**: settings outside their range; no points, or too many (2³²); with a standardisation, points that are
+    /// **Errors**: settings outside their range; no points, or too many (2³²); with a standardization, points that are
     /// not finite.
     pub fn new(rows: R, config: Config, seed: Seed) -> Result<Self, Error> {
         config.validate()?;
@@ -123,7 +123,7 @@ impl<R: Points> Trainer<R> {
         let widths = check(&rows, &config)?;
         if !affine.fits(config.standardization, dim) {
             let (found, expected) = ("another one".to_owned(), config.standardization.to_string());
-            return Err(Error::State { what: "the standardisation", found, expected });
+            return Err(Error::State { what: "the standardization", found, expected });
         }
         let (head, trunk): (usize, usize) = (widths.head_lengths().iter().sum(), widths.trunk_lengths().iter().sum());
         let lengths = [dim * widths.hidden, head, trunk, dim * widths.hidden, dim];

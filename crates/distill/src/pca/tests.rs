@@ -57,9 +57,9 @@ fn the_variance_found_is_nearly_the_most_there_is() {
     // Against the exact decomposition of the n × n Gram matrix, with a slowly falling spectrum.
     let sd: Vec<f32> = (1..=60).map(|k| 10.0 / k as f32).collect();
     let points = cloud(300, 900, &sd, 0.05);
-    let centred = &points - &points.mean_axis(Axis(0)).unwrap();
+    let centered = &points - &points.mean_axis(Axis(0)).unwrap();
     let gram = DMatrix::from_fn(300, 300, |i, j| {
-        centred.row(i).iter().zip(centred.row(j)).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+        centered.row(i).iter().zip(centered.row(j)).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
     });
     let (values, _) = eigen(&gram);
     for (rank, share) in [(1, 0.999), (5, 0.999), (20, 0.999)] {

@@ -78,7 +78,7 @@ fn draws_are_spread_evenly_through_the_rows() {
     }
 }
 
-/// Alone, a draw is uniform over the rows: χ² over 5 000 seeds, with a draw that favours the first rows as the control.
+/// Alone, a draw is uniform over the rows: χ² over 5 000 seeds, with a draw that favors the first rows as the control.
 #[test]
 fn a_single_draw_is_uniform() {
     let chi_square = |of: &dyn Fn(f64) -> usize| {

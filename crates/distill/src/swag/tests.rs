@@ -58,8 +58,8 @@ fn covariance(rank: usize, mutation: Mutation) -> Matrix {
     let kept = if mutation == Mutation::FirstDeviations { 1..rank + 1 } else { all.len() + 1 - rank..all.len() + 1 };
     let divisor = if mutation == Mutation::DividedByRank { rank as f64 } else { rank as f64 - 1.0 };
     for t in kept.filter(|_| rank > 0) {
-        let centre = if mutation == Mutation::LastMeanForAll { mean } else { mean_of(&all[..t]) };
-        let d: [f64; DIM] = std::array::from_fn(|i| f64::from(all[t - 1][i]) - centre[i]);
+        let center = if mutation == Mutation::LastMeanForAll { mean } else { mean_of(&all[..t]) };
+        let d: [f64; DIM] = std::array::from_fn(|i| f64::from(all[t - 1][i]) - center[i]);
         for i in 0..DIM {
             for j in 0..DIM {
                 matrix[i][j] += half * d[i] * d[j] / divisor;

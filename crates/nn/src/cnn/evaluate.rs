@@ -1,6 +1,6 @@
-//! Values alone: batch normalisation folded into the weights, blocks of images that stay in cache.
+//! Values alone: batch normalization folded into the weights, blocks of images that stay in cache.
 
-use apd_tensor::{Scalar, kernel::pool};
+use apd_tensor::kernel::pool;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
@@ -14,16 +14,16 @@ const BLOCK: usize = 1 << 17;
 /// Most images of a block, however small.
 const IMAGES: usize = 256;
 
-/// A layer's weight in the order of its products and its bias, with the normalisation that follows in them.
-struct Folded<T> {
-    packed: Vec<T>,
-    bias: Vec<T>,
+/// A layer's weight in the order of its products and its bias, with the normalization that follows in them.
+struct Folded {
+    packed: Vec<f32>,
+    bias: Vec<f32>,
 }
 
-impl<T: Scalar> Folded<T> {
+impl Folded {
     /// As [`fold`](crate::Network::fold).
-    fn new(conv: &Conv, theta: &[T], buffers: &[T]) -> Self {
-        let mut packed = vec![T::zero(); conv.weight.len()];
+    fn new(conv: &Conv, theta: &[f32], buffers: &[f32]) -> Self {
+        let mut packed = vec![0.0; conv.weight.len()];
         conv.computed.pack(&theta[conv.weight.clone()], &mut packed);
         let mut bias = theta[conv.bias.clone()].to_vec();
         if let Some(norm) = &conv.norm {
@@ -38,30 +38,30 @@ impl<T: Scalar> Folded<T> {
 }
 
 /// A block's images before and after a layer, and work space.
-struct Blocks<T> {
-    input: Vec<T>,
-    output: Vec<T>,
-    product: Vec<T>,
-    winners: Vec<u8>,
+struct Blocks {
+    input: Vec<f32>,
+    output: Vec<f32>,
+    product: Vec<f32>,
+    argmax: Vec<u8>,
 }
 
 impl Cnn {
     /// The logits of x, in blocks of images.
-    pub(crate) fn evaluate<T: Scalar>(&self, row: &[T], x: ArrayView2<'_, T>, threads: Threads) -> Array2<T> {
+    pub(crate) fn evaluate(&self, row: &[f32], x: ArrayView2<'_, f32>, threads: Threads) -> Array2<f32> {
         let plan = self.plan();
         let (theta, buffers) = row.split_at(plan.dim);
-        let folded: Vec<Folded<T>> = plan.convs().map(|conv| Folded::new(conv, theta, buffers)).collect();
+        let folded: Vec<Folded> = plan.convs().map(|conv| Folded::new(conv, theta, buffers)).collect();
         let (outputs, block) = (plan.outputs(), (BLOCK / plan.largest_image()).clamp(1, IMAGES));
         let mut logits = Array2::zeros((x.nrows(), outputs));
         let out = logits.as_slice_mut().expect("a new array is in row-major order");
         out.par_chunks_mut(block * outputs).enumerate().with_min_len(threads.min_len()).for_each_init(
-            || Blocks { input: Vec::new(), output: Vec::new(), product: Vec::new(), winners: Vec::new() },
+            || Blocks { input: Vec::new(), output: Vec::new(), product: Vec::new(), argmax: Vec::new() },
             |work, (number, logits)| {
                 let rows = logits.len() / outputs;
                 load(&plan, x, number * block, rows, &mut work.input);
                 let mut folded = folded.iter();
                 for step in &plan.steps {
-                    work.output.resize(rows * step.output.len(), T::zero());
+                    work.output.resize(rows * step.output.len(), 0.0);
                     apply(step, self.activation, &mut folded, work);
                     std::mem::swap(&mut work.input, &mut work.output);
                 }
@@ -73,24 +73,19 @@ impl Cnn {
 }
 
 /// `rows` input rows from `start` on, as the first layer reads them.
-fn load<T: Scalar>(plan: &Plan, x: ArrayView2<'_, T>, start: usize, rows: usize, images: &mut Vec<T>) {
+fn load(plan: &Plan, x: ArrayView2<'_, f32>, start: usize, rows: usize, images: &mut Vec<f32>) {
     let len = plan.steps[0].input.len();
-    images.resize(rows * len, T::zero());
+    images.resize(rows * len, 0.0);
     for (image, row) in images.chunks_exact_mut(len).zip(start..start + rows) {
         let row = x.row(row);
         plan.load(row.as_standard_layout().as_slice().expect("standard layout"), image);
     }
 }
 
-fn apply<'a, T: Scalar>(
-    step: &Step,
-    activation: Activation,
-    folded: &mut impl Iterator<Item = &'a Folded<T>>,
-    work: &mut Blocks<T>,
-) {
-    let Blocks { input, output, product, winners } = work;
+fn apply<'a>(step: &Step, activation: Activation, folded: &mut impl Iterator<Item = &'a Folded>, work: &mut Blocks) {
+    let Blocks { input, output, product, argmax } = work;
     let (input_len, output_len) = (step.input.len(), step.output.len());
-    output.chunks_exact_mut(output_len).for_each(|image| step.output.clear_border(image));
+    output.chunks_exact_mut(output_len).for_each(|image| step.output.clear_padding(image));
     match &step.work {
         Work::Conv(conv) => {
             let Folded { packed, bias } = folded.next().expect("one for each convolution");
@@ -102,9 +97,9 @@ fn apply<'a, T: Scalar>(
             });
         }
         Work::MaxPool(pool) => {
-            winners.resize(step.output.pixels(), 0);
+            argmax.resize(step.output.pixels(), 0);
             for (image, out) in input.chunks_exact(input_len).zip(output.chunks_exact_mut(output_len)) {
-                pool.forward(image, out, winners);
+                pool.forward(image, out, argmax);
             }
         }
         Work::Average => {

@@ -1,31 +1,30 @@
-//! Batch normalisation, folded into the weights and biases before it.
-
-use apd_tensor::Scalar;
+//! Batch normalization, folded into the weights and biases before it.
 
 use super::plan::Norm;
-use super::{Cnn, CnnLayer, EPSILON};
+use super::{Cnn, CnnLayer};
+use crate::batch_norm::EPSILON;
 use crate::{Model as _, Network};
 
-/// What a batch normalisation of given buffers does to each channel: z ↦ gain·(z − mean) + shift.
-pub(super) struct Affine<'a, T> {
+/// What a batch normalization of given buffers does to each channel: z ↦ gain·(z − mean) + shift.
+pub(super) struct Affine<'a> {
     /// weight/√(variance + ε).
-    pub(super) gain: Vec<T>,
-    mean: &'a [T],
-    shift: &'a [T],
+    pub(super) gain: Vec<f32>,
+    mean: &'a [f32],
+    shift: &'a [f32],
 }
 
-impl<'a, T: Scalar> Affine<'a, T> {
+impl<'a> Affine<'a> {
     /// A variance below 0, as a model of rows may draw it, counts as 0.
-    pub(super) fn new(norm: &Norm, theta: &'a [T], buffers: &'a [T]) -> Self {
+    pub(super) fn new(norm: &Norm, theta: &'a [f32], buffers: &'a [f32]) -> Self {
         let (mean, variance) = buffers[norm.buffers.clone()].split_at(norm.bias.len());
-        let positive = |v: T| if v < T::zero() { T::zero() } else { v }; // what is not a number stays so
+        let positive = |v: f32| if v < 0.0 { 0.0 } else { v }; // what is not a number stays so
         let gain = theta[norm.weight.clone()].iter().zip(variance);
-        let gain = gain.map(|(&w, &v)| w / (positive(v) + T::from_f64(EPSILON)).sqrt()).collect();
+        let gain = gain.map(|(&w, &v)| w / (positive(v) + EPSILON as f32).sqrt()).collect();
         Self { gain, mean, shift: &theta[norm.bias.clone()] }
     }
 
-    /// The bias of the convolution and the normalisation together: gain·(bias − mean) + shift.
-    pub(super) fn fold_bias(&self, bias: &mut [T]) {
+    /// The bias of the convolution and the normalization together: gain·(bias − mean) + shift.
+    pub(super) fn fold_bias(&self, bias: &mut [f32]) {
         for (o, bias) in bias.iter_mut().enumerate() {
             *bias = self.gain[o] * (*bias - self.mean[o]) + self.shift[o];
         }
@@ -33,7 +32,7 @@ impl<'a, T: Scalar> Affine<'a, T> {
 }
 
 impl Network {
-    /// The same architecture without batch normalisation: that of the rows that [`fold`](Self::fold) makes.
+    /// The same architecture without batch normalization: that of the rows that [`fold`](Self::fold) makes.
     pub fn folded(&self) -> Self {
         let Self::Cnn(cnn) = self else { return self.clone() };
         let mut layers = cnn.layers.clone();
@@ -55,7 +54,7 @@ impl Network {
     ///
     /// **Panics** if the length does not fit.
     #[track_caller]
-    pub fn fold<T: Scalar>(&self, row: &[T]) -> Vec<T> {
+    pub fn fold(&self, row: &[f32]) -> Vec<f32> {
         assert_eq!(row.len(), self.row_len(), "elements of θ and its buffers");
         let Self::Cnn(cnn) = self else { return row.to_vec() };
         let plan = cnn.plan();

@@ -3,9 +3,7 @@
 use apd_tensor::{Scalar, Tensor};
 
 use super::{Cnn, Work};
-
-/// Added to variances before their root is taken: PyTorch's.
-pub(crate) const EPSILON: f64 = 1e-5;
+use crate::batch_norm::batch_norm;
 
 impl Cnn {
     /// The network in tensor operations; with the buffers behind the parameters, it divides by them.
@@ -28,7 +26,7 @@ impl Cnn {
                     let weight = next().reshape(&[shape.outputs, shape.inputs, shape.kernel[0], shape.kernel[1]]);
                     let mut z = images.conv2d(&weight, 1, shape.padding).add(next());
                     if conv.norm.is_some() {
-                        z = batch_norm(&z, buffers.next()).mul(next()).add(next());
+                        z = batch_norm(&z, buffers.next(), None).mul(next()).add(next());
                     }
                     if conv.activate { self.activation.forward(&z) } else { z }
                 }
@@ -42,20 +40,4 @@ impl Cnn {
         }
         images.reshape(&[rows, plan.outputs()])
     }
-}
-
-/// (z − mean)/√(variance + ε) of each channel: those of these buffers, or else the mean and the biased variance over all images and pixels.
-/// A variance below 0, as a model of rows may draw it, counts as 0.
-fn batch_norm<T: Scalar>(z: &Tensor<T>, buffers: Option<&[Tensor<T>]>) -> Tensor<T> {
-    let channels = z.shape()[3];
-    let flat = z.reshape(&[z.len() / channels, channels]);
-    let (centered, variance) = match buffers {
-        Some(buffers) => (flat.sub(&buffers[0]), buffers[1].relu()),
-        None => {
-            let centered = flat.sub(&flat.mean_axis(0));
-            let variance = centered.square().mean_axis(0);
-            (centered, variance)
-        }
-    };
-    centered.div(&variance.add_scalar(T::from_f64(EPSILON)).sqrt()).reshape(z.shape())
 }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use apd_tensor::Scalar;
 use apd_tensor::kernel::pool::MaxPool;
-use apd_tensor::kernel::{Convolution, Frame};
+use apd_tensor::kernel::{Convolution, PaddedImage};
 
 use super::{Cnn, CnnLayer, Padding};
 use crate::{LayerFault, NetworkError};
@@ -32,9 +31,9 @@ pub(crate) struct Plan {
 pub(crate) struct Step {
     pub(crate) work: Work,
     /// How the images that it reads lie in memory.
-    pub(crate) input: Frame,
-    /// How those that it writes do: with the border that the next layer needs.
-    pub(crate) output: Frame,
+    pub(crate) input: PaddedImage,
+    /// How those that it writes do: with the padding that the next layer needs.
+    pub(crate) output: PaddedImage,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +62,7 @@ pub(crate) struct Conv {
     module: usize,
 }
 
-/// A batch normalisation.
+/// A batch normalization.
 #[derive(Clone, Debug)]
 pub(crate) struct Norm {
     /// Its place in θ.
@@ -105,8 +104,8 @@ impl Plan {
                     Work::Conv(plan.conv(described, false, index != last, true, module)?)
                 }
                 CnnLayer::MaxPool { size } => Work::MaxPool(MaxPool {
-                    input: Frame::dense(height, width, channels),
-                    output: Frame::dense(height / size, width / size, channels),
+                    input: PaddedImage::dense(height, width, channels),
+                    output: PaddedImage::dense(height / size, width / size, channels),
                     size,
                 }),
                 CnnLayer::GlobalAveragePool => Work::Average,
@@ -115,10 +114,10 @@ impl Plan {
                 Work::Conv(conv) => {
                     let [rows, columns] = conv.computed.output_size();
                     module += usize::from(conv.norm.is_some()) + usize::from(conv.activate);
-                    (conv.computed.input(), Frame::dense(rows, columns, conv.computed.outputs))
+                    (conv.computed.input(), PaddedImage::dense(rows, columns, conv.computed.outputs))
                 }
                 Work::MaxPool(pool) => (pool.input, pool.output),
-                Work::Average => (Frame::dense(height, width, channels), Frame::dense(1, 1, channels)),
+                Work::Average => (PaddedImage::dense(height, width, channels), PaddedImage::dense(1, 1, channels)),
             };
             module += 1;
             image = [output.height, output.width, output.channels];
@@ -128,7 +127,7 @@ impl Plan {
         if image[..2] != [1, 1] {
             return Err(NetworkError::Pixels { height: image[0], width: image[1] });
         }
-        plan.lay_borders()?;
+        plan.lay_padding()?;
         Ok(plan)
     }
 
@@ -165,8 +164,8 @@ impl Plan {
         Ok(Conv { described, computed, weight, bias, norm, activate, linear, module })
     }
 
-    /// Gives each layer's output the border that the next one's input needs.
-    fn lay_borders(&mut self) -> Result<(), NetworkError> {
+    /// Gives each layer's output the padding that the next one's input needs.
+    fn lay_padding(&mut self) -> Result<(), NetworkError> {
         for i in 0..self.steps.len() {
             let next = self.steps.get(i + 1).map(|next| next.input);
             let step = &mut self.steps[i];
@@ -174,8 +173,12 @@ impl Plan {
             if let Work::MaxPool(pool) = &mut step.work {
                 pool.output = step.output;
             }
-            for frame in [step.input, step.output] {
-                elements(&[frame.height + 2 * frame.border[0] + 1, frame.width + frame.border[1], frame.channels])?;
+            for padded in [step.input, step.output] {
+                elements(&[
+                    padded.height + 2 * padded.padding[0] + 1,
+                    padded.width + padded.padding[1],
+                    padded.channels,
+                ])?;
             }
         }
         Ok(())
@@ -199,12 +202,12 @@ impl Plan {
     }
 
     /// An input row (channel, row, column) as the first layer reads it.
-    pub(crate) fn load<T: Scalar>(&self, row: &[T], image: &mut [T]) {
+    pub(crate) fn load(&self, row: &[f32], image: &mut [f32]) {
         let Step { work, input, .. } = &self.steps[0];
         let conv = match work {
             Work::Conv(conv) if conv.described != conv.computed => conv,
             _ => {
-                input.clear_border(image);
+                input.clear_padding(image);
                 let pixels = input.height * input.width;
                 for y in 0..input.height {
                     for (x, pixel) in image[input.row(y)].chunks_exact_mut(input.channels).enumerate() {
@@ -222,7 +225,7 @@ impl Plan {
                 let (c, y) = (at / ku, (i + at % ku).wrapping_sub(p));
                 for (v, to) in to.iter_mut().enumerate() {
                     let x = (j + v).wrapping_sub(q);
-                    *to = if y < height && x < width { row[(c * height + y) * width + x] } else { T::zero() };
+                    *to = if y < height && x < width { row[(c * height + y) * width + x] } else { 0.0 };
                 }
             }
         }
@@ -248,7 +251,7 @@ impl Conv {
         entries
     }
 
-    /// Names and shapes of its normalisation's buffers.
+    /// Names and shapes of its normalization's buffers.
     pub(crate) fn buffer_entries(&self) -> Vec<(String, Vec<usize>)> {
         let shape = || vec![self.described.outputs];
         let name = |of: &str| format!("layers.{}.{of}", self.module + 1);

@@ -7,8 +7,8 @@ mod piece;
 
 use apd_points::Layout;
 use apd_seed::Stream;
+use apd_tensor::Tensor;
 use apd_tensor::kernel::pool;
-use apd_tensor::{Scalar, Tensor};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
@@ -84,7 +84,7 @@ pub(crate) struct CnnEngine {
     cnn: Cnn,
     threads: Threads,
     shape: Shape,
-    pass: Pass<f32>,
+    pass: Pass,
     inputs: Autodiff,
 }
 
@@ -136,36 +136,36 @@ impl Engine for CnnEngine {
 
 /// Forward and reverse pass of a convolutional network.
 #[derive(Clone, Debug)]
-pub(crate) struct Pass<T: Scalar> {
+pub(crate) struct Pass {
     plan: Plan,
     activation: Activation,
     threads: Threads,
     /// The batch as the first layer reads it.
-    input: Vec<T>,
-    layers: Vec<Layer<T>>,
-    pieces: Vec<Piece<T>>,
+    input: Vec<f32>,
+    layers: Vec<Layer>,
+    pieces: Vec<Piece>,
     /// The current layer's weight in the order of its products.
-    packed: Vec<T>,
-    /// ∂loss/∂ of the current layer's output, and of its input; without borders.
-    delta: Vec<T>,
-    delta_input: Vec<T>,
+    packed: Vec<f32>,
+    /// ∂loss/∂ of the current layer's output, and of its input; without padding.
+    delta: Vec<f32>,
+    delta_input: Vec<f32>,
 }
 
 /// What the reverse pass needs of one layer.
 #[derive(Clone, Debug)]
-struct Layer<T> {
-    /// Images, with the border that the next layer needs.
-    output: Vec<T>,
+struct Layer {
+    /// Images, with the padding that the next layer needs.
+    output: Vec<f32>,
     /// Of a pooling layer: the places that won.
-    winners: Vec<u8>,
-    /// Of a convolution with batch normalisation.
-    norm: Norm<T>,
+    argmax: Vec<u8>,
+    /// Of a convolution with batch normalization.
+    norm: Norm,
 }
 
-impl<T: Scalar> Pass<T> {
+impl Pass {
     pub(crate) fn new(cnn: &Cnn, threads: Threads) -> Self {
         let plan = cnn.plan();
-        let layer = || Layer { output: Vec::new(), winners: Vec::new(), norm: Norm::new() };
+        let layer = || Layer { output: Vec::new(), argmax: Vec::new(), norm: Norm::new() };
         Self {
             activation: cnn.activation,
             threads,
@@ -180,19 +180,19 @@ impl<T: Scalar> Pass<T> {
     }
 
     /// The logits of the rows that [`forward`](Self::forward) has seen.
-    fn logits(&mut self) -> &mut [T] {
+    fn logits(&mut self) -> &mut [f32] {
         &mut self.layers.last_mut().expect("a network has a layer").output
     }
 
-    fn forward(&mut self, theta: &[T], x: ArrayView2<'_, T>) {
+    fn forward(&mut self, theta: &[f32], x: ArrayView2<'_, f32>) {
         self.load(x);
         for i in 0..self.layers.len() {
             self.step(i, theta, x.nrows());
         }
     }
 
-    /// Mean and variance of each normalised channel over x.
-    pub(crate) fn statistics(mut self, theta: &[T], x: ArrayView2<'_, T>) -> Vec<T> {
+    /// Mean and variance of each normalized channel over x.
+    pub(crate) fn statistics(mut self, theta: &[f32], x: ArrayView2<'_, f32>) -> Vec<f32> {
         self.load(x);
         let mut buffers = Vec::with_capacity(self.plan.buffers);
         for i in 0..self.layers.len() {
@@ -207,9 +207,9 @@ impl<T: Scalar> Pass<T> {
         buffers
     }
 
-    fn load(&mut self, x: ArrayView2<'_, T>) {
+    fn load(&mut self, x: ArrayView2<'_, f32>) {
         let (plan, len) = (&self.plan, self.plan.steps[0].input.len());
-        self.input.resize(x.nrows() * len, T::zero());
+        self.input.resize(x.nrows() * len, 0.0);
         let images = self.input.par_chunks_exact_mut(len).enumerate().with_min_len(self.threads.min_len());
         images.for_each(|(n, image)| {
             let row = x.row(n);
@@ -217,16 +217,16 @@ impl<T: Scalar> Pass<T> {
         });
     }
 
-    fn step(&mut self, i: usize, theta: &[T], rows: usize) {
+    fn step(&mut self, i: usize, theta: &[f32], rows: usize) {
         let Self { plan, layers, input, pieces, packed, activation, threads, .. } = self;
         let (before, rest) = layers.split_at_mut(i);
         let (input, layer) = (before.last().map_or(&*input, |layer| &layer.output), &mut rest[0]);
         let Step { work, input: from, output: to } = &plan.steps[i];
         let split = Split::new(rows, *threads);
-        layer.output.resize(rows * to.len(), T::zero());
+        layer.output.resize(rows * to.len(), 0.0);
         match work {
             Work::Conv(conv) => {
-                packed.resize(conv.weight.len(), T::zero());
+                packed.resize(conv.weight.len(), 0.0);
                 conv.computed.pack(&theta[conv.weight.clone()], packed);
                 let bias = &theta[conv.bias.clone()];
                 let activation = conv.activate.then_some(*activation);
@@ -240,7 +240,7 @@ impl<T: Scalar> Pass<T> {
                     .into_par_iter()
                     .with_min_len(split.min_len)
                     .for_each(|(images, out, piece)| {
-                        out.chunks_exact_mut(to.len()).for_each(|image| to.clear_border(image));
+                        out.chunks_exact_mut(to.len()).for_each(|image| to.clear_padding(image));
                         conv.computed.correlate(images, packed, &mut piece.product, |n, i, row| {
                             let out = &mut out[n * to.len()..][to.row(i)];
                             out.copy_from_slice(row);
@@ -249,14 +249,14 @@ impl<T: Scalar> Pass<T> {
                     });
             }
             Work::MaxPool(pool) => {
-                layer.winners.resize(rows * to.pixels(), 0);
-                let winners = layer.winners.par_chunks_exact_mut(to.pixels());
-                (input.par_chunks_exact(from.len()), layer.output.par_chunks_exact_mut(to.len()), winners)
+                layer.argmax.resize(rows * to.pixels(), 0);
+                let argmax = layer.argmax.par_chunks_exact_mut(to.pixels());
+                (input.par_chunks_exact(from.len()), layer.output.par_chunks_exact_mut(to.len()), argmax)
                     .into_par_iter()
                     .with_min_len(split.min_len)
-                    .for_each(|(image, out, winners)| {
-                        to.clear_border(out);
-                        pool.forward(image, out, winners);
+                    .for_each(|(image, out, argmax)| {
+                        to.clear_padding(out);
+                        pool.forward(image, out, argmax);
                     });
             }
             Work::Average => {
@@ -264,7 +264,7 @@ impl<T: Scalar> Pass<T> {
                     .into_par_iter()
                     .with_min_len(split.min_len)
                     .for_each(|(image, out)| {
-                        to.clear_border(out);
+                        to.clear_padding(out);
                         pool::channel_means(*from, image, &mut out[to.row(0)]);
                     });
             }
@@ -272,7 +272,7 @@ impl<T: Scalar> Pass<T> {
     }
 
     /// From ∂loss/∂logits, which the last layer's output holds.
-    fn reverse(&mut self, theta: &[T], rows: usize, scale: T, gradient: &mut [T]) {
+    fn reverse(&mut self, theta: &[f32], rows: usize, scale: f32, gradient: &mut [f32]) {
         if rows == 0 {
             return;
         }
@@ -286,7 +286,7 @@ impl<T: Scalar> Pass<T> {
         }
     }
 
-    fn reverse_step(&mut self, i: usize, theta: &[T], rows: usize, gradient: &mut [T]) {
+    fn reverse_step(&mut self, i: usize, theta: &[f32], rows: usize, gradient: &mut [f32]) {
         let Self { plan, layers, input, pieces, packed, delta, delta_input, activation, threads } = self;
         let (before, rest) = layers.split_at_mut(i);
         let (input, layer) = (before.last().map_or(&*input, |layer| &layer.output), &mut rest[0]);
@@ -294,7 +294,7 @@ impl<T: Scalar> Pass<T> {
         let split = Split::new(rows, *threads);
         // Nobody asks for the gradient at the network's input.
         let inner = i > 0;
-        delta_input.resize(if inner { rows * from.pixels() } else { 0 }, T::zero());
+        delta_input.resize(if inner { rows * from.pixels() } else { 0 }, 0.0);
         match work {
             Work::Conv(conv) => {
                 let mut activation = conv.activate.then_some(*activation);
@@ -315,10 +315,10 @@ impl<T: Scalar> Pass<T> {
                     });
                 let (d_weight, d_bias) = gradient[conv.weight.start..conv.bias.end].split_at_mut(conv.weight.len());
                 let (weight, bias) = add_up(&mut pieces[..split.pieces], split).split_at(d_weight.len());
-                conv.computed.unpack(weight, T::one(), d_weight);
+                conv.computed.unpack(weight, 1.0, d_weight);
                 add(bias, d_bias);
                 if inner {
-                    packed.resize(d_weight.len(), T::zero());
+                    packed.resize(d_weight.len(), 0.0);
                     conv.computed.pack_adjoint(&theta[conv.weight.clone()], packed);
                     let (adjoint, row_len) = (conv.computed.adjoint(), from.width * from.channels);
                     (split.of_mut(delta_input, from.pixels()), pieces)
@@ -332,14 +332,14 @@ impl<T: Scalar> Pass<T> {
                 }
             }
             Work::MaxPool(pool) => {
-                let winners = layer.winners.par_chunks_exact(to.pixels());
-                (delta_input.par_chunks_exact_mut(from.pixels()), delta.par_chunks_exact(to.pixels()), winners)
+                let argmax = layer.argmax.par_chunks_exact(to.pixels());
+                (delta_input.par_chunks_exact_mut(from.pixels()), delta.par_chunks_exact(to.pixels()), argmax)
                     .into_par_iter()
                     .with_min_len(split.min_len)
-                    .for_each(|(delta_input, delta, winners)| pool.backward(winners, delta, delta_input));
+                    .for_each(|(delta_input, delta, argmax)| pool.backward(argmax, delta, delta_input));
             }
             Work::Average => {
-                let share = T::one() / T::from_f64((from.height * from.width) as f64);
+                let share = 1.0 / (from.height * from.width) as f32;
                 for (image, delta) in delta_input.chunks_exact_mut(from.pixels()).zip(delta.chunks_exact(from.channels))
                 {
                     for pixel in image.chunks_exact_mut(from.channels) {
@@ -352,7 +352,7 @@ impl<T: Scalar> Pass<T> {
 }
 
 /// gradient ← gradient + new.
-fn add<T: Scalar>(new: &[T], gradient: &mut [T]) {
+fn add(new: &[f32], gradient: &mut [f32]) {
     gradient.iter_mut().zip(new).for_each(|(gradient, &new)| *gradient += new);
 }
 

@@ -1,7 +1,7 @@
 //! Perceptrons, unit by unit: the numbers of one unit over the minibatch lie side by side.
 //!
 //! So in every product one factor has contiguous rows, the other is a weight matrix, or its transpose, that is read number by
-//! number, and nothing is packed ([`panel`](apd_tensor::kernel::panel)). With the N rows of a minibatch padded to P,
+//! number, and nothing is packed ([`gemm::unpacked`](apd_tensor::kernel::gemm::unpacked)). With the N rows of a minibatch padded to P,
 //!
 //! Zᵀ = W·Xᵀ (outputs × P), ∂W = Δᵀ·X (outputs × inputs), Δᵀ of the layer below = Wᵀ·Δᵀ (inputs × P).
 
@@ -10,7 +10,7 @@ use std::ops::Range;
 use apd_points::Layout;
 use apd_seed::Stream;
 use apd_tensor::Tensor;
-use apd_tensor::kernel::panel::{Left, accumulate};
+use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
 use apd_tensor::kernel::{Aligned, sum, transpose};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
 use rayon::prelude::*;
@@ -19,7 +19,7 @@ use super::inputs::InputPass;
 use super::{Batch, Engine, GradientTarget, Shape, Threads};
 use crate::dropout::Dropout;
 use crate::evaluate::{matrix, matrix_mut};
-use crate::panel::{Panel, affine};
+use crate::feature_major::{FeatureMajor, affine};
 use crate::{Linear, Mlp, Model, NetworkError};
 
 /// Rows of a product that are made at a time: their part of the gradient is written, added to and then left, while it is in cache.
@@ -129,8 +129,7 @@ impl Engine for MlpEngine {
         loss: &mut dyn FnMut(ArrayViewMut2<'_, f32>, ArrayViewMut2<'_, f32>),
         mut gradient: ArrayViewMut2<'_, f32>,
     ) {
-        self.shape.check_row(row, &x);
-        assert_eq!(gradient.dim(), x.dim(), "shape of the gradient");
+        self.shape.check_input_gradient(row, &x, &gradient);
         self.inputs.forward(row, x);
         loss(matrix_mut(self.inputs.logits(), x.nrows(), self.shape.outputs), gradient.view_mut());
         self.inputs.reverse(row, gradient);
@@ -149,8 +148,8 @@ struct Pass {
     mlp: Mlp,
     threads: Threads,
     layers: Vec<Layer>,
-    /// The minibatch; all panels have its rows and its stride P.
-    inputs: Panel,
+    /// The minibatch; all chunks have its rows and its stride P.
+    inputs: FeatureMajor,
     /// ∂loss/∂ of the current layer's output, and of its input: units × P.
     delta: Aligned<f32>,
     delta_input: Aligned<f32>,
@@ -184,7 +183,15 @@ impl Pass {
         };
         let layers = mlp.linears().into_iter().map(layer).collect();
         let [delta, delta_input] = std::array::from_fn(|_| Aligned::new());
-        Self { mlp: mlp.clone(), threads, layers, inputs: Panel::default(), delta, delta_input, mask: Vec::new() }
+        Self {
+            mlp: mlp.clone(),
+            threads,
+            layers,
+            inputs: FeatureMajor::default(),
+            delta,
+            delta_input,
+            mask: Vec::new(),
+        }
     }
 
     /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.

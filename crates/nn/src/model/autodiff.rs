@@ -108,8 +108,7 @@ impl Engine for Autodiff {
         loss: &mut dyn FnMut(ArrayViewMut2<'_, f32>, ArrayViewMut2<'_, f32>),
         mut gradient: ArrayViewMut2<'_, f32>,
     ) {
-        self.shape.check_row(row, &x);
-        assert_eq!(gradient.dim(), x.dim(), "shape of the gradient");
+        self.shape.check_input_gradient(row, &x, &gradient);
         let (params, x) = load(&mut self.memory, self.row_layout.views(row), x);
         let x = x.into_variable();
         let outputs = self.model.forward32(&params, &x, None);

@@ -5,12 +5,11 @@ use apd_tensor::{Scalar, Tensor};
 use ndarray::ArrayView2;
 
 use super::{Layer, Sequential};
+use crate::batch_norm::{EPSILON, batch_norm, deviation};
 use crate::dropout::mask;
 use crate::{Model as _, TensorLayout as _};
 
-/// Added to variances before their root is taken: PyTorch's.
-const EPSILON: f64 = 1e-5;
-/// Of filter response normalization: the paper's.
+/// Added to the mean squares of filter response normalization: the paper's.
 const RESPONSE_EPSILON: f64 = 1e-6;
 
 /// What the layers of one pass take, one after the other.
@@ -101,7 +100,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
                 let [rows, pixels, channels] = pixels(x);
                 x.reshape(&[rows, pixels, channels]).mean_axis(1).reshape(&[rows, 1, 1, channels])
             }
-            Layer::BatchNorm => self.batch_norm(x).mul(self.param()).add(self.param()),
+            Layer::BatchNorm => {
+                batch_norm(x, self.buffers.next(), self.statistics.as_deref_mut()).mul(self.param()).add(self.param())
+            }
             Layer::LayerNorm => {
                 let centered = x.sub(&x.mean_axis(1));
                 let variance = centered.square().mean_axis(1);
@@ -134,25 +135,6 @@ impl<'a, T: Scalar> Pass<'a, T> {
         }
     }
 
-    /// A variance below 0, as a model of rows may draw it, counts as 0.
-    fn batch_norm(&mut self, x: &Tensor<T>) -> Tensor<T> {
-        let channels = x.shape()[x.ndim() - 1];
-        let flat = x.reshape(&[x.len() / channels, channels]);
-        let (centered, variance) = match self.buffers.next() {
-            Some(buffers) => (flat.sub(&buffers[0]), buffers[1].relu()),
-            None => {
-                let mean = flat.mean_axis(0);
-                let centered = flat.sub(&mean);
-                let variance = centered.square().mean_axis(0);
-                if let Some(statistics) = &mut self.statistics {
-                    statistics.extend([mean, variance.clone()]);
-                }
-                (centered, variance)
-            }
-        };
-        centered.div(&deviation(&variance, EPSILON)).reshape(x.shape())
-    }
-
     fn drop_out(&mut self, x: &Tensor<T>, p: f32) -> Tensor<T> {
         let Some(Masks { stream, base, words, taken }) = self.dropout.as_mut().filter(|_| p > 0.0) else {
             return x.clone();
@@ -166,10 +148,6 @@ impl<'a, T: Scalar> Pass<'a, T> {
         *taken += each as u64;
         x.mul(&Tensor::from_vec(x.shape(), kept))
     }
-}
-
-fn deviation<T: Scalar>(variance: &Tensor<T>, epsilon: f64) -> Tensor<T> {
-    variance.add_scalar(T::from_f64(epsilon)).sqrt()
 }
 
 /// Images, pixels of each, and channels.

@@ -225,7 +225,7 @@ fn chains_of_one_seed_differ_and_repeat() {
 /// ε = 8/λ: the position triples each step until f32 ends.
 #[test]
 fn divergence_names_chain_step_and_last_good_sample() {
-    let target = Quadratic { precision: [[4.0]], centre: [0.0], blocks: 5 };
+    let target = Quadratic { precision: [[4.0]], center: [0.0], blocks: 5 };
     let config = ChainConfig { steps: 10_000, burn_in: 10, thinning: 7, batch_size: 1 };
     let sampler = Sgld::new(Schedule::Constant(2.0), 1.0);
     let mut chain = Chain::new(9, target, sampler, config, Seed::root(43), vec![0.0; 5]).unwrap();
@@ -481,7 +481,7 @@ fn ways_to_run_agree() {
 /// Nothing to sample is not an error: a potential without coordinates, or without data.
 #[test]
 fn empty_problems_run() {
-    let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 0 };
+    let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 0 };
     let mut chain = Chain::new(0, target, sgld(), config(5, 0, 1), Seed::root(0), Vec::new()).unwrap();
     assert_eq!(samples(&mut chain).len(), 5);
     let mut prior = Chain::new(0, Terms::mean(&[], 1.0), sgld(), config(5, 0, 1), Seed::root(0), vec![0.0]).unwrap();

@@ -120,9 +120,9 @@ impl<P: Potential64> Dynamics<P> {
         let delta = step * norm / freedom;
         let zeta = (-delta).exp();
         let stretch = 1.0 + along + (1.0 - along) * zeta * zeta;
-        let towards = (1.0 - zeta) * (1.0 + zeta + along * (1.0 - zeta));
+        let toward = (1.0 - zeta) * (1.0 + zeta + along * (1.0 - zeta));
         for (u, g) in point.direction.iter_mut().zip(&self.work) {
-            *u = 2.0 * zeta * *u - towards * g / norm;
+            *u = 2.0 * zeta * *u - toward * g / norm;
         }
         normalize(&mut point.direction);
         freedom * (delta - std::f64::consts::LN_2 + stretch.ln())

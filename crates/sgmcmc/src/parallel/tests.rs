@@ -42,7 +42,7 @@ fn threads_do_not_matter() {
 #[test]
 fn one_divergence_does_not_stop_the_others() {
     let chain = |c: u32, lambda: f64| {
-        let target = Quadratic { precision: [[lambda]], centre: [0.0], blocks: 2 };
+        let target = Quadratic { precision: [[lambda]], center: [0.0], blocks: 2 };
         Chain::new(c, target, Sgld::new(Schedule::Constant(0.5), 1.0), CONFIG, Seed::root(52), vec![1.0; 2]).unwrap()
     };
     let mut chains = [chain(0, 1.0), chain(1, 40.0), chain(2, 1.0)];

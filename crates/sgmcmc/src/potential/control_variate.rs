@@ -1,9 +1,9 @@
-//! Minibatch gradients relative to a centre where the full gradient is known.
+//! Minibatch gradients relative to a center where the full gradient is known.
 
 use crate::potential::forward::forward;
 use crate::{Minibatch, Potential, PotentialError};
 
-/// A potential whose minibatch estimates are corrected by a control variate: what the same minibatch says at a fixed centre c.
+/// A potential whose minibatch estimates are corrected by a control variate: what the same minibatch says at a fixed center c.
 ///
 /// ĝ(θ) = ∇U(c) + [∇Û_B(θ) − ∇Û_B(c)], and the same for U. Both estimates contain the prior's term, so it enters once. Unbiased
 /// for every c, without noise at θ = c, and with a variance of order ‖θ − c‖² nearby: the noise of an ordinary estimate stays the
@@ -13,8 +13,8 @@ use crate::{Minibatch, Potential, PotentialError};
 ///
 /// **Units**: nats, full-data scale.
 ///
-/// **Where it fails**: far from the centre, for instance in another mode or before an optimiser has found one, the variance can
-/// be *larger* than without; take a converged optimiser's position as the centre, or
+/// **Where it fails**: far from the center, for instance in another mode or before an optimizer has found one, the variance can
+/// be *larger* than without; take a converged optimizer's position as the center, or
 /// let it follow the chain with [`Svrg`](crate::Svrg). Potentials whose gradients depend on more than (θ, minibatch), such as
 /// dropout masks, do not cancel at all.
 ///
@@ -24,7 +24,7 @@ use crate::{Minibatch, Potential, PotentialError};
 /// ```
 /// use apd_sgmcmc::{ControlVariate, FromFn, Minibatch, Potential};
 ///
-/// // Σₙ ½(θ − xₙ)²: near the centre every single term tells what all of them would.
+/// // Σₙ ½(θ − xₙ)²: near the center every single term tells what all of them would.
 /// let data = [1.0_f32, 2.0, 6.0];
 /// let mean = FromFn::new(1, 3, move |x: &[f32], minibatch: Minibatch<'_>, gradient: &mut [f32]| {
 ///     let residuals = || minibatch.indices(3).map(|n| x[0] - data[n]);
@@ -40,31 +40,31 @@ use crate::{Minibatch, Potential, PotentialError};
 #[derive(Clone, Debug)]
 pub struct ControlVariate<P> {
     pub(super) potential: P,
-    pub(super) centre: Vec<f32>,
+    pub(super) center: Vec<f32>,
     /// ∇U(c).
     full: Vec<f32>,
     /// U(c).
     full_value: f64,
     /// ∇Û_B(c).
-    at_centre: Vec<f32>,
+    at_center: Vec<f32>,
 }
 
 impl<P: Potential> ControlVariate<P> {
-    /// Corrects `potential`'s estimates around `centre`; computes the full gradient there.
+    /// Corrects `potential`'s estimates around `center`; computes the full gradient there.
     ///
     /// **Errors**: the potential's own.
-    /// **Panics** if `centre` does not have the potential's dimension.
+    /// **Panics** if `center` does not have the potential's dimension.
     #[track_caller]
-    pub fn new(potential: P, centre: Vec<f32>) -> Result<Self, PotentialError> {
-        assert_eq!(centre.len(), potential.dim(), "coordinates of the centre, and of the potential");
-        let mut estimator = Self::without_centre(potential);
-        estimator.recentre(&centre)?;
+    pub fn new(potential: P, center: Vec<f32>) -> Result<Self, PotentialError> {
+        assert_eq!(center.len(), potential.dim(), "coordinates of the center, and of the potential");
+        let mut estimator = Self::without_center(potential);
+        estimator.recenter(&center)?;
         Ok(estimator)
     }
 
     /// c.
-    pub fn centre(&self) -> &[f32] {
-        &self.centre
+    pub fn center(&self) -> &[f32] {
+        &self.center
     }
 
     /// The potential itself.
@@ -72,15 +72,15 @@ impl<P: Potential> ControlVariate<P> {
         self.potential
     }
 
-    /// The buffers, of no use before [`recentre`](Self::recentre).
-    pub(super) fn without_centre(potential: P) -> Self {
+    /// The buffers, of no use before [`recenter`](Self::recenter).
+    pub(super) fn without_center(potential: P) -> Self {
         let zeros = vec![0.0; potential.dim()];
-        Self { potential, centre: zeros.clone(), full: zeros.clone(), full_value: 0.0, at_centre: zeros }
+        Self { potential, center: zeros.clone(), full: zeros.clone(), full_value: 0.0, at_center: zeros }
     }
 
-    pub(super) fn recentre(&mut self, centre: &[f32]) -> Result<(), PotentialError> {
-        self.centre.copy_from_slice(centre);
-        self.full_value = self.potential.gradient(centre, Minibatch::Full, &mut self.full)?;
+    pub(super) fn recenter(&mut self, center: &[f32]) -> Result<(), PotentialError> {
+        self.center.copy_from_slice(center);
+        self.full_value = self.potential.gradient(center, Minibatch::Full, &mut self.full)?;
         Ok(())
     }
 }
@@ -99,12 +99,12 @@ impl<P: Potential> Potential for ControlVariate<P> {
         if minibatch == Minibatch::Full {
             return Ok(value);
         }
-        let at_centre = self.potential.gradient(&self.centre, minibatch, &mut self.at_centre)?;
-        // The difference first: at the centre it is zero to the bit.
-        for ((g, &centre), &full) in gradient.iter_mut().zip(&self.at_centre).zip(&self.full) {
-            *g = (*g - centre) + full;
+        let at_center = self.potential.gradient(&self.center, minibatch, &mut self.at_center)?;
+        // The difference first: at the center it is zero to the bit.
+        for ((g, &center), &full) in gradient.iter_mut().zip(&self.at_center).zip(&self.full) {
+            *g = (*g - center) + full;
         }
-        Ok((value - at_centre) + self.full_value)
+        Ok((value - at_center) + self.full_value)
     }
 }
 

@@ -1,21 +1,21 @@
-//! A control variate whose centre follows the chain.
+//! A control variate whose center follows the chain.
 
 use crate::potential::forward::forward;
 use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential, PotentialError};
 
-/// Stochastic variance-reduced gradients: [`ControlVariate`] with the position of every `every`-th update as its centre.
+/// Stochastic variance-reduced gradients: [`ControlVariate`] with the position of every `every`-th update as its center.
 ///
 /// At updates 0, `every`, 2·`every`, … c ← θ and ∇U(c) is computed from all N terms; all updates use
-/// ĝ(θ) = ∇U(c) + [∇Û_B(θ) − ∇Û_B(c)]. No optimised start is needed; the price is one full gradient per period, beside two minibatch
+/// ĝ(θ) = ∇U(c) + [∇Û_B(θ) − ∇Û_B(c)]. No optimized start is needed; the price is one full gradient per period, beside two minibatch
 /// gradients per update. `every` ≈ N/B makes that about three times the cost of plain minibatches.
 ///
-/// The centre is part of the chain's state: a resumed chain goes on from it, to the bit, for one full gradient more. Before the
-/// first centre ([`refresh`](Potential::refresh) was never called) estimates are the potential's own.
+/// The center is part of the chain's state: a resumed chain goes on from it, to the bit, for one full gradient more. Before the
+/// first center ([`refresh`](Potential::refresh) was never called) estimates are the potential's own.
 ///
 /// **Units**: nats, full-data scale.
 ///
-/// **Where it fails**: a period so long that the chain leaves the centre's neighbourhood (or a jump, as by
-/// [`Chain::restart_from`](crate::Chain::restart_from), until the next centre) has larger variance than plain minibatches, though no
+/// **Where it fails**: a period so long that the chain leaves the center's neighborhood (or a jump, as by
+/// [`Chain::restart_from`](crate::Chain::restart_from), until the next center) has larger variance than plain minibatches, though no
 /// bias.
 ///
 /// Reference: Dubey, Reddi, Póczos, Smola, Xing & Williamson, *Variance reduction in stochastic gradient Langevin dynamics*, NIPS
@@ -41,26 +41,26 @@ use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential, Potential
 pub struct Svrg<P> {
     estimator: ControlVariate<P>,
     every: u64,
-    centred: bool,
+    centered: bool,
 }
 
-const CENTRE: &str = "svrg_centre";
+const CENTER: &str = "svrg_centre";
 
 impl<P: Potential> Svrg<P> {
-    /// Takes a new centre at every `every`-th update.
+    /// Takes a new center at every `every`-th update.
     ///
     /// **Errors**: [`ChainError::Setting`] if `every` is 0.
     pub fn new(potential: P, every: u64) -> Result<Self, ChainError> {
         if every == 0 {
             let (value, expected) = ("0".to_owned(), "at least 1");
-            return Err(ChainError::Setting { field: "updates between centres", value, expected });
+            return Err(ChainError::Setting { field: "updates between centers", value, expected });
         }
-        Ok(Self { estimator: ControlVariate::without_centre(potential), every, centred: false })
+        Ok(Self { estimator: ControlVariate::without_center(potential), every, centered: false })
     }
 
     /// c, if there is one yet.
-    pub fn centre(&self) -> Option<&[f32]> {
-        self.centred.then(|| self.estimator.centre())
+    pub fn center(&self) -> Option<&[f32]> {
+        self.centered.then(|| self.estimator.center())
     }
 
     /// The potential itself.
@@ -68,10 +68,10 @@ impl<P: Potential> Svrg<P> {
         self.estimator.into_inner()
     }
 
-    fn recentre(&mut self, centre: &[f32]) -> Result<(), PotentialError> {
-        self.centred = false;
-        self.estimator.recentre(centre)?;
-        self.centred = true;
+    fn recenter(&mut self, center: &[f32]) -> Result<(), PotentialError> {
+        self.centered = false;
+        self.estimator.recenter(center)?;
+        self.centered = true;
         Ok(())
     }
 }
@@ -85,7 +85,7 @@ impl<P: Potential> Potential for Svrg<P> {
         minibatch: Minibatch<'_>,
         gradient: &mut [f32],
     ) -> Result<f64, PotentialError> {
-        if self.centred {
+        if self.centered {
             self.estimator.gradient(position, minibatch, gradient)
         } else {
             self.estimator.potential.gradient(position, minibatch, gradient)
@@ -94,28 +94,28 @@ impl<P: Potential> Potential for Svrg<P> {
 
     fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
         self.estimator.refresh(step, position)?;
-        let due = step.is_multiple_of(self.every) && self.estimator.centre != position;
-        if due || !self.centred {
-            self.recentre(position)?;
+        let due = step.is_multiple_of(self.every) && self.estimator.center != position;
+        if due || !self.centered {
+            self.recenter(position)?;
         }
         Ok(())
     }
 
     fn save(&self) -> Buffers {
         let mut buffers = self.estimator.save();
-        buffers.insert(CENTRE, self.centre().unwrap_or_default());
+        buffers.insert(CENTER, self.center().unwrap_or_default());
         buffers
     }
 
     fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
         self.estimator.restore(buffers)?;
-        if buffers.get(CENTRE, 0).is_ok() {
-            // Saved before the first centre.
-            self.centred = false;
+        if buffers.get(CENTER, 0).is_ok() {
+            // Saved before the first center.
+            self.centered = false;
             return Ok(());
         }
         // The gradient there is a function of it: the same bits as before, for half the memory.
-        Ok(self.recentre(buffers.get(CENTRE, self.dim())?)?)
+        Ok(self.recenter(buffers.get(CENTER, self.dim())?)?)
     }
 }
 

@@ -132,7 +132,7 @@ fn lefts<P: Potential, S: Sampler>(
 
 const LADDER: [f64; 4] = [1.0, 2.2, 5.0, 11.0];
 
-/// SGLD on the mixture: alone it stays where it began; with hotter replicas the modes get their weights. The discretisation's bias of
+/// SGLD on the mixture: alone it stays where it began; with hotter replicas the modes get their weights. The discretization's bias of
 /// the weights at ε = 0.05 is well below the standard error (six runs of twice the length had 0.294 ± 0.005 between them).
 #[test]
 fn modes_get_their_weights() {
@@ -444,7 +444,7 @@ fn bad_settings_and_states_are_refused() {
     assert_eq!(text, "minibatches per exchange is 1; expected at least 2");
     let momentum = (line(), Sgd::new(Schedule::Constant(0.1), 0.9));
     let cold = ReplicaExchange::new(0, vec![momentum], EXCHANGE, CONFIG, Seed::root(0), vec![0.0; 2]);
-    assert!(cold.unwrap_err().to_string().contains("all above 0"), "an optimiser has no temperature");
+    assert!(cold.unwrap_err().to_string().contains("all above 0"), "an optimizer has no temperature");
 
     let mut state = fresh(EXCHANGE).state();
     state.chains.pop();

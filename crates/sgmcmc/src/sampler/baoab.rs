@@ -19,11 +19,11 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat; u in θ per update, 0 at the start.
 ///
 /// **Why it**: on a quadratic U with full batches the *position's* stationary variance is T/λ for every stable ε: there the
-/// discretisation adds no bias. For other U the bias of averages over the position is of order ε, and at α = 1 of order ε² (SGLD:
+/// discretization adds no bias. For other U the bias of averages over the position is of order ε, and at α = 1 of order ε² (SGLD:
 /// of order ε everywhere).
 ///
 /// **Where it fails**: it diverges for ε ≥ 4/λ. The minibatches' noise, of variance v per coordinate, makes the temperature about
-/// T + ε·v·(2 − α)/(4α); with minibatches this, not the discretisation, is the larger error. Where step sizes change, u is not
+/// T + ε·v·(2 − α)/(4α); with minibatches this, not the discretization, is the larger error. Where step sizes change, u is not
 /// rescaled.
 ///
 /// Where the schedule explores (see [`Schedule::Cyclical`]) no noise is added.

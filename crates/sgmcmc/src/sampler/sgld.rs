@@ -10,7 +10,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat. T = 1 is the Bayesian posterior, T = 0 gradient
 /// descent with step ε/2.
 ///
-/// **Where it fails**: the discretisation biases the variance: on a quadratic U with curvature λ it is T/(λ(1 − ελ/4)), and the
+/// **Where it fails**: the discretization biases the variance: on a quadratic U with curvature λ it is T/(λ(1 − ελ/4)), and the
 /// chain diverges for ε > 4/λ. The minibatches' own noise adds about ε·Var(∇Û)/4 to the temperature; see
 /// [`Summary::effective_temperature`](crate::Summary::effective_temperature). There is no accept–reject step.
 ///
@@ -75,7 +75,7 @@ impl Sampler for Sgld {
 /// θ ← θ − (ε/2)·∇U + N(0, T·ε·I) = θ − **(lr/2)**·∇L + N(0, T·(lr/n)·I).
 ///
 /// Mind the ½: the drift is that of plain SGD with learning rate **lr/2**. This is the update of the authors of adversarial
-/// posterior distillation, whose optimiser halves the step in the same way, so their `lr` is the `lr` here. For an ordinary SGD
+/// posterior distillation, whose optimizer halves the step in the same way, so their `lr` is the `lr` here. For an ordinary SGD
 /// baseline with learning rate lr on L use [`Sgd::from_mean_loss`](crate::Sgd::from_mean_loss), which takes ε = 2·lr/n.
 ///
 /// ```

@@ -103,6 +103,6 @@ fn serialized_names() {
         assert_eq!(serde_json::to_string(&schedule).unwrap(), expected);
         assert_eq!(serde_json::from_str::<Schedule>(expected).unwrap(), schedule);
     }
-    let misspelt = serde_json::from_str::<Schedule>(r#"{"polynomial":{"a":1.0,"b":2.0,"gama":0.5}}"#);
-    assert!(misspelt.unwrap_err().to_string().contains("gama"));
+    let misspelled = serde_json::from_str::<Schedule>(r#"{"polynomial":{"a":1.0,"b":2.0,"gama":0.5}}"#);
+    assert!(misspelled.unwrap_err().to_string().contains("gama"));
 }

@@ -35,7 +35,7 @@ fn figures_of_a_full_batch() {
 /// Several coordinates, a temperature, and a start off the origin: √(0.5·0.04·6)/(0.02·‖g‖), g = Λ(x − c) on three blocks.
 #[test]
 fn noise_to_drift_is_a_ratio_of_norms() {
-    let target = Quadratic { precision: [[2.0, 1.0], [1.0, 3.0]], centre: [1.0, -1.0], blocks: 3 };
+    let target = Quadratic { precision: [[2.0, 1.0], [1.0, 3.0]], center: [1.0, -1.0], blocks: 3 };
     let sampler = Sgld::new(Schedule::Constant(0.04), 0.5);
     let mut chain = Chain::new(0, target, sampler, CONFIG, Seed::root(61), vec![2.0; 6]).unwrap();
     let summary = chain.summary().unwrap();
@@ -105,7 +105,7 @@ fn a_summary_leaves_the_chain_alone() {
 }
 
 #[test]
-fn an_optimiser_has_no_noise() {
+fn an_optimizer_has_no_noise() {
     let sampler = Sgd::from_mean_loss(0.1, 0.9, 5);
     let config = ChainConfig { batch_size: 5, ..CONFIG };
     let mut chain = Chain::new(0, model(), sampler, config, Seed::root(65), vec![0.0]).unwrap();
@@ -113,7 +113,7 @@ fn an_optimiser_has_no_noise() {
     assert_eq!((summary.temperature, summary.effective_temperature, summary.noise_to_drift), (0.0, Some(0.0), 0.0));
     assert!(summary.to_string().starts_with("SGD: d = 1"), "{summary}");
     // Nor where nothing drives it: 0, not 0/0.
-    let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 2 };
+    let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 2 };
     let still = Chain::new(0, target, Sgd::from_mean_loss(0.1, 0.9, 5), config, Seed::root(65), vec![0.0; 2]);
     assert_eq!(still.unwrap().summary().unwrap().noise_to_drift, 0.0);
 }
@@ -157,7 +157,7 @@ fn steps_below_half_an_ulp_are_warned_of() {
         ]
     };
     let run = |sampler| {
-        let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 2 };
+        let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 2 };
         let mut chain = Chain::new(0, target, sampler, CONFIG, Seed::root(67), vec![1000.0, 0.0]).unwrap();
         let summary = chain.summary().unwrap();
         chain.run(&mut keep(&mut Vec::new())).unwrap();

@@ -175,8 +175,8 @@ fn payloads_on_both_sides_of_every_limit() {
 
 #[test]
 fn a_failed_save_leaves_both_files() {
-    struct Unserialisable;
-    impl Serialize for Unserialisable {
+    struct Unserializable;
+    impl Serialize for Unserializable {
         fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
             Err(serde::ser::Error::custom("no"))
         }
@@ -184,7 +184,7 @@ fn a_failed_save_leaves_both_files() {
     let (dir, path) = place();
     save(&path, "x", &1_u8).unwrap();
     save(&path, "x", &2_u8).unwrap();
-    assert!(save(&path, "x", &Unserialisable).is_err());
+    assert!(save(&path, "x", &Unserializable).is_err());
     assert_eq!(load::<u8>(&path, "x").unwrap().value, 2);
     assert_eq!(load::<u8>(previous(&path), "x").unwrap().value, 1);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);

@@ -2,16 +2,16 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 
-use super::{Frame, gemm_serial};
+use super::{PaddedImage, gemm_serial};
 use crate::Scalar;
 
 /// A two-dimensional convolution (as networks call it: a correlation) of stride 1:
 ///
 /// y\[i, j, o\] = Σ_{u, v, c} w\[o, c, u, v\] · x\[i + u − p₀, j + v − p₁, c\], with zeros outside the image.
 ///
-/// Row u of a pixel's window is contiguous in a [`Frame`], and the windows of neighbouring pixels begin one pixel apart. So
+/// Row u of a pixel's window is contiguous in a [`PaddedImage`], and the windows of neighboring pixels begin one pixel apart. So
 /// the windows' rows u are a matrix (pixels × kernel₁·inputs) that is there already, as a view whose rows overlap, and y
-/// is the sum of kernel₀ products with it. Nothing is copied. The few products that fall into the border between rows (one
+/// is the sum of kernel₀ products with it. Nothing is copied. The few products that fall into the padding between rows (one
 /// pixel in 29 of a 28×28 image) are thrown away.
 ///
 /// Everything runs on the calling thread, image by image; images are what callers go parallel over.
@@ -62,13 +62,13 @@ impl Convolution {
     }
 
     /// How an input image lies in memory.
-    pub const fn input(&self) -> Frame {
-        Frame { height: self.height, width: self.width, channels: self.inputs, border: self.padding }
+    pub const fn input(&self) -> PaddedImage {
+        PaddedImage { height: self.height, width: self.width, channels: self.inputs, padding: self.padding }
     }
 
     /// How an image of the gradient at the output lies in memory: the input of the [adjoint](Self::adjoint).
     #[track_caller]
-    pub fn delta(&self) -> Frame {
+    pub fn delta(&self) -> PaddedImage {
         self.adjoint().input()
     }
 
@@ -135,7 +135,7 @@ impl Convolution {
     /// The caller's `row` adds a bias, applies an activation and puts the row where it belongs while it is in cache.
     /// `product` is work space that grows to what one image needs.
     ///
-    /// **Panics** if the images are not whole [frames](Self::input), or the weight has another length.
+    /// **Panics** if the images are not whole [padded images](Self::input), or the weight has another length.
     #[track_caller]
     pub fn correlate<T: Scalar>(
         &self,
@@ -145,15 +145,15 @@ impl Convolution {
         mut row: impl FnMut(usize, usize, &[T]),
     ) {
         self.check_weights(packed.len(), packed.len());
-        let (frame, [height, width]) = (self.input(), self.output_size());
-        let count = whole(images.len(), frame, "images");
+        let (padded, [height, width]) = (self.input(), self.output_size());
+        let count = whole(images.len(), padded, "images");
         let sweep = self.sweep(count);
         let (columns, outputs) = (self.kernel[1] * self.inputs, self.outputs);
         product.resize(sweep.windows * outputs, T::zero());
         for p in 0..sweep.products {
             for u in 0..self.kernel[0] {
                 let windows =
-                    strided(&images[p * frame.len() + u * frame.stride()..], sweep.windows, columns, sweep.steps[0]);
+                    strided(&images[p * padded.len() + u * padded.stride()..], sweep.windows, columns, sweep.steps[0]);
                 let weight = strided(&packed[u * columns * outputs..], columns, outputs, outputs);
                 let beta = if u == 0 { T::zero() } else { T::one() };
                 let product =
@@ -163,7 +163,7 @@ impl Convolution {
             if self.is_single() {
                 product.chunks_exact(outputs).enumerate().for_each(|(n, y)| row(n, 0, y));
             } else {
-                let stride = frame.stride() / self.inputs * outputs;
+                let stride = padded.stride() / self.inputs * outputs;
                 (0..height).for_each(|i| row(p, i, &product[i * stride..][..width * outputs]));
             }
         }
@@ -171,26 +171,26 @@ impl Convolution {
 
     /// The gradient by the weight, summed over a block of images, in the order of [`pack`](Self::pack); overwrites it.
     ///
-    /// `deltas`: the gradient at the output in [frames](Self::delta), **with zeros in their borders**.
+    /// `deltas`: the gradient at the output as [padded images](Self::delta), **with zeros in their padding**.
     ///
-    /// **Panics** if images and deltas are not whole frames and equally many, or the gradient has another length.
+    /// **Panics** if images and deltas are not whole images and equally many, or the gradient has another length.
     #[track_caller]
     pub fn weight_gradient<T: Scalar>(&self, images: &[T], deltas: &[T], gradient: &mut [T]) {
         self.check_weights(gradient.len(), gradient.len());
-        let (frame, delta_frame) = (self.input(), self.delta());
-        let count = whole(images.len(), frame, "images");
-        assert_eq!(whole(deltas.len(), delta_frame, "gradients"), count, "gradients, one for each image");
+        let (padded, padded_delta) = (self.input(), self.delta());
+        let count = whole(images.len(), padded, "images");
+        assert_eq!(whole(deltas.len(), padded_delta, "gradients"), count, "gradients, one for each image");
         let sweep = self.sweep(count);
         if sweep.products == 0 {
             return gradient.fill(T::zero());
         }
         let (columns, outputs) = (self.kernel[1] * self.inputs, self.outputs);
         for p in 0..sweep.products {
-            let delta = &deltas[p * delta_frame.len() + delta_frame.row(0).start..];
+            let delta = &deltas[p * padded_delta.len() + padded_delta.row(0).start..];
             let delta = strided(delta, sweep.windows, outputs, sweep.steps[1]);
             for (u, gradient) in gradient.chunks_exact_mut(columns * outputs).enumerate() {
                 let windows =
-                    strided(&images[p * frame.len() + u * frame.stride()..], sweep.windows, columns, sweep.steps[0]);
+                    strided(&images[p * padded.len() + u * padded.stride()..], sweep.windows, columns, sweep.steps[0]);
                 let beta = if p == 0 { T::zero() } else { T::one() };
                 let gradient = ArrayViewMut2::from_shape((columns, outputs), gradient).expect("one row of the kernel");
                 gemm_serial(T::one(), windows.reversed_axes(), delta, beta, gradient);
@@ -222,15 +222,15 @@ impl Convolution {
 
 /// How many images these are.
 #[track_caller]
-fn whole(len: usize, frame: Frame, of: &str) -> usize {
-    let count = len / frame.len().max(1);
-    assert!(len == count * frame.len(), "{of} of {} elements each, found {len} elements", frame.len());
+fn whole(len: usize, padded: PaddedImage, of: &str) -> usize {
+    let count = len / padded.len().max(1);
+    assert!(len == count * padded.len(), "{of} of {} elements each, found {len} elements", padded.len());
     count
 }
 
 /// A matrix whose rows begin `step` elements apart; they may overlap.
 fn strided<T>(data: &[T], rows: usize, columns: usize, step: usize) -> ArrayView2<'_, T> {
-    ArrayView2::from_shape((rows, columns).strides((step, 1)), data).expect("the windows lie inside their frames")
+    ArrayView2::from_shape((rows, columns).strides((step, 1)), data).expect("the windows lie inside their images")
 }
 
 #[cfg(test)]

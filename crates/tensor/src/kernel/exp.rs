@@ -1,4 +1,4 @@
-//! eˣ over a slice of f32, vectorised.
+//! eˣ over a slice of f32, vectorized.
 
 use pulp::Arch;
 

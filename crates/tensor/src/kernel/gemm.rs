@@ -1,5 +1,7 @@
 //! Matrix products: cut into pieces that depend on the shapes only, so that the bits do not depend on the threads.
 
+pub mod unpacked;
+
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice, Zip};

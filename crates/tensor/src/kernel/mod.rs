@@ -13,12 +13,11 @@
 mod aligned;
 mod conv;
 mod exp;
-mod frame;
 mod gather;
-mod gemm;
+pub mod gemm;
 pub(crate) mod map;
 pub mod norm;
-pub mod panel;
+mod padded_image;
 pub mod pool;
 pub(crate) mod softmax;
 pub mod sparse;
@@ -29,10 +28,10 @@ mod transpose;
 
 pub use aligned::Aligned;
 pub use conv::Convolution;
-pub use frame::Frame;
 pub use gather::{gather_rows, prefetch};
+pub use gemm::unpacked::lanes;
 pub use gemm::{gemm, gemm_naive, gemm_serial};
-pub use panel::lanes;
+pub use padded_image::PaddedImage;
 pub use softmax::{log_softmax_rows, softmax_cross_entropy, softmax_rows};
 pub use sum::all as sum;
 pub use tanh::tanh_f32;

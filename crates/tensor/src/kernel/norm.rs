@@ -1,8 +1,8 @@
-//! Batch normalisation in pieces: what is summed over one image, and what is done to each of its elements.
+//! Batch normalization in pieces: what is summed over one image, and what is done to each of its elements.
 //!
 //! The caller adds up the images' sums in their order, which keeps the bits independent of the threads.
 //!
-//! **Shapes**: images: pixels × channels, without a border; everything else: channels.
+//! **Shapes**: images: pixels × channels, without padding; everything else: channels.
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -36,7 +36,7 @@ pub fn moments<T: Scalar>(image: &[T], mean: &mut [T], squares: &mut [T]) {
 #[track_caller]
 pub fn normalize<T: Scalar>(image: &[T], mean: &[T], gain: &[T], out: &mut [T]) {
     check(image.len(), &[mean.len(), gain.len()]);
-    assert_eq!(out.len(), image.len(), "elements of the normalised image");
+    assert_eq!(out.len(), image.len(), "elements of the normalized image");
     each_pixel(mean.len(), image.len(), |pixel| {
         let constants = mean.iter().zip(gain);
         for ((out, &x), (&mean, &gain)) in out[pixel.clone()].iter_mut().zip(&image[pixel]).zip(constants) {
@@ -63,7 +63,7 @@ pub fn delta_moments<T: Scalar>(image: &[T], mean: &[T], delta: &[T], sum: &mut 
     });
 }
 
-/// delta ← gain·delta + slope·(image − mean) + shift: the gradient before the normalisation, from that behind it.
+/// delta ← gain·delta + slope·(image − mean) + shift: the gradient before the normalization, from that behind it.
 ///
 /// **Panics** if the lengths do not fit.
 #[track_caller]

@@ -54,7 +54,7 @@ impl Sparse {
 /// C ← A·B + 1·biasᵀ on the calling thread; nothing is allocated.
 ///
 /// Every element of C is one chain of fused multiply-adds in the order of the inner index, from the bias on: the bits are those of
-/// [`panel::accumulate`](super::panel::accumulate), where B is finite.
+/// [`unpacked::accumulate`](super::gemm::unpacked::accumulate), where B is finite.
 ///
 /// **Shapes**: A is m × k, B is k × n, C has m rows of n, which may lie anywhere; the bias has n elements.
 ///
@@ -150,7 +150,7 @@ fn vectors_mut<S: Simd, const V: usize>(numbers: &mut [f32]) -> &mut [S::f32s; V
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::panel;
+    use super::super::gemm::unpacked;
     use super::*;
     use crate::check::numbers;
 
@@ -168,7 +168,7 @@ mod tests {
             let mut expected = Vec::new();
             (0..m).for_each(|_| expected.extend_from_slice(&bias));
             let mut found = vec![f32::NAN; m * n];
-            panel::accumulate([m, n, k], panel::Left::rows(&a, k), &b, n, &mut expected, n);
+            unpacked::accumulate([m, n, k], unpacked::Left::rows(&a, k), &b, n, &mut expected, n);
             let mut rows: Vec<_> = (0..m).map(|_| <&mut [f32]>::default()).collect();
             rows.iter_mut().zip(found.chunks_mut(n.max(1))).for_each(|(row, found)| *row = found);
             affine(&Sparse::new([m, k], &a), &b, &bias, &mut rows);

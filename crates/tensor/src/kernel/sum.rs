@@ -9,7 +9,7 @@ use crate::Scalar;
 const PIECE: usize = 1 << 12;
 /// Terms below which a second thread costs more than it saves.
 const PARALLEL: usize = 1 << 18;
-/// Independent accumulators, so that the additions of one piece are vectorised.
+/// Independent accumulators, so that the additions of one piece are vectorized.
 const LANES: usize = 16;
 
 /// Σ x, in an order that depends on the length only. Nothing is allocated up to 4 096 terms.

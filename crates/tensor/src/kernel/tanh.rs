@@ -1,4 +1,4 @@
-//! tanh of an f32, such that loops over slices vectorise.
+//! tanh of an f32, such that loops over slices vectorize.
 
 /// tanh x by a rational function of x, odd over even. Error below 4·10⁻⁷ of the value; ±1 beyond ±7.9, NaN stays NaN.
 ///

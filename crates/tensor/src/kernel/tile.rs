@@ -8,7 +8,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, NdFloat};
 
-use super::panel::Accumulate;
+use super::gemm::unpacked::Accumulate;
 
 /// m, k, n, α, A and its strides, B and its strides, β, C and its strides.
 type MatrixMultiply<T> =

@@ -109,7 +109,7 @@ impl<T: Scalar> Tensor<T> {
         assert!(u32::try_from(self.len()).is_ok(), "max_pool: shape {:?} is too large to index", self.shape());
         let (rows, columns) = (height / size, width / size);
         let x = self.as_slice();
-        let mut winners = Vec::with_capacity(n * rows * columns * channels);
+        let mut largest = Vec::with_capacity(n * rows * columns * channels);
         for output in 0..n * rows * columns * channels {
             let (pixel, channel) = (output / channels, output % channels);
             let (image, i, j) = (pixel / (rows * columns), pixel / columns % rows, pixel % columns);
@@ -120,9 +120,9 @@ impl<T: Scalar> Tensor<T> {
                     best = candidate;
                 }
             }
-            winners.push(best as u32);
+            largest.push(best as u32);
         }
-        self.reshape(&[self.len()]).gather_rows(&winners).reshape(&[n, rows, columns, channels])
+        self.reshape(&[self.len()]).gather_rows(&largest).reshape(&[n, rows, columns, channels])
     }
 
     #[track_caller]

@@ -120,7 +120,7 @@ impl Case {
     }
 }
 
-/// The rules of both networks, and the optimiser that says which moments they have.
+/// The rules of both networks, and the optimizer that says which moments they have.
 struct Rules<C, G> {
     optimizer: Optimizer,
     critic: C,

@@ -100,7 +100,7 @@ fn states_of_other_points_are_refused() {
     };
     refused(&gaussian(19, 9), state(), "number of points");
     refused(&gaussian(20, 8), state(), "dimension");
-    refused(&points, State { config: small(), ..state() }, "standardisation");
+    refused(&points, State { config: small(), ..state() }, "standardization");
     let mut short = state();
     short.blocks[3][1].to_mut().pop();
     refused(&points, short, "length of a block");
@@ -175,8 +175,8 @@ fn engines_train_alike_in_f32() {
 /// Means (one row) and covariances.
 fn moments(points: &Array2<f32>) -> (Array2<f32>, Array2<f32>) {
     let mean = points.mean_axis(Axis(0)).unwrap().insert_axis(Axis(0));
-    let centred = points - &mean;
-    (mean, centred.t().dot(&centred) / points.nrows() as f32)
+    let centered = points - &mean;
+    (mean, centered.t().dot(&centered) / points.nrows() as f32)
 }
 
 fn trained(points: &Array2<f32>, config: Config) -> Generator {
@@ -217,8 +217,8 @@ fn moments_of_a_gaussian_are_learned() {
 fn both_modes_of_a_mixture_are_found() {
     let mut points = gaussian(1000, 2);
     for (i, mut row) in points.rows_mut().into_iter().enumerate() {
-        let centre = if i % 2 == 0 { 2.0 } else { -2.0 };
-        row.iter_mut().for_each(|x| *x = centre + 0.3 * *x);
+        let center = if i % 2 == 0 { 2.0 } else { -2.0 };
+        row.iter_mut().for_each(|x| *x = center + 0.3 * *x);
     }
     let config =
         Config { latent: 4, hidden: 32, batch: 64, iterations: 1500, optimizer: adam(1e-3), ..Config::toy2d() };

@@ -10,7 +10,7 @@ fn inputs(network: &Network, rows: usize, seed: u64) -> Array2<f32> {
     x
 }
 
-/// A random θ; also where the initialisation is a constant.
+/// A random θ; also where the initialization is a constant.
 fn theta(network: &Network, seed: u64) -> Vec<f32> {
     let mut noise = vec![0.0; network.dim()];
     Seed::root(seed).child("theta").normals().fill(0, 0, &mut noise);
@@ -37,7 +37,7 @@ fn many_blocks_in_any_number_of_threads() {
 }
 
 #[test]
-fn buffers_are_means_and_variances_of_what_is_normalised() {
+fn buffers_are_means_and_variances_of_what_is_normalized() {
     let network = Network::cnn_large(12, 12, 1, 10, true);
     let theta = theta(&network, 3);
     let x = inputs(&network, 7, 3);
@@ -64,7 +64,7 @@ fn buffers_are_means_and_variances_of_what_is_normalised() {
 fn what_is_not_a_number_shows_in_the_logits() {
     for network in [Network::cnn_small(8, 8, 1, 3), Network::cnn_large(12, 12, 1, 3, false)] {
         let mut theta = network.initialize(Seed::root(1));
-        theta[4] = f32::NAN; // the centre of the first kernel
+        theta[4] = f32::NAN; // the center of the first kernel
         let logits = network.evaluate(&theta, Array2::ones((1, network.inputs())).view());
         assert!(logits.iter().all(|z| z.is_nan()), "{logits}");
     }

@@ -18,15 +18,15 @@ fn row(network: &Network) -> (Vec<f32>, Array2<f32>) {
 fn the_folded_network_computes_the_same() {
     for network in [Network::cnn_large(12, 12, 1, 5, true), Network::cnn_small(8, 8, 1, 3), Network::mlp(&[4, 5, 3])] {
         let (row, x) = row(&network);
-        let row: Vec<f64> = row.into_iter().map(f64::from).collect();
+        let double = |row: &[f32]| row.iter().copied().map(f64::from).collect::<Vec<_>>();
         let (folded, theta) = (network.folded(), network.fold(&row));
         assert_eq!((folded.buffers(), folded.dim()), (0, theta.len()));
         let x = Tensor::constant(x.mapv(f64::from).into_dyn());
-        let expected = network.forward64(&network.row_layout().tensors(&row), &x, None);
-        let found = folded.forward64(&folded.layout().tensors(&theta), &x, None);
+        let expected = network.forward64(&network.row_layout().tensors(&double(&row)), &x, None);
+        let found = folded.forward64(&folded.layout().tensors(&double(&theta)), &x, None);
         let largest = expected.as_slice().iter().fold(0.0_f64, |a, b| a.max(b.abs()));
         for (e, f) in expected.as_slice().iter().zip(found.as_slice()) {
-            assert!((e - f).abs() < 1e-11 * largest.max(1.0), "{e} {f}");
+            assert!((e - f).abs() < 1e-5 * largest.max(1.0), "{e} {f}");
         }
         // Other buffers are noticed.
         if network.buffers() > 0 {

@@ -1,13 +1,12 @@
-//! Batch normalisation and its gradient.
+//! Batch normalization and its gradient.
 
-use apd_tensor::Scalar;
-use apd_tensor::kernel::{Convolution, Frame, norm};
+use apd_tensor::kernel::{Convolution, PaddedImage, norm};
 use rayon::prelude::*;
 
 use super::piece::{Piece, Split, through_activation};
 use crate::Activation;
 use crate::activation::finish;
-use crate::cnn::EPSILON;
+use crate::batch_norm::EPSILON;
 
 /// y = weight·(z − mean)/√(variance + ε) + bias, with mean and biased variance of each channel over the batch.
 ///
@@ -15,28 +14,28 @@ use crate::cnn::EPSILON;
 ///
 /// Reference: Ioffe & Szegedy, *Batch Normalization*, ICML 2015, algorithm 1 and the gradients in section 3.
 #[derive(Clone, Debug)]
-pub(super) struct Norm<T> {
-    /// What is normalised: images without borders.
-    z: Vec<T>,
+pub(super) struct Norm {
+    /// What is normalized: images without padding.
+    z: Vec<f32>,
     /// Two numbers per image and channel.
-    parts: Vec<T>,
-    mean: Vec<T>,
-    variance: Vec<T>,
+    parts: Vec<f32>,
+    mean: Vec<f32>,
+    variance: Vec<f32>,
     /// What z − mean is multiplied by.
-    gain: Vec<T>,
+    gain: Vec<f32>,
     /// Multiples of z − mean, and of 1, that the reverse pass adds.
-    slope: Vec<T>,
-    shift: Vec<T>,
+    slope: Vec<f32>,
+    shift: Vec<f32>,
 }
 
-impl<T: Scalar> Norm<T> {
+impl Norm {
     pub(super) fn new() -> Self {
         let [z, parts, mean, variance, gain, slope, shift] = [(); 7].map(|()| Vec::new());
         Self { z, parts, mean, variance, gain, slope, shift }
     }
 
     /// Means, then variances.
-    pub(super) fn into_statistics(self) -> Vec<T> {
+    pub(super) fn into_statistics(self) -> Vec<f32> {
         [self.mean, self.variance].concat()
     }
 
@@ -45,15 +44,15 @@ impl<T: Scalar> Norm<T> {
         &mut self,
         conv: &Convolution,
         split: Split,
-        images: &[T],
-        packed: &[T],
-        bias: &[T],
-        pieces: &mut [Piece<T>],
+        images: &[f32],
+        packed: &[f32],
+        bias: &[f32],
+        pieces: &mut [Piece],
     ) {
         let ([height, width], channels) = (conv.output_size(), conv.outputs);
         let pixels = height * width * channels;
-        self.z.resize(split.rows * pixels, T::zero());
-        self.parts.resize(split.rows * 2 * channels, T::zero());
+        self.z.resize(split.rows * pixels, 0.0);
+        self.parts.resize(split.rows * 2 * channels, 0.0);
         let parts = split.of_mut(&mut self.parts, 2 * channels);
         (split.of(images, conv.input().len()), split.of_mut(&mut self.z, pixels), parts, pieces)
             .into_par_iter()
@@ -71,42 +70,42 @@ impl<T: Scalar> Norm<T> {
             });
         // Images are equally large: the mean is that of their means, and the squares about it those about theirs, and theirs about it.
         let (count, each) = (split.rows.max(1) as f64, (height * width) as f64);
-        self.mean.resize(channels, T::zero());
-        self.variance.resize(channels, T::zero());
+        self.mean.resize(channels, 0.0);
+        self.variance.resize(channels, 0.0);
         for c in 0..channels {
             let parts =
-                |which: usize| self.parts.chunks_exact(2 * channels).map(move |p| p[which * channels + c].as_f64());
+                |which: usize| self.parts.chunks_exact(2 * channels).map(move |p| f64::from(p[which * channels + c]));
             let mean = parts(0).sum::<f64>() / count;
             let squares: f64 =
                 parts(0).zip(parts(1)).map(|(m, squares)| squares + each * (m - mean) * (m - mean)).sum();
-            self.mean[c] = T::from_f64(mean);
-            self.variance[c] = T::from_f64(squares / (count * each));
+            self.mean[c] = mean as f32;
+            self.variance[c] = (squares / (count * each)) as f32;
         }
     }
 
-    /// output ← activation(weight·(z − mean)/√(variance + ε) + bias), with the border that the next layer needs.
+    /// output ← activation(weight·(z − mean)/√(variance + ε) + bias), with the padding that the next layer needs.
     pub(super) fn apply(
         &mut self,
-        weight: &[T],
-        bias: &[T],
+        weight: &[f32],
+        bias: &[f32],
         activation: Option<Activation>,
-        frame: Frame,
+        padded: PaddedImage,
         split: Split,
-        output: &mut [T],
+        output: &mut [f32],
     ) {
         let Self { z, mean, variance, gain, .. } = self;
         gain.clear();
         gain.extend(weight.iter().zip(&*variance).map(|(&weight, &variance)| weight * inverse(variance)));
-        let row_len = frame.width * frame.channels;
-        (z.par_chunks_exact(frame.pixels()), output.par_chunks_exact_mut(frame.len()))
+        let row_len = padded.width * padded.channels;
+        (z.par_chunks_exact(padded.pixels()), output.par_chunks_exact_mut(padded.len()))
             .into_par_iter()
             .with_min_len(split.min_len)
             .for_each(|(z, output)| {
-                frame.clear_border(output);
+                padded.clear_padding(output);
                 for (y, z) in z.chunks_exact(row_len).enumerate() {
-                    let output = &mut output[frame.row(y)];
+                    let output = &mut output[padded.row(y)];
                     norm::normalize(z, mean, gain, output);
-                    finish(activation, output, frame.channels, bias);
+                    finish(activation, output, padded.channels, bias);
                 }
             });
     }
@@ -115,19 +114,19 @@ impl<T: Scalar> Norm<T> {
     pub(super) fn delta_sums(
         &mut self,
         activation: Option<Activation>,
-        frame: Frame,
-        output: &[T],
+        padded: PaddedImage,
+        output: &[f32],
         split: Split,
-        delta: &mut [T],
+        delta: &mut [f32],
     ) {
-        let (Self { z, parts, mean, .. }, channels) = (self, frame.channels);
-        let outputs = output.par_chunks_exact(frame.len());
+        let (Self { z, parts, mean, .. }, channels) = (self, padded.channels);
+        let outputs = output.par_chunks_exact(padded.len());
         let parts = parts.par_chunks_exact_mut(2 * channels);
-        (delta.par_chunks_exact_mut(frame.pixels()), outputs, z.par_chunks_exact(frame.pixels()), parts)
+        (delta.par_chunks_exact_mut(padded.pixels()), outputs, z.par_chunks_exact(padded.pixels()), parts)
             .into_par_iter()
             .with_min_len(split.min_len)
             .for_each(|(delta, output, z, parts)| {
-                through_activation(activation, frame, output, delta);
+                through_activation(activation, padded, output, delta);
                 let (sum, product) = parts.split_at_mut(channels);
                 norm::delta_moments(z, mean, delta, sum, product);
             });
@@ -139,20 +138,20 @@ impl<T: Scalar> Norm<T> {
     /// ∂/∂bias = S, ∂/∂weight = s·P, ∂/∂z = weight·s·(delta − S/n − (z − mean)·s²·P/n).
     pub(super) fn reverse(
         &mut self,
-        weight: &[T],
+        weight: &[f32],
         split: Split,
-        d_weight: &mut [T],
-        d_bias: &mut [T],
-        delta: &mut [T],
+        d_weight: &mut [f32],
+        d_bias: &mut [f32],
+        delta: &mut [f32],
     ) {
         let (Self { z, parts, mean, variance, gain, slope, shift }, channels) = (self, weight.len());
-        let n = T::from_f64((z.len() / channels) as f64);
-        slope.resize(channels, T::zero());
-        shift.resize(channels, T::zero());
+        let n = (z.len() / channels) as f32;
+        slope.resize(channels, 0.0);
+        shift.resize(channels, 0.0);
         for c in 0..channels {
             let sum = |which: usize| {
-                let parts = parts.chunks_exact(2 * channels).map(|parts| parts[which * channels + c].as_f64());
-                T::from_f64(parts.sum())
+                let parts = parts.chunks_exact(2 * channels).map(|parts| f64::from(parts[which * channels + c]));
+                parts.sum::<f64>() as f32
             };
             let (sum, product, inverse) = (sum(0), sum(1), inverse(variance[c]));
             d_weight[c] += inverse * product;
@@ -169,6 +168,6 @@ impl<T: Scalar> Norm<T> {
 }
 
 /// 1/√(variance + ε).
-fn inverse<T: Scalar>(variance: T) -> T {
-    T::one() / (variance + T::from_f64(EPSILON)).sqrt()
+fn inverse(variance: f32) -> f32 {
+    1.0 / (variance + EPSILON as f32).sqrt()
 }

@@ -1,7 +1,6 @@
 //! A batch in pieces.
 
-use apd_tensor::Scalar;
-use apd_tensor::kernel::{Convolution, Frame};
+use apd_tensor::kernel::{Convolution, PaddedImage};
 use rayon::prelude::*;
 use rayon::slice::{Chunks, ChunksMut};
 
@@ -43,35 +42,36 @@ impl Split {
 
 /// Work space of one piece.
 #[derive(Clone, Debug)]
-pub(super) struct Piece<T> {
-    pub(super) product: Vec<T>,
-    /// The gradients at its images, with borders.
-    pub(super) deltas: Vec<T>,
+pub(super) struct Piece {
+    pub(super) product: Vec<f32>,
+    /// The gradients at its images, with padding.
+    pub(super) deltas: Vec<f32>,
     /// Its part of the gradient by the weight, in the order of the products, and by the bias.
-    gradient: Vec<T>,
+    gradient: Vec<f32>,
 }
 
-impl<T: Scalar> Piece<T> {
+impl Piece {
     pub(super) fn new() -> Self {
         Self { product: Vec::new(), deltas: Vec::new(), gradient: Vec::new() }
     }
 
-    /// This piece's part of the gradient by the weight and the bias, from the gradient at its output (without borders), which
+    /// This piece's part of the gradient by the weight and the bias, from the gradient at its output (without padding), which
     /// is left in `deltas`.
-    pub(super) fn weight_gradient(&mut self, conv: &Convolution, images: &[T], delta: &[T]) {
-        let (frame, outputs) = (conv.delta(), conv.outputs);
-        self.deltas.resize(delta.len() / frame.pixels() * frame.len(), T::zero());
-        self.gradient.resize(conv.weights() + outputs, T::zero());
+    pub(super) fn weight_gradient(&mut self, conv: &Convolution, images: &[f32], delta: &[f32]) {
+        let (padded, outputs) = (conv.delta(), conv.outputs);
+        self.deltas.resize(delta.len() / padded.pixels() * padded.len(), 0.0);
+        self.gradient.resize(conv.weights() + outputs, 0.0);
         let (weight, bias) = self.gradient.split_at_mut(conv.weights());
-        let row_len = frame.width * outputs;
-        for (framed, delta) in self.deltas.chunks_exact_mut(frame.len()).zip(delta.chunks_exact(frame.pixels())) {
-            frame.clear_border(framed);
+        let row_len = padded.width * outputs;
+        for (with_padding, delta) in self.deltas.chunks_exact_mut(padded.len()).zip(delta.chunks_exact(padded.pixels()))
+        {
+            padded.clear_padding(with_padding);
             for (y, row) in delta.chunks_exact(row_len).enumerate() {
-                framed[frame.row(y)].copy_from_slice(row);
+                with_padding[padded.row(y)].copy_from_slice(row);
             }
         }
         conv.weight_gradient(images, &self.deltas, weight);
-        bias.fill(T::zero());
+        bias.fill(0.0);
         for pixel in delta.chunks_exact(outputs) {
             bias.iter_mut().zip(pixel).for_each(|(sum, &d)| *sum += d);
         }
@@ -79,7 +79,7 @@ impl<T: Scalar> Piece<T> {
 }
 
 /// The sum of the pieces' gradients, in their order; the first one's becomes it. Without pieces there is nothing.
-pub(super) fn add_up<T: Scalar>(pieces: &mut [Piece<T>], split: Split) -> &[T] {
+pub(super) fn add_up(pieces: &mut [Piece], split: Split) -> &[f32] {
     /// Elements that one thread adds up at a time.
     const STRETCH: usize = 1 << 13;
     let Some((first, rest)) = pieces.split_first_mut() else { return &[] };
@@ -91,18 +91,18 @@ pub(super) fn add_up<T: Scalar>(pieces: &mut [Piece<T>], split: Split) -> &[T] {
     &first.gradient
 }
 
-/// delta ← delta ∘ activation′, from the activation's output in frames and the gradient without borders.
-pub(super) fn through_activation<T: Scalar>(
+/// delta ← delta ∘ activation′, from the activation's output in padded images and the gradient without padding.
+pub(super) fn through_activation(
     activation: Option<Activation>,
-    frame: Frame,
-    output: &[T],
-    delta: &mut [T],
+    padded: PaddedImage,
+    output: &[f32],
+    delta: &mut [f32],
 ) {
     let Some(activation) = activation else { return };
-    let row_len = frame.width * frame.channels;
-    for (output, delta) in output.chunks_exact(frame.len()).zip(delta.chunks_exact_mut(frame.pixels())) {
+    let row_len = padded.width * padded.channels;
+    for (output, delta) in output.chunks_exact(padded.len()).zip(delta.chunks_exact_mut(padded.pixels())) {
         for (y, delta) in delta.chunks_exact_mut(row_len).enumerate() {
-            activation.backward(&output[frame.row(y)], delta);
+            activation.backward(&output[padded.row(y)], delta);
         }
     }
 }

@@ -51,20 +51,20 @@ fn averaging_finds_the_step_size() {
 #[test]
 fn averaging_is_the_equation() {
     let mut averaging = DualAveraging::new(0.2);
-    let centre = 2.0_f64.ln();
+    let center = 2.0_f64.ln();
     let lack = (0.8 - 0.5) / 11.0;
-    let first = centre - lack / 0.05;
+    let first = center - lack / 0.05;
     assert!((averaging.update(0.5, 0.8).ln() - first).abs() < 1e-14);
     assert!((averaging.average().ln() - first).abs() < 1e-14, "at t = 1 the average is the iterate");
     let lack = (1.0 - 1.0 / 12.0) * lack + (0.8 - 0.9) / 12.0;
-    let second = centre - 2.0_f64.sqrt() / 0.05 * lack;
+    let second = center - 2.0_f64.sqrt() / 0.05 * lack;
     assert!((averaging.update(0.9, 0.8).ln() - second).abs() < 1e-14);
     let weight = 2.0_f64.powf(-0.75);
     assert!((averaging.average().ln() - (weight * second + (1.0 - weight) * first)).abs() < 1e-14);
 }
 
 #[test]
-fn the_mass_is_the_regularised_variance_of_the_window() {
+fn the_mass_is_the_regularized_variance_of_the_window() {
     let windows = Windows { start: 2, ends: vec![6, 8] };
     let (mut adaptation, mut inverse_mass) = (Adaptation::new(2, 1.0), vec![1.0; 2]);
     // The first two are not in a window.
@@ -97,7 +97,7 @@ fn search<P: Potential64>(potential: P, position: f64, momentum: f64, first: f64
 fn the_search_brackets_an_acceptance_of_one_half() {
     for scale in [1e-4, 1.0, 1e4] {
         for first in [1e-6, 1.0, 1e6] {
-            let target = Quadratic { precision: [[1.0 / (scale * scale)]], centre: [0.0], blocks: 1 };
+            let target = Quadratic { precision: [[1.0 / (scale * scale)]], center: [0.0], blocks: 1 };
             let found = search(target.clone(), scale, 1.0, first).unwrap();
             let mut dynamics = Dynamics::new(target, 1.0);
             let mut rise = |step: f64| {

@@ -140,7 +140,7 @@ fn the_warm_up_learns_the_scales() {
 fn the_acceptance_reaches_its_target() {
     for trajectory in rules() {
         for target_acceptance in [0.65, 0.8, 0.9] {
-            let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 50 };
+            let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 50 };
             let config = HamiltonianConfig { target_acceptance, adapt_mass: false, ..config(trajectory, 3000, 2000) };
             let mut chain = HamiltonianChain::new(0, target, config, Seed::root(67), vec![0.5; 50]).unwrap();
             samples(&mut chain);
@@ -298,7 +298,7 @@ fn a_sinks_error_ends_the_run_and_names_the_sample() {
 #[test]
 fn empty_problems_run() {
     for trajectory in rules() {
-        let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 0 };
+        let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 0 };
         let config = config(trajectory, 5, 5);
         let mut chain = HamiltonianChain::new(0, target, config, Seed::root(0), [0.0; 0]).unwrap();
         assert_eq!(samples(&mut chain).len(), 5);
@@ -352,7 +352,7 @@ fn a_flat_potential_is_a_divergence() {
                 if x.iter().all(|x| x.abs() < 1e300) { 0.0 } else { 1.0 }
             });
             let config = config(trajectory, 0, 200);
-            let normal = Quadratic { precision: [[1.0]], centre: [0.0], blocks: dim };
+            let normal = Quadratic { precision: [[1.0]], center: [0.0], blocks: dim };
             let mut state = HamiltonianChain::new(0, normal, config, Seed::root(70), vec![0.0; dim]).unwrap().state();
             state.step_size = 1e308;
             let mut chain = HamiltonianChain::resume(wide, config, Seed::root(70), state).unwrap();

@@ -27,7 +27,7 @@ fn start<P: Potential64>(dynamics: &mut Dynamics<P>) -> Point {
 /// One step on U = ½·4x² with T = 2 and m = ½ by hand, in numbers that are exact in binary.
 #[test]
 fn one_step_is_the_equation() {
-    let target = Quadratic { precision: [[4.0]], centre: [0.0], blocks: 1 };
+    let target = Quadratic { precision: [[4.0]], center: [0.0], blocks: 1 };
     let mut dynamics = Dynamics::new(target, 2.0);
     dynamics.inverse_mass = vec![2.0];
     let mut point = Point::new(vec![1.0]);
@@ -109,7 +109,7 @@ fn the_leapfrog_keeps_volumes() {
 #[test]
 fn momenta_have_the_mass_as_variance() {
     let dim = 20_000;
-    let mut dynamics = Dynamics::new(Quadratic { precision: [[1.0]], centre: [0.0], blocks: dim }, 1.0);
+    let mut dynamics = Dynamics::new(Quadratic { precision: [[1.0]], center: [0.0], blocks: dim }, 1.0);
     dynamics.inverse_mass = vec![4.0; dim];
     let mut point = Point::new(vec![0.0; dim]);
     let normals = Seed::root(74).normals();

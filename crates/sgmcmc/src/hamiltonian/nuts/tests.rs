@@ -15,7 +15,7 @@ fn free(dim: usize) -> Dynamics<impl Potential64> {
 }
 
 fn oscillator(dim: usize) -> Dynamics<impl Potential64> {
-    Dynamics::new(Quadratic { precision: [[1.0]], centre: [0.0], blocks: dim }, 1.0)
+    Dynamics::new(Quadratic { precision: [[1.0]], center: [0.0], blocks: dim }, 1.0)
 }
 
 fn point<P: Potential64>(dynamics: &mut Dynamics<P>, position: f64, momentum: f64) -> Point {

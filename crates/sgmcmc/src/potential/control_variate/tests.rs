@@ -8,7 +8,7 @@ use crate::{
 
 const POINTS: [(f64, f64); 6] = [(-1.5, 0.3), (-0.6, -0.9), (0.1, 0.4), (0.7, 1.1), (1.2, 2.3), (2.0, 1.6)];
 /// ∇U is about zero here.
-const CENTRE: [f32; 2] = [0.4, 0.7];
+const CENTER: [f32; 2] = [0.4, 0.7];
 
 pub(in crate::potential) fn line() -> Terms<2> {
     Terms::line(&POINTS, 1.5, 0.8)
@@ -54,34 +54,34 @@ fn near(a: [f64; 3], b: [f64; 3]) -> bool {
 }
 
 #[test]
-fn unbiased_wherever_the_centre_is() {
-    for centre in [CENTRE, [-3.0, 2.0]] {
-        let mut estimator = ControlVariate::new(line(), centre.to_vec()).unwrap();
+fn unbiased_wherever_the_center_is() {
+    for center in [CENTER, [-3.0, 2.0]] {
+        let mut estimator = ControlVariate::new(line(), center.to_vec()).unwrap();
         for position in [[0.5, 0.6], [2.0, -1.0]] {
             for batch in 1..6 {
                 let (mean, _) = moments(&mut estimator, &position, batch);
-                assert!(near(mean, exact(&position)), "{centre:?}, {position:?}, B = {batch}: {mean:?}");
+                assert!(near(mean, exact(&position)), "{center:?}, {position:?}, B = {batch}: {mean:?}");
             }
         }
     }
     // What the check would see: a prior that enters twice.
-    let mut twice = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
+    let mut twice = ControlVariate::new(line(), CENTER.to_vec()).unwrap();
     let mut prior = [0.0; 2];
-    for (prior, centre) in prior.iter_mut().zip(CENTRE) {
-        *prior = 0.8 * centre;
+    for (prior, center) in prior.iter_mut().zip(CENTER) {
+        *prior = 0.8 * center;
     }
     twice.full.iter_mut().zip(prior).for_each(|(g, prior)| *g += prior);
     assert!(!near(moments(&mut twice, &[0.5, 0.6], 2).0, exact(&[0.5, 0.6])));
 }
 
 #[test]
-fn without_noise_at_the_centre() {
-    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
+fn without_noise_at_the_center() {
+    let mut estimator = ControlVariate::new(line(), CENTER.to_vec()).unwrap();
     let (mut full, mut g) = ([0.0; 2], [0.0; 2]);
-    let value = line().gradient(&CENTRE, Minibatch::Full, &mut full).unwrap();
+    let value = line().gradient(&CENTER, Minibatch::Full, &mut full).unwrap();
     for batch in 1..6 {
         for set in subsets(6, batch) {
-            let estimate = estimator.gradient(&CENTRE, Minibatch::Indices(&set), &mut g).unwrap();
+            let estimate = estimator.gradient(&CENTER, Minibatch::Indices(&set), &mut g).unwrap();
             assert_eq!((bits(&g), estimate.to_bits()), (bits(&full), value.to_bits()), "{set:?}");
         }
     }
@@ -89,9 +89,9 @@ fn without_noise_at_the_centre() {
 
 /// On a quadratic U the noise is (H_B − H)(θ − c): its variance grows with the square of the distance.
 #[test]
-fn less_noise_near_the_centre() {
-    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
-    let at = |distance: f32| [CENTRE[0] + 0.6 * distance, CENTRE[1] - 0.8 * distance];
+fn less_noise_near_the_center() {
+    let mut estimator = ControlVariate::new(line(), CENTER.to_vec()).unwrap();
+    let at = |distance: f32| [CENTER[0] + 0.6 * distance, CENTER[1] - 0.8 * distance];
     let mut last = None;
     for distance in [0.0625, 0.125, 0.25] {
         let (_, variance) = moments(&mut estimator, &at(distance), 2);
@@ -102,9 +102,9 @@ fn less_noise_near_the_centre() {
         }
     }
     // Far away it is no help, as the documentation says.
-    let far = [CENTRE[0] + 0.8 * 100.0, CENTRE[1] + 0.6 * 100.0];
+    let far = [CENTER[0] + 0.8 * 100.0, CENTER[1] + 0.6 * 100.0];
     let mut misplaced = ControlVariate::new(line(), far.to_vec()).unwrap();
-    assert!(moments(&mut misplaced, &CENTRE, 2).1 > moments(&mut line(), &CENTRE, 2).1);
+    assert!(moments(&mut misplaced, &CENTER, 2).1 > moments(&mut line(), &CENTER, 2).1);
 }
 
 /// Terms that differ in their slopes only have no noise left anywhere: the chain is that of the full gradient.
@@ -130,12 +130,12 @@ fn chains_of_equal_curvature_follow_the_full_gradient() {
     assert!(distance(&positions(model(), momentum, 3), &full) > 0.05);
 }
 
-/// Interrupted and resumed with the same centre: the same samples.
+/// Interrupted and resumed with the same center: the same samples.
 #[test]
 fn resumed_equals_uninterrupted() {
     let config = ChainConfig { steps: 40, burn_in: 3, thinning: 2, batch_size: 2 };
     let sampler = || Sgd::new(Schedule::Constant(0.02), 0.9);
-    let estimator = || ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
+    let estimator = || ControlVariate::new(line(), CENTER.to_vec()).unwrap();
     let start = || Chain::new(1, estimator(), sampler(), config, Seed::root(72), vec![0.0; 2]).unwrap();
     let (mut expected, mut kept): (Vec<Kept>, Vec<Kept>) = Default::default();
     start().run(&mut keep(&mut expected)).unwrap();
@@ -157,14 +157,14 @@ fn full_batches_pass_through() {
     estimator.gradient(&[2.0; 3], Minibatch::Indices(&[4, 7]), &mut g).unwrap();
     let asked = estimator.into_inner().asked;
     let some = Some(vec![4, 7]);
-    assert_eq!(asked, [None, None, some.clone(), some], "the centre, the full batch, and one minibatch at two places");
+    assert_eq!(asked, [None, None, some.clone(), some], "the center, the full batch, and one minibatch at two places");
 }
 
 #[test]
 fn the_rest_is_the_potentials_own() {
-    let mut estimator = ControlVariate::new(line(), CENTRE.to_vec()).unwrap();
+    let mut estimator = ControlVariate::new(line(), CENTER.to_vec()).unwrap();
     assert_eq!((estimator.dim(), estimator.num_data(), estimator.prior_precision()), (2, 6, Some(0.8)));
-    assert_eq!(estimator.centre(), CENTRE);
+    assert_eq!(estimator.center(), CENTER);
     assert_eq!(estimator.save(), Buffers::default());
     assert_eq!(estimator.restore(&Buffers::default()), Ok(()));
     let (mut own, mut through) = ([0.0; 2], [0.0; 2]);
@@ -172,7 +172,7 @@ fn the_rest_is_the_potentials_own() {
     line().curvature(&[0.1, 0.2], minibatch, &mut own).unwrap();
     estimator.curvature(&[0.1, 0.2], minibatch, &mut through).unwrap();
     assert_eq!(bits(&through), bits(&own));
-    let mut boxed: Box<dyn Potential> = Box::new(ControlVariate::new(line(), CENTRE.to_vec()).unwrap());
+    let mut boxed: Box<dyn Potential> = Box::new(ControlVariate::new(line(), CENTER.to_vec()).unwrap());
     let mut same = [[0.0; 2]; 2];
     boxed.gradient(&[0.1, 0.2], minibatch, &mut same[0]).unwrap();
     estimator.gradient(&[0.1, 0.2], minibatch, &mut same[1]).unwrap();
@@ -204,9 +204,9 @@ fn curvature_is_forwarded() {
     assert_eq!(diagonal, [7.0]);
 }
 
-/// A centre where U is not finite is found by the chain.
+/// A center where U is not finite is found by the chain.
 #[test]
-fn a_bad_centre_is_a_divergence() {
+fn a_bad_center_is_a_divergence() {
     let wall = FromFn::new(1, 4, |x: &[f32], _, gradient: &mut [f32]| {
         gradient[0] = x[0];
         if x[0] > 5.0 { f64::INFINITY } else { 0.0 }
@@ -220,7 +220,7 @@ fn a_bad_centre_is_a_divergence() {
 }
 
 #[test]
-#[should_panic(expected = "coordinates of the centre")]
-fn the_centre_has_the_potentials_dimension() {
+#[should_panic(expected = "coordinates of the center")]
+fn the_center_has_the_potentials_dimension() {
     ControlVariate::new(line(), vec![0.0; 3]).unwrap();
 }

@@ -33,15 +33,15 @@ fn samples<P: Potential, S: Sampler>(chain: &mut Chain<P, S>) -> Vec<Kept> {
 }
 
 #[test]
-fn unbiased_before_and_after_a_centre() {
+fn unbiased_before_and_after_a_center() {
     let (mut estimator, position) = (svrg(10), [0.5, 0.6]);
     let near = |mean: [f64; 3]| mean.iter().zip(exact(&position)).all(|(a, b)| (a - b).abs() < 1e-5);
     let (mean, plain) = moments(&mut estimator, &position, 2);
-    assert!(near(mean) && estimator.centre().is_none());
+    assert!(near(mean) && estimator.center().is_none());
     estimator.refresh(0, &[0.4, 0.7]).unwrap();
     let (mean, variance) = moments(&mut estimator, &position, 2);
     assert!(near(mean) && variance < 0.2 * plain, "{variance} against {plain}");
-    // Between centres it is the control variate around the last one.
+    // Between centers it is the control variate around the last one.
     let mut fixed = ControlVariate::new(line(), vec![0.4, 0.7]).unwrap();
     let mut g = [[0.0; 2]; 2];
     estimator.refresh(3, &[9.0, 9.0]).unwrap();
@@ -53,28 +53,28 @@ fn unbiased_before_and_after_a_centre() {
 }
 
 #[test]
-fn the_centre_moves_at_every_multiple() {
+fn the_center_moves_at_every_multiple() {
     let mut estimator = svrg(4);
     let mut seen = Vec::new();
     for step in 0..10 {
         estimator.refresh(step, &[step as f32, 0.0]).unwrap();
-        seen.push(estimator.centre().unwrap()[0]);
+        seen.push(estimator.center().unwrap()[0]);
     }
     assert_eq!(seen, [0.0, 0.0, 0.0, 0.0, 4.0, 4.0, 4.0, 4.0, 8.0, 8.0]);
-    // A chain that was moved at a multiple, after the centre was taken there.
+    // A chain that was moved at a multiple, after the center was taken there.
     estimator.refresh(8, &[-1.0, 0.0]).unwrap();
-    assert_eq!(estimator.centre(), Some(&[-1.0, 0.0][..]));
-    // A first centre at once, wherever a chain begins.
+    assert_eq!(estimator.center(), Some(&[-1.0, 0.0][..]));
+    // A first center at once, wherever a chain begins.
     let mut late = svrg(4);
     late.refresh(6, &[3.0, 0.0]).unwrap();
-    assert_eq!(late.centre(), Some(&[3.0, 0.0][..]));
+    assert_eq!(late.center(), Some(&[3.0, 0.0][..]));
     late.refresh(7, &[5.0, 0.0]).unwrap();
-    assert_eq!(late.centre(), Some(&[3.0, 0.0][..]));
+    assert_eq!(late.center(), Some(&[3.0, 0.0][..]));
 }
 
-/// With a centre at every update each estimate is the full gradient, to the bit, and so is the chain.
+/// With a center at every update each estimate is the full gradient, to the bit, and so is the chain.
 #[test]
-fn a_centre_at_every_update_is_the_full_gradient() {
+fn a_center_at_every_update_is_the_full_gradient() {
     let full = samples(&mut chain(line(), sgld(), 6));
     assert_eq!(samples(&mut chain(svrg(1), sgld(), 2)), full);
     assert_ne!(samples(&mut chain(svrg(2), sgld(), 2)), full);
@@ -105,7 +105,7 @@ fn resumed_equals_uninterrupted() {
         let (whole, pieces) = both_ways(&Sgd::new(Schedule::Constant(0.02), 0.9), every);
         assert_eq!(whole, pieces, "SGD, every {every}");
     }
-    // What it rests on: a chain that takes a new centre where it was interrupted goes elsewhere.
+    // What it rests on: a chain that takes a new center where it was interrupted goes elsewhere.
     let mut forgetful = chain(svrg(7), sgld(), 2);
     forgetful.run_until(10, &mut keep(&mut Vec::new())).unwrap();
     let mut state = forgetful.state();
@@ -131,7 +131,7 @@ fn full_gradients_are_few() {
     let mut resumed = Chain::resume(fresh(), sampler, config, Seed::root(82), state).unwrap();
     resumed.summary().unwrap();
     resumed.run(&mut keep(&mut Vec::new())).unwrap();
-    assert_eq!(full(&resumed.into_potential().into_inner().asked), 3, "the saved centre's, and those of 15 and 20");
+    assert_eq!(full(&resumed.into_potential().into_inner().asked), 3, "the saved center's, and those of 15 and 20");
 }
 
 /// A summary before the first update tells the noise of that update, and changes nothing.
@@ -139,7 +139,7 @@ fn full_gradients_are_few() {
 fn a_summary_sees_the_estimator_as_the_next_update_will() {
     let mut looked = chain(svrg(7), sgld(), 2);
     let summary = looked.summary().unwrap();
-    assert_eq!(summary.effective_temperature, Some(1.0), "no noise at the centre");
+    assert_eq!(summary.effective_temperature, Some(1.0), "no noise at the center");
     assert!(chain(line(), sgld(), 2).summary().unwrap().effective_temperature > Some(1.05));
     let mut kept = Vec::new();
     looked.run_until(11, &mut keep(&mut kept)).unwrap();
@@ -151,7 +151,7 @@ fn a_summary_sees_the_estimator_as_the_next_update_will() {
 #[test]
 fn bad_settings_and_states_are_refused() {
     let error = Svrg::new(line(), 0).unwrap_err();
-    assert_eq!(error.to_string(), "updates between centres is 0; expected at least 1");
+    assert_eq!(error.to_string(), "updates between centers is 0; expected at least 1");
     // Saved without the estimator, or with one of another dimension.
     let missing = svrg(3).restore(&Buffers::default()).unwrap_err();
     assert_eq!(missing, ChainError::Buffer { name: "svrg_centre", expected: 2, found: None });
@@ -162,10 +162,10 @@ fn bad_settings_and_states_are_refused() {
         estimator.restore(&long).unwrap_err(),
         ChainError::Buffer { name: "svrg_centre", expected: 2, found: Some(3) }
     );
-    assert!(estimator.centre().is_none(), "a refused state leaves nothing behind");
-    // Saved before the first centre.
+    assert!(estimator.center().is_none(), "a refused state leaves nothing behind");
+    // Saved before the first center.
     assert_eq!(estimator.restore(&svrg(3).save()), Ok(()));
-    assert!(estimator.centre().is_none());
+    assert!(estimator.center().is_none());
 }
 
 #[test]

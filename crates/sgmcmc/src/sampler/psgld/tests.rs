@@ -206,7 +206,7 @@ fn exploring_updates_add_neither_noise_nor_gamma() {
 #[test]
 fn a_chain_provides_the_curvature() {
     let (lambda, epsilon) = (2.0, 0.01);
-    let target = Quadratic { precision: [[lambda]], centre: [0.5], blocks: 40 };
+    let target = Quadratic { precision: [[lambda]], center: [0.5], blocks: 40 };
     let config = ChainConfig { steps: 1, burn_in: 0, thinning: 1, batch_size: 1 };
     let end = |gamma| {
         let sampler = Psgld::new(Schedule::Constant(epsilon), 1.0, 1).with_damping(0.1).with_gamma(gamma);

@@ -107,7 +107,7 @@ fn the_thermostat_keeps_the_account() {
     let polynomial = Schedule::Polynomial { a: 0.3, b: 2.0, gamma: 0.4 };
     let cyclical = Schedule::Cyclical { initial: 0.2, length: 50, sampling: 0.5 };
     for schedule in [Schedule::Constant(0.1), polynomial, cyclical] {
-        let target = Quadratic { precision: [[1.5]], centre: [0.0], blocks: dim };
+        let target = Quadratic { precision: [[1.5]], center: [0.0], blocks: dim };
         let config = ChainConfig { steps, burn_in: 0, thinning: 1, batch_size: 1 };
         let sampler = Sgnht::new(schedule, temperature, diffusion);
         let mut chain = Chain::new(0, target, sampler, config, Seed::root(74), vec![0.0; dim]).unwrap();
@@ -141,7 +141,7 @@ fn the_target_gives_the_position_its_temperature() {
 /// No coordinates: no mean, and no NaN.
 #[test]
 fn nothing_to_sample_is_no_error() {
-    let target = Quadratic { precision: [[1.0]], centre: [0.0], blocks: 0 };
+    let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 0 };
     let config = ChainConfig { steps: 5, burn_in: 0, thinning: 1, batch_size: 1 };
     let sampler = Sgnht::new(Schedule::Constant(0.1), 1.0, 0.1);
     let mut chain = Chain::new(0, target, sampler, config, Seed::root(0), Vec::new()).unwrap();

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::check::{config, numbers};
 
-/// By the definition: y (count × height × width × outputs, without a border) of x (count × height × width × inputs).
+/// By the definition: y (count × height × width × outputs, without padding) of x (count × height × width × inputs).
 fn naive(conv: &Convolution, x: &[f64], weight: &[f64]) -> Vec<f64> {
     let ([rows, columns], [ku, kv]) = (conv.output_size(), conv.kernel);
     let count = x.len() / (conv.height * conv.width * conv.inputs);
@@ -37,16 +37,16 @@ fn at(conv: &Convolution, x: &[f64], n: usize, i: usize, j: usize, c: usize) -> 
     x[((n * conv.height + i - p) * conv.width + j - q) * conv.inputs + c]
 }
 
-/// Images in frames; the border is written by the kernel under test, onto something that must not show.
-fn framed<T: Scalar>(frame: Frame, x: &[f64]) -> Vec<T> {
+/// Padded images; the padding is written by the kernel under test, onto something that must not show.
+fn with_padding<T: Scalar>(padded: PaddedImage, x: &[f64]) -> Vec<T> {
     let mut images = Vec::new();
-    for x in x.chunks_exact(frame.pixels()) {
-        let mut image = vec![T::nan(); frame.len()];
-        frame.clear_border(&mut image);
-        for y in 0..frame.height {
-            let width = frame.width * frame.channels;
+    for x in x.chunks_exact(padded.pixels()) {
+        let mut image = vec![T::nan(); padded.len()];
+        padded.clear_padding(&mut image);
+        for y in 0..padded.height {
+            let width = padded.width * padded.channels;
             let row = x[y * width..][..width].iter().map(|&x| T::from_f64(x));
-            image[frame.row(y)].iter_mut().zip(row).for_each(|(to, x)| *to = x);
+            image[padded.row(y)].iter_mut().zip(row).for_each(|(to, x)| *to = x);
         }
         images.extend(image);
     }
@@ -114,7 +114,7 @@ proptest! {
         let (mut packed, mut adjoint) = (vec![0.0; weight.len()], vec![0.0; weight.len()]);
         conv.pack(&weight, &mut packed);
         conv.pack_adjoint(&weight, &mut adjoint);
-        let (images, deltas) = (framed::<f64>(conv.input(), &x), framed::<f64>(conv.delta(), &d));
+        let (images, deltas) = (with_padding::<f64>(conv.input(), &x), with_padding::<f64>(conv.delta(), &d));
         assert_close(&correlate(&conv, &images, &packed), &y, 1e-13);
 
         // ⟨d, conv(x)⟩ = ⟨adjoint(d), x⟩ for all x and d, and = ⟨gradient, weight⟩ as it is linear in the weight.
@@ -139,7 +139,7 @@ proptest! {
 
         // In single precision.
         let weight: Vec<f32> = packed.iter().map(|&w| w as f32).collect();
-        assert_close(&correlate(&conv, &framed::<f32>(conv.input(), &x), &weight), &y, 1e-5);
+        assert_close(&correlate(&conv, &with_padding::<f32>(conv.input(), &x), &weight), &y, 1e-5);
     }
 }
 

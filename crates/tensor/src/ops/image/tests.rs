@@ -46,7 +46,7 @@ proptest! {
     #[test]
     fn max_pool(shape in (0usize..3, 1usize..5, 1usize..5, 0usize..3), size in 1usize..4, salt in 0u64..1000) {
         let shape = [shape.0, shape.1, shape.2, shape.3];
-        // Far enough apart that the steps of the differences change no winner.
+        // Far enough apart that the steps of the differences do not change which one is largest.
         let len = shape.iter().product::<usize>();
         let order = array(&[len], salt, 0.0, 1.0);
         let mut ranks: Vec<usize> = (0..len).collect();

@@ -8,7 +8,7 @@ use apd_data::Images;
 use apd_diagnostics::mean_sd;
 use apd_distill::{
     CoefficientModel, Format, Pca, Subsample, Subspace, SubspaceConfig,
-    fidelity::{moments, nearest, nearest_neighbour_test, sliced_wasserstein},
+    fidelity::{moments, nearest, nearest_neighbor_test, sliced_wasserstein},
 };
 use apd_nn::Network;
 use apd_points::{Points as _, Posterior};
@@ -367,7 +367,7 @@ impl<'a> Judge<'a> {
         push("variance_ratio_50", &[found.variance_ratios[1]]);
         push("variance_ratio_95", &[found.variance_ratios[2]]);
         push("sliced_wasserstein", &[sliced_wasserstein(cloud.view(), self.networks.view(), seed.child("slices"))]);
-        let told_apart = nearest_neighbour_test(cloud.view(), self.networks.view());
+        let told_apart = nearest_neighbor_test(cloud.view(), self.networks.view());
         push("neighbour_test_drawn", &[told_apart.generated]);
         push("neighbour_test_held_out", &[told_apart.truth]);
         let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.learnt);

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use pulp::{Arch, MemMask, Simd, WithSimd};
 
-use super::gather::prefetch;
+use crate::kernel::gather::prefetch;
 
 /// The left factor A of [`accumulate`]: element (i, p) is `data[i * row + p * inner]`.
 #[derive(Clone, Copy, Debug)]
@@ -59,14 +59,14 @@ impl<T> Left<'_, T> {
 /// C ← C + A·B on the calling thread; nothing is allocated.
 ///
 /// Best where the rows of B and C are a few hundred bytes apart or more, whole vectors ([`lanes`]), and not a multiple of 2 KiB (their cache
-/// sets collide), and where both begin a cache line ([`Aligned`](super::Aligned)).
+/// sets collide), and where both begin a cache line ([`Aligned`](crate::kernel::Aligned)).
 ///
 /// **Shapes**: `[m, n, k]`: A is m × k, B is k × n with rows `right_row` apart, C is m × n with rows `out_row` apart.
 ///
 /// **Panics** if a slice is shorter than its matrix.
 ///
 /// ```
-/// use apd_tensor::kernel::panel::{Left, accumulate};
+/// use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
 ///
 /// let (a, b, mut c) = ([1.0_f32, 2.0, 3.0, 4.0], [1.0, 0.0, 1.0, 1.0], [0.5; 4]);
 /// accumulate([2, 2, 2], Left::rows(&a, 2), &b, 2, &mut c, 2);
@@ -104,7 +104,7 @@ pub fn accumulate_while<T: Accumulate>(
 }
 
 /// Bytes of B that one sweep over the inner index reads again for every few rows, of the first-level cache: a quarter of the smallest,
-/// of which a neighbour on the same core may have half. With wide vectors a sweep of so few bytes would be over in some
+/// of which a neighbor on the same core may have half. With wide vectors a sweep of so few bytes would be over in some
 /// twenty steps, too few for the sums that each begins and ends with.
 const fn sweep(registers: usize) -> usize {
     if registers >= 32 { 24 << 10 } else { 8 << 10 }
