@@ -47,7 +47,7 @@ const STEPS: [Step; 11] = [
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]) },
     Step { name: "sanitize", run: |_| crate::sanitize::run() },
-    Step { name: "torture", run: |root| torture(root, 4) },
+    Step { name: "torture", run: |root| torture(root, 4, true) },
     Step { name: "determinism", run: |root| determinism(root, true) },
     Step { name: "pipeline", run: pipeline },
 ];
@@ -57,7 +57,7 @@ const WEEKLY: [Step; 5] = [
     Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
     Step { name: "examples", run: |root| cargo(root, &["run", "--locked", "--package", "your-own"]) },
     Step { name: "samplers", run: samplers },
-    Step { name: "torture", run: |root| torture(root, 100) },
+    Step { name: "torture", run: |root| torture(root, 100, false) },
     Step { name: "determinism", run: |root| determinism(root, false) },
 ];
 
@@ -144,8 +144,8 @@ fn samplers(root: &Path) -> Result<Option<String>> {
     finish(command)
 }
 
-fn torture(root: &Path, kills: u64) -> Result<Option<String>> {
-    let options = crate::torture::Options { kills, seed: 1, out: root.join("target/torture") };
+fn torture(root: &Path, kills: u64, debug: bool) -> Result<Option<String>> {
+    let options = crate::torture::Options { kills, seed: 1, debug, out: root.join("target/torture") };
     crate::torture::run(&options).map(|()| None)
 }
 
@@ -160,7 +160,8 @@ fn pipeline(root: &Path) -> Result<Option<String>> {
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
     }
-    let mut command = Command::new(crate::experiment::build("apd-cli", "apd")?);
+    // As the tests have compiled it: to compile everything again would take longer than it saves.
+    let mut command = Command::new(crate::experiment::apd(true)?);
     command.current_dir(root).args(["reproduce", "--config", PIPELINE, "--out", "target/apd/ci"]);
     finish(command)?;
     inspect(&out)?;

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// Write down what the stages come to, instead of comparing it with what was written down
     #[arg(long)]
     pub(crate) bless: bool,
-    /// One run with one thread and one with seven, no more
+    /// One run with one thread and one with seven, of the program that the tests compile, no more
     #[arg(long, conflicts_with = "bless")]
     pub(crate) quick: bool,
     /// Say how far the numbers of a run with another seed are from those written down, and nothing else
@@ -48,7 +48,7 @@ struct Golden {
 
 /// Runs every stage with each number of threads, again, and in a debug build, and compares; then compares with what was written down.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let release = crate::experiment::build("apd-cli", "apd")?;
+    let release = crate::experiment::apd(options.quick)?;
     clear(&options.out)?;
     let attempt = |program: &Path, name: &str, option: &str, value: &str| -> Result<Files> {
         let (mut command, log) = command(program, &options.out, name)?;

@@ -26,6 +26,11 @@ pub(crate) fn build_debug() -> Result<PathBuf> {
     program(&["test", "--no-run", "--workspace", "--test", "cli"], "apd")
 }
 
+/// `apd`, in the release profile or as the tests have compiled it.
+pub(crate) fn apd(debug: bool) -> Result<PathBuf> {
+    if debug { build_debug() } else { build("apd-cli", "apd") }
+}
+
 /// The program that cargo makes by this command.
 fn program(command: &[&str], binary: &str) -> Result<PathBuf> {
     let mut cargo = crate::cargo()

@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Another seed, other moments
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// The program that the tests compile, instead of the release build
+    #[arg(long)]
+    pub(crate) debug: bool,
     /// Where the runs are kept
     #[arg(long, default_value = "target/torture", value_name = "FOLDER")]
     pub(crate) out: PathBuf,
@@ -40,7 +43,7 @@ pub(crate) struct Options {
 
 /// Kills until there were enough kills, and every killed run ended as the uninterrupted one did.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let program = crate::experiment::build("apd-cli", "apd")?;
+    let program = crate::experiment::apd(options.debug)?;
     clear(&options.out)?;
     let attempt = |name: &str, resume: bool| -> Result<(Child, PathBuf)> {
         let (mut command, log) = command(&program, &options.out, name)?;

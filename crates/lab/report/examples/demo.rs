@@ -21,8 +21,14 @@ fn scores(n: usize, seed: usize, centre: f64, spread: f64, top: f64) -> Vec<f64>
 }
 
 fn classification() -> Section {
-    let columns = ["accuracy", "nll", "ece", "brier", "bytes_per_network"].map(Column::metric);
-    let columns = [Column::text("method")].into_iter().chain(columns).collect();
+    let columns = vec![
+        Column::text("method"),
+        Column::number("accuracy %", Format::Percent(2)).best(Best::Highest),
+        Column::number("NLL (nats)", Format::Decimal(4)).best(Best::Lowest),
+        Column::number("ECE", Format::Decimal(4)).best(Best::Lowest),
+        Column::number("Brier", Format::Decimal(4)).best(Best::Lowest),
+        Column::number("size", Format::Bytes).best(Best::Lowest),
+    ];
     let mut table = Table::new("MNIST test images, 784-100-10.", columns)
         .note("Mean ± standard deviation over ten draws of 200 networks; single networks have no spread.");
     for (method, accuracy, nll, ece, brier, bytes) in [
@@ -114,7 +120,7 @@ fn auroc(set: usize, score: usize, method: usize) -> f64 {
 
 fn detection() -> Section {
     let mut columns = vec![Column::text("OOD set"), Column::text("score")];
-    columns.extend(METHODS.map(|method| Column::metric("auroc").plain().heading(method)));
+    columns.extend(METHODS.map(|method| Column::number("AUROC %", Format::Percent(1)).heading(method)));
     let mut table = Table::new("AUROC in per cent, OOD positive, 2 000 against 2 000.", columns)
         .grouped()
         .best_in_row(Best::Highest);
@@ -168,7 +174,7 @@ fn detection() -> Section {
             .collect(),
     };
     Section::new("Anomaly detection")
-        .setting("2 000 MNIST test images against 2 000 each of five other sets, brought to 28×28 in grey.")
+        .setting("2 000 MNIST test images against 2 000 each of five other sets, brought to 28×28 in gray.")
         .text("Samples of a posterior disagree on what they have not seen, so BALD was expected to be the strongest score on structured sets.")
         .table(table)
         .figure(Figure::new("auroc", "AUROC by entropy, mean ± sd over ten draws.", dots))
@@ -212,7 +218,7 @@ fn toy() -> Section {
         y_label: "x₂".into(),
         value_label: "p(y = 1)".into(),
         value_range: Some((0.0, 1.0)),
-        colours: ColourMap::Diverging,
+        colors: ColorMap::Diverging,
         contours: vec![0.1, 0.5, 0.9],
         points: blob(0).chain(blob(1)).collect(),
         classes: vec!["class 0".into(), "class 1".into()],

@@ -1,8 +1,9 @@
 //! From the data of a figure to SVG: one file per kind of figure, on a shared canvas with shared axes and legends.
 //!
 //! Written by hand rather than with a plotting library: text is laid out from metrics instead of a system font, one
-//! colour per method holds across figures, dark mode works by style sheet, and the bytes depend on the data only.
+//! color per method holds across figures, dark mode works by style sheet, and the bytes depend on the data only.
 
+use crate::Palette;
 use crate::figure::{Figure, FigureKind};
 
 mod bars;
@@ -25,12 +26,12 @@ use canvas::{Canvas, Frame, WIDTH};
 mod tests;
 
 impl Figure {
-    /// Draws the figure as a complete SVG document.
+    /// Draws the figure as a complete SVG document; names of the palette have its colors.
     ///
     /// The same figure gives the same bytes. Data that is empty or not finite is left out; a panel with nothing left
     /// says "no data".
-    pub fn svg(&self) -> String {
-        let mut canvas = Canvas::new(&self.id);
+    pub fn svg(&self, palette: &Palette) -> String {
+        let mut canvas = Canvas::new(&self.id, palette);
         let height = match &self.kind {
             FigureKind::Reliability(data) => reliability::draw(&mut canvas, data),
             FigureKind::Histograms(data) => histograms::draw(&mut canvas, data),
@@ -45,7 +46,7 @@ impl Figure {
 }
 
 /// The whole figure where there is not even an empty panel to draw.
-fn nothing(canvas: &mut Canvas) -> f64 {
+fn nothing(canvas: &mut Canvas<'_>) -> f64 {
     canvas.no_data(Frame { x: panel::MARGIN, y: panel::MARGIN, w: WIDTH - 2.0 * panel::MARGIN, h: 100.0 });
     100.0 + 2.0 * panel::MARGIN
 }

@@ -24,7 +24,7 @@ pub enum FigureKind {
     Roc(RocCurves),
     /// Lines: training curves, sample-size curves, active learning.
     Curves(Curves),
-    /// Rows of small images with one diverging colour scale.
+    /// Rows of small images with one diverging color scale.
     Weights(WeightImages),
     /// Functions on the plane side by side.
     Heatmaps(Heatmaps),
@@ -62,7 +62,7 @@ pub struct ReliabilityDiagram {
 /// One method's bins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodReliability {
-    /// Name of the method; decides the colour.
+    /// Name of the method; decides the color.
     pub method: String,
     /// Equal-width bins of confidence on \[0, 1\], from low to high, empty ones included.
     pub bins: Vec<ReliabilityBin>,
@@ -101,7 +101,7 @@ pub struct ScoreHistograms {
 pub struct ScorePanel {
     /// Title; the method's name where empty.
     pub title: String,
-    /// Name of the method; decides the colour.
+    /// Name of the method; decides the color.
     pub method: String,
     /// Short text at the right of the title, such as `AUROC 95.3`.
     pub note: String,
@@ -134,7 +134,7 @@ pub struct RocPanel {
 /// One ROC curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RocCurve {
-    /// Legend; decides the colour where it starts with a method's name.
+    /// Legend; decides the color where it starts with a method's name.
     pub name: String,
     /// (false positive rate, true positive rate) as fractions, from (0, 0) to (1, 1).
     #[serde(with = "crate::nullable")]
@@ -171,7 +171,7 @@ pub struct CurvePanel {
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// Legend; decides the colour where it starts with a method's name.
+    /// Legend; decides the color where it starts with a method's name.
     pub name: String,
     /// (x, y) in order of x. A point that is not finite breaks the line; a lone point is drawn as a dot.
     #[serde(with = "crate::nullable")]
@@ -214,7 +214,7 @@ pub enum AxisScale {
     Log,
 }
 
-/// Rows of small images with one diverging colour scale centred on zero, such as the incoming weights of the hidden
+/// Rows of small images with one diverging color scale centred on zero, such as the incoming weights of the hidden
 /// units of a sampled network and of a generated one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WeightImages {
@@ -224,9 +224,9 @@ pub struct WeightImages {
     pub width: usize,
     /// Titled rows.
     pub rows: Vec<ImageRow>,
-    /// Absolute value at the ends of the colour scale; the 99.5 % quantile of all absolute values where `None`.
+    /// Absolute value at the ends of the color scale; the 99.5 % quantile of all absolute values where `None`.
     pub limit: Option<f64>,
-    /// Quantity and unit of the colour scale, such as `weight`.
+    /// Quantity and unit of the color scale, such as `weight`.
     pub label: String,
 }
 
@@ -240,7 +240,7 @@ pub struct ImageRow {
     pub images: Vec<Vec<f32>>,
 }
 
-/// Functions on one rectangle of the plane side by side, with a common colour scale and points overlaid.
+/// Functions on one rectangle of the plane side by side, with a common color scale and points overlaid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heatmaps {
     /// One function each.
@@ -253,12 +253,12 @@ pub struct Heatmaps {
     pub x_label: String,
     /// Label of the vertical axis.
     pub y_label: String,
-    /// Quantity and unit of the colour scale, such as `p(y = 1)`.
+    /// Quantity and unit of the color scale, such as `p(y = 1)`.
     pub value_label: String,
-    /// Ends of the colour scale; fitted to all maps where `None`.
+    /// Ends of the color scale; fitted to all maps where `None`.
     pub value_range: Option<(f64, f64)>,
-    /// Colours.
-    pub colours: ColourMap,
+    /// Colors.
+    pub colors: ColorMap,
     /// Levels at which a contour line is drawn, such as 0.5.
     pub contours: Vec<f64>,
     /// Points drawn on every map, such as the training data.
@@ -277,7 +277,7 @@ impl Default for Heatmaps {
             y_label: String::new(),
             value_label: String::new(),
             value_range: None,
-            colours: ColourMap::default(),
+            colors: ColorMap::default(),
             contours: vec![],
             points: vec![],
             classes: vec![],
@@ -316,9 +316,9 @@ pub struct Marker {
     pub class: u8,
 }
 
-/// Colours of a heat map; both are safe for colour-blind readers.
+/// Colors of a heat map; both are safe for color-blind readers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ColourMap {
+pub enum ColorMap {
     /// Dark to bright: amounts.
     #[default]
     Viridis,
@@ -352,7 +352,7 @@ pub enum BarMark {
 /// One value per group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BarSeries {
-    /// Legend; decides the colour where it starts with a method's name.
+    /// Legend; decides the color where it starts with a method's name.
     pub name: String,
     /// (value, standard deviation) per group; NaN for a value that is missing, and for an sd that is not known.
     #[serde(with = "crate::nullable")]

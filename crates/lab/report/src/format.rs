@@ -31,27 +31,6 @@ pub enum Best {
     NearestOne,
 }
 
-/// Heading, format and good end of the metrics of `results.json`.
-pub(crate) fn metric(name: &str) -> (&str, Format, Option<Best>) {
-    use Best::{Highest, Lowest, NearestOne};
-    match name {
-        "accuracy" => ("accuracy %", Format::Percent(2), Some(Highest)),
-        "agreement" => ("agreement %", Format::Percent(2), Some(Highest)),
-        "nll" => ("NLL (nats)", Format::Decimal(4), Some(Lowest)),
-        "brier" => ("Brier", Format::Decimal(4), Some(Lowest)),
-        "ece" => ("ECE", Format::Decimal(4), Some(Lowest)),
-        "tv" => ("TV", Format::Decimal(4), Some(Lowest)),
-        "auroc" => ("AUROC %", Format::Percent(1), Some(Highest)),
-        "aupr_out" => ("AUPR out %", Format::Percent(1), Some(Highest)),
-        "aupr_in" => ("AUPR in %", Format::Percent(1), Some(Highest)),
-        "fpr95" => ("FPR95 %", Format::Percent(1), Some(Lowest)),
-        "variance_ratio" => ("variance ratio", Format::Decimal(2), Some(NearestOne)),
-        "seconds" => ("time", Format::Duration, Some(Lowest)),
-        _ if name.starts_with("bytes") => ("size", Format::Bytes, Some(Lowest)),
-        _ => (name, Format::Significant(4), None),
-    }
-}
-
 impl Format {
     /// The text of a number; a dash where it is not finite.
     pub fn number(self, value: f64) -> String {

@@ -12,7 +12,7 @@
 //! Data that is empty or not finite never panics: the figure says "no data", the table cell shows a dash.
 //!
 //! ```
-//! use apd_report::{Cell, Column, Curves, Figure, Report, Results, Row, Section, Series, Table, render};
+//! use apd_report::{Cell, Column, Curves, Figure, Format, Report, Results, Row, Section, Series, Table, render};
 //!
 //! let mut results = Results::new("0.1.0", serde_json::json!({"seed": 1}));
 //! results.insert(Row::new("classify", "digits", "fc1", "sgld", "accuracy", 0.9780).spread(0.0003, 10));
@@ -20,7 +20,7 @@
 //! let accuracy = results.select().method("apd").metric("accuracy").value();
 //! assert_eq!(accuracy, Some(0.9776));
 //!
-//! let mut table = Table::new("Accuracy on the test images.", vec![Column::text("method"), Column::metric("accuracy")]);
+//! let mut table = Table::new("Accuracy on the test images.", vec![Column::text("method"), Column::number("accuracy %", Format::Percent(2))]);
 //! for row in results.select().task("classify").iter() {
 //!     table.push(vec![Cell::text(&row.method), Cell::from(row)]);
 //! }
@@ -46,6 +46,7 @@ mod error;
 mod figure;
 mod format;
 mod nullable;
+mod palette;
 mod report;
 mod results;
 mod write;
@@ -53,11 +54,12 @@ mod write;
 pub use document::{html, markdown};
 pub use error::Error;
 pub use figure::{
-    Axis, AxisScale, BarMark, BarSeries, Bars, ColourMap, CurvePanel, Curves, Figure, FigureKind, HeatMap, Heatmaps,
+    Axis, AxisScale, BarMark, BarSeries, Bars, ColorMap, CurvePanel, Curves, Figure, FigureKind, HeatMap, Heatmaps,
     ImageRow, Marker, MethodReliability, Reference, ReliabilityBin, ReliabilityDiagram, RocCurve, RocCurves, RocPanel,
     ScoreHistograms, ScorePanel, Series, WeightImages,
 };
 pub use format::{Best, Format};
+pub use palette::{Color, Palette};
 pub use report::{Align, Cell, Column, Report, Section, Table};
 pub use results::{Results, Row, SCHEMA, Select, Timing};
 pub use write::render;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::format::{self, Best, Format};
-use crate::{Figure, Row};
+use crate::format::{Best, Format};
+use crate::{Figure, Palette, Row};
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +15,9 @@ pub struct Report {
     pub title: String,
     /// The short answer, before any section.
     pub summary: String,
+    /// The colors of methods.
+    #[serde(default)]
+    pub palette: Palette,
     /// One experiment each.
     pub sections: Vec<Section>,
 }
@@ -96,7 +99,13 @@ pub enum Cell {
 impl Report {
     /// No sections yet.
     pub fn new(title: &str, summary: &str) -> Self {
-        Self { title: title.into(), summary: summary.into(), sections: vec![] }
+        Self { title: title.into(), summary: summary.into(), palette: Palette::default(), sections: vec![] }
+    }
+
+    /// Colors that names keep in all figures.
+    pub fn palette(mut self, palette: Palette) -> Self {
+        self.palette = palette;
+        self
     }
 
     /// Adds a section.
@@ -256,13 +265,6 @@ impl Column {
     /// A column of numbers.
     pub fn number(heading: &str, format: Format) -> Self {
         Self { heading: heading.into(), align: Align::Right, format, best: None }
-    }
-
-    /// A column of one metric of `results.json`, with its usual heading, format and good end: accuracy in per cent with
-    /// two decimals, NLL with four, AUROC in per cent with one, …; an unknown metric keeps its name and gets four digits.
-    pub fn metric(metric: &str) -> Self {
-        let (heading, format, best) = format::metric(metric);
-        Self { heading: heading.into(), align: Align::Right, format, best }
     }
 
     /// Replaces the heading.

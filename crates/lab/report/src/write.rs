@@ -30,7 +30,7 @@ pub fn render(report: &Report, results: &Results, out_dir: &Path) -> Result<Vec<
     // The numbers first: they are what cannot be had again in a second.
     write(out_dir.join("results.json"), &results.to_json())?;
     for figure in report.sections.iter().flat_map(|section| &section.figures) {
-        write(figures.join(format!("{}.svg", figure.id)), &figure.svg())?;
+        write(figures.join(format!("{}.svg", figure.id)), &figure.svg(&report.palette))?;
     }
     write(out_dir.join("report.md"), &markdown(report, results))?;
     write(out_dir.join("report.html"), &html(report, results)?)?;

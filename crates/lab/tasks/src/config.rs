@@ -118,7 +118,7 @@ names!(NetName: Fc1 = "fc1", Fc2 = "fc2", Cnn = "cnn", CnnLarge = "cnn-large");
 names!(Profile: Quick = "quick", Full = "full");
 
 impl NetName {
-    /// The network for inputs of this length and this many classes. Convolutional networks take them for square grey images.
+    /// The network for inputs of this length and this many classes. Convolutional networks take them for square gray images.
     ///
     /// **Panics** where [`takes`](Self::takes) is an error.
     #[track_caller]

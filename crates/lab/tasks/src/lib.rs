@@ -31,6 +31,7 @@ mod folder;
 mod holdout;
 mod method;
 mod methods;
+mod metrics;
 mod models;
 mod named_posterior;
 mod reproduce;

@@ -3,7 +3,7 @@
 use apd_bnn::Data;
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
-use apd_report::Row;
+use apd_report::{Color, Row};
 use apd_seed::Seed;
 use apd_store::Bank;
 
@@ -25,6 +25,11 @@ pub trait Method: Sync {
 
     /// What it is, in a line.
     fn doc(&self) -> &'static str;
+
+    /// Its color in every figure; none: each figure gives it a free one.
+    fn color(&self) -> Option<Color> {
+        None
+    }
 
     /// What it is beside the bank, which says when it is fitted: baselines while the bank is sampled, distilled ones after that.
     fn role(&self) -> Role;

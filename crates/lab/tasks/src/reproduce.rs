@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use apd_report::{Report, Results, Row, Section};
+use apd_report::{Palette, Report, Results, Row, Section};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -105,7 +105,8 @@ pub fn reproduce(
         "A Bayesian neural network is sampled by SGLD (sgld), and its samples are distilled: into a few directions of weight space \
          (subspace), and by the paper's GAN (apd). All are compared with a single network trained by SGD (sgd). Wherever subspace or apd \
          falls short of sgld, distillation lost something.",
-    );
+    )
+    .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.color()?)))));
     let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
     if let Some(models) = &models {
         (results, report) = models.sections(&experiment, results, report);

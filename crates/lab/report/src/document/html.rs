@@ -27,7 +27,7 @@ pub fn html(report: &Report, results: &Results) -> Result<String, Error> {
                     number => figures,
                     id => &figure.id,
                     caption => inline(&figure.caption),
-                    svg => Value::from_safe_string(figure.svg()),
+                    svg => Value::from_safe_string(figure.svg(&report.palette)),
                 }
             })
             .collect();

@@ -6,7 +6,12 @@ const EVIL: &str = "<script>alert(\"1\")</script> & 'x' | *a* [b](c) `d<e>|f`";
 fn report() -> Report {
     let mut table = Table::new(
         "Numbers.",
-        vec![Column::text("set"), Column::metric("accuracy"), Column::metric("nll").plain(), Column::text(EVIL)],
+        vec![
+            Column::text("set"),
+            Column::number("accuracy %", Format::Percent(2)).best(Best::Highest),
+            Column::number("NLL (nats)", Format::Decimal(4)),
+            Column::text(EVIL),
+        ],
     )
     .grouped()
     .note("A note.");
@@ -59,8 +64,14 @@ fn html_links_its_contents_and_spans_groups() {
 
 #[test]
 fn markdown_columns_line_up() {
-    let mut table =
-        Table::new("Two methods.", vec![Column::text("method"), Column::metric("accuracy"), Column::metric("nll")]);
+    let mut table = Table::new(
+        "Two methods.",
+        vec![
+            Column::text("method"),
+            Column::number("accuracy %", Format::Percent(2)).best(Best::Highest),
+            Column::number("NLL (nats)", Format::Decimal(4)).best(Best::Lowest),
+        ],
+    );
     table.columns[2].align = Align::Center;
     table.push(vec![Cell::text("sgld"), Cell::spread(0.978, 0.0003), Cell::number(0.0856)]);
     table.push(vec![Cell::text("apd"), Cell::number(0.9776), Cell::Missing]);

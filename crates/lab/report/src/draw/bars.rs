@@ -6,16 +6,16 @@ use crate::{BarMark, Bars};
 
 const LABEL: TextStyle = TextStyle::new(12.0, Anchor::Middle);
 
-pub(super) fn draw(canvas: &mut Canvas, data: &Bars) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Bars) -> f64 {
     let ends = |&(value, sd): &(f64, f64)| if sd.is_finite() { [value - sd, value + sd] } else { [value, value] };
     let values = data.series.iter().flat_map(|series| series.values.iter().take(data.groups.len()));
     // Bars are read by length, so zero is on the axis.
     let zero = (data.mark == BarMark::Bar && values.clone().any(|(value, _)| value.is_finite())).then_some(0.0);
     let Some(y) = Scale::fit(&data.y, values.flat_map(ends).chain(zero), 6) else { return nothing(canvas) };
 
-    let styles = palette::styles(data.series.iter().map(|series| series.name.as_str()));
+    let styles = canvas.styles(data.series.iter().map(|series| series.name.as_str()));
     let mark = |style: palette::Style| match data.mark {
-        BarMark::Bar => Mark::Stripes(vec![style.colour]),
+        BarMark::Bar => Mark::Stripes(vec![style.color]),
         BarMark::Dot => Mark::Dot(style),
     };
     let entries: Vec<_> = data
@@ -43,20 +43,20 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Bars) -> f64 {
         for (g, &(value, sd)) in series.values.iter().take(data.groups.len()).enumerate() {
             let Some(at) = y.at(value) else { continue };
             let middle = frame.x + (g as f64 + 0.5) * slot - cluster / 2.0 + (s as f64 + 0.5) * step;
-            let colour = styles[s].colour;
+            let color = styles[s].color;
             if data.mark == BarMark::Bar {
                 let zero = y.at(0.0).unwrap_or(frame.bottom()).clamp(frame.y, frame.bottom());
                 let width = (step - 3.0).max(1.0);
                 let bar = Frame { x: middle - width / 2.0, y: at.min(zero), w: width, h: (at - zero).abs() };
-                canvas.rect(bar, &format!("fill=\"{colour}\" fill-opacity=\"0.75\""));
+                canvas.rect(bar, &format!("fill=\"{color}\" fill-opacity=\"0.75\""));
             }
             if let (true, Some(low), Some(high)) = (sd > 0.0, y.at(value - sd), y.at(value + sd)) {
                 let (class, stroke) =
-                    if data.mark == BarMark::Bar { ("ink-line", super::canvas::INK) } else { ("", colour) };
+                    if data.mark == BarMark::Bar { ("ink-line", super::canvas::INK) } else { ("", color) };
                 canvas.line((middle, low), (middle, high), class, stroke, 1.5);
             }
             if data.mark == BarMark::Dot {
-                canvas.circle((middle, at), 4.5, &format!("fill=\"{colour}\""));
+                canvas.circle((middle, at), 4.5, &format!("fill=\"{color}\""));
             }
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Bars) -> f64 {
 }
 
 /// Under their groups; turned where they are too wide for that. Returns their height.
-fn group_labels(canvas: &mut Canvas, groups: &[String], frame: Frame, slot: f64) -> f64 {
+fn group_labels(canvas: &mut Canvas<'_>, groups: &[String], frame: Frame, slot: f64) -> f64 {
     let widest = groups.iter().map(|group| text_width(group, LABEL.size)).fold(0.0, f64::max);
     let middle = |g: usize| frame.x + (g as f64 + 0.5) * slot;
     if widest <= slot - 6.0 {

@@ -1,14 +1,17 @@
 //! The SVG under construction: shapes and text with escaped content and short numbers.
 //!
-//! Colours are presentation attributes, so a file stands alone in any viewer; the classes let the HTML report's style
-//! sheet recolour ink, grid and paper in the dark, because CSS wins over presentation attributes.
+//! Colors are presentation attributes, so a file stands alone in any viewer; the classes let the HTML report's style
+//! sheet recolor ink, grid and paper in the dark, because CSS wins over presentation attributes.
 
 use std::fmt::Write as _;
 
-pub(crate) const INK: &str = "#24292f";
-pub(crate) const MUTED: &str = "#57606a";
-pub(crate) const AXIS: &str = "#8c959f";
-pub(crate) const GRID: &str = "#e6e8eb";
+use super::palette::{self, Style};
+use crate::{Color, Palette};
+
+pub(crate) const INK: Color = Color(0x0024_292F);
+pub(crate) const MUTED: Color = Color(0x0057_606A);
+pub(crate) const AXIS: Color = Color(0x008C_959F);
+pub(crate) const GRID: Color = Color(0x00E6_E8EB);
 
 /// Width of every figure. At full width text is then as large as it says, in CSS pixels.
 pub(crate) const WIDTH: f64 = 780.0;
@@ -60,15 +63,21 @@ impl Frame {
     }
 }
 
-pub(crate) struct Canvas {
+pub(crate) struct Canvas<'a> {
+    pub(crate) palette: &'a Palette,
     id: String,
     body: String,
     clips: usize,
 }
 
-impl Canvas {
-    pub(crate) fn new(id: &str) -> Self {
-        Self { id: escape(id), body: String::new(), clips: 0 }
+impl<'a> Canvas<'a> {
+    /// The styles of the names in this figure.
+    pub(crate) fn styles<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<Style> {
+        palette::styles(self.palette, names)
+    }
+
+    pub(crate) fn new(id: &str, palette: &'a Palette) -> Self {
+        Self { palette, id: escape(id), body: String::new(), clips: 0 }
     }
 
     pub(crate) fn finish(self, height: f64, alternative: &str) -> String {
@@ -88,7 +97,7 @@ impl Canvas {
         self.body.push('\n');
     }
 
-    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), class: &str, stroke: &str, width: f64) {
+    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), class: &str, stroke: Color, width: f64) {
         let (x1, y1, x2, y2) = (num(from.0), num(from.1), num(to.0), num(to.1));
         self.raw(&format!(
             "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\" stroke=\"{stroke}\" stroke-width=\"{width}\"/>"

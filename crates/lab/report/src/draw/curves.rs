@@ -1,11 +1,11 @@
 use super::canvas::{Canvas, Frame, MUTED, WIDTH, polyline};
+use super::nothing;
 use super::palette::Style;
 use super::panel::{self, Entry, GAP, MARGIN, TITLE_HEIGHT};
 use super::scale::Scale;
-use super::{nothing, palette};
 use crate::{CurvePanel, Curves, Series};
 
-pub(super) fn draw(canvas: &mut Canvas, data: &Curves) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Curves) -> f64 {
     if data.panels.is_empty() {
         return nothing(canvas);
     }
@@ -13,7 +13,7 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Curves) -> f64 {
     // Every panel has its own y axis, so its width is inside the cell.
     let cells = panel::columns(columns, 0.0, GAP, f64::INFINITY);
     let height = [300.0, 220.0, 180.0, 150.0][columns - 1];
-    let entries: Vec<Vec<Entry>> = data.panels.iter().map(entries).collect();
+    let entries: Vec<Vec<Entry>> = data.panels.iter().map(|panel| entries(canvas, panel)).collect();
     let labels = |entries: &[Entry]| entries.iter().map(|entry| entry.label.clone()).collect::<Vec<_>>();
     let common = data.panels.len() > 1 && entries.iter().all(|e| labels(e) == labels(&entries[0]));
 
@@ -47,26 +47,27 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Curves) -> f64 {
     top
 }
 
-fn series_styles(panel: &CurvePanel) -> Vec<Style> {
-    palette::styles(panel.series.iter().map(|series| series.name.as_str()))
+fn series_styles(canvas: &Canvas<'_>, panel: &CurvePanel) -> Vec<Style> {
+    canvas.styles(panel.series.iter().map(|series| series.name.as_str()))
 }
 
-fn reference_style(label: &str) -> Style {
-    Style { colour: palette::of_method(label).unwrap_or(MUTED), dash: "2 3" }
+fn reference_style(canvas: &Canvas<'_>, label: &str) -> Style {
+    Style { color: canvas.palette.of(label).unwrap_or(MUTED), dash: "2 3" }
 }
 
 /// Nothing to tell apart, no legend.
-fn entries(panel: &CurvePanel) -> Vec<Entry> {
+fn entries(canvas: &Canvas<'_>, panel: &CurvePanel) -> Vec<Entry> {
     if panel.series.len() + panel.references.len() < 2 {
         return vec![];
     }
-    let lines = panel.series.iter().zip(series_styles(panel)).map(|(series, style)| Entry::line(style, &series.name));
-    let references = panel.references.iter().map(|r| Entry::line(reference_style(&r.label), &r.label));
+    let lines =
+        panel.series.iter().zip(series_styles(canvas, panel)).map(|(series, style)| Entry::line(style, &series.name));
+    let references = panel.references.iter().map(|r| Entry::line(reference_style(canvas, &r.label), &r.label));
     lines.chain(references).collect()
 }
 
 /// Returns the frame inside the axes.
-fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, cell: Frame) -> Frame {
+fn draw_panel(canvas: &mut Canvas<'_>, panel: &CurvePanel, cell: Frame) -> Frame {
     let points =
         || panel.series.iter().flat_map(|s| s.points.iter().copied()).filter(|(x, y)| !x.is_nan() && !y.is_nan());
     let bands = panel.series.iter().flat_map(|s| s.band.iter().flat_map(|&(low, high)| [low, high]));
@@ -88,10 +89,10 @@ fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, cell: Frame) -> Frame {
     for reference in &panel.references {
         if let Some(at) = y.at(reference.y) {
             let line = polyline(&[(frame.x, at), (frame.right(), at)]);
-            canvas.path(&line, &panel::line_attributes(reference_style(&reference.label), 1.75));
+            canvas.path(&line, &panel::line_attributes(reference_style(canvas, &reference.label), 1.75));
         }
     }
-    let styles = series_styles(panel);
+    let styles = series_styles(canvas, panel);
     for (series, style) in panel.series.iter().zip(&styles) {
         band(canvas, series, *style, &x, &y);
     }
@@ -102,7 +103,7 @@ fn draw_panel(canvas: &mut Canvas, panel: &CurvePanel, cell: Frame) -> Frame {
     frame
 }
 
-fn band(canvas: &mut Canvas, series: &Series, style: Style, x: &Scale, y: &Scale) {
+fn band(canvas: &mut Canvas<'_>, series: &Series, style: Style, x: &Scale, y: &Scale) {
     let (mut upper, mut lower) = (vec![], vec![]);
     for (&(px, _), &(low, high)) in series.points.iter().zip(&series.band) {
         if let (Some(px), Some(low), Some(high)) = (x.at(px), y.at(low), y.at(high)) {
@@ -113,18 +114,18 @@ fn band(canvas: &mut Canvas, series: &Series, style: Style, x: &Scale, y: &Scale
     if upper.len() > 1 {
         lower.reverse();
         upper.extend(lower);
-        canvas.path(&polyline(&upper), &format!("fill=\"{}\" fill-opacity=\"0.16\"", style.colour));
+        canvas.path(&polyline(&upper), &format!("fill=\"{}\" fill-opacity=\"0.16\"", style.color));
     }
 }
 
-fn line(canvas: &mut Canvas, series: &Series, style: Style, x: &Scale, y: &Scale) {
+fn line(canvas: &mut Canvas<'_>, series: &Series, style: Style, x: &Scale, y: &Scale) {
     let pixels: Vec<_> = series.points.iter().map(|&(px, py)| Some((x.at(px)?, y.at(py)?))).collect();
     let mut data = String::new();
     for piece in pixels.split(Option::is_none) {
         let piece: Vec<_> = piece.iter().copied().flatten().collect();
         match piece.as_slice() {
             [] => {}
-            [point] => canvas.circle(*point, 3.5, &format!("fill=\"{}\"", style.colour)),
+            [point] => canvas.circle(*point, 3.5, &format!("fill=\"{}\"", style.color)),
             _ => data += &polyline(&thin(&piece)),
         }
     }
@@ -135,7 +136,7 @@ fn line(canvas: &mut Canvas, series: &Series, style: Style, x: &Scale, y: &Scale
     let shown: Vec<_> = pixels.iter().copied().flatten().collect();
     if (2..=30).contains(&shown.len()) {
         for point in shown {
-            canvas.circle(point, 2.75, &format!("fill=\"{}\"", style.colour));
+            canvas.circle(point, 2.75, &format!("fill=\"{}\"", style.color));
         }
     }
 }

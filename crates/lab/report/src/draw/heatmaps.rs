@@ -7,7 +7,7 @@ use crate::{Axis, HeatMap, Heatmaps};
 /// Height of the line below a map's title.
 const NOTE_HEIGHT: f64 = 15.0;
 
-pub(super) fn draw(canvas: &mut Canvas, data: &Heatmaps) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Heatmaps) -> f64 {
     let ordered = |(lo, hi): (f64, f64)| lo.is_finite() && hi.is_finite() && hi > lo;
     let Some(range) = value_range(data).filter(|_| ordered(data.x_range) && ordered(data.y_range)) else {
         return nothing(canvas);
@@ -37,8 +37,8 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Heatmaps) -> f64 {
         let (x, y) = (x.clone().placed(frame.x, frame.right()), y.clone().placed(frame.bottom(), frame.y));
         // Axes first, then the picture over their grid.
         panel::axes(canvas, frame, &x, &y, (&data.x_label, &data.y_label), i % columns == 0);
-        let colour = |v: &f64| palette::map_colour(data.colours, (v - range.0) / (range.1 - range.0));
-        let from_top = values.chunks(map.width).rev().flatten().map(colour);
+        let color = |v: &f64| palette::map_color(data.colors, (v - range.0) / (range.1 - range.0));
+        let from_top = values.chunks(map.width).rev().flatten().map(color);
         pixels::image(canvas, frame, (map.width, map.height), from_top);
         canvas.rect(frame, &format!("class=\"axis\" fill=\"none\" stroke=\"{AXIS}\""));
         canvas.open_clip(frame);
@@ -55,7 +55,7 @@ pub(super) fn draw(canvas: &mut Canvas, data: &Heatmaps) -> f64 {
     }
     let top = MARGIN + data.maps.len().div_ceil(columns) as f64 * row_height;
     classes(canvas, data, top);
-    pixels::colour_bar(canvas, places[columns - 1].0 + w, top, data.colours, range, &data.value_label);
+    pixels::color_bar(canvas, places[columns - 1].0 + w, top, data.colors, range, &data.value_label);
     top + pixels::BAR_HEIGHT
 }
 
@@ -67,8 +67,8 @@ fn value_range(data: &Heatmaps) -> Option<(f64, f64)> {
     Some(data.value_range.filter(|(lo, hi)| lo.is_finite() && hi.is_finite() && lo < hi).unwrap_or(fitted))
 }
 
-/// White shapes with a dark edge: seen on every colour of the map.
-fn marker(canvas: &mut Canvas, (x, y): (f64, f64), class: u8) {
+/// White shapes with a dark edge: seen on every color of the map.
+fn marker(canvas: &mut Canvas<'_>, (x, y): (f64, f64), class: u8) {
     let style = "fill=\"#fff\" stroke=\"#1b1f24\" stroke-width=\"1.25\"";
     match class % 3 {
         0 => canvas.circle((x, y), 3.6, style),
@@ -77,11 +77,11 @@ fn marker(canvas: &mut Canvas, (x, y): (f64, f64), class: u8) {
     }
 }
 
-fn classes(canvas: &mut Canvas, data: &Heatmaps, top: f64) {
+fn classes(canvas: &mut Canvas<'_>, data: &Heatmaps, top: f64) {
     let mut left = MARGIN + 10.0;
     for (class, name) in data.classes.iter().enumerate() {
         let width = 14.0 + text_width(name, 12.0);
-        // The colour scale and its label have the right half.
+        // The color scale and its label have the right half.
         if left + width > WIDTH * 0.5 {
             break;
         }

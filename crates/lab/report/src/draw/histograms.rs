@@ -1,23 +1,23 @@
 use super::canvas::{Canvas, Frame, WIDTH, polyline};
+use super::nothing;
 use super::panel::{self, Entry, GAP, MARGIN, Mark, TITLE_HEIGHT};
 use super::scale::Scale;
-use super::{nothing, palette};
-use crate::{Axis, ScoreHistograms, ScorePanel};
+use crate::{Axis, Color, ScoreHistograms, ScorePanel};
 
 const BINS: usize = 32;
-const INSIDE: &str = "#7A7A7A";
+const INSIDE: Color = Color(0x007A_7A7A);
 const Y_LABEL: &str = "share of images %";
 
-pub(super) fn draw(canvas: &mut Canvas, data: &ScoreHistograms) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &ScoreHistograms) -> f64 {
     if data.panels.is_empty() {
         return nothing(canvas);
     }
     let columns = data.columns.clamp(1, 5).min(data.panels.len());
-    let colours = colours(data);
+    let colors = colors(canvas, data);
     let mut distinct = vec![];
-    for colour in &colours {
-        if !distinct.contains(colour) {
-            distinct.push(*colour);
+    for color in &colors {
+        if !distinct.contains(color) {
+            distinct.push(*color);
         }
     }
     let entries = [
@@ -30,24 +30,24 @@ pub(super) fn draw(canvas: &mut Canvas, data: &ScoreHistograms) -> f64 {
 
     let places = panel::columns(columns, 58.0, GAP, 480.0);
     let height = (places[0].1 * 0.72).clamp(90.0, 240.0);
-    for (row, colours) in data.panels.chunks(columns).zip(colours.chunks(columns)) {
+    for (row, colors) in data.panels.chunks(columns).zip(colors.chunks(columns)) {
         let frames: Vec<_> = places.iter().map(|&(x, w)| Frame { x, y: top + TITLE_HEIGHT, w, h: height }).collect();
-        draw_row(canvas, row, &frames, colours);
+        draw_row(canvas, row, &frames, colors);
         top += TITLE_HEIGHT + height + panel::axis_height("score") + 10.0;
     }
     top
 }
 
-/// A method's colour in every panel, others a free one per name.
-fn colours(data: &ScoreHistograms) -> Vec<&'static str> {
+/// A method's color in every panel, others a free one per name.
+fn colors(canvas: &Canvas<'_>, data: &ScoreHistograms) -> Vec<Color> {
     let mut names: Vec<&str> = vec![];
     for panel in &data.panels {
         if !names.contains(&panel.method.as_str()) {
             names.push(&panel.method);
         }
     }
-    let styles = palette::styles(names.iter().copied());
-    let of = |method: &str| names.iter().position(|name| *name == method).map_or("#7A7A7A", |i| styles[i].colour);
+    let styles = canvas.styles(names.iter().copied());
+    let of = |method: &str| names.iter().position(|name| *name == method).map_or(INSIDE, |i| styles[i].color);
     data.panels.iter().map(|panel| of(&panel.method)).collect()
 }
 
@@ -65,7 +65,7 @@ fn shares(values: &[f64], (lo, hi): (f64, f64)) -> Vec<f64> {
     counts.iter().map(|count| count / total.max(1.0)).collect()
 }
 
-fn draw_row(canvas: &mut Canvas, row: &[ScorePanel], frames: &[Frame], colours: &[&str]) {
+fn draw_row(canvas: &mut Canvas<'_>, row: &[ScorePanel], frames: &[Frame], colors: &[Color]) {
     let values = || row.iter().flat_map(|p| p.inside.iter().chain(&p.outside)).copied();
     let Some(x) = Scale::fit(&Axis::default(), values(), 4) else {
         for (panel, frame) in row.iter().zip(frames) {
@@ -91,10 +91,10 @@ fn draw_row(canvas: &mut Canvas, row: &[ScorePanel], frames: &[Frame], colours: 
         }
         let (inside, outside) = &histograms[c];
         area(canvas, frame, &y, inside, &format!("fill=\"{INSIDE}\" fill-opacity=\"0.45\""));
-        let colour = colours[c];
-        area(canvas, frame, &y, outside, &format!("fill=\"{colour}\" fill-opacity=\"0.28\""));
+        let color = colors[c];
+        area(canvas, frame, &y, outside, &format!("fill=\"{color}\" fill-opacity=\"0.28\""));
         outline(canvas, frame, &y, inside, INSIDE);
-        outline(canvas, frame, &y, outside, colour);
+        outline(canvas, frame, &y, outside, color);
     }
 }
 
@@ -114,14 +114,14 @@ fn steps(frame: Frame, y: &Scale, shares: &[f64]) -> Vec<(f64, f64)> {
     points
 }
 
-fn area(canvas: &mut Canvas, frame: Frame, y: &Scale, shares: &[f64], attributes: &str) {
+fn area(canvas: &mut Canvas<'_>, frame: Frame, y: &Scale, shares: &[f64], attributes: &str) {
     if shares.iter().any(|share| *share > 0.0) {
         canvas.path(&polyline(&steps(frame, y, shares)), attributes);
     }
 }
 
-fn outline(canvas: &mut Canvas, frame: Frame, y: &Scale, shares: &[f64], colour: &str) {
-    // Only where there is something: a coloured line along zero would hide the axis.
+fn outline(canvas: &mut Canvas<'_>, frame: Frame, y: &Scale, shares: &[f64], color: Color) {
+    // Only where there is something: a colored line along zero would hide the axis.
     let steps = steps(frame, y, shares);
     let mut piece: Vec<(f64, f64)> = vec![];
     let mut data = String::new();
@@ -139,5 +139,5 @@ fn outline(canvas: &mut Canvas, frame: Frame, y: &Scale, shares: &[f64], colour:
             data += &polyline(&std::mem::take(&mut piece));
         }
     }
-    canvas.path(&data, &format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" stroke-linejoin=\"round\""));
+    canvas.path(&data, &format!("fill=\"none\" stroke=\"{color}\" stroke-width=\"1.5\" stroke-linejoin=\"round\""));
 }

@@ -1,59 +1,44 @@
-//! Colours: one per method in every figure (Okabe and Ito's set, told apart by colour-blind readers), and colour maps.
+//! Styles of the names in one figure, and color maps.
 
-use crate::ColourMap;
+use crate::{Color, ColorMap, Palette};
 
-/// Dash patterns back the colours up: in print, and where several lines belong to one method.
+/// Dash patterns back the colors up: in print, and where several lines belong to one method.
 const DASHES: [&str; 4] = ["", "6 3", "2 2.5", "8 3 2 3"];
 
-const BLUE: &str = "#0072B2";
-const VERMILLION: &str = "#D55E00";
-const GREEN: &str = "#009E73";
-const PURPLE: &str = "#CC79A7";
-const ORANGE: &str = "#E69F00";
-const SKY: &str = "#56B4E9";
-const GREY: &str = "#7A7A7A";
-
-/// For names that are no method: first the colours that none of the four main methods has. Yellow is left out (too pale on white), grey stands in for black (lost in the dark).
-const CYCLE: [&str; 7] = [SKY, ORANGE, GREY, GREEN, PURPLE, BLUE, VERMILLION];
+/// For names that have no color of their own: Okabe and Ito's set, distinguished by color-blind readers. Yellow is left out (too pale on
+/// white), gray stands in for black (lost in the dark).
+const CYCLE: [Color; 7] = [
+    Color(0x0056_B4E9),
+    Color(0x00E6_9F00),
+    Color(0x007A_7A7A),
+    Color(0x0000_9E73),
+    Color(0x00CC_79A7),
+    Color(0x0000_72B2),
+    Color(0x00D5_5E00),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Style {
-    pub(crate) colour: &'static str,
+    pub(crate) color: Color,
     pub(crate) dash: &'static str,
 }
 
-/// A known method's own colour; the name may go on after a space or comma (`apd, bald`).
-pub(crate) fn of_method(name: &str) -> Option<&'static str> {
-    let lower = name.to_lowercase();
-    let word = lower.split([' ', ',', ':', '(']).next().unwrap_or_default();
-    Some(match word {
-        "sgld" => BLUE,
-        "apd" => VERMILLION,
-        "mc-dropout" | "dropout" => GREEN,
-        "sgd" => PURPLE,
-        "apd-online" => ORANGE,
-        "swag" => SKY,
-        "hmc" | "ensemble" | "deep-ensemble" => GREY,
-        _ => return None,
-    })
-}
-
-/// Styles for the names of one figure: methods keep their colour, the others take free ones in order, and a colour used
-/// for a second line gets another dash pattern.
-pub(crate) fn styles<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Style> {
+/// Styles for the names of one figure: those of the palette keep their color, the others take free ones in order, and a color used for a
+/// second line gets another dash pattern.
+pub(crate) fn styles<'a>(palette: &Palette, names: impl IntoIterator<Item = &'a str>) -> Vec<Style> {
     let names: Vec<&str> = names.into_iter().collect();
-    let taken: Vec<&str> = names.iter().filter_map(|name| of_method(name)).collect();
-    let free: Vec<&'static str> = CYCLE.into_iter().filter(|colour| !taken.contains(colour)).collect();
+    let taken: Vec<Color> = names.iter().filter_map(|name| palette.of(name)).collect();
+    let free: Vec<Color> = CYCLE.into_iter().filter(|color| !taken.contains(color)).collect();
     let free = if free.is_empty() { CYCLE.to_vec() } else { free };
     let mut next = 0;
     let mut styles: Vec<Style> = vec![];
     for name in names {
-        let colour = of_method(name).unwrap_or_else(|| {
+        let color = palette.of(name).unwrap_or_else(|| {
             next += 1;
             free[(next - 1) % free.len()]
         });
-        let before = styles.iter().filter(|style| style.colour == colour).count();
-        styles.push(Style { colour, dash: DASHES[before % DASHES.len()] });
+        let before = styles.iter().filter(|style| style.color == color).count();
+        styles.push(Style { color, dash: DASHES[before % DASHES.len()] });
     }
     styles
 }
@@ -86,14 +71,14 @@ const BLUE_RED: [[u8; 3]; 9] = [
     [178, 24, 43],
 ];
 
-/// The colour at a fraction of the scale; beyond its ends, that of the end.
-pub(crate) fn map_colour(map: ColourMap, fraction: f64) -> [u8; 3] {
+/// The color at a fraction of the scale; beyond its ends, that of the end.
+pub(crate) fn map_color(map: ColorMap, fraction: f64) -> [u8; 3] {
     if !fraction.is_finite() {
         return NOTHING;
     }
     let stops = match map {
-        ColourMap::Viridis => &VIRIDIS,
-        ColourMap::Diverging => &BLUE_RED,
+        ColorMap::Viridis => &VIRIDIS,
+        ColorMap::Diverging => &BLUE_RED,
     };
     let place = fraction.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
     let low = (place.floor() as usize).min(stops.len() - 2);

@@ -3,6 +3,7 @@
 use super::canvas::{AXIS, Anchor, Canvas, Frame, GRID, TextStyle, WIDTH, fit_text, text_width};
 use super::palette::Style;
 use super::scale::Scale;
+use crate::Color;
 
 pub(crate) const TICK: TextStyle = TextStyle::new(11.0, Anchor::Middle).muted();
 pub(crate) const LABEL: TextStyle = TextStyle::new(12.0, Anchor::Middle);
@@ -31,14 +32,14 @@ pub(crate) fn axis_width(scale: &Scale, label: &str) -> f64 {
 }
 
 /// Title on the left, a short note on the right, above a frame.
-pub(crate) fn title(canvas: &mut Canvas, frame: Frame, title: &str, note: &str) {
+pub(crate) fn title(canvas: &mut Canvas<'_>, frame: Frame, title: &str, note: &str) {
     let room = frame.w - if note.is_empty() { 0.0 } else { text_width(note, NOTE.size) + 8.0 };
     canvas.text((frame.x, frame.y - 9.0), &fit_text(title, TITLE.size * 1.04, room), TITLE);
     canvas.text((frame.right(), frame.y - 9.0), &fit_text(note, NOTE.size, frame.w), NOTE);
 }
 
 /// Horizontal grid, both axes, tick labels and axis labels. An empty `y_label` with `y_ticks` off leaves only the grid.
-pub(crate) fn axes(canvas: &mut Canvas, frame: Frame, x: &Scale, y: &Scale, labels: (&str, &str), y_ticks: bool) {
+pub(crate) fn axes(canvas: &mut Canvas<'_>, frame: Frame, x: &Scale, y: &Scale, labels: (&str, &str), y_ticks: bool) {
     for tick in &y.ticks {
         let Some(at) = y.at(tick.value) else { continue };
         canvas.line((frame.x, at), (frame.right(), at), "grid", GRID, 1.0);
@@ -82,9 +83,9 @@ pub(crate) fn columns(columns: usize, left: f64, gap: f64, widest: f64) -> Vec<(
 pub(crate) enum Mark {
     Line(Style),
     Dot(Style),
-    Area(&'static str),
-    /// Stripes of several colours: "each panel's own".
-    Stripes(Vec<&'static str>),
+    Area(Color),
+    /// Stripes of several colors: "each panel's own".
+    Stripes(Vec<Color>),
 }
 
 #[derive(Clone, Debug)]
@@ -107,24 +108,24 @@ impl Entry {
     }
 
     /// Draws mark and label on the line whose middle is at `y`.
-    pub(crate) fn draw(&self, canvas: &mut Canvas, x: f64, y: f64, room: f64) {
+    pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, x: f64, y: f64, room: f64) {
         let swatch = Frame { x, y: y - 5.5, w: MARK_WIDTH, h: 11.0 };
         match &self.mark {
             Mark::Line(style) => {
                 canvas.path(&super::canvas::polyline(&[(x, y), (x + MARK_WIDTH, y)]), &line_attributes(*style, 2.25));
             }
             Mark::Dot(style) => {
-                canvas.circle((x + MARK_WIDTH / 2.0, y), 4.5, &format!("fill=\"{}\"", style.colour));
+                canvas.circle((x + MARK_WIDTH / 2.0, y), 4.5, &format!("fill=\"{}\"", style.color));
             }
-            Mark::Area(colour) => {
-                let fill = format!("fill=\"{colour}\" fill-opacity=\"0.4\" stroke=\"{colour}\" rx=\"1.5\"");
+            Mark::Area(color) => {
+                let fill = format!("fill=\"{color}\" fill-opacity=\"0.4\" stroke=\"{color}\" rx=\"1.5\"");
                 canvas.rect(swatch, &fill);
             }
-            Mark::Stripes(colours) => {
-                let width = MARK_WIDTH / colours.len().max(1) as f64;
-                for (i, colour) in colours.iter().enumerate() {
+            Mark::Stripes(colors) => {
+                let width = MARK_WIDTH / colors.len().max(1) as f64;
+                for (i, color) in colors.iter().enumerate() {
                     let stripe = Frame { x: x + i as f64 * width, w: width, ..swatch };
-                    canvas.rect(stripe, &format!("fill=\"{colour}\" fill-opacity=\"0.75\""));
+                    canvas.rect(stripe, &format!("fill=\"{color}\" fill-opacity=\"0.75\""));
                 }
             }
         }
@@ -135,7 +136,7 @@ impl Entry {
 
 pub(crate) fn line_attributes(style: Style, width: f64) -> String {
     let dash = if style.dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{}\"", style.dash) };
-    format!("fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{dash}", style.colour)
+    format!("fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linejoin=\"round\"{dash}", style.color)
 }
 
 fn legend_rows(entries: &[Entry], width: f64) -> Vec<Vec<&Entry>> {
@@ -162,7 +163,7 @@ pub(crate) fn legend_height(entries: &[Entry], width: f64) -> f64 {
 }
 
 /// Entries side by side, wrapped at `width`, with its top at `y`.
-pub(crate) fn legend(canvas: &mut Canvas, x: f64, y: f64, width: f64, entries: &[Entry]) {
+pub(crate) fn legend(canvas: &mut Canvas<'_>, x: f64, y: f64, width: f64, entries: &[Entry]) {
     for (r, row) in legend_rows(entries, width).iter().enumerate() {
         let mut left = x;
         for entry in row {

@@ -7,7 +7,7 @@ use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, num, text_width};
 use super::palette;
 use super::panel::TICK;
 use super::scale::linear_ticks;
-use crate::ColourMap;
+use crate::ColorMap;
 
 /// Encodes RGB rows from the top. `None` where the size does not fit the data or PNG.
 fn png(width: usize, height: usize, rgb: &[u8]) -> Option<Vec<u8>> {
@@ -27,12 +27,12 @@ fn png(width: usize, height: usize, rgb: &[u8]) -> Option<Vec<u8>> {
 
 /// Draws values as square-edged pixels that fill a frame, or nothing where they do not make a `width` × `height` image.
 pub(super) fn image(
-    canvas: &mut Canvas,
+    canvas: &mut Canvas<'_>,
     frame: Frame,
     (width, height): (usize, usize),
-    colours: impl Iterator<Item = [u8; 3]>,
+    colors: impl Iterator<Item = [u8; 3]>,
 ) -> bool {
-    let rgb: Vec<u8> = colours.flatten().collect();
+    let rgb: Vec<u8> = colors.flatten().collect();
     let Some(bytes) = png(width, height, &rgb) else { return false };
     let (x, y, w, h) = (num(frame.x), num(frame.y), num(frame.w), num(frame.h));
     canvas.raw(&format!(
@@ -45,10 +45,10 @@ pub(super) fn image(
 
 pub(super) const BAR_HEIGHT: f64 = 40.0;
 
-/// A horizontal colour scale with its label on the left, ending at the right edge `right`.
-pub(super) fn colour_bar(canvas: &mut Canvas, right: f64, y: f64, map: ColourMap, (lo, hi): (f64, f64), label: &str) {
+/// A horizontal color scale with its label on the left, ending at the right edge `right`.
+pub(super) fn color_bar(canvas: &mut Canvas<'_>, right: f64, y: f64, map: ColorMap, (lo, hi): (f64, f64), label: &str) {
     let frame = Frame { x: right - 220.0, y: y + 4.0, w: 220.0, h: 11.0 };
-    image(canvas, frame, (128, 1), (0..128).map(|i| palette::map_colour(map, f64::from(i) / 127.0)));
+    image(canvas, frame, (128, 1), (0..128).map(|i| palette::map_color(map, f64::from(i) / 127.0)));
     canvas.rect(frame, &format!("class=\"axis\" fill=\"none\" stroke=\"{AXIS}\" stroke-width=\"0.75\""));
     let mut free_from = f64::NEG_INFINITY;
     for tick in linear_ticks(lo, hi, 4, false) {

@@ -1,13 +1,13 @@
 use super::canvas::{AXIS, Canvas, Frame};
+use super::nothing;
 use super::panel::{self, GAP, MARGIN, TITLE_HEIGHT};
 use super::scale::Scale;
-use super::{nothing, palette};
-use crate::{Axis, MethodReliability, ReliabilityBin, ReliabilityDiagram};
+use crate::{Axis, Color, MethodReliability, ReliabilityBin, ReliabilityDiagram};
 
 const STRIP: f64 = 48.0;
 const COUNT_LABEL: &str = "share %";
 
-pub(super) fn draw(canvas: &mut Canvas, data: &ReliabilityDiagram) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &ReliabilityDiagram) -> f64 {
     if data.methods.is_empty() {
         return nothing(canvas);
     }
@@ -15,14 +15,14 @@ pub(super) fn draw(canvas: &mut Canvas, data: &ReliabilityDiagram) -> f64 {
     let left = 58.0;
     let places = panel::columns(columns, left, GAP, 300.0);
     let side = places[0].1;
-    let styles = palette::styles(data.methods.iter().map(|m| m.method.as_str()));
+    let styles = canvas.styles(data.methods.iter().map(|m| m.method.as_str()));
     let row_height = TITLE_HEIGHT + side + 12.0 + STRIP + panel::axis_height("confidence") + 8.0;
     for (i, method) in data.methods.iter().enumerate() {
         let (x, w) = places[i % columns];
         let y = MARGIN + (i / columns) as f64 * row_height + TITLE_HEIGHT;
         let frame = Frame { x, y, w, h: side };
         let strip = Frame { x, y: frame.bottom() + 12.0, w, h: STRIP };
-        draw_method(canvas, method, styles[i].colour, frame, strip, i % columns == 0);
+        draw_method(canvas, method, styles[i].color, frame, strip, i % columns == 0);
     }
     MARGIN + data.methods.len().div_ceil(columns) as f64 * row_height
 }
@@ -32,7 +32,14 @@ fn filled(bin: &ReliabilityBin) -> bool {
     bin.count > 0 && fraction(bin.confidence) && fraction(bin.accuracy)
 }
 
-fn draw_method(canvas: &mut Canvas, method: &MethodReliability, colour: &str, frame: Frame, strip: Frame, first: bool) {
+fn draw_method(
+    canvas: &mut Canvas<'_>,
+    method: &MethodReliability,
+    color: Color,
+    frame: Frame,
+    strip: Frame,
+    first: bool,
+) {
     let total: f64 = method.bins.iter().filter(|bin| filled(bin)).map(|bin| bin.count as f64).sum();
     if total == 0.0 {
         panel::title(canvas, frame, &method.method, "");
@@ -60,7 +67,7 @@ fn draw_method(canvas: &mut Canvas, method: &MethodReliability, colour: &str, fr
         let (Some(confidence), Some(accuracy)) = (x.at(bin.confidence), y.at(bin.accuracy)) else { continue };
         let left = frame.x + b as f64 * width + 0.5;
         let bar = Frame { x: left, y: accuracy, w: width - 1.0, h: frame.bottom() - accuracy };
-        canvas.rect(bar, &format!("fill=\"{colour}\" fill-opacity=\"0.22\""));
+        canvas.rect(bar, &format!("fill=\"{color}\" fill-opacity=\"0.22\""));
         // A few predictions say little about a rate: the whisker is the binomial standard error, (k+1)/(n+2) for k
         // of n so that it does not vanish at 0 and 1.
         let (count, p) = (bin.count as f64, (bin.accuracy * bin.count as f64 + 1.0) / (bin.count as f64 + 2.0));
@@ -69,17 +76,17 @@ fn draw_method(canvas: &mut Canvas, method: &MethodReliability, colour: &str, fr
         bars.push((confidence, accuracy, ends));
         if let Some(top) = share.at(count / total) {
             let bar = Frame { x: left, y: top, w: width - 1.0, h: strip.bottom() - top };
-            canvas.rect(bar, &format!("fill=\"{colour}\" fill-opacity=\"0.75\""));
+            canvas.rect(bar, &format!("fill=\"{color}\" fill-opacity=\"0.75\""));
         }
     }
     let diagonal = super::canvas::polyline(&[(frame.x, frame.bottom()), (frame.right(), frame.y)]);
     canvas.path(&diagonal, &format!("class=\"axis\" stroke=\"{AXIS}\" stroke-width=\"1.25\" stroke-dasharray=\"5 4\""));
     for &(x, _, ends) in &bars {
         if let (Some(low), Some(high)) = ends {
-            canvas.line((x, low), (x, high), "", colour, 1.5);
+            canvas.line((x, low), (x, high), "", color, 1.5);
         }
     }
     for &(x, y, _) in &bars {
-        canvas.circle((x, y), 3.5, &format!("fill=\"{colour}\" stroke=\"#fff\" stroke-width=\"1\""));
+        canvas.circle((x, y), 3.5, &format!("fill=\"{color}\" stroke=\"#fff\" stroke-width=\"1\""));
     }
 }

@@ -1,11 +1,11 @@
 use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, polyline};
 use super::curves::thin;
+use super::nothing;
 use super::panel::{self, Entry, GAP, LEGEND_LINE, MARGIN, TITLE_HEIGHT};
 use super::scale::Scale;
-use super::{nothing, palette};
 use crate::{Axis, Format, RocCurves, RocPanel};
 
-pub(super) fn draw(canvas: &mut Canvas, data: &RocCurves) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &RocCurves) -> f64 {
     if data.panels.is_empty() {
         return nothing(canvas);
     }
@@ -25,7 +25,7 @@ pub(super) fn draw(canvas: &mut Canvas, data: &RocCurves) -> f64 {
     top
 }
 
-fn draw_panel(canvas: &mut Canvas, roc: &RocPanel, frame: Frame, below: f64, first: bool) {
+fn draw_panel(canvas: &mut Canvas<'_>, roc: &RocPanel, frame: Frame, below: f64, first: bool) {
     panel::title(canvas, frame, &roc.title, "");
     let shown = |&(x, y): &(f64, f64)| (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
     if !roc.curves.iter().any(|curve| curve.points.iter().any(shown)) {
@@ -40,12 +40,12 @@ fn draw_panel(canvas: &mut Canvas, roc: &RocPanel, frame: Frame, below: f64, fir
     let chance = polyline(&[(frame.x, frame.bottom()), (frame.right(), frame.y)]);
     canvas.path(&chance, &format!("class=\"axis\" stroke=\"{AXIS}\" stroke-dasharray=\"2 4\""));
 
-    let styles = palette::styles(roc.curves.iter().map(|curve| curve.name.as_str()));
+    let styles = canvas.styles(roc.curves.iter().map(|curve| curve.name.as_str()));
     for (curve, style) in roc.curves.iter().zip(&styles) {
         let pixels: Vec<_> =
             curve.points.iter().filter(|p| shown(p)).filter_map(|&(fp, tp)| Some((x.at(fp)?, y.at(tp)?))).collect();
         match pixels.as_slice() {
-            [point] => canvas.circle(*point, 3.5, &format!("fill=\"{}\"", style.colour)),
+            [point] => canvas.circle(*point, 3.5, &format!("fill=\"{}\"", style.color)),
             _ => canvas.path(&polyline(&thin(&pixels)), &panel::line_attributes(*style, 2.0)),
         }
     }

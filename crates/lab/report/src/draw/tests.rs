@@ -90,7 +90,7 @@ fn check(svg: &str) {
 }
 
 fn svg(kind: FigureKind) -> String {
-    Figure::new("id", "caption", kind).svg()
+    Figure::new("id", "caption", kind).svg(&Palette::default())
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn names_are_escaped() {
     let evil = "</svg><script>\"&'\u{1}";
     let curves =
         Curves::single(evil, evil, vec![Series::new(evil, vec![(0.0, 1.0), (1.0, 2.0)]), Series::new(evil, vec![])]);
-    let svg = Figure::new(evil, evil, curves).svg();
+    let svg = Figure::new(evil, evil, curves).svg(&Palette::default());
     check(&svg);
     assert!(!svg.contains("<script") && !svg.contains('\u{1}'));
 }
@@ -229,15 +229,17 @@ fn text_is_inside_the_picture() {
 }
 
 #[test]
-fn methods_keep_their_colours() {
-    let colour = |names: &[&str]| styles(names.iter().copied()).iter().map(|s| s.colour).collect::<Vec<_>>();
-    assert_eq!(colour(&["sgld", "apd"]), colour(&["SGLD, bald", "apd (online)"]));
-    let mixed = colour(&["x", "sgld", "y", "apd", "z"]);
+fn methods_keep_their_colors() {
+    let palette = Palette::new([("sgld", Color(1)), ("apd", Color(2))]);
+    let styles = |names: &[&str]| styles(&palette, names.iter().copied());
+    let color = |names: &[&str]| styles(names).iter().map(|s| s.color).collect::<Vec<_>>();
+    assert_eq!(color(&["sgld", "apd"]), color(&["SGLD, bald", "apd (online)"]));
+    let mixed = color(&["x", "sgld", "y", "apd", "z"]);
     for (i, a) in mixed.iter().enumerate() {
         assert!(!mixed[..i].contains(a), "{mixed:?}");
     }
-    let twice = styles(["apd, entropy", "apd, bald"]);
-    assert_eq!(twice[0].colour, twice[1].colour);
+    let twice = styles(&["apd, entropy", "apd, bald"]);
+    assert_eq!(twice[0].color, twice[1].color);
     assert_ne!(twice[0].dash, twice[1].dash);
 }
 

@@ -1,13 +1,13 @@
 use super::canvas::{Canvas, Frame, GRID, WIDTH};
 use super::panel::{self, MARGIN, TITLE_HEIGHT};
 use super::{nothing, palette, pixels};
-use crate::{ColourMap, WeightImages};
+use crate::{ColorMap, WeightImages};
 
 /// More images in a row than this say nothing new and make the report heavy.
 const MOST: usize = 60;
 const GAP: f64 = 4.0;
 
-pub(super) fn draw(canvas: &mut Canvas, data: &WeightImages) -> f64 {
+pub(super) fn draw(canvas: &mut Canvas<'_>, data: &WeightImages) -> f64 {
     let widest = data.rows.iter().map(|row| row.images.len().min(MOST)).max().unwrap_or(0);
     let shape_known = data.width > 0 && data.height > 0;
     let Some(limit) = limit(data).filter(|_| widest > 0 && shape_known) else { return nothing(canvas) };
@@ -28,9 +28,9 @@ pub(super) fn draw(canvas: &mut Canvas, data: &WeightImages) -> f64 {
             for (c, image) in line.iter().enumerate() {
                 let frame = Frame { x: MARGIN + c as f64 * (w + GAP), y: top, w, h };
                 // Centred: no weight is the middle of the scale, whatever the spread on either side.
-                let colours =
-                    image.iter().map(|v| palette::map_colour(ColourMap::Diverging, 0.5 + 0.5 * f64::from(*v) / limit));
-                if !pixels::image(canvas, frame, (data.width, data.height), colours) {
+                let colors =
+                    image.iter().map(|v| palette::map_color(ColorMap::Diverging, 0.5 + 0.5 * f64::from(*v) / limit));
+                if !pixels::image(canvas, frame, (data.width, data.height), colors) {
                     canvas.rect(frame, &format!("class=\"grid\" fill=\"none\" stroke=\"{GRID}\""));
                 }
             }
@@ -38,11 +38,11 @@ pub(super) fn draw(canvas: &mut Canvas, data: &WeightImages) -> f64 {
         }
         top += 6.0;
     }
-    pixels::colour_bar(canvas, WIDTH - MARGIN - panel::RIGHT, top, ColourMap::Diverging, (-limit, limit), &data.label);
+    pixels::color_bar(canvas, WIDTH - MARGIN - panel::RIGHT, top, ColorMap::Diverging, (-limit, limit), &data.label);
     top + pixels::BAR_HEIGHT
 }
 
-/// The end of the colour scale: a quantile, because one outlier among thousands of weights would fade all others.
+/// The end of the color scale: a quantile, because one outlier among thousands of weights would fade all others.
 fn limit(data: &WeightImages) -> Option<f64> {
     let given = data.limit.filter(|limit| limit.is_finite() && *limit > 0.0);
     let drawn = data.rows.iter().flat_map(|row| &row.images);

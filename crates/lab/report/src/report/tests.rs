@@ -6,7 +6,11 @@ fn bold(table: &Table) -> Vec<Vec<bool>> {
 
 #[test]
 fn best_is_what_the_reader_sees_as_best() {
-    let columns = vec![Column::text("method"), Column::metric("accuracy"), Column::metric("nll")];
+    let columns = vec![
+        Column::text("method"),
+        Column::number("accuracy %", Format::Percent(2)).best(Best::Highest),
+        Column::number("NLL (nats)", Format::Decimal(4)).best(Best::Lowest),
+    ];
     let mut table = Table::new("", columns);
     table.push(vec![Cell::text("a"), Cell::number(0.978_01), Cell::number(0.2)]);
     table.push(vec![Cell::text("b"), Cell::number(0.978_04), Cell::number(0.1)]);
@@ -16,7 +20,11 @@ fn best_is_what_the_reader_sees_as_best() {
 
 #[test]
 fn best_is_per_group_and_absent_without_a_choice() {
-    let mut table = Table::new("", vec![Column::text("set"), Column::metric("variance_ratio")]).grouped();
+    let mut table = Table::new(
+        "",
+        vec![Column::text("set"), Column::number("variance ratio", Format::Decimal(2)).best(Best::NearestOne)],
+    )
+    .grouped();
     for (set, value) in [("x", 0.9), ("x", 1.2), ("y", 2.0), ("z", 1.1), ("z", 0.9)] {
         table.push(vec![Cell::text(set), Cell::number(value)]);
     }
@@ -28,7 +36,11 @@ fn best_is_per_group_and_absent_without_a_choice() {
 
 #[test]
 fn best_in_row_ignores_words_and_gaps() {
-    let columns = vec![Column::text("set"), Column::metric("auroc").plain(), Column::metric("auroc").plain()];
+    let columns = vec![
+        Column::text("set"),
+        Column::number("AUROC %", Format::Percent(1)),
+        Column::number("AUROC %", Format::Percent(1)),
+    ];
     let mut table = Table::new("", columns).best_in_row(Best::Highest);
     table.push(vec![Cell::text("x"), Cell::number(0.9), Cell::number(0.95)]);
     table.push(vec![Cell::text("y"), Cell::Missing, Cell::number(0.95)]);
@@ -39,7 +51,7 @@ fn best_in_row_ignores_words_and_gaps() {
 
 #[test]
 fn a_report_survives_json_with_its_gaps() {
-    let mut table = Table::new("c", vec![Column::metric("ece")]);
+    let mut table = Table::new("c", vec![Column::number("ECE", Format::Decimal(4)).best(Best::Lowest)]);
     table.push(vec![Cell::number(f64::NAN)]);
     let bins = vec![crate::ReliabilityBin { confidence: f64::NAN, accuracy: f64::NAN, count: 0 }];
     let diagram = crate::ReliabilityDiagram { methods: vec![crate::MethodReliability { method: "apd".into(), bins }] };

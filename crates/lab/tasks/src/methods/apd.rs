@@ -1,6 +1,7 @@
 //! The distiller of the paper: a GAN on whole networks.
 
 use apd_distill::Distilled;
+use apd_report::Color;
 
 use crate::context::Context;
 use crate::distill::{distill, generator_file};
@@ -24,6 +25,10 @@ impl Method for GanOfBank {
 
     fn doc(&self) -> &'static str {
         "The samples, distilled by the paper's GAN"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x00D5_5E00))
     }
 
     fn role(&self) -> Role {

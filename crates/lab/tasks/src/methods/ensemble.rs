@@ -2,6 +2,7 @@
 
 use apd_nn::Network;
 use apd_points::Ensemble;
+use apd_report::Color;
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -25,6 +26,10 @@ impl Method for DeepEnsemble {
 
     fn doc(&self) -> &'static str {
         "Several networks by SGD, each from its own start"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x007A_7A7A))
     }
 
     fn role(&self) -> Role {

@@ -3,6 +3,7 @@
 use apd_bnn::Dropout;
 use apd_nn::{Model as _, Network};
 use apd_points::{Ensemble, Posterior};
+use apd_report::Color;
 
 use crate::config::Config;
 use crate::context::Context;
@@ -25,6 +26,10 @@ impl Method for McDropout {
 
     fn doc(&self) -> &'static str {
         "One network whose hidden units are left out at random, in training and in predictions"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x0000_9E73))
     }
 
     fn role(&self) -> Role {

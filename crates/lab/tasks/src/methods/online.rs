@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use apd_distill::{Buffer, Generator, Progress, State, Trainer};
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
+use apd_report::Color;
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
 use rayon::prelude::*;
@@ -45,6 +46,10 @@ impl Method for OnlineGan {
             false => "The samples, distilled by the GAN while the chains walk",
             true => "The same, the chains restarting from networks of the generator",
         }
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(if self.restarts { 0x0088_2255 } else { 0x00A0_522D }))
     }
 
     fn role(&self) -> Role {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use apd_bnn::NetworkPotential;
 use apd_nn::{Model as _, Network};
 use apd_points::Ensemble;
+use apd_report::Color;
 use apd_sgmcmc::{Chain, ChainState, Sampler, Sgd};
 use apd_store::checkpoint;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ impl Method for SgdPoint {
 
     fn doc(&self) -> &'static str {
         "One network, trained by SGD"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x00CC_79A7))
     }
 
     fn role(&self) -> Role {

@@ -1,6 +1,7 @@
 //! The bank: samples of the posterior.
 
 use apd_points::Ensemble;
+use apd_report::Color;
 use apd_store::Bank;
 use ndarray::{Array2, Axis};
 
@@ -25,6 +26,10 @@ impl Method for PosteriorBank {
 
     fn doc(&self) -> &'static str {
         "Samples of the posterior"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x0000_72B2))
     }
 
     fn role(&self) -> Role {

@@ -1,6 +1,7 @@
 //! The default distiller: a few directions of weight space.
 
 use apd_distill::Subspace;
+use apd_report::Color;
 
 use crate::context::Context;
 use crate::distill::{generator_file, subspace_of_bank};
@@ -21,6 +22,10 @@ impl Method for SubspaceOfBank {
 
     fn doc(&self) -> &'static str {
         "The samples, distilled into a few directions of weight space"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x00E6_9F00))
     }
 
     fn role(&self) -> Role {

@@ -2,6 +2,7 @@
 
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network};
+use apd_report::Color;
 
 use crate::config::Config;
 use crate::context::Context;
@@ -26,6 +27,10 @@ impl Method for SwagGaussian {
 
     fn doc(&self) -> &'static str {
         "Networks drawn from a Gaussian around the end of SGD's path"
+    }
+
+    fn color(&self) -> Option<Color> {
+        Some(Color(0x0056_B4E9))
     }
 
     fn role(&self) -> Role {

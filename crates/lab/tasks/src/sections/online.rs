@@ -6,6 +6,7 @@ use apd_store::Bank;
 use crate::config::Config;
 use crate::distill::{History, Point};
 use crate::method::FittedMethod;
+use crate::metrics;
 
 /// Offline and online distillation beside each other, at equal SGLD steps.
 pub(crate) fn online(
@@ -29,7 +30,7 @@ pub(crate) fn online(
             Column::number("samples drawn", Format::Integer),
             Column::number("held", Format::Bytes),
             Column::number("iterations", Format::Integer),
-            Column::metric("accuracy"),
+            metrics::column("accuracy"),
             Column::number("total variance / bank's", Format::Decimal(2)).best(Best::NearestOne),
         ],
     );

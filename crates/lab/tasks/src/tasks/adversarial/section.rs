@@ -7,6 +7,7 @@ use apd_report::{
 use apd_uncertainty::{Score, detection};
 
 use crate::config::Config;
+use crate::metrics;
 use crate::sections::change::{self, Change, verdict};
 use crate::tasks::adversarial::compute::{Adversarial, Kind, is_effective};
 use crate::tasks::adversarial::settings::AdversarialConfig;
@@ -122,7 +123,7 @@ impl<'a> View<'a> {
 
     /// A row per attack and score, a column per method.
     fn detection(&self, metric: &str) -> (Table, Vec<(String, Change)>) {
-        let Column { heading, format, best, .. } = Column::metric(metric);
+        let Column { heading, format, best, .. } = metrics::column(metric);
         let best = best.unwrap_or(Best::Highest);
         let mut columns = vec![Column::text("attack"), Column::text("score")];
         columns.extend(self.methods.iter().map(|method| Column::number(method, format)));

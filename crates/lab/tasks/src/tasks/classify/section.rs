@@ -5,6 +5,7 @@ use apd_report::{
 };
 
 use crate::config::Config;
+use crate::metrics;
 use crate::sections::change::{self, Change};
 use crate::tasks::classify::compute::{Classification, ECE_BINS};
 
@@ -13,7 +14,7 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
     let evaluation = &config.evaluation;
     let metrics = ["accuracy", "nll", "ece", "brier", "agreement", "tv"];
     let mut columns = vec![Column::text("method")];
-    columns.extend(metrics.map(Column::metric));
+    columns.extend(metrics.map(metrics::column));
     let mut table = Table::new("Averaged predictions on the test set, mean ± sd over draws.", columns);
     let select = results.select().task("classify");
     for (method, _) in &found.reliability {
@@ -26,7 +27,7 @@ pub(crate) fn classification(config: &Config, results: &Results, found: &Classif
         let mut cells = vec![Cell::text(&format!("{method} − sgld"))];
         let mut clauses = Vec::new();
         for metric in metrics {
-            let Column { heading, format, best, .. } = Column::metric(metric);
+            let Column { heading, format, best, .. } = metrics::column(metric);
             let best = best.unwrap_or(Best::Highest);
             let change = Change::of(method, &select.clone().metric(metric));
             cells.push(Change::cell(change, best, format));

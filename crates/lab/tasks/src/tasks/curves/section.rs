@@ -5,6 +5,7 @@ use apd_report::{
 };
 
 use crate::config::Config;
+use crate::metrics;
 use crate::sections::change::{self, Change, verdict};
 use crate::tasks::curves::settings::CurvesConfig;
 
@@ -42,7 +43,7 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
         ],
     };
 
-    let (accuracy, nll) = (Column::metric("accuracy").format, Column::metric("nll").format);
+    let (accuracy, nll) = (metrics::column("accuracy").format, metrics::column("nll").format);
     let mut changes = Vec::new();
     let mut table = Table::new(
         "Averages of so many networks, and the bytes they take where a bank is kept: the generator takes the same for any number.",
@@ -51,9 +52,9 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             Column::number("networks", Format::Integer),
             Column::number("bytes kept", Format::Bytes),
             Column::number("in networks", Format::Decimal(1)),
-            Column::metric("accuracy"),
+            metrics::column("accuracy"),
             Column::number("− sgld", accuracy),
-            Column::metric("nll"),
+            metrics::column("nll"),
             Column::number("− sgld", nll),
             Column::number("AUROC %, entropy", Format::Percent(1)),
             Column::number("AUROC %, BALD", Format::Percent(1)),

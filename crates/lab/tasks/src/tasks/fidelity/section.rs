@@ -5,6 +5,7 @@ use apd_report::{
 };
 
 use crate::config::Config;
+use crate::metrics;
 use crate::tasks::fidelity::compute::Fidelity;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
@@ -51,7 +52,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
     let metrics = ["tv", "agreement", "accuracy", "nll", "ece", "mean_bald"];
     columns.extend(metrics.map(|metric| match metric {
         "mean_bald" => Column::number("mean BALD", Format::Decimal(4)),
-        metric => Column::metric(metric).plain(),
+        metric => metrics::column(metric).plain(),
     }));
     if found.counts[2] > 0 {
         columns.push(Column::number("TV to other chains", Format::Decimal(4)));

@@ -5,6 +5,7 @@ use apd_distill::Loss;
 use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table};
 
 use crate::config::Config;
+use crate::metrics;
 use crate::tasks::gan_losses::compute::{Look, Run, Stability};
 use crate::tasks::gan_losses::settings::GanLossesConfig;
 
@@ -14,7 +15,7 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
     let select = results.select().task("gan-losses");
     let metrics = ["accuracy", "nll", "tv", "variance_ratio"];
     let mut columns = vec![Column::text("loss")];
-    columns.extend(metrics.map(Column::metric));
+    columns.extend(metrics.map(metrics::column));
     columns.push(Column::number("diverged %", Format::Percent(0)));
     let mut table =
         Table::new(&format!("Every loss after {} iterations, mean ± sd over seeds.", settings.iterations), columns);

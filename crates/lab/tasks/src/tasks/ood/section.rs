@@ -9,6 +9,7 @@ use apd_uncertainty::{Score, detection, drop_collinear, roc_curve};
 
 use crate::config::{Config, EvaluationConfig};
 use crate::error::Result;
+use crate::metrics;
 use crate::sections::change::{self, Change, verdict};
 use crate::tasks::ood::compute::{MethodScores, OutOfDistribution};
 
@@ -107,7 +108,7 @@ impl<'a> View<'a> {
 
     /// Every score of every method, by one metric at one scale.
     fn detail(&self, metric: &str, scale: f32) -> Table {
-        let Column { heading, format, best, .. } = Column::metric(metric);
+        let Column { heading, format, best, .. } = metrics::column(metric);
         let best = best.unwrap_or(Best::Highest);
         let mut columns = vec![Column::text("set"), Column::text("score")];
         columns.extend(self.methods.iter().map(|method| Column::number(method, format)));

@@ -3,6 +3,7 @@
 use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Section, Series, Table};
 
 use crate::config::Config;
+use crate::metrics;
 use crate::tasks::samplers::compute::{Compared, Comparison};
 use crate::tasks::samplers::settings::SamplersConfig;
 
@@ -15,9 +16,9 @@ pub(crate) fn samplers(config: &Config, found: &Comparison) -> Section {
             Column::text("sampler"),
             Column::number("ε", Format::Significant(2)),
             Column::number("TV to NUTS", Format::Decimal(4)).best(Best::Lowest),
-            Column::metric("agreement"),
-            Column::metric("accuracy"),
-            Column::metric("nll"),
+            metrics::column("agreement"),
+            metrics::column("accuracy"),
+            metrics::column("nll"),
             Column::number("R̂, median", Format::Decimal(3)),
             Column::number("bulk ESS, median", Format::Integer),
             Column::number("ESS per second", Format::Significant(3)).best(Best::Highest),

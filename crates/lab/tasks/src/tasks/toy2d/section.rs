@@ -1,7 +1,7 @@
 //! The posterior in the plane, as pictures.
 
 use apd_report::{
-    Best, Cell, ColourMap, Column, Figure, Format, HeatMap, Heatmaps, Marker, Results, Section, Select, Table,
+    Best, Cell, ColorMap, Column, Figure, Format, HeatMap, Heatmaps, Marker, Results, Section, Select, Table,
 };
 
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
         health(&found.reference)
     ));
     let shown = || found.maps.iter().filter(|map| map.method != SECOND);
-    let figure = |id: &str, caption: &str, value_label: &str, top: f64, colours, contours, maps| {
+    let figure = |id: &str, caption: &str, value_label: &str, top: f64, colors, contours, maps| {
         let maps = Heatmaps {
             maps,
             x_range: (-REACH, REACH),
@@ -50,7 +50,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
             y_label: "x₂".into(),
             value_label: value_label.into(),
             value_range: Some((0.0, top)),
-            colours,
+            colors,
             contours,
             points: found.points.iter().map(|&(x, y, class)| Marker::new(x, y, class)).collect(),
             classes: vec!["class 0".into(), "class 1".into()],
@@ -91,7 +91,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
             "p(y = 1) of every method's averaged prediction; lines at 0.1, 0.5 and 0.9.",
             "p(y = 1)",
             1.0,
-            ColourMap::Diverging,
+            ColorMap::Diverging,
             vec![0.1, 0.5, 0.9],
             shown().map(|m| map(m, &m.probability)).collect(),
         ))
@@ -100,7 +100,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
             "Entropy of the averaged prediction: all uncertainty.",
             "entropy (nats)",
             ln2,
-            ColourMap::Viridis,
+            ColorMap::Viridis,
             vec![],
             shown().map(|m| map(m, &m.entropy)).collect(),
         ))
@@ -109,7 +109,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
             "BALD, the mutual information between prediction and network: what more data would remove. One network has none.",
             "BALD (nats)",
             ln2,
-            ColourMap::Viridis,
+            ColorMap::Viridis,
             vec![],
             shown().filter_map(|m| Some(map(m, m.bald.as_ref()?))).collect(),
         ))
