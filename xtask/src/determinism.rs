@@ -96,14 +96,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("written down: {GOLDEN}");
         return Ok(());
     }
-    for line in judge(&golden, &processor, &hashes, &values)? {
+    for line in compare(&golden, &processor, &hashes, &values)? {
         println!("{line}");
     }
     Ok(())
 }
 
 /// The same bits, or on a processor that has not given them before: every number within its tolerance.
-fn judge(
+fn compare(
     golden: &Golden,
     processor: &str,
     hashes: &BTreeMap<String, String>,

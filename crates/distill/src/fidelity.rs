@@ -16,25 +16,25 @@ const BLOCK: usize = 64;
 /// Coordinates of one step of the comparison.
 const TILE: usize = 2048;
 
-/// How the moments of generated points differ from those of `truth`.
+/// How the moments of generated points differ from those of `reference`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
-    /// Root mean square over coordinates of (mean of generated − mean of truth) / (standard deviation of truth): of two samples of n
+    /// Root mean square over coordinates of (mean of generated − mean of reference) / (standard deviation of reference): of two samples of n
     /// and m independent points of one distribution it is √(1/n + 1/m).
     pub mean_error: f64,
-    /// Total variance of generated points over that of truth.
+    /// Total variance of generated points over that of reference.
     pub variance_ratio: f64,
     /// The 5 %, 50 % and 95 % quantiles of the ratio of variances, over coordinates.
     pub variance_ratios: [f64; 3],
 }
 
-/// Compares means and variances coordinate by coordinate. **Shapes**: n × d and m × d. Coordinates that do not vary in `truth` are left
+/// Compares means and variances coordinate by coordinate. **Shapes**: n × d and m × d. Coordinates that do not vary in `reference` are left
 /// out.
 ///
 /// **Panics** if either has fewer than two points, or they have other dimensions.
 #[track_caller]
-pub fn moments(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> Moments {
-    check(&generated, &truth);
+pub fn moments(generated: ArrayView2<'_, f32>, reference: ArrayView2<'_, f32>) -> Moments {
+    check(&generated, &reference);
     let of = |points: ArrayView2<'_, f32>| {
         // Relative to the first point, and in double precision: means of weights are large beside how they vary.
         let origin = points.row(0).to_owned();
@@ -52,7 +52,7 @@ pub fn moments(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> Mo
         let means: Vec<f64> = sum.iter().zip(&origin).map(|(sum, &x0)| f64::from(x0) + sum / n).collect();
         (means, variances)
     };
-    let ((means, variances), (true_means, true_variances)) = (of(generated), of(truth));
+    let ((means, variances), (true_means, true_variances)) = (of(generated), of(reference));
     let varying: Vec<usize> = (0..means.len()).filter(|&j| true_variances[j] > 0.0).collect();
     let errors = varying.iter().map(|&j| (means[j] - true_means[j]).powi(2) / true_variances[j]);
     let mean_error = (errors.sum::<f64>() / varying.len().max(1) as f64).sqrt();
@@ -69,16 +69,16 @@ pub fn moments(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> Mo
     }
 }
 
-/// Mean Wasserstein-1 distance of the two clouds' projections on random directions, in units of the truth's mean standard deviation on
+/// Mean Wasserstein-1 distance of the two clouds' projections on random directions, in units of the reference's mean standard deviation on
 /// them.
 ///
 /// **Shapes**: n × d and m × d. **Panics** as [`moments`].
 ///
 /// Reference: Bonneel et al., *Sliced and Radon Wasserstein barycenters of measures*, JMIV 2015.
 #[track_caller]
-pub fn sliced_wasserstein(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>, seed: Seed) -> f64 {
-    check(&generated, &truth);
-    let center = truth.mean_axis(Axis(0)).expect("two points or more");
+pub fn sliced_wasserstein(generated: ArrayView2<'_, f32>, reference: ArrayView2<'_, f32>, seed: Seed) -> f64 {
+    check(&generated, &reference);
+    let center = reference.mean_axis(Axis(0)).expect("two points or more");
     let normals = seed.child("slices").normals();
     let slices: Vec<(f64, f64)> = (0..SLICES)
         .into_par_iter()
@@ -94,7 +94,7 @@ pub fn sliced_wasserstein(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, 
                 values.sort_by(f64::total_cmp);
                 values
             };
-            let (a, b) = (along(&generated), along(&truth));
+            let (a, b) = (along(&generated), along(&reference));
             let mean = b.iter().sum::<f64>() / b.len() as f64;
             let variance = b.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / b.len() as f64;
             (wasserstein(&a, &b), variance.sqrt())
@@ -152,18 +152,18 @@ pub struct NeighborTest {
     /// On generated points.
     pub generated: f64,
     /// On true ones.
-    pub truth: f64,
+    pub reference: f64,
 }
 
 /// The two-sample test by nearest neighbors. **Shapes**: n × d each, equally many. **Panics** if not.
 ///
 /// Reference: Lopez-Paz & Oquab, *Revisiting classifier two-sample tests*, ICLR 2017, §2.
 #[track_caller]
-pub fn nearest_neighbor_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<'_, f32>) -> NeighborTest {
-    check(&generated, &truth);
-    assert_eq!(generated.nrows(), truth.nrows(), "generated points, and true ones");
-    let n = truth.nrows();
-    let all = ndarray::concatenate(Axis(0), &[generated, truth]).expect("points of one dimension");
+pub fn nearest_neighbor_test(generated: ArrayView2<'_, f32>, reference: ArrayView2<'_, f32>) -> NeighborTest {
+    check(&generated, &reference);
+    assert_eq!(generated.nrows(), reference.nrows(), "generated points, and true ones");
+    let n = reference.nrows();
+    let all = ndarray::concatenate(Axis(0), &[generated, reference]).expect("points of one dimension");
     let distances = squared_distances(all.view(), &all, 0, 2 * n);
     let right = |i: usize| {
         let others = distances.row(i).into_iter().enumerate().filter(|(j, _)| *j != i);
@@ -171,7 +171,7 @@ pub fn nearest_neighbor_test(generated: ArrayView2<'_, f32>, truth: ArrayView2<'
         (nearest < n) == (i < n)
     };
     let share = |points: std::ops::Range<usize>| points.filter(|&i| right(i)).count() as f64 / n as f64;
-    NeighborTest { generated: share(0..n), truth: share(n..2 * n) }
+    NeighborTest { generated: share(0..n), reference: share(n..2 * n) }
 }
 
 /// ‖x − y‖² of every point and `count` rows of the bank from `first` on: sums over tiles, each of them relative to a row of the bank,
@@ -210,9 +210,9 @@ fn squared_distances(points: ArrayView2<'_, f32>, bank: &impl Points, first: usi
 }
 
 #[track_caller]
-fn check(generated: &ArrayView2<'_, f32>, truth: &ArrayView2<'_, f32>) {
-    assert_eq!(generated.ncols(), truth.ncols(), "coordinates of generated points, and of true ones");
-    assert!(generated.nrows() > 1 && truth.nrows() > 1, "two points or more are needed of each");
+fn check(generated: &ArrayView2<'_, f32>, reference: &ArrayView2<'_, f32>) {
+    assert_eq!(generated.ncols(), reference.ncols(), "coordinates of generated points, and of true ones");
+    assert!(generated.nrows() > 1 && reference.nrows() > 1, "two points or more are needed of each");
 }
 
 #[cfg(test)]

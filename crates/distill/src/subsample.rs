@@ -1,4 +1,4 @@
-//! Rivals of distillation that keep points.
+//! Baselines of distillation that keep points.
 
 use apd_seed::Seed;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};

@@ -15,36 +15,36 @@ fn golden(bank: &str, rows: &str) -> Golden {
     Golden { hashes: hashes(&files).unwrap(), processors: vec!["this".to_owned()], values: values(&files).unwrap() }
 }
 
-fn judged(golden: &Golden, processor: &str, files: &Files) -> Result<Vec<String>, String> {
-    judge(golden, processor, &hashes(files).unwrap(), &values(files).unwrap()).map_err(|e| format!("{e:#}"))
+fn compared(golden: &Golden, processor: &str, files: &Files) -> Result<Vec<String>, String> {
+    compare(golden, processor, &hashes(files).unwrap(), &values(files).unwrap()).map_err(|e| format!("{e:#}"))
 }
 
 #[test]
 fn the_same_processor_has_to_have_the_same_bits() {
     let rows = [row("classify", "sgd", 0.9), row("ood", "sgd", 0.8)].join(",");
     let golden = golden("rows", &rows);
-    assert!(judged(&golden, "this", &files("rows", &rows)).unwrap()[0].contains("all 3 stages"));
-    let error = judged(&golden, "this", &files("other rows", &rows)).unwrap_err();
+    assert!(compared(&golden, "this", &files("rows", &rows)).unwrap()[0].contains("all 3 stages"));
+    let error = compared(&golden, "this", &files("other rows", &rows)).unwrap_err();
     assert!(error.contains("written down: sgld;"), "{error}");
     let changed = [row("classify", "sgd", 0.9), row("ood", "sgd", 0.8000001)].join(",");
-    let error = judged(&golden, "this", &files("rows", &changed)).unwrap_err();
+    let error = compared(&golden, "this", &files("rows", &changed)).unwrap_err();
     assert!(error.contains("written down: task ood;"), "{error}");
-    let error = judged(&golden, "this", &files("rows", &row("classify", "sgd", 0.9))).unwrap_err();
+    let error = compared(&golden, "this", &files("rows", &row("classify", "sgd", 0.9))).unwrap_err();
     assert!(error.contains("task ood"), "{error}");
 }
 
 #[test]
 fn another_processor_has_to_come_near() {
     let golden = golden("rows", &[row("classify", "sgd", 0.9), row("classify", "sgd", 0.8)].join(","));
-    let near = judged(&golden, "that", &files("other", &row("classify", "sgd", 0.87))).unwrap();
+    let near = compared(&golden, "that", &files("other", &row("classify", "sgd", 0.87))).unwrap();
     assert!(
         near[0].contains("sgld, task classify") && near[1].contains("classify sgd accuracy the farthest at 20 %"),
         "{near:?}"
     );
-    let error = judged(&golden, "that", &files("other", &row("classify", "sgd", 0.7))).unwrap_err();
+    let error = compared(&golden, "that", &files("other", &row("classify", "sgd", 0.7))).unwrap_err();
     assert!(error.contains("classify sgd accuracy is 0.7, was 0.85"), "{error}");
     assert!(
-        judged(&golden, "that", &files("other", &row("classify", "sgld", 0.85)))
+        compared(&golden, "that", &files("other", &row("classify", "sgld", 0.85)))
             .unwrap_err()
             .contains("no classify sgd")
     );

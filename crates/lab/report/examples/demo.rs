@@ -242,7 +242,7 @@ fn toy() -> Section {
         "20 principal directions",
         "generator",
     ];
-    let rivals = Bars {
+    let baselines = Bars {
         y: Axis::new("total variation"),
         mark: BarMark::Bar,
         groups: names.map(String::from).to_vec(),
@@ -262,7 +262,7 @@ fn toy() -> Section {
         .text("Away from the data the posterior should be unsure; a point estimate is not.")
         .figure(Figure::new("toy", "Predictive probability of class 1, with contours at 0.1, 0.5 and 0.9.", maps))
         .figure(Figure::new("active", "Active learning.", active))
-        .figure(Figure::new("fidelity", "Total variation to the posterior mean, by rival.", rivals))
+        .figure(Figure::new("fidelity", "Total variation to the posterior mean, by baseline.", baselines))
         .figure(Figure::new("nothing", "A figure whose data has not been measured.", RocCurves::default()))
 }
 

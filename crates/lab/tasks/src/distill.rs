@@ -1,4 +1,4 @@
-//! From the bank to the generator, with a look at the generator every so often.
+//! From the bank to the generator, which is evaluated every so often.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::holdout::BankSubset;
 use crate::named_posterior::NamedPosterior;
 use crate::stage::{Stage, drive, saved};
 
-/// Looks at the generator during a run.
-const LOOKS: u64 = 25;
-/// Networks drawn, and bank rows read, for one look.
-pub(crate) const LOOK_NETWORKS: usize = 50;
-pub(crate) const LOOK_ROWS: usize = 200;
-/// Validation images of one look.
-const LOOK_IMAGES: usize = 2_000;
+/// Evaluations of the generator during a run.
+const EVALUATIONS: u64 = 25;
+/// Networks drawn, and bank rows read, for one evaluation.
+pub(crate) const EVALUATION_NETWORKS: usize = 50;
+pub(crate) const EVALUATION_ROWS: usize = 200;
+/// Validation images of one evaluation.
+const EVALUATION_IMAGES: usize = 2_000;
 const KIND: &str = "distill";
 
 /// The distiller's losses and the generator's quality after some iterations.
@@ -47,7 +47,7 @@ pub struct Point {
 /// How the distillation went.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// One entry per look.
+    /// One entry per evaluation.
     pub points: Vec<Point>,
     /// What `accuracy` would be for networks of the bank.
     pub bank_accuracy: f64,
@@ -56,37 +56,37 @@ pub struct History {
 /// Distils the experiment's bank by a GAN; goes on from a checkpoint where there is one.
 pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<(Generator, History)> {
     let Experiment { config, folder, seed, .. } = experiment;
-    let looks = Looks::new(experiment, bank);
+    let evaluator = Evaluator::new(experiment, bank);
     let path = folder.checkpoint(KIND);
     let (generator, points) =
         train(context, BankSubset::all(bank), &config.distill, seed.child("distill"), &path, |generator, progress| {
-            looks.at(generator, progress).map(Some)
+            evaluator.evaluate(generator, progress).map(Some)
         })?;
-    Ok((generator, looks.history(bank, points)?))
+    Ok((generator, evaluator.history(bank, points)?))
 }
 
-/// Looks at generators while they learn.
-pub(crate) struct Looks<'a> {
+/// Evaluates generators while they learn.
+pub(crate) struct Evaluator<'a> {
     experiment: &'a Experiment,
     validation: Labelled,
     bank_variance: f64,
 }
 
-impl<'a> Looks<'a> {
+impl<'a> Evaluator<'a> {
     /// Beside this bank.
     pub(crate) fn new(experiment: &'a Experiment, bank: &Bank) -> Self {
-        let bank_variance = drawn_variance(NamedPosterior::bank(bank), LOOK_ROWS, experiment.seed);
-        Self { experiment, validation: experiment.split.validation.take(LOOK_IMAGES), bank_variance }
+        let bank_variance = drawn_variance(NamedPosterior::bank(bank), EVALUATION_ROWS, experiment.seed);
+        Self { experiment, validation: experiment.split.validation.take(EVALUATION_IMAGES), bank_variance }
     }
 
-    pub(crate) fn at(&self, generator: &Generator, progress: &Progress) -> Result<Point> {
+    pub(crate) fn evaluate(&self, generator: &Generator, progress: &Progress) -> Result<Point> {
         let drawn = NamedPosterior::distilled("apd", generator);
         Ok(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
             penalty: self.experiment.config.distill.penalty * progress.penalty,
             accuracy: self.accuracy(drawn)?,
-            variance_ratio: drawn_variance(drawn, LOOK_ROWS, self.experiment.seed) / self.bank_variance,
+            variance_ratio: drawn_variance(drawn, EVALUATION_ROWS, self.experiment.seed) / self.bank_variance,
         })
     }
 
@@ -98,7 +98,7 @@ impl<'a> Looks<'a> {
     fn accuracy(&self, posterior: NamedPosterior<'_>) -> Result<f64> {
         let Experiment { network, seed, .. } = self.experiment;
         let images = self.validation.images.pixels.view();
-        let predictive = posterior.predict(network, LOOK_NETWORKS, seed.child("look"), images)?;
+        let predictive = posterior.predict(network, EVALUATION_NETWORKS, seed.child("look"), images)?;
         Ok(accuracy(predictive.mean().view(), &self.validation.labels)?)
     }
 }
@@ -128,9 +128,9 @@ pub fn distill_bank(
     seed: Seed,
     checkpoint: &Path,
 ) -> Result<Distilled> {
-    let bank_variance = drawn_variance(NamedPosterior::bank(bank), LOOK_ROWS, seed);
+    let bank_variance = drawn_variance(NamedPosterior::bank(bank), EVALUATION_ROWS, seed);
     let (generator, _) = train(context, BankSubset::all(bank), config, seed, checkpoint, |generator, progress| {
-        let variance = drawn_variance(NamedPosterior::distilled("apd", generator), LOOK_ROWS, seed);
+        let variance = drawn_variance(NamedPosterior::distilled("apd", generator), EVALUATION_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
             wasserstein: progress.wasserstein,
@@ -149,9 +149,9 @@ pub(crate) fn train<P: Points>(
     config: &apd_distill::Config,
     seed: Seed,
     path: &Path,
-    look: impl FnMut(&Generator, &Progress) -> Result<Option<Point>>,
+    evaluate: impl FnMut(&Generator, &Progress) -> Result<Option<Point>>,
 ) -> Result<(Generator, Vec<Point>)> {
-    let mut training = Training::new(rows, config, seed, path, look)?;
+    let mut training = Training::new(rows, config, seed, path, evaluate)?;
     context.progress.begin(KIND, config.iterations, training.trainer.iteration());
     if training.trainer.iteration() > 0 {
         let iteration = training.trainer.iteration();
@@ -169,11 +169,11 @@ struct Training<'a, P, L> {
     fingerprint: u64,
     iterations: u64,
     path: &'a Path,
-    look: L,
+    evaluate: L,
 }
 
 impl<'a, P: Points, L> Training<'a, P, L> {
-    fn new(rows: P, config: &apd_distill::Config, seed: Seed, path: &'a Path, look: L) -> Result<Self> {
+    fn new(rows: P, config: &apd_distill::Config, seed: Seed, path: &'a Path, evaluate: L) -> Result<Self> {
         let fingerprint = fingerprint(&rows);
         let (trainer, points) = match saved::<(State<'static>, Vec<Point>, u64)>(path, KIND)? {
             None => (Trainer::new(rows, config.clone(), seed)?, Vec::new()),
@@ -186,7 +186,7 @@ impl<'a, P: Points, L> Training<'a, P, L> {
                 (Trainer::resume(rows, state)?, points)
             }
         };
-        Ok(Self { trainer, points, fingerprint, iterations: config.iterations, path, look })
+        Ok(Self { trainer, points, fingerprint, iterations: config.iterations, path, evaluate })
     }
 }
 
@@ -197,11 +197,11 @@ impl<P: Points, L: FnMut(&Generator, &Progress) -> Result<Option<Point>>> Stage 
 
     fn step(&mut self, context: Context<'_>) -> Result<()> {
         let progress = self.trainer.step()?;
-        let (iteration, every) = (progress.iteration, (self.iterations / LOOKS).max(1));
+        let (iteration, every) = (progress.iteration, (self.iterations / EVALUATIONS).max(1));
         let mut message = None;
         if iteration == 1 || iteration % every == 0 || iteration == self.iterations {
             let mut text = format!("critic distance {:.3}", progress.wasserstein);
-            if let Some(point) = (self.look)(&self.trainer.generator(), &progress)? {
+            if let Some(point) = (self.evaluate)(&self.trainer.generator(), &progress)? {
                 text = format!("variance ratio {:.2}, {text}", point.variance_ratio);
                 if !point.accuracy.is_nan() {
                     text = format!("accuracy {:.2} %, {text}", 100.0 * point.accuracy);

@@ -87,7 +87,7 @@ pub use tasks::adversarial::compute::{Adversarial, AttackedScores, Kind, adversa
 pub use tasks::classify::compute::{Classification, ECE_BINS, classify};
 pub use tasks::curves::compute::curves;
 pub use tasks::fidelity::compute::{Fidelity, fidelity};
-pub use tasks::gan_losses::compute::{Look, Run, Stability, gan_losses};
+pub use tasks::gan_losses::compute::{Evaluation, Run, Stability, gan_losses};
 pub use tasks::ood::compute::{MethodScores, OutOfDistribution, ood};
 pub use tasks::samplers::compute::{Compared, Comparison, compare_samplers};
 pub use tasks::toy2d::compute::{Map, Reference, Toy2d, toy2d};

@@ -4,7 +4,7 @@ use apd_points::Posterior;
 use apd_report::Row;
 
 use crate::config::Config;
-use crate::distill::{History, LOOK_ROWS};
+use crate::distill::{EVALUATION_ROWS, History};
 
 /// Collects the rows of one task.
 pub(crate) struct Rows<'a> {
@@ -41,6 +41,6 @@ pub(crate) fn push_bytes(rows: &mut Rows<'_>, method: &str, posterior: &dyn Post
 /// The total variance of a generator's networks beside that of the bank's, where its training ended.
 pub(crate) fn push_spread(rows: &mut Rows<'_>, method: &str, history: &History) {
     if let Some(last) = history.points.last() {
-        rows.push(method, "variance_ratio", (last.variance_ratio, None), LOOK_ROWS);
+        rows.push(method, "variance_ratio", (last.variance_ratio, None), EVALUATION_ROWS);
     }
 }

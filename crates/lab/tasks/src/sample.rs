@@ -19,11 +19,11 @@ use crate::named_posterior::averaged;
 use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{PipelineChain, PipelineState, Recipe, SupervisedChain};
 
-/// Steps between looks at the clock, the stop flag and the progress bar.
+/// Steps between checks of the clock, the stop flag and the progress bar.
 const STRIDE: u64 = 200;
 /// Looks at the first chain's accuracy during a run.
 const LOOKS: u64 = 50;
-/// Validation images of one look.
+/// Validation images of one evaluation.
 const LOOK_IMAGES: usize = 2_000;
 const KIND: &str = "chain";
 

@@ -4,7 +4,7 @@ use apd_distill::Config as GanConfig;
 use apd_nn::Model as _;
 
 use crate::config::Config;
-use crate::distill::{LOOK_NETWORKS, LOOK_ROWS};
+use crate::distill::{EVALUATION_NETWORKS, EVALUATION_ROWS};
 use crate::experiment::Experiment;
 
 /// Partial sums of a distiller's update, at most.
@@ -60,11 +60,11 @@ impl Sizes {
         count as u64 * self.row
     }
 
-    /// A GAN: for both networks a matrix of d × h and its two moments; a generator for a look, partial sums, and the networks looked at.
+    /// A GAN: for both networks a matrix of d × h and its two moments; a generator to evaluate, partial sums, and the networks it draws then.
     pub fn gan(&self, gan: &GanConfig) -> u64 {
         let (hidden, batch) = (gan.hidden as u64, gan.batch as u64);
         let sums = PARTS * (batch * hidden + 2 * hidden * hidden + hidden) * 4;
-        self.saved_gan(gan) + self.generator(gan) + sums + self.networks(LOOK_NETWORKS + LOOK_ROWS)
+        self.saved_gan(gan) + self.generator(gan) + sums + self.networks(EVALUATION_NETWORKS + EVALUATION_ROWS)
     }
 
     /// A checkpoint of a GAN.

@@ -11,7 +11,7 @@ use apd_sgmcmc::{Chain, ChainConfig, Potential, Sample, Sampler, Sgd, from_mean_
 use crate::context::Context;
 use crate::error::Result;
 
-/// Steps between looks at the stop flag.
+/// Steps between checks of the stop flag.
 const STRIDE: u64 = 100;
 
 /// SGD on minibatches, with momentum and weight decay.

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::distill::{Looks, Point};
+use crate::distill::{Evaluator, Point};
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Effort, Fitted, Given, Method};
@@ -26,7 +26,7 @@ use crate::stage::{Stage, drive, saved};
 use crate::supervised_chain::{PipelineChain, PipelineState, Recipe, SupervisedChain};
 
 const KIND: &str = "online";
-/// Steps of a chain between looks at the stop flag.
+/// Steps of a chain between checks of the stop flag.
 const STRIDE: u64 = 200;
 
 /// A generator that learns while the chains walk.
@@ -87,10 +87,10 @@ fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, me
     let mut rounds = Rounds::new(context, experiment, bank, method)?;
     drive(context, &mut rounds)?;
     context.progress.end();
-    let Rounds { buffered, trainer, points, drawn, looks, .. } = rounds;
+    let Rounds { buffered, trainer, points, drawn, evaluator, .. } = rounds;
     buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.note(&said));
     let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * experiment.network.row_len();
-    let (generator, history) = (trainer.into_generator(), looks.history(bank, points)?);
+    let (generator, history) = (trainer.into_generator(), evaluator.history(bank, points)?);
     let mut rows = Rows::new(config, "distill");
     push_bytes(&mut rows, name, &generator);
     rows.push(name, "buffer_bytes", (buffer_bytes as f64, None), 1);
@@ -104,7 +104,7 @@ struct Rounds<'a> {
     experiment: &'a Experiment,
     method: OnlineGan,
     recipe: Recipe<'a>,
-    looks: Looks<'a>,
+    evaluator: Evaluator<'a>,
     path: PathBuf,
     /// Those that are over.
     round: u64,
@@ -120,7 +120,7 @@ type Saved = (u64, u64, Vec<Point>, Vec<SupervisedChain<PipelineState>>, Buffer,
 impl<'a> Rounds<'a> {
     fn new(context: Context<'_>, experiment: &'a Experiment, bank: &Bank, method: OnlineGan) -> Result<Self> {
         let Experiment { config, network, folder, seed, .. } = experiment;
-        let (name, looks) = (method.name(), Looks::new(experiment, bank));
+        let (name, evaluator) = (method.name(), Evaluator::new(experiment, bank));
         let path = folder.checkpoint(name);
         // The cores are shared with the distiller: one chain, one core.
         let recipe = Recipe::new(experiment, usize::MAX);
@@ -140,7 +140,7 @@ impl<'a> Rounds<'a> {
                 (0, drawn, Vec::new(), buffered, Trainer::new(buffer, config.distill.clone(), seed.child(name))?)
             }
         };
-        Ok(Self { experiment, method, recipe, looks, path, round, drawn, points, buffered, trainer })
+        Ok(Self { experiment, method, recipe, evaluator, path, round, drawn, points, buffered, trainer })
     }
 }
 
@@ -164,7 +164,7 @@ impl Stage for Rounds<'_> {
         );
         let progress = learned?;
         walked?;
-        let point = self.looks.at(&trainer.generator(), &progress)?;
+        let point = self.evaluator.evaluate(&trainer.generator(), &progress)?;
         let Point { accuracy, variance_ratio, .. } = point;
         let message = format!("accuracy {:.2} %, variance ratio {variance_ratio:.2}", 100.0 * accuracy);
         context.progress.advance(progress.iteration, Some(message));

@@ -97,11 +97,11 @@ struct Bias {
 
 impl Bias {
     /// That of the replicates' mean.
-    fn of(replicates: &[f64], truth: f64) -> Self {
+    fn of(replicates: &[f64], expectation: f64) -> Self {
         let n = replicates.len() as f64;
         let mean = replicates.iter().sum::<f64>() / n;
         let variance = replicates.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        Self { value: mean - truth, error: (variance / n).sqrt() }
+        Self { value: mean - expectation, error: (variance / n).sqrt() }
     }
 
     /// Checks the slope of log |bias| from here to `other`, at a step size smaller by exp(`distance`).

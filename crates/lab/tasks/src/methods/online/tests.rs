@@ -90,7 +90,7 @@ fn the_buffer_does_not_grow_with_the_samples_that_pass_through_it() {
     assert_eq!(small, large);
     // 30 in the buffer, 20 on their way.
     assert_eq!(small, 50.0 * 4.0 * 7510.0);
-    // On disk, the looks alone are more.
+    // On disk, the evaluations alone are more.
     assert!(long - short < 6 * 100, "{long} bytes, {short} before");
 }
 

@@ -140,7 +140,7 @@ fn load(experiment: &Experiment, plan: &Plan) -> Result<State> {
     Ok(saved(&experiment.folder.checkpoint(&checkpoint_name(plan)), KIND)?.unwrap_or_default())
 }
 
-/// Trains, looks at the test images, acquires; again and again.
+/// Trains, predicts the test images, acquires; again and again.
 fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelled, done: &AtomicU64) -> Result<Curve> {
     let Experiment { config, split, folder, .. } = experiment;
     let train = &split.train;

@@ -32,7 +32,7 @@ use crate::tasks::classify::compute::ECE_BINS;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
 const TASK: &str = "fidelity";
-/// The most directions of a rival: beyond, the decomposition costs more than it shows.
+/// The most directions of a baseline: beyond, the decomposition costs more than it shows.
 const MOST_DIRECTIONS: usize = 130;
 /// Networks of each cloud in the comparisons in weight space; for every fourth of them the nearest row is searched for.
 pub(crate) const CLOUD: usize = 200;
@@ -46,7 +46,7 @@ const SCORES: [Score; 2] = [Score::Entropy, Score::Bald];
 
 /// What the task found.
 pub struct Fidelity {
-    /// A row per rival, size and metric. Of a rival of several sizes, `at` is the budget in networks' bytes.
+    /// A row per baseline, size and metric. Of a baseline of several sizes, `at` is the budget in networks' bytes.
     pub rows: Vec<Row>,
     /// Seconds that fitting took, by what was fitted.
     pub seconds: Vec<(String, f64)>,
@@ -55,14 +55,14 @@ pub struct Fidelity {
 }
 
 /// One way of keeping the posterior.
-struct Rival<'a> {
+struct Baseline<'a> {
     name: &'static str,
     /// The budget in networks' bytes that it was fitted to, where it comes in several sizes.
     budget: Option<f64>,
     posterior: Box<dyn Posterior + 'a>,
 }
 
-/// Fits every rival at every size and compares it with held-out rows of the bank: predictions on the test images and on each
+/// Fits every baseline at every size and compares it with held-out rows of the bank: predictions on the test images and on each
 /// out-of-distribution set, and the networks themselves.
 ///
 /// Of four chains or more, a quarter is held out as a whole beside one row in five of the others: rows of the same chains judge what
@@ -89,14 +89,16 @@ pub fn fidelity(
         return Err(Error::Config(format!("fidelity: a bank of {rows} rows has too few to hold out (one in five)")));
     }
     let mut seconds = Vec::new();
-    let rivals = rivals(context, experiment, &learnt, ensemble, &mut seconds)?;
-    let judge = Judge::new(experiment, &learnt, &held_out, &others, inside, sets)?;
+    let baselines = baselines(context, experiment, &learnt, ensemble, &mut seconds)?;
+    let evaluator = Evaluator::new(experiment, &learnt, &held_out, &others, inside, sets)?;
     let mut rows = Rows::new(config, TASK);
-    judge.truth(&mut rows)?;
-    context.progress.begin(TASK, (rivals.len() * settings.draws) as u64, 0);
-    for (i, rival) in rivals.iter().enumerate() {
-        let label = rival.budget.map_or(rival.name.to_owned(), |budget| format!("{} at {budget} networks", rival.name));
-        judge.judge(rival, &mut rows, &mut |draw| {
+    evaluator.reference(&mut rows)?;
+    context.progress.begin(TASK, (baselines.len() * settings.draws) as u64, 0);
+    for (i, baseline) in baselines.iter().enumerate() {
+        let label = baseline
+            .budget
+            .map_or(baseline.name.to_owned(), |budget| format!("{} at {budget} networks", baseline.name));
+        evaluator.evaluate(baseline, &mut rows, &mut |draw| {
             context.progress.advance((i * settings.draws + draw) as u64, Some(label.clone()));
             !context.control.stop_requested()
         })?;
@@ -105,25 +107,25 @@ pub fn fidelity(
     Ok(Fidelity { rows: rows.finish(), seconds, counts: [learnt.len(), held_out.len(), others.len()] })
 }
 
-/// Directions that the rivals need, the largest of them: one of 8 bits takes a quarter of a network's bytes.
+/// Directions that the baselines need, the largest of them: one of 8 bits takes a quarter of a network's bytes.
 pub(crate) fn directions(config: &Config) -> usize {
     let sizes = config.settings::<FidelityConfig>().sizes.iter();
     let largest = sizes.fold(config.subspace.rank as f64, |most, &size| most.max(4.0 * size));
     (largest as usize).min(MOST_DIRECTIONS)
 }
 
-/// Every rival, fitted to the rows that are learnt from.
-fn rivals<'a>(
+/// Every baseline, fitted to the rows that are learnt from.
+fn baselines<'a>(
     context: Context<'_>,
     experiment: &Experiment,
     learnt: &BankSubset<'a>,
     ensemble: Option<&Array2<f32>>,
     seconds: &mut Vec<(String, f64)>,
-) -> Result<Vec<Rival<'a>>> {
+) -> Result<Vec<Baseline<'a>>> {
     let Experiment { config, folder, .. } = experiment;
     let (settings, dim, seed) = (config.settings::<FidelityConfig>(), learnt.dim(), experiment.seed.child(TASK));
     let network = (4 * dim) as f64;
-    let mut rivals = vec![Rival { name: "bank", budget: None, posterior: Box::new(Sampled(learnt.clone())) }];
+    let mut baselines = vec![Baseline { name: "bank", budget: None, posterior: Box::new(Sampled(learnt.clone())) }];
 
     // What users get: the default, from the rows to something that can be drawn from.
     context.progress.begin("fidelity: subspace", 1, 0);
@@ -131,7 +133,7 @@ fn rivals<'a>(
     let default = Subspace::fit(learnt, &config.subspace, seed.child("subspace"))?;
     seconds.push(("fidelity: subspace".to_owned(), started.elapsed().as_secs_f64()));
     context.progress.end();
-    rivals.push(Rival { name: "subspace", budget: None, posterior: Box::new(default) });
+    baselines.push(Baseline { name: "subspace", budget: None, posterior: Box::new(default) });
 
     let rank = directions(config);
     context.progress.begin("fidelity: directions", 1, 0);
@@ -154,9 +156,9 @@ fn rivals<'a>(
     for &size in &settings.sizes {
         let budget = size * network;
         let mut add = |name, posterior: Box<dyn Posterior>| {
-            // A rival of few directions may not have come down to the budget.
+            // A baseline of few directions may not have come down to the budget.
             if posterior.bytes() as f64 <= budget * 1.001 {
-                rivals.push(Rival { name, budget: Some(size), posterior });
+                baselines.push(Baseline { name, budget: Some(size), posterior });
             }
         };
         let count = size as usize;
@@ -199,13 +201,13 @@ fn rivals<'a>(
         };
         context.progress.begin("fidelity: subspace-gan", 1, 0);
         let started = Instant::now();
-        rivals.push(Rival { name: "subspace-gan", budget: None, posterior: subspace(&gan)? });
+        baselines.push(Baseline { name: "subspace-gan", budget: None, posterior: subspace(&gan)? });
         seconds.push(("fidelity: subspace-gan".to_owned(), started.elapsed().as_secs_f64()));
         context.progress.end();
     }
     if let Some(ensemble) = ensemble {
         let posterior = Box::new(Subsample::new(ensemble.view(), None, Format::F32));
-        rivals.push(Rival { name: "ensemble", budget: None, posterior });
+        baselines.push(Baseline { name: "ensemble", budget: None, posterior });
     }
     if settings.apd {
         let started = Instant::now();
@@ -213,9 +215,9 @@ fn rivals<'a>(
         let (generator, _) =
             train(context, learnt.clone(), &config.distill, seed.child("apd"), &path, |_, _| Ok(None))?;
         seconds.push(("fidelity: apd".to_owned(), started.elapsed().as_secs_f64()));
-        rivals.push(Rival { name: "apd", budget: None, posterior: Box::new(generator) });
+        baselines.push(Baseline { name: "apd", budget: None, posterior: Box::new(generator) });
     }
-    Ok(rivals)
+    Ok(baselines)
 }
 
 /// Rows of a bank without replacement: what a posterior that lost nothing would be.
@@ -239,13 +241,13 @@ impl Posterior for Sampled<'_> {
     }
 }
 
-/// The truth, and the inputs that predictions are compared on.
-struct Judge<'a> {
+/// The reference, and the inputs that predictions are compared on.
+struct Evaluator<'a> {
     experiment: &'a Experiment,
     sets: &'a [Images],
     /// Test images, the detection task's, and each set.
     stacked: Stacked,
-    truth: ClassPredictive,
+    reference: ClassPredictive,
     /// The average of other chains on the test images, if there are any.
     others: Option<Array2<f64>>,
     /// Some held-out networks, and how far they are from the rows that are learnt from, in the median.
@@ -256,7 +258,7 @@ struct Judge<'a> {
     fresh_aligned: Option<f64>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Evaluator<'a> {
     fn new(
         experiment: &'a Experiment,
         learnt: &'a BankSubset<'a>,
@@ -273,17 +275,17 @@ impl<'a> Judge<'a> {
             let places = chosen.spread(config.settings::<FidelityConfig>().truth);
             averaged(network, places.into_iter().map(|place| chosen.bank.row(place)), inputs)
         };
-        let truth = average(held_out, stacked.inputs.view());
+        let reference = average(held_out, stacked.inputs.view());
         let others = (!others.is_empty()).then(|| average(others, split.test.images.pixels.view()).mean());
         let networks = held_out.bank.gather(&held_out.spread(CLOUD));
         let fresh = upper_median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), learnt));
         let fresh_aligned = aligned_distance(network, &networks, learnt);
-        Ok(Self { experiment, sets, stacked, truth, others, networks, learnt, fresh, fresh_aligned })
+        Ok(Self { experiment, sets, stacked, reference, others, networks, learnt, fresh, fresh_aligned })
     }
 
     /// What the held-out rows themselves say.
-    fn truth(&self, rows: &mut Rows<'_>) -> Result<()> {
-        let found = self.predictions(&self.truth)?;
+    fn reference(&self, rows: &mut Rows<'_>) -> Result<()> {
+        let found = self.predictions(&self.reference)?;
         for (metric, score, set, value) in found {
             let row = rows.push("held-out", metric, (value, None), 1);
             (row.score, row.ood) = (score.map(|score| score.to_string()), set);
@@ -292,15 +294,15 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// Metrics of one average beside the truth: name, score, set, value.
+    /// Metrics of one average beside the reference: name, score, set, value.
     #[allow(clippy::type_complexity)]
     fn predictions(
         &self,
         predictive: &ClassPredictive,
     ) -> Result<Vec<(&'static str, Option<Score>, Option<String>, f64)>> {
-        let (mean, truth) = (predictive.mean(), self.truth.mean());
+        let (mean, reference) = (predictive.mean(), self.reference.mean());
         let test = |mean: &Array2<f64>| mean.slice(s![self.stacked.block(0), ..]).to_owned();
-        let (on_test, true_on_test) = (test(&mean), test(&truth));
+        let (on_test, true_on_test) = (test(&mean), test(&reference));
         let labels = &self.experiment.split.test.labels;
         let bald = predictive.score(Score::Bald);
         let mut found = vec![
@@ -322,7 +324,7 @@ impl<'a> Judge<'a> {
         }
         for (i, set) in self.sets.iter().enumerate() {
             let part = |mean: &Array2<f64>| mean.slice(s![self.stacked.block(i + 2), ..]).to_owned();
-            let tv = uncertainty::total_variation(part(&mean).view(), part(&truth).view())?;
+            let tv = uncertainty::total_variation(part(&mean).view(), part(&reference).view())?;
             found.push(("tv", None, Some(set.name.clone()), tv));
             for score in SCORES {
                 let values = predictive.score(score);
@@ -333,13 +335,18 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
-    fn judge(&self, rival: &Rival<'_>, rows: &mut Rows<'_>, go_on: &mut dyn FnMut(usize) -> bool) -> Result<()> {
+    fn evaluate(
+        &self,
+        baseline: &Baseline<'_>,
+        rows: &mut Rows<'_>,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<()> {
         let Experiment { config, network, seed, .. } = self.experiment;
         let settings = config.settings::<FidelityConfig>();
-        let seed = seed.child(TASK).child(rival.name);
+        let seed = seed.child(TASK).child(baseline.name);
         let mut draws = Vec::new();
         for draw in 0..settings.draws {
-            let drawn = NamedPosterior::distilled(rival.name, &*rival.posterior);
+            let drawn = NamedPosterior::distilled(baseline.name, &*baseline.posterior);
             let predictive =
                 drawn.predict(network, settings.networks, seed.index(draw as u64), self.stacked.inputs.view())?;
             draws.push(self.predictions(&predictive)?);
@@ -350,16 +357,16 @@ impl<'a> Judge<'a> {
         for i in 0..draws[0].len() {
             let (metric, score, set, _) = &draws[0][i];
             let values: Vec<f64> = draws.iter().map(|draw| draw[i].3).collect();
-            let row = rows.push(rival.name, metric, mean_sd(&values), values.len());
-            (row.score, row.ood, row.at) = (score.map(|score| score.to_string()), set.clone(), rival.budget);
+            let row = rows.push(baseline.name, metric, mean_sd(&values), values.len());
+            (row.score, row.ood, row.at) = (score.map(|score| score.to_string()), set.clone(), baseline.budget);
         }
         let mut push = |metric: &str, values: &[f64]| {
-            rows.push(rival.name, metric, mean_sd(values), values.len()).at = rival.budget;
+            rows.push(baseline.name, metric, mean_sd(values), values.len()).at = baseline.budget;
         };
         let one = 4.0 * self.networks.ncols() as f64;
-        push("bytes_in_networks", &[rival.posterior.bytes() as f64 / one]);
+        push("bytes_in_networks", &[baseline.posterior.bytes() as f64 / one]);
 
-        let cloud = rival.posterior.draw(seed.child("cloud"), self.networks.nrows());
+        let cloud = baseline.posterior.draw(seed.child("cloud"), self.networks.nrows());
         let found = moments(cloud.view(), self.networks.view());
         push("mean_error", &[found.mean_error]);
         push("variance_ratio", &[found.variance_ratio]);
@@ -369,11 +376,11 @@ impl<'a> Judge<'a> {
         push("sliced_wasserstein", &[sliced_wasserstein(cloud.view(), self.networks.view(), seed.child("slices"))]);
         let told_apart = nearest_neighbor_test(cloud.view(), self.networks.view());
         push("neighbour_test_drawn", &[told_apart.generated]);
-        push("neighbour_test_held_out", &[told_apart.truth]);
+        push("neighbour_test_held_out", &[told_apart.reference]);
         let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.learnt);
         push("novelty", &[upper_median(distances) / self.fresh]);
-        // One size of each rival: putting units in order costs a while.
-        if let Some(fresh) = self.fresh_aligned.filter(|_| rival.budget.is_none()) {
+        // One size of each baseline: putting units in order costs a while.
+        if let Some(fresh) = self.fresh_aligned.filter(|_| baseline.budget.is_none()) {
             let found = aligned_distance(network, &cloud, self.learnt);
             push("novelty_aligned", &[found.map_or(f64::NAN, |distance| distance / fresh)]);
         }

@@ -1,4 +1,4 @@
-//! The distilled posterior and its rivals beside held-out rows of the bank.
+//! The distilled posterior and its baselines beside held-out rows of the bank.
 
 use crate::config::Config;
 use crate::context::Context;
@@ -23,7 +23,7 @@ impl Task for Fidelity {
     }
 
     fn doc(&self) -> &'static str {
-        "The distilled posterior and its rivals beside held-out rows of the bank"
+        "The distilled posterior and its baselines beside held-out rows of the bank"
     }
 
     fn needs(&self) -> Needs {
@@ -41,15 +41,15 @@ impl Task for Fidelity {
     fn cost(&self, sizes: &Sizes, config: &Config) -> Cost {
         let settings = config.settings::<FidelityConfig>();
         let rank = compute::directions(config);
-        // Nine rivals at each size, each at most as large as it says.
-        let rivals: usize = settings.sizes.iter().map(|size| (9.0 * size) as usize).sum();
+        // Nine baselines at each size, each at most as large as it says.
+        let baselines: usize = settings.sizes.iter().map(|size| (9.0 * size) as usize).sum();
         let (apd, saved) = match settings.apd {
             true => (sizes.gan(&config.distill), 2 * sizes.saved_gan(&config.distill)),
             false => (0, 0),
         };
         // Clouds of networks are compared once everything has been fitted.
         let judging = sizes.networks(settings.networks.max(3 * compute::CLOUD));
-        let fitted = sizes.networks(rank + rivals) + apd.max(judging);
+        let fitted = sizes.networks(rank + baselines) + apd.max(judging);
         let memory = sizes.directions(rank, bank_rows(config)).max(fitted);
         Cost { memory, disk: saved, flag: "--set fidelity.sizes=[4.0]".to_owned() }
     }

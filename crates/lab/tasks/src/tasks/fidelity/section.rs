@@ -1,4 +1,4 @@
-//! The distilled posterior beside its rivals.
+//! The distilled posterior beside its baselines.
 
 use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Select, Series, Table,
@@ -9,13 +9,13 @@ use crate::metrics;
 use crate::tasks::fidelity::compute::Fidelity;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
-/// The budget, in networks, that rivals are compared at in the tables.
+/// The budget, in networks, that baselines are compared at in the tables.
 const BUDGET: f64 = 16.0;
 
 /// A method of the tables: its name, and the budget of one that comes in several sizes.
 type Key = (String, Option<f64>);
 
-/// Predictions and networks of every rival at one budget, and their curves over all budgets.
+/// Predictions and networks of every baseline at one budget, and their curves over all budgets.
 pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> Section {
     let settings = config.settings::<FidelityConfig>();
     let select = results.select().task("fidelity");
@@ -23,7 +23,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
         let of_method = select.clone().method(method);
         budget.map_or(of_method.clone(), |budget| of_method.at(budget))
     };
-    // The truth and the bank first, then what has one size, then the sizes that come nearest to the budget from below.
+    // The reference and the bank first, then what has one size, then the sizes that come nearest to the budget from below.
     let mut keys: Vec<Key> = Vec::new();
     for method in select.distinct(|row| row.method.clone()) {
         let budgets = select.clone().method(&method).metric("tv").distinct(|row| row.at);
@@ -40,8 +40,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
     let auroc = |select: Select<'_>, score: &str, set: &str| select.metric("auroc").score(score).ood(set).value();
     let losses = |key: &Key, score: &str| -> Vec<f64> {
         let of_set = |set: &String| {
-            let truth = auroc(select.clone().method("held-out"), score, set)?;
-            Some(truth - auroc(at(key), score, set)?)
+            let reference = auroc(select.clone().method("held-out"), score, set)?;
+            Some(reference - auroc(at(key), score, set)?)
         };
         sets.iter().filter_map(of_set).collect()
     };
@@ -61,7 +61,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
     columns.push(Column::number("worst AUROC loss, BALD", Format::Percent(1)));
     let mut predictions = Table::new(
         &format!(
-            "Predictions, beside the average of held-out rows; rivals of several sizes at {BUDGET} networks' bytes or what is next below."
+            "Predictions, beside the average of held-out rows; baselines of several sizes at {BUDGET} networks' bytes or what is next below."
         ),
         columns,
     );
@@ -185,10 +185,10 @@ fn verdict(keys: &[Key], tv: &dyn Fn(&Key) -> Option<f64>, bytes: &dyn Fn(&Key) 
         ));
     }
     let named = |name: &str| keys.iter().find(|key| key.0 == name).and_then(|key| Some((tv(key)?, bytes(key)?)));
-    for rival in ["rows", "rows-int8", "apd"] {
-        if let (Some(ours), Some((theirs, size))) = (named("subspace"), named(rival)) {
+    for baseline in ["rows", "rows-int8", "apd"] {
+        if let (Some(ours), Some((theirs, size))) = (named("subspace"), named(baseline)) {
             text.push_str(&format!(
-                " {} {rival} ({size:.1} networks) has {theirs:.4} against {:.4} of subspace ({:.1}).",
+                " {} {baseline} ({size:.1} networks) has {theirs:.4} against {:.4} of subspace ({:.1}).",
                 if theirs < ours.0 { "Better:" } else { "Worse:" },
                 ours.0,
                 ours.1

@@ -1,4 +1,4 @@
-//! Settings of the comparison with held-out rows and with rivals.
+//! Settings of the comparison with held-out rows and with baselines.
 
 use apd_data::Dataset;
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FidelityConfig {
-    /// Held-out rows whose average is the truth, at equal distances; all of them where there are no more.
+    /// Held-out rows whose average is the reference, at equal distances; all of them where there are no more.
     pub truth: usize,
     /// Networks of one averaged prediction.
     pub networks: usize,
     /// Independent draws of that many, for mean and standard error.
     pub draws: usize,
-    /// Budgets, in the bytes of networks of 32-bit weights, of the rivals that come in several sizes.
+    /// Budgets, in the bytes of networks of 32-bit weights, of the baselines that come in several sizes.
     pub sizes: Vec<f64>,
     /// Directions of the subspace whose coefficients a GAN generates; 0 leaves it out.
     pub gan_rank: usize,

@@ -25,12 +25,12 @@ use crate::stage::{Stage, drive, saved};
 use crate::tasks::gan_losses::settings::GanLossesConfig;
 
 const KIND: &str = "gan-losses";
-/// Test images of one look.
-const LOOK_IMAGES: usize = 2_000;
+/// Test images of one evaluation.
+const EVALUATION_IMAGES: usize = 2_000;
 
 /// The quality of one generator after some iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Look {
+pub struct Evaluation {
     /// Generator iterations done.
     pub iteration: u64,
     /// Total variation between its averaged prediction and that of the held-out rows, on test images.
@@ -48,9 +48,9 @@ pub struct Look {
 pub struct Run {
     /// What it played for.
     pub loss: Loss,
-    /// Its looks, before the first iteration and after that.
-    pub looks: Vec<Look>,
-    /// A loss or a prediction was not finite, or at its end the prediction was worse than guessing (NLL above ln K).
+    /// Its evaluations, before the first iteration and after that.
+    pub evaluations: Vec<Evaluation>,
+    /// A loss or a prediction was not finite, or at its end the prediction was worse than the uniform one (NLL above ln K).
     pub diverged: bool,
 }
 
@@ -61,27 +61,27 @@ pub struct Stability {
     /// Every run.
     pub runs: Vec<Run>,
     /// The same of rows that were learnt from, in place of generated networks: what a perfect generator reaches.
-    pub bank: Look,
-    /// NLL of guessing: ln K.
-    pub guessing: f64,
+    pub bank: Evaluation,
+    /// NLL of uniform predictions: ln K.
+    pub uniform_nll: f64,
 }
 
-/// Trains a generator by each loss with several seeds, for equally many iterations, on four fifths of the bank's rows; looks at their
-/// predictions beside those of the last fifth. The runs' states are saved; an interrupted task goes on with the same numbers.
+/// Trains a generator by each loss with several seeds, for equally many iterations, on four fifths of the bank's rows; compares their
+/// predictions with those of the last fifth. The runs' states are saved; an interrupted task goes on with the same numbers.
 ///
 /// Iterations are equal, not work: a Wasserstein loss takes five critic updates in each, the others one.
 pub fn gan_losses(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Stability> {
     let settings = experiment.config.settings::<GanLossesConfig>();
-    let judge = Judge::new(experiment, bank)?;
+    let evaluator = Evaluator::new(experiment, bank)?;
     let runs: Vec<(Loss, usize)> =
         Loss::ALL.into_iter().flat_map(|loss| (0..settings.seeds).map(move |index| (loss, index))).collect();
     let shared = SharedProgress::begin(context, KIND, runs.len() as u64 * settings.iterations);
-    let train = |(loss, index)| shared.run(|context| train(context, &judge, loss, index));
+    let train = |(loss, index)| shared.run(|context| train(context, &evaluator, loss, index));
     let runs = error::all(runs.into_par_iter().with_max_len(1).map(train).collect::<Vec<_>>())?;
     shared.end();
-    let bank = judge.look(0, judge.learnt.view())?.ok_or(Error::Empty("sgld"))?;
-    let guessing = (experiment.network.outputs() as f64).ln();
-    Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, guessing })
+    let bank = evaluator.evaluate(0, evaluator.learnt.view())?.ok_or(Error::Empty("sgld"))?;
+    let uniform_nll = (experiment.network.outputs() as f64).ln();
+    Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, uniform_nll })
 }
 
 /// A bank that has no rows to hold out.
@@ -95,56 +95,56 @@ pub(crate) fn config(settings: &GanLossesConfig, loss: Loss) -> apd_distill::Con
     apd_distill::Config { hidden, batch, iterations, ..apd_distill::Config::gan1() }.with_loss(loss).with_moments()
 }
 
-fn train(context: Context<'_>, judge: &Judge<'_>, loss: Loss, index: usize) -> Result<Run> {
-    let settings = judge.experiment.config.settings::<GanLossesConfig>();
-    let mut training = Training::new(judge, loss, index)?;
+fn train(context: Context<'_>, evaluator: &Evaluator<'_>, loss: Loss, index: usize) -> Result<Run> {
+    let settings = evaluator.experiment.config.settings::<GanLossesConfig>();
+    let mut training = Training::new(evaluator, loss, index)?;
     context.progress.begin(&format!("{loss}-{index}"), settings.iterations, training.trainer.iteration());
     drive(context, &mut training)?;
     context.progress.end();
     let Training { mut run, .. } = training;
-    let uniform = (judge.experiment.network.outputs() as f64).ln();
-    run.diverged |= run.looks.last().is_none_or(|look| look.nll > uniform);
+    let uniform = (evaluator.experiment.network.outputs() as f64).ln();
+    run.diverged |= run.evaluations.last().is_none_or(|evaluation| evaluation.nll > uniform);
     Ok(run)
 }
 
 struct Training<'a> {
-    judge: &'a Judge<'a>,
+    evaluator: &'a Evaluator<'a>,
     trainer: Trainer<BankSubset<'a>>,
     run: Run,
     path: PathBuf,
 }
 
 impl<'a> Training<'a> {
-    fn new(judge: &'a Judge<'a>, loss: Loss, index: usize) -> Result<Self> {
-        let Experiment { config, folder, seed, .. } = judge.experiment;
+    fn new(evaluator: &'a Evaluator<'a>, loss: Loss, index: usize) -> Result<Self> {
+        let Experiment { config, folder, seed, .. } = evaluator.experiment;
         let path = folder.checkpoint(&format!("{KIND}-{loss}-{index}"));
-        let rows = judge.rows.clone();
+        let rows = evaluator.rows.clone();
         let (trainer, run) = match saved::<(State<'static>, Run)>(&path, KIND)? {
             Some((state, run)) => (Trainer::resume(rows, state)?, run),
             None => {
                 let seed = seed.child(KIND).child(loss.name()).index(index as u64);
                 let trainer = Trainer::new(rows, self::config(config.settings::<GanLossesConfig>(), loss), seed)?;
-                let looks = judge.look_at(&trainer.generator(), 0)?.into_iter().collect();
-                (trainer, Run { loss, looks, diverged: false })
+                let evaluations = evaluator.evaluate_generator(&trainer.generator(), 0)?.into_iter().collect();
+                (trainer, Run { loss, evaluations, diverged: false })
             }
         };
-        Ok(Self { judge, trainer, run, path })
+        Ok(Self { evaluator, trainer, run, path })
     }
 }
 
 impl Stage for Training<'_> {
     fn is_finished(&self) -> bool {
         self.run.diverged
-            || self.trainer.iteration() >= self.judge.experiment.config.settings::<GanLossesConfig>().iterations
+            || self.trainer.iteration() >= self.evaluator.experiment.config.settings::<GanLossesConfig>().iterations
     }
 
     fn step(&mut self, context: Context<'_>) -> Result<()> {
-        let settings = self.judge.experiment.config.settings::<GanLossesConfig>();
+        let settings = self.evaluator.experiment.config.settings::<GanLossesConfig>();
         let every = (settings.iterations / settings.looks).max(1);
         match self.trainer.step() {
             Ok(progress) if progress.iteration % every == 0 || progress.iteration == settings.iterations => {
-                match self.judge.look_at(&self.trainer.generator(), progress.iteration)? {
-                    Some(look) => self.run.looks.push(look),
+                match self.evaluator.evaluate_generator(&self.trainer.generator(), progress.iteration)? {
+                    Some(evaluation) => self.run.evaluations.push(evaluation),
                     None => self.run.diverged = true,
                 }
             }
@@ -152,7 +152,8 @@ impl Stage for Training<'_> {
             Err(apd_distill::Error::Diverged { .. }) => self.run.diverged = true,
             Err(error) => return Err(error.into()),
         }
-        let message = self.run.looks.last().map(|look| format!("TV {:.4}, NLL {:.4}", look.tv, look.nll));
+        let message =
+            self.run.evaluations.last().map(|evaluation| format!("TV {:.4}, NLL {:.4}", evaluation.tv, evaluation.nll));
         context.progress.advance(self.trainer.iteration(), message);
         Ok(())
     }
@@ -163,7 +164,7 @@ impl Stage for Training<'_> {
 }
 
 /// What runs are measured by.
-struct Judge<'a> {
+struct Evaluator<'a> {
     experiment: &'a Experiment,
     /// What is learnt from.
     rows: BankSubset<'a>,
@@ -175,7 +176,7 @@ struct Judge<'a> {
     variance: f64,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Evaluator<'a> {
     fn new(experiment: &'a Experiment, bank: &'a Bank) -> Result<Self> {
         let count = experiment.config.settings::<GanLossesConfig>().networks;
         let [rows, held_out] = BankSubset::folds(bank, 0..bank.len());
@@ -184,8 +185,8 @@ impl<'a> Judge<'a> {
             return Err(too_few(bank.len()));
         }
         let learnt = bank.gather(&rows.spread(count));
-        let test = experiment.split.test.take(LOOK_IMAGES);
-        let mut judge = Self {
+        let test = experiment.split.test.take(EVALUATION_IMAGES);
+        let mut evaluator = Self {
             experiment,
             rows,
             test,
@@ -193,28 +194,28 @@ impl<'a> Judge<'a> {
             variance: total_variance(learnt.view()),
             learnt,
         };
-        judge.held_out = judge.predict(bank.gather(&held_out).view());
-        Ok(judge)
+        evaluator.held_out = evaluator.predict(bank.gather(&held_out).view());
+        Ok(evaluator)
     }
 
     fn predict(&self, networks: ArrayView2<'_, f32>) -> Array2<f64> {
         averaged(&self.experiment.network, network_rows(&networks), self.test.images.pixels.view()).mean()
     }
 
-    fn look_at(&self, generator: &Generator, iteration: u64) -> Result<Option<Look>> {
+    fn evaluate_generator(&self, generator: &Generator, iteration: u64) -> Result<Option<Evaluation>> {
         let Experiment { config, seed, .. } = self.experiment;
         let networks = generator.draw(seed.child(KIND).child("look"), config.settings::<GanLossesConfig>().networks);
-        self.look(iteration, networks.view())
+        self.evaluate(iteration, networks.view())
     }
 
     /// None if these networks, or their predictions, are not finite.
-    fn look(&self, iteration: u64, networks: ArrayView2<'_, f32>) -> Result<Option<Look>> {
+    fn evaluate(&self, iteration: u64, networks: ArrayView2<'_, f32>) -> Result<Option<Evaluation>> {
         let mean = self.predict(networks);
         let variance_ratio = total_variance(networks) / self.variance;
         if !variance_ratio.is_finite() || mean.iter().any(|p| !p.is_finite()) {
             return Ok(None);
         }
-        Ok(Some(Look {
+        Ok(Some(Evaluation {
             iteration,
             tv: uncertainty::total_variation(mean.view(), self.held_out.view())?,
             accuracy: uncertainty::accuracy(mean.view(), &self.test.labels)?,
@@ -224,15 +225,15 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Means and deviations over each loss's runs at their last look.
-fn rows(experiment: &Experiment, runs: &[Run], bank: &Look) -> Vec<Row> {
+/// Means and deviations over each loss's runs at their last evaluation.
+fn rows(experiment: &Experiment, runs: &[Run], bank: &Evaluation) -> Vec<Row> {
     let mut rows = Rows::new(&experiment.config, KIND);
-    type Metric = (&'static str, fn(&Look) -> f64);
+    type Metric = (&'static str, fn(&Evaluation) -> f64);
     let metrics: [Metric; 4] = [
-        ("accuracy", |look| look.accuracy),
-        ("nll", |look| look.nll),
-        ("tv", |look| look.tv),
-        ("variance_ratio", |look| look.variance_ratio),
+        ("accuracy", |evaluation| evaluation.accuracy),
+        ("nll", |evaluation| evaluation.nll),
+        ("tv", |evaluation| evaluation.tv),
+        ("variance_ratio", |evaluation| evaluation.variance_ratio),
     ];
     for (metric, of) in metrics {
         rows.push("sgld", metric, (of(bank), None), 1);
@@ -240,7 +241,7 @@ fn rows(experiment: &Experiment, runs: &[Run], bank: &Look) -> Vec<Row> {
     for loss in Loss::ALL {
         let of_loss: Vec<&Run> = runs.iter().filter(|run| run.loss == loss).collect();
         for (metric, of) in metrics {
-            let values: Vec<f64> = of_loss.iter().filter_map(|run| run.looks.last().map(of)).collect();
+            let values: Vec<f64> = of_loss.iter().filter_map(|run| run.evaluations.last().map(of)).collect();
             if !values.is_empty() {
                 rows.push(loss.name(), metric, mean_sd(&values), values.len());
             }

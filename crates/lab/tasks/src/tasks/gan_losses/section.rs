@@ -6,7 +6,7 @@ use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results
 
 use crate::config::Config;
 use crate::metrics;
-use crate::tasks::gan_losses::compute::{Look, Run, Stability};
+use crate::tasks::gan_losses::compute::{Evaluation, Run, Stability};
 use crate::tasks::gan_losses::settings::GanLossesConfig;
 
 /// The stability of every loss, with its curve.
@@ -34,7 +34,7 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
     let table = table.note(
         "TV is the total variation between averaged predictions of generated networks and of held-out rows of the bank; the sgld row has \
          rows that were learnt from in place of generated networks. A run diverged if anything in it was not finite, or its prediction ended \
-         worse than guessing (NLL above ln K).",
+         worse than the uniform one (NLL above ln K).",
     );
     let series = Loss::ALL
         .iter()
@@ -54,7 +54,7 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
         .setting(&format!(
             "Each loss with its published optimiser and critic updates, {} seeds, {} generator iterations, {} hidden units, batch {}, on four of \
              five rows of the bank; standardised rows and a last layer that starts at the bank's mean with a tenth of its deviation, as in the \
-             other tasks. {} networks drawn for each look. Iterations are equal, not work: WGAN-GP and WGAN take five critic updates in each, \
+             other tasks. {} networks drawn for each evaluation. Iterations are equal, not work: WGAN-GP and WGAN take five critic updates in each, \
              DCGAN and LSGAN one.",
             settings.seeds, settings.iterations, settings.hidden, settings.batch, settings.networks
         ))
@@ -68,14 +68,14 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
         ))
 }
 
-/// The mean over seeds at each look that all of them reached, with the lowest and the highest.
+/// The mean over seeds at each evaluation that all of them reached, with the lowest and the highest.
 fn curve(loss: Loss, runs: &[&Run]) -> Series {
-    let length = runs.iter().map(|run| run.looks.len()).min().unwrap_or(0);
+    let length = runs.iter().map(|run| run.evaluations.len()).min().unwrap_or(0);
     let mut series = Series::new(loss.name(), Vec::new());
     for i in 0..length {
-        let looks: Vec<&Look> = runs.iter().map(|run| &run.looks[i]).collect();
-        let values: Vec<f64> = looks.iter().map(|look| look.tv).collect();
-        series.points.push((looks[0].iteration as f64, mean_sd(&values).0));
+        let evaluations: Vec<&Evaluation> = runs.iter().map(|run| &run.evaluations[i]).collect();
+        let values: Vec<f64> = evaluations.iter().map(|evaluation| evaluation.tv).collect();
+        series.points.push((evaluations[0].iteration as f64, mean_sd(&values).0));
         let (low, high) = values.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &tv| (low.min(tv), high.max(tv)));
         series.band.push((low, high));
     }
@@ -87,16 +87,20 @@ fn verdict(found: &Stability) -> String {
         "Expected: WGAN-GP learns steadily; clipping (WGAN) bounds the critic so tightly that little is learnt in so many steps; the \
          losses that classify (DCGAN, LSGAN) take fewer critic updates, and saturate where critic and generator are out of balance. ",
     );
-    let ends = |loss: Loss| -> Vec<Look> {
+    let ends = |loss: Loss| -> Vec<Evaluation> {
         let runs = found.runs.iter().filter(move |run| run.loss == loss && !run.diverged);
-        runs.filter_map(|run| run.looks.last().copied()).collect()
+        runs.filter_map(|run| run.evaluations.last().copied()).collect()
     };
-    let mean = |looks: &[Look], of: fn(&Look) -> f64| mean_sd(&looks.iter().map(of).collect::<Vec<_>>()).0;
+    let mean = |evaluations: &[Evaluation], of: fn(&Evaluation) -> f64| {
+        mean_sd(&evaluations.iter().map(of).collect::<Vec<_>>()).0
+    };
     let mut ranked: Vec<(Loss, f64, f64)> = Loss::ALL
         .into_iter()
         .map(|loss| (loss, ends(loss)))
         .filter(|(_, ends)| !ends.is_empty())
-        .map(|(loss, ends)| (loss, mean(&ends, |look| look.tv), mean(&ends, |look| look.variance_ratio)))
+        .map(|(loss, ends)| {
+            (loss, mean(&ends, |evaluation| evaluation.tv), mean(&ends, |evaluation| evaluation.variance_ratio))
+        })
         .collect();
     ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
     if let [(best, tv, ratio), rest @ ..] = &ranked[..] {

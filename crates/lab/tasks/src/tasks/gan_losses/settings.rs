@@ -14,13 +14,13 @@ pub struct GanLossesConfig {
     pub seeds: usize,
     /// Generator iterations of each run.
     pub iterations: u64,
-    /// Looks at the generator during a run.
+    /// Evaluations of the generator during a run.
     pub looks: u64,
     /// Width of the networks' hidden layers.
     pub hidden: usize,
     /// Points per update.
     pub batch: usize,
-    /// Networks drawn for a look.
+    /// Networks drawn for an evaluation.
     pub networks: usize,
 }
 

@@ -1,7 +1,7 @@
 //! A posterior that can be looked at: two blobs in the plane, and what every method predicts around them.
 //!
 //! The network is small enough for NUTS to say what the posterior really predicts, so each method is told apart from SGLD, which the
-//! distiller imitates, and from the truth, which SGLD imitates.
+//! distiller imitates, and from the reference, which SGLD imitates.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +43,7 @@ pub(crate) const REACH: f64 = 5.0;
 const FUNCTIONS: usize = 100;
 /// Of NUTS; its usual 0.8 leaves half of the draws with a trajectory that diverges.
 const TARGET_ACCEPTANCE: f64 = 0.95;
-/// Directions of the subspaces, and samples that are kept, of the rivals.
+/// Directions of the subspaces, and samples that are kept, of the baselines.
 const DIRECTIONS: usize = 12;
 const ROWS: usize = 12;
 /// Tells a second chain of SGLD from the one that is distilled.
@@ -101,7 +101,7 @@ pub struct Reference {
 }
 
 /// Another way of keeping the samples: its name, its setting, and what networks are drawn from.
-type Rival = (&'static str, String, Box<dyn Posterior>);
+type Baseline = (&'static str, String, Box<dyn Posterior>);
 
 /// Chains of networks, as checkpoints hold them.
 type Chains = Vec<Vec<Vec<f32>>>;
@@ -177,8 +177,8 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     maps.push(problem.map(SECOND, format!("{count} samples, another chain"), |x| averaged(&second, x)));
     let iterations = settings.distill.iterations;
     maps.push(problem.map("apd", format!("{count} draws, {iterations} iterations"), |x| averaged(&drawn, x)));
-    for (method, setting, rival) in problem.rivals(&sgld)? {
-        let networks = rival.draw(problem.seed.child(method), count);
+    for (method, setting, baseline) in problem.baselines(&sgld)? {
+        let networks = baseline.draw(problem.seed.child(method), count);
         maps.push(
             problem.map(method, setting, |x| {
                 crate::named_posterior::averaged(&problem.network, network_rows(&networks), x)
@@ -312,7 +312,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Other ways of keeping the samples than by a GAN.
-    fn rivals(&self, samples: &[Vec<f32>]) -> Result<Vec<Rival>> {
+    fn baselines(&self, samples: &[Vec<f32>]) -> Result<Vec<Baseline>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let seed = self.seed.child("rivals");
         let principal = Pca::of(&rows, DIRECTIONS, seed.child("principal"))?;

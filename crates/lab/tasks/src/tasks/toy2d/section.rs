@@ -13,7 +13,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
     let settings = config.settings::<Toy2dConfig>();
     let select = results.select().task("toy2d");
     let mut table = Table::new(
-        "Averaged predictions on the square: how far from SGLD's and from the truth, and how unsure.",
+        "Averaged predictions on the square: how far from SGLD's and from the reference, and how unsure.",
         vec![
             Column::text("method"),
             Column::text("networks"),
@@ -163,7 +163,7 @@ fn verdict(select: &Select<'_>, found: &Toy2d, steps: u64) -> String {
     ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
     let list: Vec<String> = ranked.iter().map(|(name, tv)| format!("{name} ({tv:.4})")).collect();
     text.push_str(&format!(
-        "From the nearest to the truth to the farthest: {}; both halves of the truth's own chains are {:.4} apart, which is what such a \
+        "From the nearest to the reference to the farthest: {}; both halves of the reference's own chains are {:.4} apart, which is what such a \
          number owes to chance. ",
         list.join(", "),
         found.reference.tv_between_halves

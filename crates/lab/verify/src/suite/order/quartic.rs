@@ -50,7 +50,7 @@ fn baoab(epsilon: f64) -> f64 {
 }
 
 /// E x² of the posterior.
-fn truth() -> f64 {
+fn expectation() -> f64 {
     QUARTIC.statistics.iter().find(|statistic| statistic.name == "x²").expect("it is known").expectation
 }
 
@@ -71,7 +71,7 @@ pub(super) fn tests() -> Vec<Test> {
             "the posterior itself",
             Half::Quick,
             Expect::Reject,
-            Box::new(move || compare(&recipe.build, &exact, |_| truth())),
+            Box::new(move || compare(&recipe.build, &exact, |_| expectation())),
         );
         row("order of the exact law", Half::Quick, Expect::Accept, Box::new(move || order(&exact)));
         row("slope of the measured bias", Half::Full, Expect::Accept, Box::new(move || measure(&exact, None)));
@@ -120,7 +120,7 @@ fn compare(build: &dyn Fn(Schedule, f64) -> AnySampler, exact: &Exact, law: fn(f
 
 /// Between ε = 0.1 and 0.05, where the next order is a few parts in a hundred.
 fn order(exact: &Exact) -> Trial {
-    let slope = (((exact.law)(0.1) - truth()) / ((exact.law)(0.05) - truth())).ln() / LN_2;
+    let slope = (((exact.law)(0.1) - expectation()) / ((exact.law)(0.05) - expectation())).ln() / LN_2;
     let mut trial = Trial::default();
     trial.require(format!("slope {slope} for {}", exact.order), (slope - exact.order).abs() < 0.1);
     trial
@@ -132,11 +132,11 @@ fn measure(exact: &Exact, order: Option<f64>) -> Trial {
     let (large, small) = (exact.steps[0], exact.steps[2]);
     let bias = |epsilon, kept| {
         let sampler = (exact.recipe.build)(Schedule::Constant(epsilon), 1.0);
-        observe(sampler, epsilon, kept, Seed::root(4).child("long")).map(|squares| Bias::of(&squares, truth()))
+        observe(sampler, epsilon, kept, Seed::root(4).child("long")).map(|squares| Bias::of(&squares, expectation()))
     };
     match (bias(large, exact.kept[0]), bias(small, exact.kept[1])) {
         (Ok(first), Ok(second)) => {
-            let slope = (((exact.law)(large) - truth()) / ((exact.law)(small) - truth())).ln() / LN_2;
+            let slope = (((exact.law)(large) - expectation()) / ((exact.law)(small) - expectation())).ln() / LN_2;
             first.check_slope(&mut trial, second, LN_2, order.unwrap_or(slope));
         }
         (Err(error), _) | (_, Err(error)) => trial.require(error, false),

@@ -69,7 +69,7 @@ fn every_rival_is_judged_and_keeps_its_budget() {
     assert!(value("bank", "novelty_aligned", None) < 0.01 && value("ensemble", "novelty_aligned", None).is_finite());
     assert!((value("bank", "variance_ratio", None) - 1.0).abs() < 0.2);
     assert!(value("diagonal", "tv", Some(2.0)) > 0.0);
-    // The truth is at no distance from itself.
+    // The reference is at no distance from itself.
     assert_eq!(value("held-out", "tv", None), 0.0);
     assert_eq!(value("held-out", "agreement", None), 1.0);
 }

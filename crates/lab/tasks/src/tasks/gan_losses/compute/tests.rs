@@ -21,11 +21,16 @@ fn every_loss_is_measured_and_a_second_run_takes_what_is_there() {
     let found = gan_losses(Context::default(), &experiment, &bank).unwrap();
     assert_eq!(found.runs.len(), 8);
     for run in &found.runs {
-        assert_eq!(run.looks.iter().map(|look| look.iteration).collect::<Vec<_>>(), [0, 3, 6], "{}", run.loss);
+        assert_eq!(
+            run.evaluations.iter().map(|evaluation| evaluation.iteration).collect::<Vec<_>>(),
+            [0, 3, 6],
+            "{}",
+            run.loss
+        );
     }
     // Rows that were learnt from predict as the held-out ones do, but for chance; the seeds differ.
     assert!(found.bank.tv < 0.1 && (found.bank.variance_ratio - 1.0).abs() < 1e-9, "{:?}", found.bank);
-    assert_ne!(found.runs[0].looks, found.runs[1].looks);
+    assert_ne!(found.runs[0].evaluations, found.runs[1].evaluations);
     let again = gan_losses(Context::default(), &experiment, &bank).unwrap();
     assert_eq!((&found.runs, &found.rows), (&again.runs, &again.rows));
     let tv = found.rows.iter().filter(|row| row.metric == "tv").count();
@@ -52,9 +57,9 @@ fn held_out_rows_are_not_learnt_from() {
 fn a_generator_that_is_not_finite_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (experiment, bank) = experiment(dir.path());
-    let judge = Judge::new(&experiment, &bank).unwrap();
-    let mut networks = judge.learnt.clone();
-    assert!(judge.look(0, networks.view()).unwrap().is_some());
+    let evaluator = Evaluator::new(&experiment, &bank).unwrap();
+    let mut networks = evaluator.learnt.clone();
+    assert!(evaluator.evaluate(0, networks.view()).unwrap().is_some());
     networks[[1, 3]] = f32::NAN;
-    assert!(judge.look(0, networks.view()).unwrap().is_none());
+    assert!(evaluator.evaluate(0, networks.view()).unwrap().is_none());
 }
