@@ -53,6 +53,7 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
             let shown = path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/");
             all.extend(sources::file_name(&shown));
             all.extend(sources::unsafe_code(&shown, text));
+            all.extend(sources::causes_told_twice(&shown, text));
         })?;
     }
     Ok(all)

@@ -1,5 +1,6 @@
 //! `apd reproduce` and `apd sample-posterior`: the command line's options laid over a settings file, then the run.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -114,12 +115,17 @@ fn start(run: &Run) -> Result<(Terminal, RunOptions)> {
     Ok((terminal, RunOptions { resume: run.resume, force: run.force }))
 }
 
-/// Lays `--set` over the settings, where a value that is no TOML is text, and `--on-divergence` over those.
+/// Lays `--set` over the settings, where a value that is no TOML is text (but a number too large for TOML is a mistake), and `--on-divergence`
+/// over those.
 fn lay_over(table: &mut toml::Table, run: &Run) -> Result<()> {
     for setting in &run.set {
         let split = setting.split_once('=').filter(|(key, _)| !key.is_empty());
         let (key, value) = split.ok_or_else(|| Usage(format!("--set {setting}: expected KEY=VALUE")))?;
         let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
+        let overflows = |e: &ParseIntError| matches!(e.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow);
+        if parsed.is_none() && value.trim().parse::<i64>().is_err_and(|e| overflows(&e)) {
+            return Err(Usage(format!("--set {setting}: whole numbers are from -2^63 to 2^63 - 1")).into());
+        }
         set(table, key, parsed.unwrap_or_else(|| value.into()))?;
     }
     match run.on_divergence {

@@ -50,6 +50,8 @@ fn fails(output: &Output, code: i32, facts: &[&str]) {
         assert!(message.contains(fact), "`{fact}` is missing in: {message}");
     }
     assert!(!message.contains("panicked"), "{message}");
+    let parts: Vec<&str> = message.split(": ").map(str::trim).collect();
+    assert!(parts.windows(2).all(|two| two[0] != two[1]), "a cause is told twice: {message}");
 }
 
 fn folder() -> tempfile::TempDir {
@@ -436,6 +438,11 @@ fn a_run_that_does_not_fit_is_refused_before_it_starts() {
     fails(&apd(dir.path(), &["reproduce", "--set", "sgld"]), 2, &["--set sgld", "KEY=VALUE"]);
     fails(&apd(dir.path(), &["reproduce", "--set", "seed.x=1"]), 2, &["seed"]);
     fails(&apd(dir.path(), &["reproduce", "--set", "sgld.no-such=1"]), 2, &["no-such"]);
+    fails(
+        &apd(dir.path(), &["reproduce", "--set", "seed=9223372036854775808"]),
+        2,
+        &["seed=9223372036854775808", "2^63"],
+    );
 }
 
 #[test]

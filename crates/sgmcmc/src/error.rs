@@ -198,14 +198,14 @@ pub enum RunError<E> {
     #[error(transparent)]
     Chain(ChainError),
     /// The sink refused a sample.
-    #[error("chain {chain}, step {step}: the sample could not be stored: {source}")]
+    #[error("chain {chain}, step {step}: the sample could not be stored: {cause}")]
     Sink {
         /// The chain.
         chain: u32,
         /// The sample's step.
         step: u64,
         /// The sink's error.
-        source: E,
+        cause: E,
     },
 }
 

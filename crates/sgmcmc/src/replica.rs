@@ -134,14 +134,14 @@ pub struct ReplicaState<T = ()> {
 
 /// Which replica ended a run early, and why.
 #[derive(Clone, PartialEq, Debug, Error)]
-#[error("replica {replica}, at temperature {temperature}: {source}")]
+#[error("replica {replica}, at temperature {temperature}: {cause}")]
 pub struct ReplicaError<E> {
     /// The coldest that failed.
     pub replica: usize,
     /// Its temperature.
     pub temperature: f64,
     /// What happened.
-    pub source: RunError<E>,
+    pub cause: RunError<E>,
 }
 
 impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
@@ -286,8 +286,8 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
         Ok(outcome)
     }
 
-    fn error<E>(&self, replica: usize, source: RunError<E>) -> ReplicaError<E> {
-        ReplicaError { replica, temperature: self.chains[replica].sampler.temperature(), source }
+    fn error<E>(&self, replica: usize, cause: RunError<E>) -> ReplicaError<E> {
+        ReplicaError { replica, temperature: self.chains[replica].sampler.temperature(), cause }
     }
 
     /// Proposes a swap to every other pair of neighbors.

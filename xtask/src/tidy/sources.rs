@@ -37,6 +37,22 @@ pub(super) fn readme_is_tested(package: &str, library: &str) -> Option<String> {
     (!tested).then(|| format!("{package}: src/lib.rs does not put README.md under `#[cfg(doctest)]`"))
 }
 
+/// The message of an error holds its cause, so that `source` does not tell it once more.
+pub(super) fn causes_told_twice(path: &str, text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let starts = (0..lines.len()).filter(|&i| lines[i].starts_with("#[error("));
+    let is_twice = |&start: &usize| {
+        // The message may take some lines; what it is about comes next.
+        let end = start + lines[start..].iter().position(|line| line.ends_with(")]")).unwrap_or(0);
+        let message = lines[start..=end].concat();
+        let variant = lines.get(end + 1).copied().unwrap_or_default();
+        message.contains("{source")
+            || message.contains("{0") && (variant.contains("#[from]") || variant.contains("#[source]"))
+    };
+    let complaint = |start: usize| format!("{path}:{}: the error's message holds what is its source too", start + 1);
+    starts.filter(is_twice).map(complaint).collect()
+}
+
 /// `unsafe` only in a module that allows it, never for a whole crate, and each use with its reason.
 pub(super) fn unsafe_code(path: &str, text: &str) -> Vec<String> {
     let code = without_comments_and_literals(text);

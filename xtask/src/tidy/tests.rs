@@ -214,3 +214,21 @@ fn blanking_keeps_the_lines() {
     assert_eq!(blank.lines().count(), text.lines().count());
     assert_eq!(blank.split_whitespace().collect::<Vec<_>>(), ["a", "b", "e", "h"]);
 }
+
+#[test]
+fn causes_are_told_once() {
+    let complaints = |message: &str, variant: &str| {
+        sources::causes_told_twice("p", &format!("enum Error {{\n    #[error({message})]\n    {variant}\n}}\n")).len()
+    };
+    assert_eq!(complaints("transparent", "Io(#[from] io::Error),"), 0);
+    assert_eq!(complaints("\"{path}: {cause}\"", "Io {"), 0);
+    assert_eq!(complaints("\"the file is missing\"", "Io(#[from] io::Error),"), 0);
+    assert_eq!(complaints("\"the file: {0}\"", "Io(String),"), 0);
+    for (message, variant) in [
+        ("\"{path}: {source}\"", "Io {"),
+        ("\"the file: {0}\"", "Io(#[from] io::Error),"),
+        ("\n        \"the file: {0:?}\"\n    ", "Io(#[source] io::Error),"),
+    ] {
+        assert_eq!(complaints(message, variant), 1, "{message} {variant}");
+    }
+}

@@ -94,10 +94,16 @@ pub enum AttemptError {
     },
     /// The parser refuses the file. (The path in its message is that of the temporary file.)
     #[error("not a good copy: {0}")]
-    Content(#[from] Error),
+    Content(Error),
     /// The archive cannot be unpacked.
     #[error("not a good archive: {0}")]
     Archive(String),
+}
+
+impl From<Error> for AttemptError {
+    fn from(cause: Error) -> Self {
+        Self::Content(cause)
+    }
 }
 
 /// An attempt ends in one of three ways besides success: try the next mirror, or give up for one of two reasons.

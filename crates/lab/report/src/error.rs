@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
 /// What can go wrong when results are read or a report is written.
+///
+/// The message of each variant holds its cause, which [`source`](std::error::Error::source) therefore does not give once more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -8,12 +10,12 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] apd_points::FileError),
     /// The text is not JSON, or not the fields that this schema has.
-    #[error("{}: not a results file: {source}", path.display())]
+    #[error("{}: not a results file: {cause}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// Where and why parsing stopped.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// The file's `schema` is missing or another one.
     #[error("{}: results schema {found}, but this version reads schema {expected}", path.display())]
@@ -35,5 +37,11 @@ pub enum Error {
     },
     /// The HTML template failed.
     #[error("report template: {0}")]
-    Template(#[from] minijinja::Error),
+    Template(minijinja::Error),
+}
+
+impl From<minijinja::Error> for Error {
+    fn from(cause: minijinja::Error) -> Self {
+        Self::Template(cause)
+    }
 }

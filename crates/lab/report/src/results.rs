@@ -204,7 +204,7 @@ impl Results {
     /// **Errors**: [`Error::File`]; [`Error::Json`] for text that is not JSON, and for missing or unknown fields;
     /// [`Error::Schema`] where `schema` is missing or not [`SCHEMA`], whatever the other fields are.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let json = |source| Error::Json { path: path.into(), source };
+        let json = |cause| Error::Json { path: path.into(), cause };
         let text = std::fs::read_to_string(path).map_err(FileError::io(path))?;
         // The schema is looked at first, so that a newer file is told apart from a broken one.
         let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::settings::distinct;
+use crate::settings::{self, distinct};
 use crate::task::{Needs, Task};
 
 /// Lays a table of settings, as a person wrote it, over the defaults that its `dataset`, `net` and `profile` choose. Each of the tasks, run or
@@ -11,6 +11,11 @@ use crate::task::{Needs, Task};
 /// **Errors**: an unknown key, a value of another type, an unknown task. Ranges are checked by [`check`].
 pub fn configure(mut written: toml::Table, tasks: &[&dyn Task]) -> Result<Config> {
     let sections: Vec<_> = tasks.iter().map(|task| written.remove(task.name())).collect();
+    let shared = settings::keys::<Config>();
+    if let Some(key) = written.keys().find(|key| !shared.contains(&key.as_str())) {
+        let names: Vec<&str> = shared.iter().copied().chain(tasks.iter().map(|task| task.name())).collect();
+        return Err(Error::Config(format!("unknown key `{key}`, expected one of {}", names.join(", "))));
+    }
     let mut config = Config::from_table(written)?;
     for (task, section) in tasks.iter().zip(sections) {
         match (task.defaults(&config), section) {

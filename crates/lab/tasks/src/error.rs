@@ -15,6 +15,8 @@ pub(crate) fn all<T>(outcomes: impl IntoIterator<Item = Result<T>>) -> Result<Ve
 }
 
 /// Everything that can stop a run.
+///
+/// The message of each variant holds its cause, which [`source`](std::error::Error::source) therefore does not give once more.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A setting is missing, unknown or out of range.
@@ -74,9 +76,9 @@ pub enum Error {
         potential: f64,
     },
     /// A SWAG Gaussian could not be made.
-    #[error("baselines: {0}")]
+    #[error(transparent)]
     Swag(#[from] apd_distill::SwagError),
-    /// A file of the run could not be written.
+    /// A file of the run could not be written or read.
     #[error(transparent)]
     File(#[from] apd_points::FileError),
     /// The bank or a checkpoint could not be written or read.
@@ -94,14 +96,6 @@ pub enum Error {
     /// The report could not be written.
     #[error(transparent)]
     Report(#[from] apd_report::Error),
-    /// A file of the run could not be written or read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
     /// Nothing to average.
     #[error("{0}: there is no network to predict with")]
     Empty(&'static str),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use apd_points::FileError;
 use apd_store::{Lock, checkpoint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,14 +32,14 @@ impl Folder {
         let mut folder = Folder { root: root.to_path_buf(), _lock: None };
         // Before the lock, which would leave its file in a folder that is not ours.
         folder.check(config)?;
-        fs::create_dir_all(root).map_err(io(root))?;
+        fs::create_dir_all(root).map_err(FileError::io(root))?;
         folder._lock = Some(Arc::new(Lock::acquire(root, "run.lock")?));
         if folder.check(config)? && !resume {
             folder.clear()?;
         }
         // The settings first: without them the rest would be somebody else's.
         apd_points::write_atomic(folder.config(), config.to_toml().as_bytes())?;
-        fs::create_dir_all(folder.checkpoints()).map_err(io(&folder.checkpoints()))?;
+        fs::create_dir_all(folder.checkpoints()).map_err(FileError::io(&folder.checkpoints()))?;
         // The bank's writer sees to the bank.
         for swept in [root.to_path_buf(), folder.checkpoints(), root.join("figures")] {
             if swept.is_dir() {
@@ -66,7 +67,7 @@ impl Folder {
                     None => Ok(false),
                 }
             }
-            Err(e) => Err(io(&path)(e)),
+            Err(e) => Err(FileError::io(&path)(e).into()),
         }
     }
 
@@ -89,7 +90,9 @@ impl Folder {
         for path in self.left_by_a_run() {
             let outcome = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             match outcome {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::Io { path, source: e }),
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FileError::io(&path)(e).into());
+                }
                 _ => {}
             }
         }
@@ -151,11 +154,6 @@ impl Folder {
         checkpoint::save(&path, name, &product)?;
         Ok(product)
     }
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
-    let path = path.to_path_buf();
-    move |source| Error::Io { path, source }
 }
 
 /// What decides whose run a settings file is of; none if it is of no run.

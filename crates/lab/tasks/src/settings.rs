@@ -4,8 +4,9 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Deserializer;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Visitor};
 
 use crate::error::{Error, Result};
 
@@ -89,6 +90,40 @@ impl Clone for Sections {
     fn clone(&self) -> Self {
         Self(self.0.iter().map(|(name, settings)| (*name, settings.boxed())).collect())
     }
+}
+
+/// The keys of a section that is a `T`.
+pub(crate) fn keys<T: DeserializeOwned>() -> &'static [&'static str] {
+    /// Is asked for a struct, notes its fields and has none of them.
+    struct Fields<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Fields<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("no struct"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            self.deserialize_any(visitor)
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq tuple
+            tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut fields: &[&str] = &[];
+    // There is no value: an error, always.
+    let _ = T::deserialize(Fields(&mut fields));
+    fields
 }
 
 /// A value's settings as a table.

@@ -214,6 +214,6 @@ fn kept<C: MarkovChain<Scalar: Copy + Into<f64>>>(chain: &mut C) -> Result<Vec<V
     match ended {
         Ok(_) => Ok(kept),
         Err(RunError::Chain(error)) => Err(error),
-        Err(RunError::Sink { source, .. }) => match source {},
+        Err(RunError::Sink { cause, .. }) => match cause {},
     }
 }

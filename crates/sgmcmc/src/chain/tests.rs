@@ -437,7 +437,7 @@ fn a_sinks_error_ends_the_run_and_names_the_sample() {
     let mut chain = chain(2, sgld(), config(30, 0, 3));
     let mut full = |sample: Sample<'_>| if sample.step < 9 { Ok(()) } else { Err("disk full") };
     let error = chain.run(&mut full).unwrap_err();
-    assert_eq!(error, RunError::Sink { chain: 2, step: 9, source: "disk full" });
+    assert_eq!(error, RunError::Sink { chain: 2, step: 9, cause: "disk full" });
     assert_eq!(error.to_string(), "chain 2, step 9: the sample could not be stored: disk full");
 }
 

@@ -294,7 +294,7 @@ impl<P: Potential64> HamiltonianChain<P> {
         while self.step < until.min(self.steps()) {
             if let Some(sample) = self.step()? {
                 let (chain, step) = (sample.chain, sample.step);
-                sink.sample(sample).map_err(|source| RunError::Sink { chain, step, source })?;
+                sink.sample(sample).map_err(|cause| RunError::Sink { chain, step, cause })?;
             }
             if sink.progress(self.progress()).is_break() {
                 return Ok(Outcome::Stopped);

@@ -420,7 +420,7 @@ fn errors_of_the_potential_are_told_apart() {
     };
     let (error, _) = run(PotentialError::fatal("no disk"));
     let error = error.unwrap_err();
-    assert!(matches!(error.source, RunError::Chain(ChainError::Potential(PotentialError::Fatal(_)))), "{error}");
+    assert!(matches!(error.cause, RunError::Chain(ChainError::Potential(PotentialError::Fatal(_)))), "{error}");
     assert_eq!(error.to_string(), "replica 0, at temperature 1: the potential could not be computed: no disk");
     assert_eq!(run(PotentialError::recoverable("a wall")), (Ok(()), 0.0));
 }

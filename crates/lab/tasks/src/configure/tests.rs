@@ -103,6 +103,15 @@ fn every_mistake_is_named() {
 }
 
 #[test]
+fn an_unknown_key_is_told_all_that_there_are() {
+    let error = read("[sgdl]\nlr = 1.0").unwrap_err().to_string();
+    for key in ["sgdl", "dataset", "data-dir", "user-ood", "sgld", "gan-losses", "toy2d"] {
+        assert!(error.contains(key), "`{key}` is missing in `{error}`");
+    }
+    assert!(!error.contains("sections"), "{error}");
+}
+
+#[test]
 fn only_what_the_run_does_is_checked() {
     let few = "[sgld]\nsteps = 10\nburn-in = 6\nthinning = 2\n[gan-losses]\nseeds = 0\n[sgd]\nlr = -1.0";
     let config = |tasks: &str| configure(format!("tasks = [{tasks}]\n{few}").parse().unwrap(), TASKS).unwrap();

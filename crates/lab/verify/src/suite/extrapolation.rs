@@ -62,7 +62,7 @@ pub(super) fn run(
     match ended {
         Ok(_) => Ok(()),
         Err(RunError::Chain(error)) => Err(error),
-        Err(RunError::Sink { source, .. }) => match source {},
+        Err(RunError::Sink { cause, .. }) => match cause {},
     }
 }
 

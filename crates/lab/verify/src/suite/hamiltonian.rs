@@ -158,7 +158,7 @@ impl Case {
         match ended {
             Ok(_) => Ok(()),
             Err(RunError::Chain(error)) => Err(error),
-            Err(RunError::Sink { source, .. }) => match source {},
+            Err(RunError::Sink { cause, .. }) => match cause {},
         }
     }
 

@@ -291,7 +291,7 @@ fn threads_do_not_matter_and_chains_differ() {
 fn a_sinks_error_ends_the_run_and_names_the_sample() {
     let mut full = |sample: Sample<'_, f64>| if sample.step < 14 { Ok(()) } else { Err("disk full") };
     let error = chain(2, config(rules()[0], 10, 10)).run(&mut full).unwrap_err();
-    assert_eq!(error, RunError::Sink { chain: 2, step: 14, source: "disk full" });
+    assert_eq!(error, RunError::Sink { chain: 2, step: 14, cause: "disk full" });
 }
 
 /// Nothing to sample is not an error.
@@ -407,7 +407,7 @@ fn errors_of_the_potential_are_told_apart() {
         fatal(&new(2).map(|_| ()).unwrap_err());
         match new(200).unwrap().run(&mut keep::<f64>(&mut Vec::new())).unwrap_err() {
             RunError::Chain(error) => fatal(&error),
-            RunError::Sink { source, .. } => match source {},
+            RunError::Sink { cause, .. } => match cause {},
         }
     }
 }

@@ -166,15 +166,15 @@ pub fn compare_samplers(context: Context<'_>, config: &Config) -> Result<Compari
         |name: &str| context.progress.advance(done.fetch_add(1, Ordering::Relaxed) + 1, Some(name.to_string()));
 
     let nuts = HamiltonianConfig::nuts(settings.reference_warmup, settings.reference_draws);
-    let (reference, health) = problem.hamiltonian(nuts, "reference", settings.chains)?;
-    let truth = problem.predict(&reference);
+    let (first, health) = problem.hamiltonian(nuts, "reference", settings.chains)?;
+    let reference = problem.predict(&first);
     advance("NUTS");
     let (second, _) = problem.hamiltonian(nuts, "second", settings.chains)?;
-    let mut compared = vec![problem.compare("NUTS", None, &second, &truth, true)?];
+    let mut compared = vec![problem.compare("NUTS", None, &second, &reference, true)?];
     advance("NUTS again");
     let hmc = Trajectory::Hmc { length: std::f64::consts::FRAC_PI_2, jitter: 0.5, max_steps: 1000 };
     let (run, _) = problem.hamiltonian(HamiltonianConfig { trajectory: hmc, ..nuts }, "hmc", settings.chains)?;
-    compared.push(problem.compare("HMC", None, &run, &truth, true)?);
+    compared.push(problem.compare("HMC", None, &run, &reference, true)?);
     advance("HMC");
     let mut diverged = Vec::new();
     for (case, epsilon) in steps {
@@ -182,7 +182,7 @@ pub fn compare_samplers(context: Context<'_>, config: &Config) -> Result<Compari
         match problem.stochastic(case, epsilon) {
             Ok(run) => {
                 let correlated = case.kind.is_some();
-                compared.push(problem.compare(case.name, Some(epsilon), &run, &truth, correlated)?);
+                compared.push(problem.compare(case.name, Some(epsilon), &run, &reference, correlated)?);
             }
             Err(Error::Chain(ChainError::Diverged { .. })) => diverged.push((case.name.to_string(), epsilon)),
             Err(error) => return Err(error),
@@ -327,7 +327,7 @@ impl Problem {
         name: &str,
         step_size: Option<f64>,
         run: &Run,
-        truth: &Array2<f64>,
+        reference: &Array2<f64>,
         correlated: bool,
     ) -> Result<Compared> {
         let mean = self.predict(run);
@@ -335,8 +335,8 @@ impl Problem {
         Ok(Compared {
             name: name.into(),
             step_size,
-            tv: uncertainty::total_variation(mean.view(), truth.view())?,
-            agreement: uncertainty::agreement(mean.view(), truth.view())?,
+            tv: uncertainty::total_variation(mean.view(), reference.view())?,
+            agreement: uncertainty::agreement(mean.view(), reference.view())?,
             accuracy: uncertainty::accuracy(mean.view(), &self.test.labels)?,
             nll: uncertainty::nll(mean.view(), &self.test.labels)?,
             rhat,
@@ -416,6 +416,6 @@ pub(crate) fn collect(chain: &mut impl MarkovChain<Scalar: Copy + Into<f64>>) ->
     match chain.run(&mut kept) {
         Ok(_) => Ok(kept.0),
         Err(RunError::Chain(error)) => Err(error.into()),
-        Err(RunError::Sink { source, .. }) => match source {},
+        Err(RunError::Sink { cause, .. }) => match cause {},
     }
 }

@@ -68,10 +68,10 @@ impl Case {
                 visit(sample);
                 Ok::<(), Infallible>(())
             });
-            match ended.map_err(|error| error.source) {
+            match ended.map_err(|error| error.cause) {
                 Ok(_) => Ok(()),
                 Err(RunError::Chain(error)) => Err(error),
-                Err(RunError::Sink { source, .. }) => match source {},
+                Err(RunError::Sink { cause, .. }) => match cause {},
             }
         };
         let observe = |position: &[f32], values: &mut [f64]| copies.average(position, values);
