@@ -56,7 +56,7 @@ def chain(pipe, barrier, make):
 
 
 class Chains:
-    """One chain per core, each in a process of its own with one thread: no synchronisation between them.
+    """One chain per core, each in a process of its own with one thread: no synchronization between them.
 
     `make` is called in each process, returns a `Loop` and sees to it that it has one thread. Where the system can, each
     process is bound to its core from its start, before it has imported anything.

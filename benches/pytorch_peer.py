@@ -1,7 +1,7 @@
 """PyTorch's side of `cargo xtask bench --against-pytorch`: the same work, each in several honest ways.
 
 Settings follow SPEC: SGLD with lr .05, weight decay .001, N 50 000, batch 100; WGAN-GP with z 32, h 100, batch 100,
-Adam 1e-4 (.5, .9). f32 throughout. Data is random: the time does not depend on what is learnt.
+Adam 1e-4 (.5, .9). f32 throughout. Data is random: the time does not depend on what is learned.
 """
 
 import math
@@ -246,7 +246,7 @@ def wgan_eager(dim, rows):
 
 
 def wgan_compiled(dim, rows):
-    """The loss compiled, the optimiser PyTorch's own fused one."""
+    """The loss compiled, the optimizer PyTorch's own fused one."""
     bank = torch.randn(rows, dim) * 0.05
     c, g = [[p.requires_grad_() for p in it] for it in (critic(dim), generator(dim))]
     adam_c, adam_g = [torch.optim.Adam(it, lr=LEARNING_RATE, betas=BETAS, fused=True) for it in (c, g)]

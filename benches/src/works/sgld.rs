@@ -127,7 +127,7 @@ fn potential(network: &Network, data: Data) -> NetworkPotential {
         .expect("the network fits its data")
 }
 
-/// Inputs uniform in [−1, 1] with random labels: the time does not depend on what is learnt.
+/// Inputs uniform in [−1, 1] with random labels: the time does not depend on what is learned.
 pub(super) fn data(widths: &[usize], examples: usize) -> Data {
     let mut stream = Seed::root(1).child("data").stream();
     let classes = widths[widths.len() - 1] as u32;

@@ -71,7 +71,7 @@ fn iteration(dim: usize, rows: usize) -> Work {
     }
 }
 
-/// A trainer on a bank of random rows: the time does not depend on what is learnt.
+/// A trainer on a bank of random rows: the time does not depend on what is learned.
 pub(super) fn trainer(dim: usize, rows: usize) -> Trainer<Array2<f32>> {
     let mut bank = Array2::zeros((rows, dim));
     let all = bank.as_slice_mut().expect("standard layout");

@@ -7,7 +7,7 @@ use apd_tasks::{NetName, Profile, TASKS};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Adversarial posterior distillation: sample a Bayesian neural network's posterior, distil it into a generator, draw
+/// Adversarial posterior distillation: sample a Bayesian neural network's posterior, distill it into a generator, draw
 /// networks from it wherever honest uncertainty is needed.
 #[derive(Parser)]
 #[command(name = "apd", version, about, max_term_width = 110)]
@@ -24,7 +24,7 @@ pub(crate) enum Command {
     FetchData(FetchData),
     /// Sample a posterior with SGLD into a bank
     SamplePosterior(SamplePosterior),
-    /// Distil a bank into a generator
+    /// Distill a bank into a generator
     Distill(Distill),
     /// Draw networks from a generator
     Draw(Draw),
@@ -82,7 +82,7 @@ pub(crate) struct Reproduce {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Classifier: fc1 (one hidden layer of 100), fc2 (two of 400), cnn (three convolutions, images of 8×8 or more) or cnn-large (nine
-    /// with batch normalisation, 12×12 or more) [default: fc1]
+    /// with batch normalization, 12×12 or more) [default: fc1]
     #[arg(long)]
     pub(crate) net: Option<NetName>,
     /// How much work: quick (minutes) or full (the paper's) [default: quick]

@@ -16,7 +16,7 @@ use crate::progress::{Terminal, stop_on_signals};
 use crate::reproduce::threads;
 use crate::usage::Usage;
 
-/// Distils a bank, ours or any n×d float32 array, into a generator file.
+/// Distills a bank, ours or any n×d float32 array, into a generator file.
 pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     threads(arguments.threads)?;
     let of_a_gan = arguments.iterations.is_some() || arguments.standardization.is_some();
@@ -87,7 +87,7 @@ fn subspace(arguments: &Distill) -> Result<()> {
     save(&terminal, &generator, &bank, arguments)
 }
 
-/// A bank to distil.
+/// A bank to distill.
 fn rows(path: &Path) -> Result<Bank> {
     let bank = Bank::open(path)?;
     if !bank.has_equal_weights() {

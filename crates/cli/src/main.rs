@@ -1,4 +1,4 @@
-//! The `apd` command: sample a posterior, distil it, draw and predict with networks, and reproduce the experiments.
+//! The `apd` command: sample a posterior, distill it, draw and predict with networks, and reproduce the experiments.
 //!
 //! The only crate that prints, and the only one that reads arguments. Exit codes: 0 done, 2 a mistake on the command
 //! line, 1 everything else.

@@ -189,7 +189,7 @@ fn an_interrupted_run_resumes_to_the_same_bits() {
     );
 }
 
-/// Starts `apd`, sends it a SIGINT once it has begun to sample or to distil, and returns how it ended.
+/// Starts `apd`, sends it a SIGINT once it has begun to sample or to distill, and returns how it ended.
 #[cfg(unix)]
 fn interrupted(dir: &Path, arguments: &[&str]) -> Output {
     let child = Command::new(env!("CARGO_BIN_EXE_apd"))

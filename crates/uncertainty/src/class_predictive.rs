@@ -11,7 +11,7 @@ mod tests;
 
 /// A number per input that grows with the uncertainty of S networks with softmax rows p₁ … p_S and mean p̄.
 ///
-/// Displayed, parsed and serialised as `maxprob`, `entropy`, `bald`, `variation-ratio`, `model-variance`.
+/// Displayed, parsed and serialized as `maxprob`, `entropy`, `bald`, `variation-ratio`, `model-variance`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Score {

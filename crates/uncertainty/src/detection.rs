@@ -89,10 +89,10 @@ pub fn roc_curve(negatives: &[f64], positives: &[f64]) -> Result<Vec<RocPoint>, 
     Ok(points)
 }
 
-/// The corners of a ROC curve: drops points on the straight line between their neighbours, so that a plot is smaller and
+/// The corners of a ROC curve: drops points on the straight line between their neighbors, so that a plot is smaller and
 /// looks the same.
 ///
-/// Horizontal and vertical runs, which is what curves without ties consist of, are recognised exactly.
+/// Horizontal and vertical runs, which is what curves without ties consist of, are recognized exactly.
 pub fn drop_collinear(points: &[RocPoint]) -> Vec<RocPoint> {
     let mut out: Vec<RocPoint> = Vec::new();
     for &c in points {
@@ -129,7 +129,7 @@ fn groups(negatives: &[f64], positives: &[f64]) -> Result<Vec<Group>, MetricErro
     let mut all: Vec<(f64, bool)> =
         negatives.iter().map(|&s| (s, false)).chain(positives.iter().map(|&s| (s, true))).collect();
     // Not by `total_cmp` alone: −0 and +0 would be told apart, but the comparison `==` below puts them together again,
-    // as they are neighbours in the total order.
+    // as they are neighbors in the total order.
     all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut out: Vec<Group> = Vec::new();
     for (score, positive) in all {

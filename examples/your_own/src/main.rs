@@ -15,7 +15,7 @@ use apd::{Fit, Posterior as _, Prediction, Seed};
 use apd_tasks::{Config, Context, Laboratory, NetName, Profile, RunOptions, reproduce};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Sample, distil, save, load, predict, attack.
+    // Sample, distill, save, load, predict, attack.
     let waves = dataset::waves(200, Seed::root(1));
     let network = network::Residual { inputs: 1, hidden: 16, outputs: 1 };
     apd::nn::conformance::check(&network)?;

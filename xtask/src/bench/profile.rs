@@ -14,7 +14,7 @@ struct Times(Vec<(String, Vec<f64>)>);
 pub(super) fn measure(plan: &Plan<'_>, ours: &mut Peer) -> Result<String> {
     let mut text = String::from(
         "Each part alone and warm, in alternation with the whole, on the threads that the whole has. The rest is what is left: \
-         smaller parts, synchronisation, and waiting for memory; it is negative where the whole does two parts in one pass.\n",
+         smaller parts, synchronization, and waiting for memory; it is negative where the whole does two parts in one pass.\n",
     );
     let parts = plan.works(ours, |about| about["role"] == "part");
     let mut wholes: Vec<&str> = parts.iter().filter_map(|part| Some(part.split_once('/')?.0)).collect();

@@ -34,7 +34,7 @@ pub(super) fn ready_to_publish(package: &Package) -> Vec<String> {
     let readme = package.readme().is_some_and(|path| path.is_file());
     let fields = [
         (filled(&package.description), "description"),
-        (filled(&package.license), "licence"),
+        (filled(&package.license), "license"),
         (filled(&package.repository), "repository"),
         (readme, "readme that exists"),
         ((1..=5).contains(&package.keywords.len()), "keywords (one to five)"),

@@ -53,7 +53,7 @@ pub struct History {
     pub bank_accuracy: f64,
 }
 
-/// Distils the experiment's bank by a GAN; goes on from a checkpoint where there is one.
+/// Distills the experiment's bank by a GAN; goes on from a checkpoint where there is one.
 pub fn distill(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<(Generator, History)> {
     let Experiment { config, folder, seed, .. } = experiment;
     let evaluator = Evaluator::new(experiment, bank);
@@ -103,7 +103,7 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Distils a bank into a subspace.
+/// Distills a bank into a subspace.
 pub fn subspace_of_bank(
     context: Context<'_>,
     bank: &Bank,
@@ -120,7 +120,7 @@ pub fn subspace_of_bank(
     Ok(Distilled::Subspace(subspace))
 }
 
-/// Distils a bank that belongs to no experiment by a GAN.
+/// Distills a bank that belongs to no experiment by a GAN.
 pub fn distill_bank(
     context: Context<'_>,
     bank: &Bank,

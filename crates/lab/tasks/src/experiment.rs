@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::methods::descent::Descent;
 
-/// Training images whose statistics are the buffers of a network with batch normalisation. They cost a pass at each kept sample.
+/// Training images whose statistics are the buffers of a network with batch normalization. They cost a pass at each kept sample.
 const CALIBRATION: usize = 256;
 
 /// How a run starts.
@@ -80,7 +80,7 @@ impl Experiment {
         Descent { network: &self.network, data: &self.training, threads, lr, momentum, weight_decay, batch, steps }
     }
 
-    /// θ as banks keep it and predictions read it: with the buffers of batch normalisation behind it, where the network has any. They
+    /// θ as banks keep it and predictions read it: with the buffers of batch normalization behind it, where the network has any. They
     /// are those of the first training images.
     pub fn row(&self, theta: &[f32]) -> Vec<f32> {
         let first =

@@ -1,4 +1,4 @@
-//! Which of a bank's rows are learnt from, and which are held out to judge by.
+//! Which of a bank's rows are for training, and which are held out for evaluation.
 
 use apd_points::Points;
 use apd_store::Bank;
@@ -6,7 +6,7 @@ use apd_store::Bank;
 /// Of so many consecutive rows of the bank, the last is held out.
 pub(crate) const HOLDOUT_EVERY: usize = 5;
 
-/// Some of a bank's rows as points to distil.
+/// Some of a bank's rows as points to distill.
 #[derive(Clone)]
 pub(crate) struct BankSubset<'a> {
     pub(crate) bank: &'a Bank,
@@ -22,11 +22,11 @@ impl<'a> BankSubset<'a> {
 
     /// Of every `HOLDOUT_EVERY` consecutive rows, all but the last; and the last ones.
     pub(crate) fn folds(bank: &'a Bank, of: impl Iterator<Item = usize>) -> [Self; 2] {
-        let (mut learnt, mut held_out) = (Vec::new(), Vec::new());
+        let (mut training, mut held_out) = (Vec::new(), Vec::new());
         for place in of {
-            if place % HOLDOUT_EVERY == HOLDOUT_EVERY - 1 { held_out.push(place) } else { learnt.push(place) }
+            if place % HOLDOUT_EVERY == HOLDOUT_EVERY - 1 { held_out.push(place) } else { training.push(place) }
         }
-        [learnt, held_out].map(|places| Self { bank, places })
+        [training, held_out].map(|places| Self { bank, places })
     }
 
     /// A place in the middle of each chain.

@@ -24,7 +24,7 @@ pub(crate) struct Models<'a> {
 }
 
 impl<'a> Models<'a> {
-    /// Trains, samples and distils, or takes from the folder what an earlier run has done.
+    /// Trains, samples and distills, or takes from the folder what an earlier run has done.
     ///
     /// **Errors**: methods without a bank; one that follows a baseline which is not among them.
     pub(crate) fn fit(

@@ -78,12 +78,12 @@ impl Sizes {
         self.networks(gan.hidden + 1)
     }
 
-    /// The directions, a mean and centres.
+    /// The directions, a mean and centers.
     pub(crate) fn subspace(&self, config: &Config) -> u64 {
         self.networks(config.subspace.rank + 2)
     }
 
-    /// A randomised decomposition's four matrices, and what comes of it.
+    /// A randomized decomposition's four matrices, and what comes of it.
     pub(crate) fn directions(&self, rank: usize, rows: u64) -> u64 {
         let rank = rank as u64;
         (4 * (rank + 20 + rank / 2).min(rows) + rank + 4) * self.row

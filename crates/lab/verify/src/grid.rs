@@ -2,7 +2,7 @@
 //!
 //! An update that adds a normal number, x ← N(m(x), s(x)²), takes a density p to p′(y) = ∫ p(x)·φ((y − m(x))/s(x))/s(x) dx. Smooth and
 //! vanishing at the ends, such integrals are what the trapezoidal rule is exact for: for steps below half of s its error is below
-//! 10⁻⁸, that of chopping the line off where nothing ever comes is as small. This is the law of the *discretised* chain: there is
+//! 10⁻⁸, that of chopping the line off where nothing ever comes is as small. This is the law of the *discretized* chain: there is
 //! no bias to bound.
 
 /// Evenly spaced points of the line.

@@ -1,7 +1,7 @@
 //! Is this sampler right? Property tests of MCMC samplers, each with negative controls that it must reject.
 //!
-//! "Close to the posterior" is a weak test: the tolerance has to be wider than the discretisation's bias, and a mistake fits into it.
-//! So, wherever there is one, chains are compared with the **exact law of the discretised process**, minibatches included, and
+//! "Close to the posterior" is a weak test: the tolerance has to be wider than the discretization's bias, and a mistake fits into it.
+//! So, wherever there is one, chains are compared with the **exact law of the discretized process**, minibatches included, and
 //! the only tolerance left is the Monte Carlo error of many replicates ([`Trial`]). Seeds are fixed. [`ALPHA`] is the probability
 //! that correct samplers with *random* seeds would be rejected anywhere in the suite. And because a test that cannot fail proves
 //! nothing, every family of tests comes with **negative controls**: mutations, the usual mistakes, which it must reject.

@@ -15,7 +15,7 @@ pub(crate) enum Response {
     Bernoulli,
 }
 
-/// A generalised linear model: θ ~ N(0, I/τ), and y_n given θ by its own covariates x_n, which are fixed.
+/// A generalized linear model: θ ~ N(0, I/τ), and y_n given θ by its own covariates x_n, which are fixed.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Model {
     /// Its name in the table.

@@ -114,7 +114,7 @@ impl Replicates {
     pub(crate) fn check_independence(&self, trial: &mut Trial) {
         let chains = self.ends.windows(2).map(|pair| (&pair[0][..], &pair[1][..]));
         trial.mean("between chains", 0.0, &self.products(chains));
-        for (what, lag) in [("between neighbours in space", self.block), ("between coordinates 1024 apart", 1024)] {
+        for (what, lag) in [("between neighbors in space", self.block), ("between coordinates 1024 apart", 1024)] {
             let shifted =
                 self.ends.iter().filter(|end| end.len() > lag).map(|end| (&end[..end.len() - lag], &end[lag..]));
             let products = self.products(shifted);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::settings::{not_negative, positive};
 
-/// SGLD in the authors' parametrisation on the mean loss: ε = lr/N, τ = N·weight_decay.
+/// SGLD in the authors' parametrization on the mean loss: ε = lr/N, τ = N·weight_decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SgldConfig {

@@ -39,7 +39,7 @@ fn what_is_written_goes_over_the_defaults_that_it_chooses() {
 }
 
 #[test]
-fn a_loss_comes_with_its_published_settings_and_an_optimiser_replaces_another() {
+fn a_loss_comes_with_its_published_settings_and_an_optimizer_replaces_another() {
     use apd_distill::{Loss, Optimizer};
     let distill = |text: &str| read(text).unwrap().distill;
     let default = defaults(Dataset::Digits, NetName::Fc1, Profile::Quick).distill;

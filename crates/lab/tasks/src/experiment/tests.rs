@@ -11,8 +11,8 @@ use crate::tasks::adversarial::settings::AdversarialConfig;
 use crate::tasks::{active::compute as active, adversarial::compute as adversarial, classify::compute as classify};
 use crate::testing::quick;
 
-/// A network with batch normalisation for images of 8×8 pixels.
-fn normalised() -> Network {
+/// A network with batch normalization for images of 8×8 pixels.
+fn normalized() -> Network {
     let conv = |outputs| CnnLayer::Conv { outputs, kernel: 3, padding: Padding::Same, batch_norm: true };
     let layers = vec![
         conv(6),
@@ -25,7 +25,7 @@ fn normalised() -> Network {
 }
 
 #[test]
-fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
+fn samples_of_a_normalized_network_carry_its_buffers_through_the_house() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = quick(NetName::Cnn, &[]);
     (config.sgd.steps, config.sgd.validate_every) = (300, 100);
@@ -43,7 +43,7 @@ fn samples_of_a_normalised_network_carry_its_buffers_through_the_house() {
     (attacks.images, attacks.networks, attacks.draws, attacks.steps) = (20, 3, 1, 10);
     attacks.epsilons.clear();
     let mut experiment = Experiment::new(config, dir.path(), false).unwrap();
-    experiment.network = normalised();
+    experiment.network = normalized();
     let network = &experiment.network;
 
     let mut clock = Clock::load(experiment.folder.checkpoint("clock")).unwrap();

@@ -32,7 +32,7 @@ pub(crate) fn mixing(config: &Config, results: &Results, found: &Diagnosed) -> S
         table.push(row);
     }
     let table = table.note(
-        "Rank-normalised split-R̂, bulk and tail effective sample sizes (Vehtari et al. 2021). Functions are the probabilities \
+        "Rank-normalized split-R̂, bulk and tail effective sample sizes (Vehtari et al. 2021). Functions are the probabilities \
          of the true class of held-out images. Scalars that never move have no diagnosis and are left out.",
     );
     let mut text = String::from(
@@ -42,7 +42,7 @@ pub(crate) fn mixing(config: &Config, results: &Results, found: &Diagnosed) -> S
     text.push_str(&match (value("functions", "rhat_median"), value("functions", "ess_bulk_median")) {
         (Some(rhat), Some(ess)) => format!(
             "Found, for functions: R̂ {rhat:.3} and {ess:.0} effective samples in the median. {}",
-            judgement(rhat, ess, config.sgld.chains)
+            judgment(rhat, ess, config.sgld.chains)
         ),
         _ => "Found: too few samples to say.".into(),
     });
@@ -99,7 +99,7 @@ fn unit(group: &str) -> &'static str {
 }
 
 /// In words, what R̂ and the effective sample size of the functions say.
-fn judgement(rhat: f64, ess: f64, chains: usize) -> String {
+fn judgment(rhat: f64, ess: f64, chains: usize) -> String {
     let alone =
         if chains == 1 { " One chain also cannot tell how many other modes there are ([sgld] chains)." } else { "" };
     let verdict = if rhat < 1.01 && ess >= 400.0 {

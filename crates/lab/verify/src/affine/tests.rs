@@ -19,7 +19,7 @@ fn close(a: f64, b: f64) {
     assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{a} and {b}");
 }
 
-/// Per eigenvalue T/(λ(1 − ελ/4)), and neighbours in time 1 − ελ/2 times as much.
+/// Per eigenvalue T/(λ(1 − ελ/4)), and neighbors in time 1 − ελ/2 times as much.
 #[test]
 fn sgld_has_its_closed_form() {
     for (lambda, temperature) in [(0.5, 1.0), (3.0, 0.5), (12.0, 2.0)] {

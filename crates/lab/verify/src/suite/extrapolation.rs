@@ -1,6 +1,6 @@
 //! Averages at three step sizes, and what they tend to.
 //!
-//! Where the discretised chain has no law in closed form, its averages still have an expansion in the step size, E_ε f = E f + c₁ε +
+//! Where the discretized chain has no law in closed form, its averages still have an expansion in the step size, E_ε f = E f + c₁ε +
 //! c₂ε² + O(ε³) (Talay & Tubaro 1990; with minibatches Vollmer, Zygalakis & Teh 2016). The parabola through the averages at ε, ε/2, and
 //! ε/4 is at ε = 0 the combination ⅓·E_ε − 2·E_{ε/2} + ⁸⁄₃·E_{ε/4} = E f + c₃ε³/8 + …: free of the bias to second order. Step sizes are such
 //! that ε is a tenth to a third of where chains become unstable, 4/λ: on a quadratic U the law of SGLD has c₃ε³/8 = (ελ/4)³/8 parts of the

@@ -1,6 +1,6 @@
-//! Full-batch chains on diagonal and correlated Gaussians, against the exact law of the discretised process.
+//! Full-batch chains on diagonal and correlated Gaussians, against the exact law of the discretized process.
 //!
-//! The update is affine, so that means, covariances and covariances of neighbours in time follow exactly: see [`crate::affine`].
+//! The update is affine, so that means, covariances and covariances of neighbors in time follow exactly: see [`crate::affine`].
 //! Replicates are blocks of one long position; where coordinates share a thermostat they are whole chains.
 
 use apd_seed::Seed;
@@ -153,7 +153,7 @@ fn law(
         seed: Seed::root(1).child("gaussian").child(recipe.name).child(case.name).index(temperature.to_bits()),
     };
     let mut trial = Trial::default();
-    match experiment.run(target.centre.as_slice().expect("a vector in one piece")) {
+    match experiment.run(target.center.as_slice().expect("a vector in one piece")) {
         Ok(replicates) => {
             replicates.check_moments(&mut trial, &law);
             replicates.check_independence(&mut trial);

@@ -6,7 +6,7 @@
 //! are independent, and there is no autocorrelation to account for. Nothing is known or assumed about the posterior.
 //!
 //! With a step size the law is not kept exactly. Three ways to be strict nevertheless:
-//! * the Gaussian models: the law of the *discretised* simulator is known ([`theory`]), also at coarse steps and with minibatches;
+//! * the Gaussian models: the law of the *discretized* simulator is known ([`theory`]), also at coarse steps and with minibatches;
 //! * at a small step it is near the model's: by less than the Monte Carlo error, as the theory says;
 //! * everywhere: the bias extrapolated from two step sizes to 0 must be 0.
 //!
@@ -97,8 +97,8 @@ impl Joint {
         finer
     }
 
-    /// Checks the differences against the law of the discretised simulator.
-    fn discretised(&self, seed: Seed) -> Trial {
+    /// Checks the differences against the law of the discretized simulator.
+    fn discretized(&self, seed: Seed) -> Trial {
         self.check(&self.theory(), self.differences(seed))
     }
 
@@ -265,7 +265,7 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
             (Model::line(), 2, Estimator::ControlVariate, 3, of_model.to_vec()),
             (Model::line(), 2, Estimator::Svrg(2), 3, of_model.to_vec()),
         ] {
-            let against = "law of the discretised simulator";
+            let against = "law of the discretized simulator";
             let row = |replicates| {
                 row(
                     &model,
@@ -275,7 +275,7 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
                     updates,
                     replicates,
                     against,
-                    Joint::discretised as fn(&_, _) -> _,
+                    Joint::discretized as fn(&_, _) -> _,
                 )
             };
             tests.push(row(4_000).accept(Half::Quick));
@@ -349,7 +349,7 @@ fn hamiltonian() -> Vec<Test> {
     tests
 }
 
-/// A coarse step's bias is seen: if this were accepted, the laws of the discretised simulators would not be needed.
+/// A coarse step's bias is seen: if this were accepted, the laws of the discretized simulators would not be needed.
 fn sharpness() -> Test {
     let rule = Rule::Stochastic { recipe: Recipe::SGLD, epsilon: COARSE, batch: 2, estimator: Estimator::Plain };
     let transition = Transition { rule, mutation: None };

@@ -24,8 +24,8 @@ pub(super) struct Case {
     pub(super) model: fn() -> Conjugate,
     pub(super) batch: usize,
     pub(super) epsilon: f64,
-    /// The centre of a control variate, if there is one.
-    pub(super) centre: Option<[f32; 2]>,
+    /// The center of a control variate, if there is one.
+    pub(super) center: Option<[f32; 2]>,
 }
 
 impl Case {
@@ -41,21 +41,21 @@ pub(super) const POINTS: [(f64, f64); 7] =
 
 /// Seven numbers in minibatches of two: one is left out of every epoch. ε(N + τ) = 0.8.
 const MEAN: Case =
-    Case { name: "mean", model: || Conjugate::mean(&DATA[..7], 2.0), batch: 2, epsilon: 0.8 / 9.0, centre: None };
+    Case { name: "mean", model: || Conjugate::mean(&DATA[..7], 2.0), batch: 2, epsilon: 0.8 / 9.0, center: None };
 /// ε(N + τ) = 0.36: for mutations in what is injected, the minibatches' noise must not be all that there is.
 const CONTROL: Case = Case { name: "mean, moderate steps", epsilon: 0.04, ..MEAN };
 /// Small steps, for the sampler that knows the gradient's variance.
 const MEAN_SMALL_STEPS: Case = Case { name: "mean, small steps", epsilon: 0.015, ..MEAN };
 const MEAN_OF_NINE: Case =
-    Case { name: "mean of nine", model: || Conjugate::mean(&DATA, 2.0), batch: 3, epsilon: 0.06, centre: None };
+    Case { name: "mean of nine", model: || Conjugate::mean(&DATA, 2.0), batch: 3, epsilon: 0.06, center: None };
 /// Intercept and slope: here the minibatch's noise depends on θ, so that even the mean is biased, by O(ε).
 pub(super) const LINE: Case =
-    Case { name: "line", model: || Conjugate::line(&POINTS, 2.0, 1.0), batch: 2, epsilon: 0.03, centre: None };
+    Case { name: "line", model: || Conjugate::line(&POINTS, 2.0, 1.0), batch: 2, epsilon: 0.03, center: None };
 const LINE_BY_THREE: Case = Case { name: "line by three", batch: 3, ..LINE };
 /// With little friction the product of minibatch noise and momentum grows without bound at [`LINE`]'s step size.
 const LINE_SMALL_STEPS: Case = Case { name: "line, small steps", epsilon: 0.005, ..LINE };
-/// The same gradients relative to a centre, not far from the posterior's mean.
-const LINE_CENTRED: Case = Case { name: "line, control variate", centre: Some([1.0, 0.5]), ..LINE };
+/// The same gradients relative to a center, not far from the posterior's mean.
+const LINE_CENTERED: Case = Case { name: "line, control variate", center: Some([1.0, 0.5]), ..LINE };
 
 /// Variance of one gradient of [`MEAN`].
 const VARIANCE: f64 = 72.3;
@@ -108,8 +108,8 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
         (LINE, 1.0, Half::Quick),
         (LINE, 0.5, Half::Full),
         (LINE_BY_THREE, 1.0, Half::Full),
-        (LINE_CENTRED, 1.0, Half::Quick),
-        (LINE_CENTRED, 0.0, Half::Full),
+        (LINE_CENTERED, 1.0, Half::Quick),
+        (LINE_CENTERED, 0.0, Half::Full),
     ];
     let mut tests: Vec<Test> = cases.map(|(case, t, half)| accepted(recipe, case, t, half)).into();
     let mut reject = |name: String, factors: [f64; 2], build: Box<Build>| {
@@ -177,9 +177,9 @@ fn wrong_laws() -> Vec<Test> {
         reject("the law of full batches", MEAN, |recipe, case| {
             minibatch_law::independent(case.num_data(), case.num_data(), 3, update(recipe, case, 1.0))
         });
-        reject("the law of plain gradients", LINE_CENTRED, |recipe, _| law(recipe, LINE, 1.0));
-        reject("the law of another centre", LINE_CENTRED, |recipe, case| {
-            law(recipe, Case { centre: Some([0.5, 1.0]), ..case }, 1.0)
+        reject("the law of plain gradients", LINE_CENTERED, |recipe, _| law(recipe, LINE, 1.0));
+        reject("the law of another center", LINE_CENTERED, |recipe, case| {
+            law(recipe, Case { center: Some([0.5, 1.0]), ..case }, 1.0)
         });
     }
     tests
@@ -197,11 +197,11 @@ fn update(recipe: &Recipe, case: Case, temperature: f64) -> impl Fn(&[usize]) ->
     move |minibatch: &[usize]| {
         let n = model.terms.len();
         let (h, mut b) = model.estimate(n as f64 / minibatch.len() as f64, minibatch.iter().copied());
-        if let Some(centre) = case.centre {
+        if let Some(center) = case.center {
             // ∇U(c) + ∇Û(θ) − ∇Û(c) = Hθ − (H·c − ∇U(c)), H that of the minibatch.
-            let centre = Array1::from_iter(centre.map(f64::from));
+            let center = Array1::from_iter(center.map(f64::from));
             let (whole, shift) = model.exact();
-            b = h.dot(&centre) - whole.dot(&centre) + shift;
+            b = h.dot(&center) - whole.dot(&center) + shift;
         }
         affine(Setting { epsilon: case.epsilon, temperature, samples: true, first: false, h: &h, b: &b })
     }
@@ -241,10 +241,10 @@ pub(super) fn observe(
     let sampler = || build(Schedule::Constant(case.epsilon), temperature);
     let seed = Seed::root(2).child("minibatch").child(case.name).index(temperature.to_bits());
     let seed = seed.index(case.epsilon.to_bits());
-    match case.centre {
+    match case.center {
         None => epoch_averages::observe(&model, &sampler, plan, seed),
-        Some(centre) => {
-            let estimator = ControlVariate::new(model, centre.to_vec()).map_err(|error| error.to_string())?;
+        Some(center) => {
+            let estimator = ControlVariate::new(model, center.to_vec()).map_err(|error| error.to_string())?;
             epoch_averages::observe(&estimator, &sampler, plan, seed)
         }
     }

@@ -25,7 +25,7 @@ const TEMPERATURES: [f64; 3] = [1.0, 0.5, 4.0];
 const ORDER: [usize; 3] = [2, 0, 1];
 
 /// Four points, each twice, in minibatches of four, under a weak prior.
-const TWICE: Case = Case { name: "line, twice", model: twice, batch: 4, epsilon: 0.01, centre: None };
+const TWICE: Case = Case { name: "line, twice", model: twice, batch: 4, epsilon: 0.01, center: None };
 
 fn twice() -> Conjugate {
     let points: Vec<(f64, f64)> = POINTS.into_iter().step_by(2).flat_map(|point| [point, point]).collect();
@@ -130,7 +130,7 @@ fn observe(
         pooled: false,
         seed: Seed::root(5).child("scaling").index(temperature.to_bits()),
     };
-    experiment.run(target.centre.as_slice().expect("a vector in one piece"))
+    experiment.run(target.center.as_slice().expect("a vector in one piece"))
 }
 
 /// Covariances at three temperatures against their exact laws, and against each other.
@@ -167,7 +167,7 @@ fn parameters(recipe: &Recipe, believed: [usize; 3]) -> Trial {
     let original = Gaussian::space();
     let target = Gaussian {
         precision: Array2::from_shape_fn((3, 3), |(i, j)| original.precision[[ORDER[i], ORDER[j]]]),
-        centre: Array1::from_shape_fn(3, |i| original.centre[ORDER[i]]),
+        center: Array1::from_shape_fn(3, |i| original.center[ORDER[i]]),
         blocks: 1,
     };
     let law = law(recipe, &original, 1.0);
@@ -216,9 +216,9 @@ fn rearranged(recipe: &Recipe, model: Conjugate) -> Trial {
     if moved.is_empty() || original.is_empty() {
         return trial;
     }
-    let centre = minibatch::law(recipe, LINE, 1.0).phases[0].clone();
+    let center = minibatch::law(recipe, LINE, 1.0).phases[0].clone();
     for (i, j) in [(0, 0), (0, 1), (1, 1)] {
-        let of = |chains: &[Averages]| epoch_averages::products(chains, 0, (i, centre.mean(i)), (j, centre.mean(j)));
+        let of = |chains: &[Averages]| epoch_averages::products(chains, 0, (i, center.mean(i)), (j, center.mean(j)));
         // Chains of one number see the same minibatches of other data: they are compared in pairs.
         let differences: Vec<f64> = of(&moved).iter().zip(of(&original)).map(|(a, b)| a - b).collect();
         trial.mean(format!("covariance {i} {j} in two orders"), 0.0, &differences);

@@ -19,7 +19,7 @@ use crate::{Expect, Half, Recipe, Test, Trial};
 const COORDINATES: usize = 8192;
 const LAMBDA: f64 = 1.5;
 /// Chains start at 0.
-const CENTRE: f64 = 6.0;
+const CENTER: f64 = 6.0;
 
 /// A schedule, and how long a chain with it runs.
 #[derive(Clone, Copy)]
@@ -128,7 +128,7 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
 }
 
 fn target() -> Gaussian {
-    Gaussian { centre: array![CENTRE], ..Gaussian::diagonal(&[LAMBDA]) }
+    Gaussian { center: array![CENTER], ..Gaussian::diagonal(&[LAMBDA]) }
 }
 
 fn law(recipe: &Recipe, build: &dyn Fn(Schedule, f64) -> AnySampler, case: Case, belief: Belief) -> Trial {
@@ -137,7 +137,7 @@ fn law(recipe: &Recipe, build: &dyn Fn(Schedule, f64) -> AnySampler, case: Case,
     match observe(build(case.schedule, case.temperature), case, Seed::root(3).child(case.name).child(recipe.name)) {
         Ok((means, squares)) => {
             trial.mean("weighted mean", mean, &means);
-            trial.mean("weighted mean square about the centre", square, &squares);
+            trial.mean("weighted mean square about the center", square, &squares);
         }
         Err(error) => trial.require(error, false),
     }
@@ -164,7 +164,7 @@ fn expected(recipe: &Recipe, case: Case, belief: Belief) -> (f64, f64) {
         if t + 1 > case.burn_in {
             let weight = (belief.weight)(case, t);
             mean += weight * moments.mean(0);
-            square += weight * (moments.product(0, 0) - 2.0 * CENTRE * moments.mean(0) + CENTRE * CENTRE);
+            square += weight * (moments.product(0, 0) - 2.0 * CENTER * moments.mean(0) + CENTER * CENTER);
             weights += weight;
         }
     }
@@ -181,7 +181,7 @@ fn observe(sampler: AnySampler, case: Case, seed: Seed) -> Result<(Vec<f64>, Vec
         weights += weight;
         for (i, &x) in position.iter().enumerate() {
             means[i] += weight * f64::from(x);
-            squares[i] += weight * (f64::from(x) - CENTRE).powi(2);
+            squares[i] += weight * (f64::from(x) - CENTER).powi(2);
         }
     }
     means.iter_mut().chain(&mut squares).for_each(|sum| *sum /= weights);
@@ -193,7 +193,7 @@ fn consistency() -> Trial {
     let bias = |steps| {
         let case = Case { steps, ..POLYNOMIAL };
         let (mean, square) = expected(&Recipe::SGLD, case, RIGHT);
-        ((mean / CENTRE - 1.0).abs(), (square * LAMBDA - 1.0).abs())
+        ((mean / CENTER - 1.0).abs(), (square * LAMBDA - 1.0).abs())
     };
     let biases = [100, 1_000, 10_000, 100_000].map(bias);
     let mut trial = Trial::default();

@@ -2,7 +2,7 @@
 //!
 //! * [`limits`]: every sampler, in the limit of small steps.
 //! * [`exchange`]: replica exchange between two far modes, in the same limit.
-//! * [`exact`]: chains on the line, whose discretised law follows by propagating its density on a grid: SGLD, preconditioned SGLD,
+//! * [`exact`]: chains on the line, whose discretized law follows by propagating its density on a grid: SGLD, preconditioned SGLD,
 //!   and cyclical step sizes, which jump between modes.
 
 mod exact;

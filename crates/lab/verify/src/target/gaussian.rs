@@ -9,15 +9,15 @@ pub(crate) struct Gaussian {
     /// Λ.
     pub(crate) precision: Array2<f64>,
     /// c.
-    pub(crate) centre: Array1<f64>,
+    pub(crate) center: Array1<f64>,
     pub(crate) blocks: usize,
 }
 
 impl Gaussian {
     /// One replicate; c is away from 0, where chains start.
     pub(crate) fn new(precision: Array2<f64>) -> Self {
-        let centre = Array1::from_shape_fn(precision.nrows(), |i| 0.5 + 0.3 * i as f64);
-        Self { precision, centre, blocks: 1 }
+        let center = Array1::from_shape_fn(precision.nrows(), |i| 0.5 + 0.3 * i as f64);
+        Self { precision, center, blocks: 1 }
     }
 
     /// Independent coordinates with the given curvatures.
@@ -44,12 +44,12 @@ impl Gaussian {
 
     /// Coordinates of one replicate.
     pub(crate) fn block(&self) -> usize {
-        self.centre.len()
+        self.center.len()
     }
 
     /// b of ∇U(x) = Λx − b.
     pub(crate) fn shift(&self) -> Array1<f64> {
-        self.precision.dot(&self.centre)
+        self.precision.dot(&self.center)
     }
 }
 
@@ -64,15 +64,15 @@ impl Potential for Gaussian {
 
     fn gradient(&mut self, position: &[f32], _: Minibatch<'_>, gradient: &mut [f32]) -> Result<f64, PotentialError> {
         let p = self.block();
-        let (precision, centre) = (self.precision.as_slice(), self.centre.as_slice());
-        let (precision, centre) = (precision.expect("a matrix in one piece"), centre.expect("a vector in one piece"));
+        let (precision, center) = (self.precision.as_slice(), self.center.as_slice());
+        let (precision, center) = (precision.expect("a matrix in one piece"), center.expect("a vector in one piece"));
         let mut value = 0.0;
         for (x, g) in position.chunks_exact(p).zip(gradient.chunks_exact_mut(p)) {
             for i in 0..p {
                 let row = &precision[i * p..(i + 1) * p];
-                let slope: f64 = (0..p).map(|j| row[j] * (f64::from(x[j]) - centre[j])).sum();
+                let slope: f64 = (0..p).map(|j| row[j] * (f64::from(x[j]) - center[j])).sum();
                 g[i] = slope as f32;
-                value += 0.5 * (f64::from(x[i]) - centre[i]) * slope;
+                value += 0.5 * (f64::from(x[i]) - center[i]) * slope;
             }
         }
         Ok(value)

@@ -48,7 +48,7 @@ pub struct Active {
 pub struct Plan {
     /// Where the networks come from: the name of a method.
     pub method: &'static str,
-    /// What is labelled next.
+    /// What is labeled next.
     pub acquisition: Acquisition,
     /// The repetition.
     pub seed: usize,
@@ -70,7 +70,7 @@ pub struct Curve {
 struct State {
     accuracy: Vec<f64>,
     /// With the labels acquired after the last training.
-    labelled: Vec<u32>,
+    labeled: Vec<u32>,
     /// Where the last training ended; only for a warm start.
     ends: Vec<Vec<f32>>,
     diverged: bool,
@@ -148,9 +148,9 @@ fn run(context: Context<'_>, experiment: &Experiment, plan: Plan, test: &Labelle
     let seed = experiment.seed.child("active").index(plan.seed as u64);
     let mut state = load(experiment, &plan)?;
     let per_class = config.settings::<ActiveConfig>().initial_per_class;
-    let pool = match state.labelled.is_empty() {
+    let pool = match state.labeled.is_empty() {
         true => Pool::new(&train.labels, train.classes, per_class, seed.child("initial-labels"))?,
-        false => Pool::resume(std::mem::take(&mut state.labelled), train.len())?,
+        false => Pool::resume(std::mem::take(&mut state.labeled), train.len())?,
     };
     let path = folder.checkpoint(&checkpoint_name(&plan));
     let mut rounds = Rounds { experiment, plan, test, seed, done, state, pool, path };
@@ -183,7 +183,7 @@ impl Stage for Rounds<'_> {
         let (settings, train, round) = (config.settings::<ActiveConfig>(), &split.train, state.accuracy.len() as u64);
         let method = named(plan.method).expect("plans are of methods");
         let learner = Learner { config, network, method, seed: *seed, context };
-        match learner.fit(&train.select(pool.labelled()), round, &state.ends) {
+        match learner.fit(&train.select(pool.labeled()), round, &state.ends) {
             Ok(fitted) => {
                 let predict = |inputs: ArrayView2<'_, f32>| averaged(network, network_rows(&fitted.networks), inputs);
                 let mean = predict(test.images.pixels.view()).mean();
@@ -221,7 +221,7 @@ impl Stage for Rounds<'_> {
     }
 
     fn save(&mut self) -> Result<()> {
-        self.state.labelled = self.pool.labelled().to_vec();
+        self.state.labeled = self.pool.labeled().to_vec();
         Ok(checkpoint::save(&self.path, KIND, &self.state)?)
     }
 

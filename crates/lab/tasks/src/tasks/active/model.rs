@@ -26,7 +26,7 @@ pub(crate) struct Fitted {
     pub(crate) ends: Vec<Vec<f32>>,
 }
 
-/// Trains on what is labelled.
+/// Trains on what is labeled.
 pub(crate) struct Learner<'a> {
     pub(crate) config: &'a Config,
     pub(crate) network: &'a Network,
@@ -37,12 +37,12 @@ pub(crate) struct Learner<'a> {
 }
 
 impl Learner<'_> {
-    /// The networks after training on `labelled` in round `round`; optimisers and chains start at `starts`, or at random where there are none.
+    /// The networks after training on `labeled` in round `round`; optimizers and chains start at `starts`, or at random where there are none.
     ///
     /// **Errors**: a chain or the distiller diverged; the run was asked to stop.
-    pub(crate) fn fit(&self, labelled: &Labelled, round: u64, starts: &[Vec<f32>]) -> Result<Fitted> {
+    pub(crate) fn fit(&self, labeled: &Labelled, round: u64, starts: &[Vec<f32>]) -> Result<Fitted> {
         let Self { config, network, method, context, .. } = *self;
-        let data = Data::classes(labelled.images.pixels.clone(), labelled.labels.as_slice());
+        let data = Data::classes(labeled.images.pixels.clone(), labeled.labels.as_slice());
         let (sgd, settings) = (&config.sgd, config.settings::<ActiveConfig>());
         let sgld = &settings.sgld;
         let prior = Arc::new(prior::Gaussian::isotropic(sgld.prior_precision));

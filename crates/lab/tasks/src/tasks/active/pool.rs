@@ -4,30 +4,30 @@ use apd_seed::Seed;
 
 use crate::error::{Error, Result};
 
-/// The training images' division into labelled and unlabelled ones; an image that has a label never gets another.
+/// The training images' division into labeled and unlabeled ones; an image that has a label never gets another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pool {
-    /// In the order in which they were labelled.
-    labelled: Vec<u32>,
-    is_labelled: Vec<bool>,
+    /// In the order in which they were labeled.
+    labeled: Vec<u32>,
+    is_labeled: Vec<bool>,
 }
 
 impl Pool {
-    /// `per_class` labelled images of each class, drawn at random.
+    /// `per_class` labeled images of each class, drawn at random.
     ///
     /// **Errors**: a class has fewer images.
     pub(crate) fn new(labels: &[u32], classes: usize, per_class: usize, seed: Seed) -> Result<Self> {
         let mut taken = vec![0; classes];
-        let mut labelled = Vec::with_capacity(classes * per_class);
+        let mut labeled = Vec::with_capacity(classes * per_class);
         for row in seed.stream().permutation(labels.len()) {
             let taken = &mut taken[labels[row as usize] as usize];
             if *taken < per_class {
                 *taken += 1;
-                labelled.push(row);
+                labeled.push(row);
             }
         }
         match taken.iter().position(|&taken| taken < per_class) {
-            None => Self::resume(labelled, labels.len()),
+            None => Self::resume(labeled, labels.len()),
             Some(class) => Err(Error::Config(format!(
                 "active.initial-per-class = {per_class}: class {class} has {} training images",
                 taken[class]
@@ -38,11 +38,11 @@ impl Pool {
     /// The pool of `images` images of which these have a label.
     ///
     /// **Errors**: one of them twice, or one that there is not.
-    pub(crate) fn resume(labelled: Vec<u32>, images: usize) -> Result<Self> {
-        let mut is_labelled = vec![false; images];
-        for &row in &labelled {
-            match is_labelled.get_mut(row as usize) {
-                Some(is_labelled) if !*is_labelled => *is_labelled = true,
+    pub(crate) fn resume(labeled: Vec<u32>, images: usize) -> Result<Self> {
+        let mut is_labeled = vec![false; images];
+        for &row in &labeled {
+            match is_labeled.get_mut(row as usize) {
+                Some(is_labeled) if !*is_labeled => *is_labeled = true,
                 _ => {
                     return Err(Error::Mismatch {
                         what: format!("labels of training image {row} of {images}"),
@@ -52,23 +52,23 @@ impl Pool {
                 }
             }
         }
-        Ok(Self { labelled, is_labelled })
+        Ok(Self { labeled, is_labeled })
     }
 
-    pub(crate) fn labelled(&self) -> &[u32] {
-        &self.labelled
+    pub(crate) fn labeled(&self) -> &[u32] {
+        &self.labeled
     }
 
     /// Images without a label.
     #[cfg(test)]
-    pub(crate) fn unlabelled(&self) -> usize {
-        self.is_labelled.len() - self.labelled.len()
+    pub(crate) fn unlabeled(&self) -> usize {
+        self.is_labeled.len() - self.labeled.len()
     }
 
-    /// `count` unlabelled images in random order; all of them for 0, or where there are fewer.
+    /// `count` unlabeled images in random order; all of them for 0, or where there are fewer.
     pub(crate) fn candidates(&self, count: usize, seed: Seed) -> Vec<u32> {
-        let mut order = seed.stream().permutation(self.is_labelled.len());
-        order.retain(|&row| !self.is_labelled[row as usize]);
+        let mut order = seed.stream().permutation(self.is_labeled.len());
+        order.retain(|&row| !self.is_labeled[row as usize]);
         if count > 0 {
             order.truncate(count);
         }
@@ -84,10 +84,10 @@ impl Pool {
         assert_eq!(candidates.len(), scores.len(), "candidates and scores");
         for place in largest(scores, count) {
             let row = candidates[place];
-            let is_labelled = &mut self.is_labelled[row as usize];
-            assert!(!*is_labelled, "image {row} has a label already");
-            *is_labelled = true;
-            self.labelled.push(row);
+            let is_labeled = &mut self.is_labeled[row as usize];
+            assert!(!*is_labeled, "image {row} has a label already");
+            *is_labeled = true;
+            self.labeled.push(row);
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::methods::learners;
 pub struct ActiveConfig {
     /// Where the networks come from: names of [`METHODS`](crate::METHODS) that learn from few labels.
     pub methods: Vec<String>,
-    /// What is labelled next. Where there is one network, only those that need no second one.
+    /// What is labeled next. Where there is one network, only those that need no second one.
     pub acquisitions: Vec<Acquisition>,
     /// Independent repetitions: other first labels, other streams.
     pub seeds: usize,
@@ -71,7 +71,7 @@ pub struct ActiveSgld {
     pub temperature: f64,
 }
 
-/// What is labelled next.
+/// What is labeled next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Acquisition {
@@ -89,9 +89,9 @@ pub enum Acquisition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
-    /// From a new random initialisation.
+    /// From a new random initialization.
     Cold,
-    /// From where the round before ended: the optimiser's network, or each chain's last position. A round then needs less work than the
+    /// From where the round before ended: the optimizer's network, or each chain's last position. A round then needs less work than the
     /// first one would. (The distiller always starts anew.)
     Warm,
 }
@@ -105,7 +105,7 @@ impl Acquisition {
         }
     }
 
-    /// The score whose largest values are labelled; none for a random choice.
+    /// The score whose largest values are labeled; none for a random choice.
     pub const fn score(self) -> Option<Score> {
         match self {
             Self::Random => None,

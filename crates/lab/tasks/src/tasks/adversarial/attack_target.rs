@@ -94,7 +94,7 @@ impl AttackTarget {
         }
         // Rows of a bank come in the order of its file, so that the first would be an early one.
         let one = seed.child("one").stream().below(thetas.nrows() as u32) as usize;
-        // Batch normalisation folded in: then each image is by itself, and the attack has a gradient of the network that is asked.
+        // Batch normalization folded in: then each image is by itself, and the attack has a gradient of the network that is asked.
         let folded = network.folded();
         let thetas = match network.buffers() {
             0 => thetas,

@@ -50,7 +50,7 @@ pub struct Fidelity {
     pub rows: Vec<Row>,
     /// Seconds that fitting took, by what was fitted.
     pub seconds: Vec<(String, f64)>,
-    /// Rows that were learnt from, that were held out, and of other chains.
+    /// training Rows, that were held out, and of other chains.
     pub counts: [usize; 3],
 }
 
@@ -82,15 +82,15 @@ pub fn fidelity(
     let chains = (0..bank.len()).map(|i| bank.meta(i).chain).max().map_or(0, |last| last as usize + 1);
     let others = if chains >= 4 { chains / 4 } else { 0 };
     let of_others = |place: &usize| bank.meta(*place).chain as usize >= chains - others;
-    let [learnt, held_out] = BankSubset::folds(bank, (0..bank.len()).filter(|place| !of_others(place)));
+    let [training, held_out] = BankSubset::folds(bank, (0..bank.len()).filter(|place| !of_others(place)));
     let others = BankSubset { bank, places: (0..bank.len()).filter(of_others).collect() };
-    if learnt.len() < 2 || held_out.len() < 2 {
+    if training.len() < 2 || held_out.len() < 2 {
         let rows = bank.len();
         return Err(Error::Config(format!("fidelity: a bank of {rows} rows has too few to hold out (one in five)")));
     }
     let mut seconds = Vec::new();
-    let baselines = baselines(context, experiment, &learnt, ensemble, &mut seconds)?;
-    let evaluator = Evaluator::new(experiment, &learnt, &held_out, &others, inside, sets)?;
+    let baselines = baselines(context, experiment, &training, ensemble, &mut seconds)?;
+    let evaluator = Evaluator::new(experiment, &training, &held_out, &others, inside, sets)?;
     let mut rows = Rows::new(config, TASK);
     evaluator.reference(&mut rows)?;
     context.progress.begin(TASK, (baselines.len() * settings.draws) as u64, 0);
@@ -104,7 +104,7 @@ pub fn fidelity(
         })?;
     }
     context.progress.end();
-    Ok(Fidelity { rows: rows.finish(), seconds, counts: [learnt.len(), held_out.len(), others.len()] })
+    Ok(Fidelity { rows: rows.finish(), seconds, counts: [training.len(), held_out.len(), others.len()] })
 }
 
 /// Directions that the baselines need, the largest of them: one of 8 bits takes a quarter of a network's bytes.
@@ -114,30 +114,30 @@ pub(crate) fn directions(config: &Config) -> usize {
     (largest as usize).min(MOST_DIRECTIONS)
 }
 
-/// Every baseline, fitted to the rows that are learnt from.
+/// Every baseline, fitted to the training rows.
 fn baselines<'a>(
     context: Context<'_>,
     experiment: &Experiment,
-    learnt: &BankSubset<'a>,
+    training: &BankSubset<'a>,
     ensemble: Option<&Array2<f32>>,
     seconds: &mut Vec<(String, f64)>,
 ) -> Result<Vec<Baseline<'a>>> {
     let Experiment { config, folder, .. } = experiment;
-    let (settings, dim, seed) = (config.settings::<FidelityConfig>(), learnt.dim(), experiment.seed.child(TASK));
+    let (settings, dim, seed) = (config.settings::<FidelityConfig>(), training.dim(), experiment.seed.child(TASK));
     let network = (4 * dim) as f64;
-    let mut baselines = vec![Baseline { name: "bank", budget: None, posterior: Box::new(Sampled(learnt.clone())) }];
+    let mut baselines = vec![Baseline { name: "bank", budget: None, posterior: Box::new(Sampled(training.clone())) }];
 
     // What users get: the default, from the rows to something that can be drawn from.
     context.progress.begin("fidelity: subspace", 1, 0);
     let started = Instant::now();
-    let default = Subspace::fit(learnt, &config.subspace, seed.child("subspace"))?;
+    let default = Subspace::fit(training, &config.subspace, seed.child("subspace"))?;
     seconds.push(("fidelity: subspace".to_owned(), started.elapsed().as_secs_f64()));
     context.progress.end();
     baselines.push(Baseline { name: "subspace", budget: None, posterior: Box::new(default) });
 
     let rank = directions(config);
     context.progress.begin("fidelity: directions", 1, 0);
-    let principal = Pca::of(learnt, rank, seed.child("principal"))?;
+    let principal = Pca::of(training, rank, seed.child("principal"))?;
     context
         .progress
         .advance(1, Some(format!("{rank} directions, {:.1} % of the variance", 100.0 * principal.explained(rank))));
@@ -145,7 +145,7 @@ fn baselines<'a>(
     let subspace = |config: &SubspaceConfig| -> Result<Box<dyn Posterior>> {
         Ok(Box::new(Subspace::of(&principal, config, seed.child("rivals"))?))
     };
-    let rows = |count: usize| learnt.bank.gather(&learnt.spread(count));
+    let rows = |count: usize| training.bank.gather(&training.spread(count));
     let plain = SubspaceConfig {
         format: Format::F32,
         coefficients: CoefficientModel::Gaussian,
@@ -162,14 +162,14 @@ fn baselines<'a>(
             }
         };
         let count = size as usize;
-        if count >= 1 && count <= learnt.len() {
+        if count >= 1 && count <= training.len() {
             add("rows", Box::new(Subsample::new(rows(count).view(), None, Format::F32)));
         }
-        let quantised = (budget / (dim + 4) as f64) as usize;
-        if (1..=learnt.len()).contains(&quantised) {
-            add("rows-int8", Box::new(Subsample::new(rows(quantised).view(), None, Format::Int8)));
+        let quantized = (budget / (dim + 4) as f64) as usize;
+        if (1..=training.len()).contains(&quantized) {
+            add("rows-int8", Box::new(Subsample::new(rows(quantized).view(), None, Format::Int8)));
         }
-        if count >= 2 && count <= learnt.len() {
+        if count >= 2 && count <= training.len() {
             add("rows+noise", Box::new(Subsample::new(rows(count - 1).view(), Some(&noise), Format::F32)));
         }
         // As many directions as there is room for.
@@ -180,12 +180,12 @@ fn baselines<'a>(
             ("gaussian-int8", &plain, Format::Int8),
             ("gaussian", &plain, Format::F32),
         ] {
-            let wanted = SubspaceConfig { format, ..base.clone() }.within(budget as usize, dim, learnt.len());
+            let wanted = SubspaceConfig { format, ..base.clone() }.within(budget as usize, dim, training.len());
             if let Some(wanted) = wanted.filter(|wanted| (1..=rank).contains(&wanted.rank)) {
                 add(name, subspace(&wanted)?);
             }
         }
-        let swag = SubspaceConfig { residual: 1.0, ..plain.clone() }.within(budget as usize, dim, learnt.len());
+        let swag = SubspaceConfig { residual: 1.0, ..plain.clone() }.within(budget as usize, dim, training.len());
         if let Some(swag) = swag.filter(|swag| (1..=rank).contains(&swag.rank)) {
             add("gaussian+diagonal", subspace(&swag)?);
         }
@@ -213,7 +213,7 @@ fn baselines<'a>(
         let started = Instant::now();
         let path = folder.checkpoint("fidelity-apd");
         let (generator, _) =
-            train(context, learnt.clone(), &config.distill, seed.child("apd"), &path, |_, _| Ok(None))?;
+            train(context, training.clone(), &config.distill, seed.child("apd"), &path, |_, _| Ok(None))?;
         seconds.push(("fidelity: apd".to_owned(), started.elapsed().as_secs_f64()));
         baselines.push(Baseline { name: "apd", budget: None, posterior: Box::new(generator) });
     }
@@ -250,9 +250,9 @@ struct Evaluator<'a> {
     reference: ClassPredictive,
     /// The average of other chains on the test images, if there are any.
     others: Option<Array2<f64>>,
-    /// Some held-out networks, and how far they are from the rows that are learnt from, in the median.
+    /// Some held-out networks, and how far they are from the training rows, in the median.
     networks: Array2<f32>,
-    learnt: &'a BankSubset<'a>,
+    training: &'a BankSubset<'a>,
     fresh: f64,
     /// The same of networks whose hidden units were brought into the order of the rows'.
     fresh_aligned: Option<f64>,
@@ -261,7 +261,7 @@ struct Evaluator<'a> {
 impl<'a> Evaluator<'a> {
     fn new(
         experiment: &'a Experiment,
-        learnt: &'a BankSubset<'a>,
+        training: &'a BankSubset<'a>,
         held_out: &BankSubset<'_>,
         others: &BankSubset<'_>,
         inside: &Images,
@@ -278,9 +278,9 @@ impl<'a> Evaluator<'a> {
         let reference = average(held_out, stacked.inputs.view());
         let others = (!others.is_empty()).then(|| average(others, split.test.images.pixels.view()).mean());
         let networks = held_out.bank.gather(&held_out.spread(CLOUD));
-        let fresh = upper_median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), learnt));
-        let fresh_aligned = aligned_distance(network, &networks, learnt);
-        Ok(Self { experiment, sets, stacked, reference, others, networks, learnt, fresh, fresh_aligned })
+        let fresh = upper_median(nearest(networks.slice(s![..;SEARCHED_EVERY, ..]), training));
+        let fresh_aligned = aligned_distance(network, &networks, training);
+        Ok(Self { experiment, sets, stacked, reference, others, networks, training, fresh, fresh_aligned })
     }
 
     /// What the held-out rows themselves say.
@@ -377,11 +377,11 @@ impl<'a> Evaluator<'a> {
         let told_apart = nearest_neighbor_test(cloud.view(), self.networks.view());
         push("neighbour_test_drawn", &[told_apart.generated]);
         push("neighbour_test_held_out", &[told_apart.reference]);
-        let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.learnt);
+        let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.training);
         push("novelty", &[upper_median(distances) / self.fresh]);
         // One size of each baseline: putting units in order costs a while.
         if let Some(fresh) = self.fresh_aligned.filter(|_| baseline.budget.is_none()) {
-            let found = aligned_distance(network, &cloud, self.learnt);
+            let found = aligned_distance(network, &cloud, self.training);
             push("novelty_aligned", &[found.map_or(f64::NAN, |distance| distance / fresh)]);
         }
         let single: Vec<f64> = network_rows(&cloud)
@@ -401,9 +401,9 @@ impl<'a> Evaluator<'a> {
 
 /// How far networks are from the nearest row, in the median, where their hidden units may be in any order: they are brought into that of one
 /// row of each chain, whose other rows have the same. None for networks whose units have no such order.
-fn aligned_distance(network: &Network, networks: &Array2<f32>, learnt: &BankSubset<'_>) -> Option<f64> {
+fn aligned_distance(network: &Network, networks: &Array2<f32>, training: &BankSubset<'_>) -> Option<f64> {
     let Network::Mlp(mlp) = network else { return None };
-    let references = learnt.middle_of_each_chain();
+    let references = training.middle_of_each_chain();
     let searched: Vec<&[f32]> = network_rows(networks).step_by(ALIGNED_EVERY).collect();
     // As they are, too.
     let variants = 1 + references.len();
@@ -411,11 +411,11 @@ fn aligned_distance(network: &Network, networks: &Array2<f32>, learnt: &BankSubs
         .into_par_iter()
         .map(|i| match (searched[i / variants], i % variants) {
             (theta, 0) => theta.to_vec(),
-            (theta, chain) => mlp.aligned(theta, learnt.bank.row(references[chain - 1])),
+            (theta, chain) => mlp.aligned(theta, training.bank.row(references[chain - 1])),
         })
         .collect();
-    let orders = Array2::from_shape_fn((orders.len(), learnt.dim()), |(i, j)| orders[i][j]);
-    let distances = nearest(orders.view(), learnt);
+    let orders = Array2::from_shape_fn((orders.len(), training.dim()), |(i, j)| orders[i][j]);
+    let distances = nearest(orders.view(), training);
     let least = |of_network: &[f64]| of_network.iter().copied().fold(f64::INFINITY, f64::min);
     Some(upper_median(distances.chunks(variants).map(least).collect()))
 }

@@ -39,7 +39,7 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Mean negative log-likelihood of the test labels, in nats.
     pub nll: f64,
-    /// Total variance of generated networks over that of the rows it learnt from.
+    /// Total variance of generated networks over that of its training rows.
     pub variance_ratio: f64,
 }
 
@@ -60,7 +60,7 @@ pub struct Stability {
     pub rows: Vec<Row>,
     /// Every run.
     pub runs: Vec<Run>,
-    /// The same of rows that were learnt from, in place of generated networks: what a perfect generator reaches.
+    /// The same of training rows, in place of generated networks: what a perfect generator reaches.
     pub bank: Evaluation,
     /// NLL of uniform predictions: ln K.
     pub uniform_nll: f64,
@@ -79,7 +79,7 @@ pub fn gan_losses(context: Context<'_>, experiment: &Experiment, bank: &Bank) ->
     let train = |(loss, index)| shared.run(|context| train(context, &evaluator, loss, index));
     let runs = error::all(runs.into_par_iter().with_max_len(1).map(train).collect::<Vec<_>>())?;
     shared.end();
-    let bank = evaluator.evaluate(0, evaluator.learnt.view())?.ok_or(Error::Empty("sgld"))?;
+    let bank = evaluator.evaluate(0, evaluator.training.view())?.ok_or(Error::Empty("sgld"))?;
     let uniform_nll = (experiment.network.outputs() as f64).ln();
     Ok(Stability { rows: rows(experiment, &runs, &bank), runs, bank, uniform_nll })
 }
@@ -166,13 +166,13 @@ impl Stage for Training<'_> {
 /// What runs are measured by.
 struct Evaluator<'a> {
     experiment: &'a Experiment,
-    /// What is learnt from.
+    /// The training rows.
     rows: BankSubset<'a>,
     test: apd_data::Labelled,
     /// The averaged prediction of held-out rows.
     held_out: Array2<f64>,
-    /// As many of the rows that are learnt from, and their total variance.
-    learnt: Array2<f32>,
+    /// As many of the training rows, and their total variance.
+    training: Array2<f32>,
     variance: f64,
 }
 
@@ -184,15 +184,15 @@ impl<'a> Evaluator<'a> {
         if held_out.is_empty() {
             return Err(too_few(bank.len()));
         }
-        let learnt = bank.gather(&rows.spread(count));
+        let training = bank.gather(&rows.spread(count));
         let test = experiment.split.test.take(EVALUATION_IMAGES);
         let mut evaluator = Self {
             experiment,
             rows,
             test,
             held_out: Array2::zeros((0, 0)),
-            variance: total_variance(learnt.view()),
-            learnt,
+            variance: total_variance(training.view()),
+            training,
         };
         evaluator.held_out = evaluator.predict(bank.gather(&held_out).view());
         Ok(evaluator)

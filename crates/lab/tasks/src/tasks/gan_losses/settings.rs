@@ -6,7 +6,7 @@ use crate::config::Profile;
 use crate::error::Result;
 use crate::settings::positive;
 
-/// The comparison of the distiller's losses on the run's bank, each with its published optimiser and critic updates.
+/// The comparison of the distiller's losses on the run's bank, each with its published optimizer and critic updates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GanLossesConfig {

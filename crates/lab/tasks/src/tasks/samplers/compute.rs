@@ -260,8 +260,8 @@ impl Problem {
             let (started, number) = (Instant::now(), number as u32);
             let potential: Box<dyn Potential> = match case.gradient {
                 Gradient::ControlVariate => {
-                    let centre = self.optimum(number, epsilon)?;
-                    Box::new(ControlVariate::new(self.potential()?, centre).map_err(ChainError::from)?)
+                    let center = self.optimum(number, epsilon)?;
+                    Box::new(ControlVariate::new(self.potential()?, center).map_err(ChainError::from)?)
                 }
                 Gradient::Svrg => {
                     // A full gradient at every epoch costs as much as the epoch's own steps.
@@ -285,7 +285,7 @@ impl Problem {
         Ok(Run { chains, seconds, gradients: config.steps * case.gradients() * settings.chains as u64 })
     }
 
-    /// A mode, by the sampler's own burn-in without noise: the centre of a control variate.
+    /// A mode, by the sampler's own burn-in without noise: the center of a control variate.
     fn optimum(&self, chain: u32, epsilon: f64) -> Result<Vec<f32>> {
         let length = ChainConfig {
             steps: self.config.burn_in,

@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::methods::descent::{Descent, with_dropout};
-use crate::methods::gan::distil;
+use crate::methods::gan::distill;
 use crate::methods::langevin::Langevin;
 use crate::methods::mc_dropout;
 use crate::named_posterior::{averaged, network_rows};
@@ -33,8 +33,8 @@ use crate::tasks::toy2d::settings::Toy2dConfig;
 
 /// Width of both hidden layers.
 const HIDDEN: usize = 10;
-/// The blobs' centres are (−2, −2) and (2, 2), …
-const CENTRE: f32 = 2.0;
+/// The blobs' centers are (−2, −2) and (2, 2), …
+const CENTER: f32 = 2.0;
 /// … the covariance of each is 0.3·I.
 const VARIANCE: f32 = 0.3;
 /// The square [−5, 5]² is looked at.
@@ -114,7 +114,7 @@ struct Nuts {
     e_bfmi: f64,
 }
 
-/// Trains, samples and distils, and compares the predictions on the square. Each finished stage stays in the folder.
+/// Trains, samples and distills, and compares the predictions on the square. Each finished stage stays in the folder.
 pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     let (settings, folder) = (experiment.config.settings::<Toy2dConfig>(), &experiment.folder);
     let problem = Problem::new(settings, experiment.seed.child("toy2d"))?;
@@ -155,7 +155,7 @@ pub fn toy2d(context: Context<'_>, experiment: &Experiment) -> Result<Toy2d> {
     let sgld = folder.finished("toy2d-sgld", || problem.sgld(context, 0))?;
     let second = folder.finished("toy2d-sgld-second", || problem.sgld(context, 1))?;
     let count = sgld.len();
-    let drawn = folder.finished("toy2d-apd", || problem.distil(context, &sgld, draws))?;
+    let drawn = folder.finished("toy2d-apd", || problem.distill(context, &sgld, draws))?;
     context.progress.end();
 
     let averaged = |networks: &[Vec<f32>], inputs: ArrayView2<'_, f32>| averaged(&problem.network, networks, inputs);
@@ -218,8 +218,8 @@ impl<'a> Problem<'a> {
             let class = i % 2;
             let mut noise = [0.0; 2];
             normals.fill(i as u64, 0, &mut noise);
-            let centre = if class == 0 { -CENTRE } else { CENTRE };
-            row.iter_mut().zip(noise).for_each(|(x, z)| *x = centre + VARIANCE.sqrt() * z);
+            let center = if class == 0 { -CENTER } else { CENTER };
+            row.iter_mut().zip(noise).for_each(|(x, z)| *x = center + VARIANCE.sqrt() * z);
             labels.push(class as u32);
         }
         let cells = settings.grid;
@@ -303,10 +303,10 @@ impl<'a> Problem<'a> {
     }
 
     /// As many networks of the generator as there are samples to learn from.
-    fn distil(&self, context: Context<'_>, samples: &[Vec<f32>], done: u64) -> Result<Vec<Vec<f32>>> {
+    fn distill(&self, context: Context<'_>, samples: &[Vec<f32>], done: u64) -> Result<Vec<Vec<f32>>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let advance = |iteration| context.progress.advance(done + iteration, None);
-        let generator = distil(context, rows, &self.settings.distill, self.seed.child("distill"), advance)?;
+        let generator = distill(context, rows, &self.settings.distill, self.seed.child("distill"), advance)?;
         let drawn = generator.draw(self.seed.child("apd"), samples.len());
         Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())
     }

@@ -1,6 +1,6 @@
-//! The exact law of the simulator with a discretised sampler: θ and the data stay jointly Gaussian.
+//! The exact law of the simulator with a discretized sampler: θ and the data stay jointly Gaussian.
 //!
-//! Given a division of the data into minibatches, a round is linear in w = (s, c, θ₀, e): the sampler's state s = (θ, u), the centre
+//! Given a division of the data into minibatches, a round is linear in w = (s, c, θ₀, e): the sampler's state s = (θ, u), the center
 //! c of a control variate, θ₀ from which the data y = Xθ₀ + e/√β were drawn, and their noise e. All have mean 0, so that E wwᵀ is
 //! the law. The minibatches' randomness enters by the mean over all divisions of the data.
 
@@ -71,12 +71,12 @@ impl Simulator<'_> {
 
         // The estimate is Hθ − b with b linear in w.
         let mut b = Array2::zeros((p, size));
-        let (centre, origin, noise) = (states, states + p, states + 2 * p);
+        let (center, origin, noise) = (states, states + p, states + 2 * p);
         let seen = match self.estimator {
             Estimator::Plain => minibatch,
             // ∇U(c) + H(θ − c): the minibatch's responses cancel, those of ∇U(c) stay.
             Estimator::ControlVariate | Estimator::Svrg(_) => {
-                b.slice_mut(s![.., centre..origin]).assign(&(curvature(minibatch) - curvature(&all)));
+                b.slice_mut(s![.., center..origin]).assign(&(curvature(minibatch) - curvature(&all)));
                 &all
             }
         };
@@ -118,8 +118,8 @@ impl Simulator<'_> {
             // c ← θ before the update.
             let mut copy = Array2::eye(size);
             for i in 0..p {
-                copy[[centre + i, centre + i]] = 0.0;
-                copy[[centre + i, i]] = 1.0;
+                copy[[center + i, center + i]] = 0.0;
+                copy[[center + i, i]] = 1.0;
             }
             map = map.dot(&copy);
         }

@@ -8,7 +8,7 @@ use crate::{Expect, Half, Test, Trial};
 
 const NODE: Seed = Seed::root(35).child("minibatches");
 
-/// A stream: uniform numbers and integers, neighbours independent.
+/// A stream: uniform numbers and integers, neighbors independent.
 fn uniform(next: Next) -> Trial {
     let mut trial = Trial::default();
     let mut stream = NODE.child("uniform").stream();
@@ -17,7 +17,7 @@ fn uniform(next: Next) -> Trial {
     trial.kolmogorov_smirnov("all", &u);
     for lag in [1, 2, 32] {
         let products: Vec<f64> = u.iter().zip(&u[lag..]).map(|(x, y)| (x - 0.5) * (y - 0.5)).collect();
-        trial.mean(format!("neighbours {lag} apart"), 0.0, &products);
+        trial.mean(format!("neighbors {lag} apart"), 0.0, &products);
     }
     let mut cells = vec![0; 4096];
     for pair in u.chunks_exact(2) {
@@ -66,7 +66,7 @@ fn names(tree: Tree) -> Trial {
             if root == 0 {
                 trial.kolmogorov_smirnov(format!("first words of the children of {name:?}"), &siblings);
                 let products: Vec<f64> = siblings.windows(2).map(|u| (u[0] - 0.5) * (u[1] - 0.5)).collect();
-                trial.mean(format!("neighbours among the children of {name:?}"), 0.0, &products);
+                trial.mean(format!("neighbors among the children of {name:?}"), 0.0, &products);
             }
         }
     }
@@ -132,7 +132,7 @@ fn minibatches(visit: Visit) -> Trial {
     trial
 }
 
-/// A chain's noise, minibatches and everything of its neighbours are streams of their own.
+/// A chain's noise, minibatches and everything of its neighbors are streams of their own.
 fn chains() -> Trial {
     let mut trial = Trial::default();
     let chain = |c: u64| Seed::root(36).child("chain").index(c);

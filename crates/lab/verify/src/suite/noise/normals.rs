@@ -87,7 +87,7 @@ fn pairs(trial: &mut Trial, what: &str, pairs: impl Iterator<Item = (f64, f64)> 
     check(trial, "number and square", &|(x, y)| x * square(y));
 }
 
-/// Neighbours in time and space, the borders of vector lanes and chunks, other chains, other names, other seeds.
+/// Neighbors in time and space, the borders of vector lanes and chunks, other chains, other names, other seeds.
 fn independence(fill: Fill, half: Half) -> Trial {
     let mut trial = Trial::default();
     let node = |root, chain, name| Seed::root(root).child("chain").index(chain).child(name);
@@ -162,14 +162,14 @@ const INDEPENDENCE: [Faulty; 6] = [
         single(node, step, 0, &mut block);
         out.iter_mut().enumerate().for_each(|(i, z)| *z = block[(offset + i) % 1024]);
     }),
-    ("correlation 0.02 of neighbours", |node, step, offset, out| {
+    ("correlation 0.02 of neighbors", |node, step, offset, out| {
         let mut next = vec![0.0; out.len() + 1];
         single(node, step, offset, &mut next);
         for (z, pair) in out.iter_mut().zip(next.windows(2)) {
             *z = (pair[0] + 0.02 * pair[1]) / 1.0004_f64.sqrt();
         }
     }),
-    ("neighbours equal but for their signs", |node, step, offset, out| {
+    ("neighbors equal but for their signs", |node, step, offset, out| {
         let mut whole = vec![0.0; offset + out.len() + 1];
         single(node, step, 0, &mut whole);
         for (i, z) in out.iter_mut().enumerate() {

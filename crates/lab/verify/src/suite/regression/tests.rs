@@ -61,8 +61,8 @@ fn the_gradients_noise_is_as_the_bounds_say() {
     }
     posterior.curvature(&mean, Minibatch::Full, &mut h).unwrap();
     for i in 0..2 {
-        let centre = terms.iter().map(|g| g[i]).sum::<f64>() / TERMS as f64;
-        let spread = terms.iter().map(|g| (g[i] - centre).powi(2)).sum::<f64>() / (TERMS - 1) as f64;
+        let center = terms.iter().map(|g| g[i]).sum::<f64>() / TERMS as f64;
+        let spread = terms.iter().map(|g| (g[i] - center).powi(2)).sum::<f64>() / (TERMS - 1) as f64;
         let (n, b) = (TERMS as f64, BATCH as f64);
         let noise = n * n / b * spread * (1.0 - b / n);
         let sum = noise + f64::from(h[i]);

@@ -1,4 +1,4 @@
-//! Chains on the line against the exact law of the discretised chain, at step sizes whose bias is plain to see.
+//! Chains on the line against the exact law of the discretized chain, at step sizes whose bias is plain to see.
 
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, Gamma, Psgld, Sample, Schedule};
@@ -196,7 +196,7 @@ pub(super) fn tests() -> Vec<Test> {
         let cyclical = matches!(case.schedule, Schedule::Cyclical { .. });
         let sampler = if cyclical { format!("cyclical {}", case.recipe.name) } else { case.recipe.name.to_owned() };
         let seed = Seed::root(42).child(case.density.name).child(&sampler);
-        let what = format!("{}, law of the discretised chain{mutation}", case.density.name);
+        let what = format!("{}, law of the discretized chain{mutation}", case.density.name);
         let run = Box::new(move || case.trial(|| build(case), seed));
         tests.push(Test { family: "targets", sampler, case: what, half, expect, run });
     };

@@ -14,12 +14,12 @@ fn gradients_are_those_of_finite_differences() {
             let (mut gradient, mut unused) = ([0.0; 2], [0.0; 2]);
             let value = (density.gradient)(x, &mut gradient);
             for i in 0..density.dim {
-                let centre = x[i];
-                x[i] = centre + 1e-5;
+                let center = x[i];
+                x[i] = center + 1e-5;
                 let above = (density.gradient)(x, &mut unused);
-                x[i] = centre - 1e-5;
+                x[i] = center - 1e-5;
                 let below = (density.gradient)(x, &mut unused);
-                x[i] = centre;
+                x[i] = center;
                 let slope = (above - below) / 2e-5;
                 // Differences round as U does.
                 let tolerance = 1e-8 * (1.0 + slope.abs() + value.abs());

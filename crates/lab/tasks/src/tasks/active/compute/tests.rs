@@ -43,14 +43,14 @@ fn every_method_has_a_curve_for_every_acquisition_that_it_has() {
         assert_eq!(first(method, Acquisition::Random, 0), first(method, Acquisition::Bald, 0));
     }
 
-    // What each run labelled: the same first labels in a seed, ten more in each round, none twice.
+    // What each run labeled: the same first labels in a seed, ten more in each round, none twice.
     let experiment = Experiment::new(config, dir.path(), true).unwrap();
     let mut start = BTreeMap::new();
     for curve in &found.curves {
         let state = load(&experiment, &curve.plan).unwrap();
-        assert_eq!(state.labelled.len(), 40);
-        assert_eq!(state.labelled.iter().collect::<BTreeSet<_>>().len(), 40);
-        let first = state.labelled[..20].to_vec();
+        assert_eq!(state.labeled.len(), 40);
+        assert_eq!(state.labeled.iter().collect::<BTreeSet<_>>().len(), 40);
+        let first = state.labeled[..20].to_vec();
         assert_eq!(*start.entry(curve.plan.seed).or_insert_with(|| first.clone()), first);
     }
     assert_ne!(start[&0], start[&1]);

@@ -14,7 +14,7 @@ fn the_first_labels_are_so_many_of_each_class() {
     let labels = sorted_labels();
     let pool = Pool::new(&labels, 10, 3, SEED).unwrap();
     for class in 0..10 {
-        assert_eq!(pool.labelled().iter().filter(|&&row| labels[row as usize] == class).count(), 3);
+        assert_eq!(pool.labeled().iter().filter(|&&row| labels[row as usize] == class).count(), 3);
     }
     assert_ne!(pool, Pool::new(&labels, 10, 3, SEED.index(1)).unwrap());
     let error = Pool::new(&labels, 11, 1, SEED).unwrap_err().to_string();
@@ -22,29 +22,29 @@ fn the_first_labels_are_so_many_of_each_class() {
 }
 
 #[test]
-fn no_image_is_labelled_twice_and_the_pool_shrinks_by_what_is_acquired() {
+fn no_image_is_labeled_twice_and_the_pool_shrinks_by_what_is_acquired() {
     let labels = sorted_labels();
     let mut pool = Pool::new(&labels, 10, 2, SEED).unwrap();
     for round in 0..38 {
-        let before = pool.unlabelled();
+        let before = pool.unlabeled();
         let candidates = pool.candidates(if round % 2 == 0 { 0 } else { 25 }, SEED.child("candidates").index(round));
         // Scores with ties, infinities and no numbers among them.
         let score = |row: &u32| [0.0, 1.0, f64::NAN, f64::INFINITY, -0.0][*row as usize % 5];
         let scores: Vec<f64> = candidates.iter().map(score).collect();
         pool.acquire(&candidates, &scores, 10);
-        assert_eq!(pool.unlabelled(), before - 10);
+        assert_eq!(pool.unlabeled(), before - 10);
     }
     // Nothing is left, and to ask for more is no mistake.
     let rest = pool.candidates(0, SEED);
     assert!(rest.is_empty());
     pool.acquire(&rest, &[], 10);
-    let distinct: BTreeSet<u32> = pool.labelled().iter().copied().collect();
-    assert_eq!((distinct.len(), pool.labelled().len()), (400, 400));
+    let distinct: BTreeSet<u32> = pool.labeled().iter().copied().collect();
+    assert_eq!((distinct.len(), pool.labeled().len()), (400, 400));
 }
 
 #[test]
 #[should_panic(expected = "has a label already")]
-fn to_acquire_a_labelled_image_is_a_mistake_of_the_programmer() {
+fn to_acquire_a_labeled_image_is_a_mistake_of_the_programmer() {
     let mut pool = Pool::resume(vec![3], 5).unwrap();
     pool.acquire(&[3], &[1.0], 1);
 }
@@ -53,7 +53,7 @@ fn to_acquire_a_labelled_image_is_a_mistake_of_the_programmer() {
 fn a_state_with_an_image_twice_or_out_of_range_is_refused() {
     assert!(Pool::resume(vec![1, 2, 1], 5).is_err());
     assert!(Pool::resume(vec![5], 5).is_err());
-    assert_eq!(Pool::resume(vec![4, 1], 5).unwrap().unlabelled(), 3);
+    assert_eq!(Pool::resume(vec![4, 1], 5).unwrap().unlabeled(), 3);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn chi_squared(order: impl Fn(&Pool, u64) -> Vec<u32>) -> f64 {
         let mut pool = Pool::new(&labels, 10, 2, SEED).unwrap();
         let candidates = order(&pool, repetition);
         pool.acquire(&candidates, &vec![0.5; candidates.len()], 10);
-        pool.labelled()[20..].iter().for_each(|&row| counts[labels[row as usize] as usize] += 1.0);
+        pool.labeled()[20..].iter().for_each(|&row| counts[labels[row as usize] as usize] += 1.0);
     }
     counts.iter().map(|count| (count - 200.0_f64).powi(2) / 200.0).sum()
 }

@@ -25,12 +25,12 @@ fn bank(dir: &std::path::Path, experiment: &Experiment, chains: u32) -> Bank {
     let path = dir.join("rows");
     let mut writer = BankWriter::create(&path, Header::new(dim)).unwrap();
     let seed = Seed::root(3);
-    let (mut centre, mut row) = (vec![0.0; dim], vec![0.0; dim]);
+    let (mut center, mut row) = (vec![0.0; dim], vec![0.0; dim]);
     for chain in 0..chains {
-        seed.child("centre").normals().fill(u64::from(chain), 0, &mut centre);
+        seed.child("centre").normals().fill(u64::from(chain), 0, &mut center);
         for step in 0..40 {
             seed.child("row").normals().fill(u64::from(chain) * 1000 + step, 0, &mut row);
-            row.iter_mut().zip(&centre).for_each(|(x, &centre)| *x = 0.1 * centre + 0.02 * *x);
+            row.iter_mut().zip(&center).for_each(|(x, &center)| *x = 0.1 * center + 0.02 * *x);
             writer.push(chain, step, 1.0, 0.0, &row).unwrap();
         }
     }
@@ -111,12 +111,12 @@ fn rows_whose_units_were_shuffled_do_not_pass_for_new() {
     let dir = tempfile::tempdir().unwrap();
     let experiment = experiment(dir.path());
     let bank = bank(dir.path(), &experiment, 2);
-    let [learnt, held_out] = BankSubset::folds(&bank, 0..bank.len());
+    let [training, held_out] = BankSubset::folds(&bank, 0..bank.len());
     let Network::Mlp(mlp) = &experiment.network else { unreachable!("fc1 is a perceptron") };
     // Each row with its hidden units turned round.
-    let (linears, mut turned) = (mlp.linears(), bank.gather(&learnt.places));
+    let (linears, mut turned) = (mlp.linears(), bank.gather(&training.places));
     let (below, above) = (&linears[0], &linears[1]);
-    for (mut to, from) in turned.outer_iter_mut().zip(learnt.places.iter().map(|&place| bank.row(place))) {
+    for (mut to, from) in turned.outer_iter_mut().zip(training.places.iter().map(|&place| bank.row(place))) {
         for i in 0..below.outputs {
             let unit = below.outputs - 1 - i;
             let rows = (0..below.inputs).map(|k| (i * below.inputs + k, unit * below.inputs + k));
@@ -127,8 +127,8 @@ fn rows_whose_units_were_shuffled_do_not_pass_for_new() {
         }
     }
     let fresh = bank.gather(&held_out.places);
-    let of = |networks: &Array2<f32>| aligned_distance(&experiment.network, networks, &learnt).unwrap();
-    assert!(upper_median(nearest(turned.view(), &learnt)) > upper_median(nearest(fresh.view(), &learnt)));
+    let of = |networks: &Array2<f32>| aligned_distance(&experiment.network, networks, &training).unwrap();
+    assert!(upper_median(nearest(turned.view(), &training)) > upper_median(nearest(fresh.view(), &training)));
     // As far as rounding a row of 7 510 weights relative to another.
     assert!(of(&turned) < 0.01 * of(&fresh), "{} {}", of(&turned), of(&fresh));
 }

@@ -28,7 +28,7 @@ fn every_loss_is_measured_and_a_second_run_takes_what_is_there() {
             run.loss
         );
     }
-    // Rows that were learnt from predict as the held-out ones do, but for chance; the seeds differ.
+    // training Rows predict as the held-out ones do, but for chance; the seeds differ.
     assert!(found.bank.tv < 0.1 && (found.bank.variance_ratio - 1.0).abs() < 1e-9, "{:?}", found.bank);
     assert_ne!(found.runs[0].evaluations, found.runs[1].evaluations);
     let again = gan_losses(Context::default(), &experiment, &bank).unwrap();
@@ -38,18 +38,18 @@ fn every_loss_is_measured_and_a_second_run_takes_what_is_there() {
 }
 
 #[test]
-fn held_out_rows_are_not_learnt_from() {
+fn held_out_rows_are_no_training_rows() {
     let dir = tempfile::tempdir().unwrap();
     let (_, bank) = experiment(dir.path());
-    let [learnt, held_out] = BankSubset::folds(&bank, 0..bank.len());
-    assert_eq!((bank.len(), learnt.places.len(), held_out.places.len()), (50, 40, 10));
+    let [training, held_out] = BankSubset::folds(&bank, 0..bank.len());
+    assert_eq!((bank.len(), training.places.len(), held_out.places.len()), (50, 40, 10));
     assert!(
         held_out
             .places
             .iter()
-            .all(|place| place % HOLDOUT_EVERY == HOLDOUT_EVERY - 1 && !learnt.places.contains(place))
+            .all(|place| place % HOLDOUT_EVERY == HOLDOUT_EVERY - 1 && !training.places.contains(place))
     );
-    assert!(learnt.places.is_sorted());
+    assert!(training.places.is_sorted());
     assert_eq!((held_out.spread(2), held_out.spread(99).len()), (vec![4, 29], 10));
 }
 
@@ -58,7 +58,7 @@ fn a_generator_that_is_not_finite_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (experiment, bank) = experiment(dir.path());
     let evaluator = Evaluator::new(&experiment, &bank).unwrap();
-    let mut networks = evaluator.learnt.clone();
+    let mut networks = evaluator.training.clone();
     assert!(evaluator.evaluate(0, networks.view()).unwrap().is_some());
     networks[[1, 3]] = f32::NAN;
     assert!(evaluator.evaluate(0, networks.view()).unwrap().is_none());

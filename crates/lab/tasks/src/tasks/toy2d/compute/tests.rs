@@ -84,14 +84,14 @@ fn the_square_is_covered_by_cells_with_their_values_in_the_middle() {
 }
 
 #[test]
-fn the_blobs_have_their_centres_and_their_covariance() {
+fn the_blobs_have_their_centers_and_their_covariance() {
     let settings = Toy2dConfig { points: 20_000, grid: 2, ..tiny().settings::<Toy2dConfig>().clone() };
     let problem = Problem::new(&settings, Seed::root(1)).unwrap();
     let points = problem.points();
-    for (class, centre) in [(0, -2.0), (1, 2.0)] {
+    for (class, center) in [(0, -2.0), (1, 2.0)] {
         let of = |f: &dyn Fn(f64, f64) -> f64| {
             let values: Vec<f64> =
-                points.iter().filter(|p| p.2 == class).map(|p| f(p.0 - centre, p.1 - centre)).collect();
+                points.iter().filter(|p| p.2 == class).map(|p| f(p.0 - center, p.1 - center)).collect();
             average(&values)
         };
         // Five standard errors: √(0.3/20 000) of a mean, √(2·0.3²/20 000) of a variance, √(0.3²/20 000) of the covariance. Ten

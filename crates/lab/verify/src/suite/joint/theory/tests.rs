@@ -18,7 +18,7 @@ fn one_long_round_has_the_closed_form() {
     let (n, tau, epsilon) = (model.num_data() as f64, model.tau, 0.06);
     let lambda = n + tau;
     let bias = simulator(&model, Recipe::SGLD, epsilon, usize::MAX, 200).bias(1);
-    // E ȳ² = 1/τ + 1/N; without discretisation the variance is 1/λ.
+    // E ȳ² = 1/τ + 1/N; without discretization the variance is 1/λ.
     let data = 1.0 / tau + 1.0 / n;
     let theta = (n / lambda).powi(2) * data + 1.0 / (lambda * (1.0 - epsilon * lambda / 4.0));
     assert!((bias[[0, 0]] - (theta - 1.0 / tau)).abs() < 1e-12, "{bias}");
