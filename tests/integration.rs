@@ -1,4 +1,4 @@
-//! The walk through the house by its public doors: data, potential, chain, bank, generator, networks again, prediction, scores.
+//! The whole pipeline through its public interfaces: data, potential, chain, bank, generator, networks again, prediction, scores.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Checks what the compiler does not: the shape of the house.
+//! Checks what the compiler does not: the shape of the workspace.
 //!
 //! Each rule is a pure function from text or from a small description to a list of complaints, so that a test can show
 //! it both passing and failing.

@@ -62,7 +62,7 @@ pub(crate) struct Run {
     /// Start even where disk or memory do not suffice for the run
     #[arg(long)]
     pub(crate) force: bool,
-    /// Any setting of the settings file, such as sgld.thinning=40; the other options go over it (repeatable)
+    /// Any setting of the settings file, such as sgld.thinning=40; the other options override it (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Time between checkpoints of a long stage: what a kill costs at most [default: 30]
@@ -97,7 +97,7 @@ pub(crate) struct Reproduce {
     /// Folder for results, report, figures, bank and generator [default: target/apd/DATASET-NET-SEED]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Settings as a TOML file, such as the config.toml that a run leaves; the other options go over it
+    /// Settings as a TOML file, such as the config.toml that a run leaves; the other options override it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! A mistake on the command line, told apart from everything else by exit code 2.
+//! A mistake on the command line: exit code 2, as no other error has.
 
 /// What was wrong with the arguments.
 #[derive(Debug)]

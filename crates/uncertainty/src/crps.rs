@@ -6,7 +6,7 @@ use crate::mixture::Mixture;
 const TOLERANCE: f64 = 1e-10;
 /// Halvings of an interval: what is narrower than a millionth of the law is a step, whose place is known well enough.
 const DEPTH: u32 = 30;
-/// What is left out of a discrete law on either side.
+/// The probability that is left out of a discrete law on either side.
 const TAIL: f64 = 1e-11;
 
 /// ∫ (F(z) − 1\[y ≤ z\])² dz.

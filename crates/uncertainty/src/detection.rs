@@ -128,7 +128,7 @@ fn groups(negatives: &[f64], positives: &[f64]) -> Result<Vec<Group>, MetricErro
     }
     let mut all: Vec<(f64, bool)> =
         negatives.iter().map(|&s| (s, false)).chain(positives.iter().map(|&s| (s, true))).collect();
-    // Not by `total_cmp` alone: −0 and +0 would be told apart, but the comparison `==` below puts them together again,
+    // Not by `total_cmp` alone: −0 and +0 would be distinguished, but the comparison `==` below puts them together again,
     // as they are neighbors in the total order.
     all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut out: Vec<Group> = Vec::new();

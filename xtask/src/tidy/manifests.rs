@@ -5,7 +5,7 @@ use toml::Table;
 
 const KINDS: [&str; 3] = ["dependencies", "build-dependencies", "dev-dependencies"];
 
-/// Every dependency says `workspace = true`: one version of a crate, in one table, for the whole house.
+/// Every dependency says `workspace = true`: one version of a crate, in one table, for the whole workspace.
 pub(super) fn versions_live_in_the_root(name: &str, manifest: &Table) -> Vec<String> {
     let targets = manifest.get("target").and_then(|it| it.as_table()).into_iter().flat_map(|it| it.values());
     let places = targets.filter_map(|it| it.as_table()).chain(std::iter::once(manifest));

@@ -25,7 +25,7 @@ fn a_known_process_has_its_correlation() {
     for lag in 1..=20 {
         assert!((rho[lag] - 0.6_f64.powi(lag as i32)).abs() < 0.019, "lag {lag}: {}", rho[lag]);
     }
-    // Control: the neighbor 0.65 would be told apart.
+    // Control: the neighbor 0.65 would be distinguished.
     assert!((rho[1] - 0.65).abs() > 0.019);
 }
 

@@ -14,7 +14,7 @@ fn a_known_process_has_its_size() {
             let relative = ess.unwrap() / expected - 1.0;
             assert!(relative.abs() < limit, "{what}, rho {rho}: off by {relative}");
         }
-        // Control: neighboring processes would be told apart.
+        // Control: neighboring processes would be distinguished.
         let neighbor = 100_000.0 * (0.87 - rho) / (1.13 + rho);
         assert!((ess_mean(&chains).unwrap() / neighbor - 1.0).abs() > limit, "rho {rho}");
     }

@@ -48,7 +48,7 @@ fn free_walks_spread_as_predicted() {
     assert!((average / predicted - 1.0).abs() < 0.056, "{average} and {predicted}");
     variances.sort_unstable_by(f64::total_cmp);
     assert!((variances[2000] / predicted - 0.713).abs() < 0.07, "{}", variances[2000] / predicted);
-    // Control: the variance about the *start*, T·ε·steps/2, would be told apart.
+    // Control: the variance about the *start*, T·ε·steps/2, would be distinguished.
     assert!((average / (3.0 * predicted) - 1.0).abs() > 0.056);
 }
 

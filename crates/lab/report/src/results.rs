@@ -206,7 +206,7 @@ impl Results {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let json = |cause| Error::Json { path: path.into(), cause };
         let text = std::fs::read_to_string(path).map_err(FileError::io(path))?;
-        // The schema is looked at first, so that a newer file is told apart from a broken one.
+        // The schema is looked at first, so that a newer file is not taken for a broken one.
         let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;
         let schema = value.get("schema");
         if schema.and_then(serde_json::Value::as_u64) != Some(u64::from(SCHEMA)) {

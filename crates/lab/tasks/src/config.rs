@@ -22,6 +22,16 @@ pub use sgld::{OnDivergence, OnlineConfig, SgldConfig};
 const BEFORE_EVALUATION: &str = "gan-losses";
 
 /// Every setting that decides a run's numbers.
+///
+/// ```
+/// use apd_data::Dataset;
+/// use apd_tasks::{Config, NetName, Profile, TASKS, check, complete};
+///
+/// let defaults = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+/// let config = Config { seed: 7, tasks: vec!["classify".to_owned()], ..defaults };
+/// check(&complete(config, TASKS)?, TASKS)?;
+/// # Ok::<(), apd_tasks::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
@@ -58,9 +68,9 @@ pub struct Config {
     /// Out-of-distribution images of the user's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_ood: Vec<UserOod>,
-    /// A section for each task that has settings.
+    /// A section for each task that has settings: see [`settings`](Self::settings).
     #[serde(skip)]
-    pub(crate) sections: Sections,
+    pub sections: Sections,
 }
 
 /// A classifier.

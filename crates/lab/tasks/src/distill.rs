@@ -219,7 +219,7 @@ impl<P: Points, L: FnMut(&Generator, &Progress) -> Result<Option<Point>>> Stage 
     }
 }
 
-/// Tells points apart: FNV-1a over the bits of up to 64 rows.
+/// A fingerprint of points: FNV-1a over the bits of up to 64 rows.
 fn fingerprint(rows: &impl Points) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut mix = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);

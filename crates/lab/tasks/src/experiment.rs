@@ -88,7 +88,7 @@ impl Experiment {
         [theta, &self.network.calibrate(theta, first)].concat()
     }
 
-    /// The test images of the detection task, and the sets they are told apart from: the dataset's own, then the user's.
+    /// The test images of the detection task, and the sets they are distinguished from: the dataset's own, then the user's.
     pub fn ood_images(&self) -> Result<(Images, Vec<Images>)> {
         let (test, count) = (&self.split.test.images, self.config.evaluation.ood_count);
         let seed = self.seed.child("ood-images");

@@ -68,7 +68,7 @@ pub use methods::METHODS;
 pub use named_posterior::{NamedPosterior, Role};
 pub use reproduce::{Laboratory, Outcome, estimate, reproduce};
 pub use resources::{Bytes, Cost, Part};
-pub use settings::Settings;
+pub use settings::{Sections, Settings};
 pub use sizes::Sizes;
 pub use task::{Findings, Needs, Prepared, Task};
 pub use tasks::TASKS;

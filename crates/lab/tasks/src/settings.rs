@@ -48,9 +48,9 @@ impl<T: Any + fmt::Debug + Send + Sync + Clone + Serialize + DeserializeOwned> S
     }
 }
 
-/// The sections of the tasks, in the tasks' order.
+/// The sections of the tasks, in the tasks' order; none yet by default.
 #[derive(Debug, Default)]
-pub(crate) struct Sections(Vec<(&'static str, Box<dyn Settings>)>);
+pub struct Sections(Vec<(&'static str, Box<dyn Settings>)>);
 
 impl Sections {
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {

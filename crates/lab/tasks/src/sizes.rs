@@ -27,7 +27,7 @@ impl Sizes {
         let images = |part: &apd_data::Labelled| part.len() as u64;
         // The training images twice: as they are read, and as potentials share them.
         let [train, validation, test] = [&split.train, &split.validation, &split.test].map(images);
-        // The sets to be told apart from the test images: seven of them, in as many intensities; stacked, and one read as a whole.
+        // The sets to be distinguished from the test images: seven of them, in as many intensities; stacked, and one read as a whole.
         let scales = 1 + config.evaluation.ood_scales.len() as u64;
         let sets = match ood_images {
             true => scales * (8 + config.user_ood.len() as u64) * config.evaluation.ood_count as u64 + 2 * test,

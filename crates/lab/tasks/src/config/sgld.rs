@@ -1,4 +1,4 @@
-//! Settings of the chains, and of distilling while they walk.
+//! Settings of the chains, and of distillation while they run.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub struct SgldConfig {
     pub on_divergence: OnDivergence,
 }
 
-/// What becomes of a chain whose potential or position is no longer a number, or explodes. The other chains go on in any case. In online
+/// What becomes of a chain whose potential or position is not finite, or whose potential is far above that of uniform predictions. The other chains go on in any case. In online
 /// distillation it is the same, but that the run ends at once where it has to.
 ///
 /// It may differ between a run and its resumption.

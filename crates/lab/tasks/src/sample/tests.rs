@@ -94,7 +94,7 @@ fn chains_that_all_diverge_leave_no_bank_to_go_on_with() {
 }
 
 #[test]
-fn what_a_chain_gives_while_it_explodes_is_no_sample() {
+fn positions_of_a_diverging_chain_are_no_samples() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = tiny(OnDivergence::Drop);
     config.sgld.burn_in = 0;

@@ -12,7 +12,7 @@ use crate::diagnose::{Diagnosed, Draws, Group};
 const SHOWN: usize = 400;
 /// Bins of a rank plot.
 const BINS: usize = 20;
-/// Chains in a rank plot: more cannot be told apart.
+/// Chains in a rank plot: more cannot be distinguished.
 const CHAINS: usize = 4;
 
 /// The diagnostics of the chains, in the words of somebody who has to decide whether to trust them.

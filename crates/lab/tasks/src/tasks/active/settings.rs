@@ -48,12 +48,12 @@ pub struct ActiveConfig {
 
 /// SGLD on few labels: ε = lr/N with N the labels so far, but a prior that does not depend on N.
 ///
-/// The weight decay of a mean loss is τ = N·weight_decay, and with twenty labels this is next to no prior: the chain would walk off into
+/// The weight decay of a mean loss is τ = N·weight_decay, and with twenty labels this is next to no prior: the chain would drift off into
 /// tens of thousands of directions that no label has an opinion on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActiveSgld {
-    /// Chains, each from its own start; one thread walks them one after the other.
+    /// Chains, each from its own start; one thread runs them one after the other.
     pub chains: usize,
     /// Steps of each chain, burn-in included.
     pub steps: u64,

@@ -1,6 +1,6 @@
 //! A posterior that can be looked at: two blobs in the plane, and what every method predicts around them.
 //!
-//! The network is small enough for NUTS to say what the posterior really predicts, so each method is told apart from SGLD, which the
+//! The network is small enough for NUTS to say what the posterior really predicts, so each method is compared with SGLD, which the
 //! distiller imitates, and from the reference, which SGLD imitates.
 
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub struct Reference {
     pub draws: u64,
     /// The least E-BFMI of the chains.
     pub e_bfmi: f64,
-    /// Total variation between the averages of both halves of the chains: what is left of chance.
+    /// Total variation between the averages of both halves of the chains: what remains of chance.
     pub tv_between_halves: f64,
 }
 

@@ -181,7 +181,7 @@ impl Simulator<'_> {
     }
 }
 
-/// All the ways to divide `items` into minibatches of `batch` in a row, each as likely; what is left over is left out.
+/// All the ways to divide `items` into minibatches of `batch` in a row, each as likely; the remainder is left out.
 fn divisions(items: Vec<usize>, batch: usize) -> Vec<Vec<Vec<usize>>> {
     if items.len() < batch {
         return vec![Vec::new()];

@@ -5,7 +5,7 @@ fn law(update: Update, epsilon: f64, spacing: f64) -> Vec<f64> {
     Case { density: QUARTIC, schedule: Schedule::Constant(epsilon), update, grid, ..CONSTANT }.law()
 }
 
-/// SGLD's bias is of first order, and what is left of it in the limit from three step sizes, those of [`limits`](super::super::limits),
+/// SGLD's bias is of first order, and its remainder in the limit from three step sizes, those of [`limits`](super::super::limits),
 /// is below the Monte Carlo errors there: 3·10⁻³ of a deviation, in the full half.
 #[test]
 fn sgld_tends_to_the_density() {
