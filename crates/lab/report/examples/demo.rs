@@ -16,8 +16,8 @@ fn normal(i: usize) -> f64 {
     (-2.0 * uniform(2 * i).max(1e-9).ln()).sqrt() * (2.0 * PI * uniform(2 * i + 1)).cos()
 }
 
-fn scores(n: usize, seed: usize, centre: f64, spread: f64, top: f64) -> Vec<f64> {
-    (0..n).map(|i| top / (1.0 + (-(centre + spread * normal(seed * 10_000 + i))).exp())).collect()
+fn scores(n: usize, seed: usize, center: f64, spread: f64, top: f64) -> Vec<f64> {
+    (0..n).map(|i| top / (1.0 + (-(center + spread * normal(seed * 10_000 + i))).exp())).collect()
 }
 
 fn classification() -> Section {
@@ -112,7 +112,7 @@ fn classification() -> Section {
         .figure(Figure::new("first-layer", "Incoming weights of the first 20 hidden units of one sampled and one generated network.", weights))
 }
 
-const SETS: [&str; 5] = ["notMNIST", "Omniglot", "CIFAR-10 grey", "Gaussian", "uniform"];
+const SETS: [&str; 5] = ["notMNIST", "Omniglot", "CIFAR-10 gray", "Gaussian", "uniform"];
 
 fn auroc(set: usize, score: usize, method: usize) -> f64 {
     0.99 - 0.12 * uniform(set * 31 + score * 7 + method * 3)
@@ -199,10 +199,10 @@ fn toy() -> Section {
             .collect(),
     };
     let blob = |class: u8| {
-        let centre = if class == 0 { -2.0 } else { 2.0 };
+        let center = if class == 0 { -2.0 } else { 2.0 };
         (0..10).map(move |i| {
             let at = 100 * usize::from(class) + 2 * i;
-            Marker::new(centre + 0.55 * normal(at), centre + 0.55 * normal(at + 1), class)
+            Marker::new(center + 0.55 * normal(at), center + 0.55 * normal(at + 1), class)
         })
     };
     let maps = Heatmaps {

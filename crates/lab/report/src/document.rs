@@ -76,5 +76,5 @@ fn timings(results: &Results) -> Option<Table> {
 }
 
 fn configuration(results: &Results) -> String {
-    serde_json::to_string_pretty(&results.config).expect("a JSON value always serialises")
+    serde_json::to_string_pretty(&results.config).expect("a JSON value always serializes")
 }

@@ -214,7 +214,7 @@ pub enum AxisScale {
     Log,
 }
 
-/// Rows of small images with one diverging color scale centred on zero, such as the incoming weights of the hidden
+/// Rows of small images with one diverging color scale centered on zero, such as the incoming weights of the hidden
 /// units of a sampled network and of a generated one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WeightImages {

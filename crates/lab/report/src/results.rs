@@ -187,7 +187,7 @@ impl Results {
 
     /// The JSON text of `results.json`, indented, with a final newline.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("strings, numbers and JSON values always serialise");
+        let mut text = serde_json::to_string_pretty(self).expect("strings, numbers and JSON values always serialize");
         text.push('\n');
         text
     }

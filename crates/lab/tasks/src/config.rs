@@ -83,7 +83,7 @@ pub enum NetName {
     Fc2,
     /// Three 3×3 convolutions with max-pooling, then a linear layer: what two cores carry. Images of 8×8 pixels or more.
     Cnn,
-    /// Nine convolutions after the ladder network's, with batch normalisation: the paper's, hours on two cores. Images of 12×12 pixels or
+    /// Nine convolutions after the ladder network's, with batch normalization: the paper's, hours on two cores. Images of 12×12 pixels or
     /// more.
     CnnLarge,
 }

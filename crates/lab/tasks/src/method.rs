@@ -78,7 +78,7 @@ pub struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// The bank, to distil.
+    /// The bank, to distill.
     ///
     /// **Panics** where the method's role is not [`Role::Distilled`] or [`Role::Online`].
     #[track_caller]

@@ -1,4 +1,4 @@
-//! The main job: train, sample, distil, compare, write up.
+//! The main job: train, sample, distill, compare, write up.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

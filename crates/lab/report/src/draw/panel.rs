@@ -70,7 +70,7 @@ pub(crate) fn axes(canvas: &mut Canvas<'_>, frame: Frame, x: &Scale, y: &Scale, 
 }
 
 /// Left ends and widths of equal columns after `left` pixels for the first one's axis; never wider than `widest`, and then
-/// centred as a block.
+/// centered as a block.
 pub(crate) fn columns(columns: usize, left: f64, gap: f64, widest: f64) -> Vec<(f64, f64)> {
     let gaps = gap * (columns - 1) as f64;
     let room = WIDTH - 2.0 * MARGIN - RIGHT - left - gaps;

@@ -27,7 +27,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &WeightImages) -> f64 {
         for line in row.images[..row.images.len().min(MOST)].chunks(per_line) {
             for (c, image) in line.iter().enumerate() {
                 let frame = Frame { x: MARGIN + c as f64 * (w + GAP), y: top, w, h };
-                // Centred: no weight is the middle of the scale, whatever the spread on either side.
+                // Centered: no weight is the middle of the scale, whatever the spread on either side.
                 let colors =
                     image.iter().map(|v| palette::map_color(ColorMap::Diverging, 0.5 + 0.5 * f64::from(*v) / limit));
                 if !pixels::image(canvas, frame, (data.width, data.height), colors) {

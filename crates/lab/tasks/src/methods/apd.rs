@@ -8,7 +8,7 @@ use crate::distill::{distill, generator_file};
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
-use crate::methods::gan::distill;
+use crate::methods::gan::distill_samples;
 use crate::methods::sgld;
 use crate::named_posterior::Role;
 use crate::rows::{Rows, push_bytes, push_spread};
@@ -58,7 +58,7 @@ impl Method for GanOfBank {
 impl FitFewLabels for GanOfBank {
     fn fit(&self, labels: &FewLabels<'_>) -> Result<FittedLabels> {
         let (samples, ends) = sgld::samples(labels)?;
-        let generator = distill(labels.context, samples, labels.gan, labels.seed, |_| ())?;
+        let generator = distill_samples(labels.context, samples, labels.gan, labels.seed, |_| ())?;
         Ok(FittedLabels { posterior: Box::new(generator), ends })
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Result;
 ///
 /// It starts anew whatever was learned before: one that went on from an earlier round's, with that one's scales of the weights, lost ten to
 /// twenty points of accuracy on the digits until it had caught up.
-pub(crate) fn distill(
+pub(crate) fn distill_samples(
     context: Context<'_>,
     samples: Array2<f32>,
     config: &Config,

@@ -70,12 +70,12 @@ impl Method for OnlineGan {
     }
 }
 
-/// Distils while sampling, with as many SGLD steps (burn-in included) as the bank took: after burn-in they are cut into
+/// Distills while sampling, with as many SGLD steps (burn-in included) as the bank took: after burn-in they are cut into
 /// `config.online.rounds` equal pieces.
 ///
-/// Points are standardised by the moments of the first buffer, for good: scaling anew would change the units of both networks and
-/// of all their optimiser's moments under way, to cure what the networks learn by themselves. The restart of round k uses the
-/// generator of round k − 2, because that of k − 1 is learnt at the same time.
+/// Points are standardized by the moments of the first buffer, for good: scaling anew would change the units of both networks and
+/// of all their optimizer's moments under way, to cure what the networks learn by themselves. The restart of round k uses the
+/// generator of round k − 2, because that of k − 1 is learned at the same time.
 ///
 /// After each round its state is saved; a run that was interrupted goes on from there with the same numbers. `bank` is looked at for
 /// comparison only.

@@ -195,7 +195,7 @@ impl<'a> View<'a> {
         let percent = |value: Option<f64>| value.map_or("–".into(), |value| format!("{:.1} %", 100.0 * value));
         let mut text = String::from(
             "Expected: noise of this size does next to nothing, and an attack on the very prediction that is asked afterwards misleads \
-             every method; a Bayesian average is no defence against those who know it. An attack on one of its networks misleads \
+             every method; a Bayesian average is no defense against those who know it. An attack on one of its networks misleads \
              the average less, and there the networks' disagreement should give it away. apd should do as sgld does in every cell. Found:",
         );
         for method in ["sgd", "sgld", "apd"].into_iter().filter(|method| self.methods.iter().any(|m| m == method)) {

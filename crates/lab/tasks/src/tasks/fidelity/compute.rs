@@ -374,9 +374,9 @@ impl<'a> Evaluator<'a> {
         push("variance_ratio_50", &[found.variance_ratios[1]]);
         push("variance_ratio_95", &[found.variance_ratios[2]]);
         push("sliced_wasserstein", &[sliced_wasserstein(cloud.view(), self.networks.view(), seed.child("slices"))]);
-        let told_apart = nearest_neighbor_test(cloud.view(), self.networks.view());
-        push("neighbour_test_drawn", &[told_apart.generated]);
-        push("neighbour_test_held_out", &[told_apart.reference]);
+        let distinguished = nearest_neighbor_test(cloud.view(), self.networks.view());
+        push("neighbour_test_drawn", &[distinguished.generated]);
+        push("neighbour_test_held_out", &[distinguished.reference]);
         let distances = nearest(cloud.slice(s![..;SEARCHED_EVERY, ..]), self.training);
         push("novelty", &[upper_median(distances) / self.fresh]);
         // One size of each baseline: putting units in order costs a while.

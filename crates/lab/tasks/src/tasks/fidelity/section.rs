@@ -75,7 +75,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
             Column::number("50 %", Format::Decimal(2)),
             Column::number("95 %", Format::Decimal(2)),
             Column::number("sliced W₁", Format::Decimal(3)),
-            Column::number("told apart: drawn", Format::Decimal(2)),
+            Column::number("distinguished: drawn", Format::Decimal(2)),
             Column::number("held-out", Format::Decimal(2)),
             Column::number("novelty", Format::Decimal(2)),
             Column::number("in any order", Format::Decimal(2)),
@@ -142,14 +142,14 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
         ],
     };
 
-    let [learnt, held_out, others] = found.counts;
+    let [training, held_out, others] = found.counts;
     let of_others = match others {
         0 => String::new(),
-        others => format!(" {others} rows of other chains, which nothing has learnt from, are looked at beside them."),
+        others => format!(" {others} rows of other chains, on which nothing was trained, are shown beside them."),
     };
     Section::new("Is the distilled posterior the posterior?")
         .setting(&format!(
-            "Everything is fitted to the same {learnt} rows and judged by {} of {held_out} held-out ones (one row in five).{of_others} Mean ± sd over \
+            "Everything is fitted to the same {training} rows and judged by {} of {held_out} held-out ones (one row in five).{of_others} Mean ± sd over \
              {} draws of {} networks.",
             settings.truth.min(held_out),
             settings.draws,
@@ -157,13 +157,13 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
         ))
         .text(&verdict(&keys, &tv, &bytes, floor))
         .table(predictions.note(
-            "bank: rows that were learnt from, drawn at random; what is spread evenly through the bank, as the draws of subspace and the kept rows are, \
+            "bank: training rows, drawn at random; what is spread evenly through the bank, as the draws of subspace and the kept rows are, \
              can be nearer. subspace: the default distiller. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. apd: the paper's GAN. A loss of AUROC is \
              that of the set on which it is largest; negative where detection is better than the held-out rows'.",
         ))
         .table(networks.note(
-            "Mean error in posterior standard deviations. Told apart: how often a 1-nearest-neighbour classifier is right about drawn and about \
-             held-out networks: ½ and ½ where it cannot tell, 1 and 0 where drawn networks vary less, below ½ where both lie beside rows of one chain. Novelty: distance of a drawn network to the nearest row that was learnt from, over that of a held-out row: \
+            "Mean error in posterior standard deviations. Distinguished: how often a 1-nearest-neighbor classifier is right about drawn and about \
+             held-out networks: ½ and ½ where it cannot tell, 1 and 0 where drawn networks vary less, below ½ where both lie beside rows of one chain. Novelty: distance of a drawn network to the nearest training row, over that of a held-out row: \
              below 1, networks are remembered; in any order: with the hidden units of both put into the order of a row first, so that a row with its \
              units shuffled would not pass for new. What lies in few directions is far from every row, because each row also has what the directions leave out.",
         ))

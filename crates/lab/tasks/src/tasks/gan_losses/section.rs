@@ -33,7 +33,7 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
     table.push(bank);
     let table = table.note(
         "TV is the total variation between averaged predictions of generated networks and of held-out rows of the bank; the sgld row has \
-         rows that were learnt from in place of generated networks. A run diverged if anything in it was not finite, or its prediction ended \
+         training rows in place of generated networks. A run diverged if anything in it was not finite, or its prediction ended \
          worse than the uniform one (NLL above ln K).",
     );
     let series = Loss::ALL
@@ -52,8 +52,8 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
     .reference("sgld", found.bank.tv);
     Section::new("Which loss?")
         .setting(&format!(
-            "Each loss with its published optimiser and critic updates, {} seeds, {} generator iterations, {} hidden units, batch {}, on four of \
-             five rows of the bank; standardised rows and a last layer that starts at the bank's mean with a tenth of its deviation, as in the \
+            "Each loss with its published optimizer and critic updates, {} seeds, {} generator iterations, {} hidden units, batch {}, on four of \
+             five rows of the bank; standardized rows and a last layer that starts at the bank's mean with a tenth of its deviation, as in the \
              other tasks. {} networks drawn for each evaluation. Iterations are equal, not work: WGAN-GP and WGAN take five critic updates in each, \
              DCGAN and LSGAN one.",
             settings.seeds, settings.iterations, settings.hidden, settings.batch, settings.networks
@@ -84,7 +84,7 @@ fn curve(loss: Loss, runs: &[&Run]) -> Series {
 
 fn verdict(found: &Stability) -> String {
     let mut text = String::from(
-        "Expected: WGAN-GP learns steadily; clipping (WGAN) bounds the critic so tightly that little is learnt in so many steps; the \
+        "Expected: WGAN-GP learns steadily; clipping (WGAN) bounds the critic so tightly that little is learned in so many steps; the \
          losses that classify (DCGAN, LSGAN) take fewer critic updates, and saturate where critic and generator are out of balance. ",
     );
     let ends = |loss: Loss| -> Vec<Evaluation> {

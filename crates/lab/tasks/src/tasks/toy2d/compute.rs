@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::methods::descent::{Descent, with_dropout};
-use crate::methods::gan::distill;
+use crate::methods::gan::distill_samples;
 use crate::methods::langevin::Langevin;
 use crate::methods::mc_dropout;
 use crate::named_posterior::{averaged, network_rows};
@@ -306,7 +306,7 @@ impl<'a> Problem<'a> {
     fn distill(&self, context: Context<'_>, samples: &[Vec<f32>], done: u64) -> Result<Vec<Vec<f32>>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let advance = |iteration| context.progress.advance(done + iteration, None);
-        let generator = distill(context, rows, &self.settings.distill, self.seed.child("distill"), advance)?;
+        let generator = distill_samples(context, rows, &self.settings.distill, self.seed.child("distill"), advance)?;
         let drawn = generator.draw(self.seed.child("apd"), samples.len());
         Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())
     }
