@@ -74,6 +74,42 @@ const MUTATIONS: &[Mutation] = &[
         "*g - centre",
     ),
     mutation(
+        "microcanonical: d for d − 1",
+        "microcanonical/dynamics.rs",
+        "self.work.len() as f64 - 1.0)",
+        "self.work.len() as f64)",
+    ),
+    mutation(
+        "microcanonical: K left out of the energy",
+        "microcanonical/dynamics.rs",
+        "kinetic + (point",
+        "0.0 * kinetic + (point",
+    ),
+    mutation(
+        "microcanonical: cosh for sinh",
+        "microcanonical/dynamics.rs",
+        "along * (1.0 - zeta))",
+        "along * (1.0 + zeta))",
+    ),
+    mutation(
+        "microcanonical: refreshed as if d were 1",
+        "microcanonical/dynamics.rs",
+        "exp_m1() / self.work.len() as f64",
+        "exp_m1()",
+    ),
+    mutation(
+        "microcanonical: a stale gradient for the last turn",
+        "microcanonical/dynamics.rs",
+        "self.evaluate(point);\n            if",
+        "if part > 0.5 { self.evaluate(point) }\n            if",
+    ),
+    mutation(
+        "microcanonical: half of the energy tested",
+        "microcanonical/chain.rs",
+        "choices.uniform() < (-error).exp()",
+        "choices.uniform() < (-0.5 * error).exp()",
+    ),
+    mutation(
         "schedules: noise while a cycle explores",
         "sampler/sgld.rs",
         "if self.step_size.samples(update.step)",

@@ -67,6 +67,11 @@ pub(super) fn run(
 }
 
 impl Averages {
+    /// Chain by chain, the weighted sum of function `f`'s averages here and there.
+    pub(super) fn combined(&self, f: usize, other: &Self, [here, there]: [f64; 2]) -> Vec<f64> {
+        self.means[f].iter().zip(&other.means[f]).map(|(a, b)| here * a + there * b).collect()
+    }
+
     /// Checks that function `f` has the mean that theory says.
     #[track_caller]
     pub(super) fn check(&self, trial: &mut Trial, f: usize, what: &str, theory: f64) {

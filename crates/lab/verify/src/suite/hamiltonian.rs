@@ -1,4 +1,5 @@
-//! HMC and NUTS on the full data: no bias, whatever the step size, so that averages over many chains have the posterior's expectation.
+//! HMC, NUTS and microcanonical trajectories on the full data: no bias, whatever the step size, so that averages over many chains have the
+//! posterior's expectation.
 //!
 //! Every chain learns its own step size and mass in the warm-up, from where it forgets its start; neither changes afterwards.
 
@@ -6,7 +7,8 @@ use std::convert::Infallible;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    ChainError, FullBatch, HamiltonianChain, HamiltonianConfig, Potential, RunError, Sample, Trajectory, WithGradient,
+    ChainError, Correction, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain, MicrocanonicalChain,
+    MicrocanonicalConfig, Potential, RunError, Sample, Trajectory, WithGradient,
 };
 
 use super::extrapolation;
@@ -18,6 +20,8 @@ use crate::{Expect, Half, Test, Trial};
 
 /// Chains in each test.
 const CHAINS: u32 = 600;
+
+const REGRESSION: &str = "logistic regression";
 
 /// What is sampled.
 #[derive(Clone, Copy)]
@@ -32,20 +36,20 @@ impl Target {
     fn name(&self) -> &'static str {
         match self {
             Self::Density(density) => density.name,
-            Self::Regression => "logistic regression",
+            Self::Regression => REGRESSION,
         }
     }
 
-    fn potential(&self) -> Box<dyn Potential> {
+    fn potential(&self, blocks: usize) -> Box<dyn Potential> {
         match *self {
-            Self::Density(density) => Box::new(Copies { density, blocks: 1 }),
+            Self::Density(density) => Box::new(Copies { density, blocks }),
             Self::Regression => Box::new(regression::posterior()),
         }
     }
 
-    fn start(&self) -> Vec<f32> {
+    fn start(&self, blocks: usize) -> Vec<f32> {
         match self {
-            Self::Density(density) => vec![0.5; density.dim],
+            Self::Density(density) => vec![0.5; density.dim * blocks],
             Self::Regression => regression::START.to_vec(),
         }
     }
@@ -58,9 +62,9 @@ impl Target {
         }
     }
 
-    fn observe(&self, position: &[f32], values: &mut [f64]) {
+    fn observe(&self, blocks: usize, position: &[f32], values: &mut [f64]) {
         match *self {
-            Self::Density(density) => Copies { density, blocks: 1 }.average(position, values),
+            Self::Density(density) => Copies { density, blocks }.average(position, values),
             Self::Regression => regression::observe(position, values),
         }
     }
@@ -118,14 +122,34 @@ fn mistaken(potential: Box<dyn Potential>, mistake: Mistake) -> impl Potential {
 #[derive(Clone, Copy)]
 struct Method {
     name: &'static str,
-    trajectory: Trajectory,
+    dynamics: Dynamics,
     /// The acceptance that the step size is adapted to: low, for long steps that are far off without the correction.
     acceptance: f64,
+    /// Copies of a density in one position.
+    blocks: usize,
 }
 
-const HMC: Method =
-    Method { name: "HMC", trajectory: Trajectory::Hmc { length: 1.5, jitter: 0.5, max_steps: 1000 }, acceptance: 0.7 };
-const NUTS: Method = Method { name: "NUTS", trajectory: Trajectory::Nuts { max_depth: 10 }, acceptance: 0.7 };
+#[derive(Clone, Copy)]
+enum Dynamics {
+    Hamiltonian(Trajectory),
+    Microcanonical,
+}
+
+const HMC: Method = Method {
+    name: "HMC",
+    dynamics: Dynamics::Hamiltonian(Trajectory::Hmc { length: 1.5, jitter: 0.5, max_steps: 1000 }),
+    acceptance: 0.7,
+    blocks: 1,
+};
+const NUTS: Method = Method {
+    name: "NUTS",
+    dynamics: Dynamics::Hamiltonian(Trajectory::Nuts { max_depth: 10 }),
+    acceptance: 0.7,
+    blocks: 1,
+};
+/// Directions need two dimensions.
+const MICROCANONICAL: Method =
+    Method { name: "adjusted microcanonical", dynamics: Dynamics::Microcanonical, acceptance: 0.7, blocks: 2 };
 
 /// A method on a target.
 #[derive(Clone, Copy)]
@@ -139,26 +163,24 @@ struct Case {
 
 impl Case {
     fn run(&self, c: u32, seed: Seed, visit: &mut (dyn FnMut(Sample<'_>) + Send)) -> Result<(), ChainError> {
-        let config = HamiltonianConfig {
-            warmup: self.warmup,
-            draws: self.draws,
-            trajectory: self.method.trajectory,
-            target_acceptance: self.method.acceptance,
-            temperature: if let Mistake::Temperature(temperature) = self.mistake { temperature } else { 1.0 },
-            adapt_mass: true,
-        };
-        let potential = mistaken(self.target.potential(), self.mistake);
-        let mut chain = HamiltonianChain::new(c, FullBatch::new(potential), config, seed, self.target.start())?;
-        let ended = chain.run(&mut |sample: Sample<'_, f64>| {
-            let Sample { chain, step, potential, weight, .. } = sample;
-            let position: Vec<f32> = sample.position.iter().map(|&x| x as f32).collect();
-            visit(Sample { chain, step, position: &position, potential, weight });
-            Ok::<(), Infallible>(())
-        });
-        match ended {
-            Ok(_) => Ok(()),
-            Err(RunError::Chain(error)) => Err(error),
-            Err(RunError::Sink { cause, .. }) => match cause {},
+        let Self { method, warmup, draws, .. } = *self;
+        let temperature = if let Mistake::Temperature(temperature) = self.mistake { temperature } else { 1.0 };
+        let potential = self.target.potential(method.blocks);
+        let potential = FullBatch::new(mistaken(potential, self.mistake));
+        let start = self.target.start(method.blocks);
+        let target_acceptance = method.acceptance;
+        match method.dynamics {
+            Dynamics::Hamiltonian(trajectory) => {
+                let config =
+                    HamiltonianConfig { warmup, draws, trajectory, target_acceptance, temperature, adapt_mass: true };
+                visit_all(HamiltonianChain::new(c, potential, config, seed, start)?, visit)
+            }
+            Dynamics::Microcanonical => {
+                let correction = Correction::Metropolis { target_acceptance };
+                let config =
+                    MicrocanonicalConfig { correction, temperature, ..MicrocanonicalConfig::adjusted(warmup, draws) };
+                visit_all(MicrocanonicalChain::new(c, potential, config, seed, start)?, visit)
+            }
         }
     }
 
@@ -169,7 +191,7 @@ impl Case {
             0..CHAINS,
             statistics.len(),
             |c, visit| self.run(c, seed, visit),
-            |position, values| self.target.observe(position, values),
+            |position, values| self.target.observe(self.method.blocks, position, values),
         );
         let Ok(averages) = averages else {
             trial.require("every chain starts", false);
@@ -179,6 +201,26 @@ impl Case {
             averages.check(&mut trial, f, what, expectation);
         }
         trial
+    }
+}
+
+/// Runs a chain to its end, its positions in single precision.
+///
+/// **Errors**: the chain's.
+pub(super) fn visit_all(
+    mut chain: impl MarkovChain<Scalar = f64>,
+    visit: &mut (dyn FnMut(Sample<'_>) + Send),
+) -> Result<(), ChainError> {
+    let ended = chain.run(&mut |sample: Sample<'_, f64>| {
+        let Sample { chain, step, potential, weight, .. } = sample;
+        let position: Vec<f32> = sample.position.iter().map(|&x| x as f32).collect();
+        visit(Sample { chain, step, position: &position, potential, weight });
+        Ok::<(), Infallible>(())
+    });
+    match ended {
+        Ok(_) => Ok(()),
+        Err(RunError::Chain(error)) => Err(error),
+        Err(RunError::Sink { cause, .. }) => match cause {},
     }
 }
 
@@ -205,10 +247,13 @@ pub(super) fn tests() -> Vec<Test> {
         let run = Box::new(move || case.trial(seed));
         tests.push(Test { family: "hamiltonian", sampler: case.method.name.into(), case: text, half, expect, run });
     };
-    for method in [HMC, NUTS] {
+    for method in [HMC, NUTS, MICROCANONICAL] {
         for (target, half) in TARGETS {
             let case = Case { method, target, mistake: Mistake::None, warmup: 150, draws: 100 };
-            add(case, half, Expect::Accept, "");
+            // Trajectories of a radius, in small steps until the scales are known, are not quick.
+            let slow = matches!(method.dynamics, Dynamics::Microcanonical)
+                && [SCALES.name, REGRESSION].contains(&target.name());
+            add(case, if slow { Half::Full } else { half }, Expect::Accept, "");
             add(Case { warmup: 500, draws: 1500, ..case }, Half::Full, Expect::Accept, ", long chains");
         }
         for (target, half) in [(Target::Density(LOG_EXPONENTIAL), Half::Quick), (Target::Density(BANANA), Half::Full)] {
