@@ -1,4 +1,4 @@
-//! What is observed.
+//! Observations: inputs and targets.
 
 use std::ops::Range;
 use std::sync::Arc;

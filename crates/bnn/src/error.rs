@@ -16,9 +16,9 @@ pub enum ModelError {
     /// Input rows have another length than the network's.
     #[error("the inputs have {found} columns, the network takes {expected}")]
     Inputs {
-        /// Of the network.
+        /// Inputs of the network.
         expected: usize,
-        /// Of the data.
+        /// Columns of the data.
         found: usize,
     },
     /// Not one target per input row.
@@ -46,9 +46,9 @@ pub enum ModelError {
     Outputs {
         /// The likelihood's name.
         likelihood: &'static str,
-        /// Of the targets.
+        /// Columns of the targets.
         columns: usize,
-        /// Of the network.
+        /// Outputs of the network.
         outputs: usize,
     },
     /// The network does not have a mean and a scale for each target column.
@@ -58,9 +58,9 @@ pub enum ModelError {
     Heads {
         /// The likelihood's name.
         likelihood: &'static str,
-        /// Of the targets.
+        /// Columns of the targets.
         columns: usize,
-        /// Of the network.
+        /// Outputs of the network.
         outputs: usize,
     },
     /// Classes under a likelihood of numbers, or numbers under one of classes.

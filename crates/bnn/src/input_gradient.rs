@@ -1,4 +1,4 @@
-//! How the loss of an averaged prediction changes with the inputs.
+//! The gradient of an averaged prediction's loss with respect to the inputs.
 
 use apd_nn::{Engine, Model, Threads};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
@@ -17,7 +17,7 @@ pub(crate) const ROWS: usize = 256;
 ///
 /// ∇ₓℓ = −Σₛ wₛ·∇ₓ ln pₛ(y|x), where wₛ = pₛ(y|x) / Σₜ pₜ(y|x).
 ///
-/// With one network it is the ordinary negative log likelihood, the cross-entropy for instance. The networks are passed once, one after the
+/// The loss of one network is the ordinary negative log likelihood, the cross-entropy for instance. The networks are passed once, one after the
 /// other: what the sums hold so far is rescaled whenever a network is surer of y than all before it, so that a y of which none is sure does no
 /// harm and memory does not grow with S. Blocks of inputs run in parallel; the bits do not depend on the number of threads.
 ///
@@ -79,7 +79,7 @@ pub(crate) struct AveragedLoss<'a> {
     likelihood: &'a dyn Likelihood,
     row: Row,
     engine: Box<dyn Engine>,
-    /// Of each input: the largest ln pₛ(y) so far, and Σₛ pₛ(y) in units of it.
+    /// The largest ln pₛ(y) of each input so far, and Σₛ pₛ(y) in units of it.
     peak: Vec<f32>,
     sum: Vec<f32>,
 }

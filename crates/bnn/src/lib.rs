@@ -55,7 +55,7 @@ mod shared;
 
 pub use attack::Attack;
 pub use data::{Data, TargetRows, Targets};
-pub use dropout::{Dropout, predict_dropout};
+pub use dropout::Dropout;
 pub use error::ModelError;
 pub use input_gradient::input_gradient;
 pub use likelihood::{Categorical, Likelihood, LikelihoodConfig, Predictive};

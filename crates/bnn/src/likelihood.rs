@@ -89,7 +89,7 @@ pub trait Likelihood: Debug + Send + Sync {
 
     /// Returns [`nll`](Self::nll), leaves ∂nll/∂f in place of the outputs f, and adds ∂nll/∂φ to `phi_gradient`.
     ///
-    /// By default by automatic differentiation in double precision, which is slow for small networks.
+    /// The default differentiates automatically in double precision, which is slow for small networks.
     fn add_nll(
         &self,
         phi: &[f32],
@@ -151,9 +151,9 @@ pub trait Likelihood: Debug + Send + Sync {
 /// The averaged prediction of many networks, as the likelihood has it.
 #[derive(Clone, Debug)]
 pub enum Predictive {
-    /// Of classes. Several labels are rows of two classes each, those of the first input first.
+    /// Probabilities of classes. Several labels are rows of two classes each, those of the first input first.
     Classes(ClassPredictive),
-    /// Of numbers.
+    /// Laws of numbers.
     Numbers(NumberPredictive),
 }
 
@@ -176,7 +176,7 @@ impl Predictive {
         }
     }
 
-    /// To add to. **Panics** where numbers are predicted.
+    /// The probabilities, to add to. **Panics** where numbers are predicted.
     #[track_caller]
     pub fn classes_mut(&mut self) -> &mut ClassPredictive {
         match self {
@@ -185,7 +185,7 @@ impl Predictive {
         }
     }
 
-    /// To add to. **Panics** where classes are predicted.
+    /// The laws, to add to. **Panics** where classes are predicted.
     #[track_caller]
     pub fn numbers_mut(&mut self) -> &mut NumberPredictive {
         match self {

@@ -75,11 +75,10 @@ fn chunk_by_chunk(
         let thetas: Vec<&[f32]> = thetas.iter().map(AsRef::as_ref).collect();
         predictions.resize(thetas.len() * n * outputs, 0.0);
         on_chunks(&mut predictions, [n, outputs], [group, ROWS], |networks, rows, out| {
-            pool.with(|Work { inputs: chunk, first, scratch }| {
+            pool.with(|(chunk, scratch): &mut (FeatureMajor, Scratch)| {
                 chunk.fill(inputs.slice_axis(Axis(0), rows.clone().into()));
                 for (theta, out) in thetas[networks].iter().zip(out) {
-                    mlp.first(theta, chunk, first);
-                    mlp.finish(theta, first, None, out, scratch);
+                    mlp.logits(theta, chunk, out, scratch);
                     likelihood.inverse_link(matrix_mut(out, rows.len(), outputs));
                 }
             });
@@ -89,7 +88,7 @@ fn chunk_by_chunk(
 }
 
 /// Networks in flight at once, within the bounds of memory; a function of the shapes alone.
-pub(crate) fn wave(prediction: usize, network: usize) -> usize {
+fn wave(prediction: usize, network: usize) -> usize {
     (ELEMENTS / prediction.max(network).max(1)).clamp(1, WAVE)
 }
 
@@ -143,13 +142,6 @@ pub(crate) fn matrix_mut(data: &mut [f32], rows: usize, columns: usize) -> Array
 
 /// Work space of tasks, handed from one to the next: as many as ever ran at once.
 pub(crate) struct Pool<W>(Mutex<Vec<W>>);
-
-#[derive(Default)]
-struct Work {
-    inputs: FeatureMajor,
-    first: FeatureMajor,
-    scratch: Scratch,
-}
 
 impl<W> Default for Pool<W> {
     fn default() -> Self {

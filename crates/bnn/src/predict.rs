@@ -23,7 +23,7 @@ pub enum PredictError {
          {weights} weights, {phi} parameters of the likelihood and {buffers} buffers"
     )]
     Length {
-        /// Of a row: weights, the likelihood's parameters, buffers.
+        /// Length of a row: weights, the likelihood's parameters, buffers.
         expected: usize,
         /// Weights of the network.
         weights: usize,
@@ -31,7 +31,7 @@ pub enum PredictError {
         phi: usize,
         /// Buffers of the network.
         buffers: usize,
-        /// Of the posterior.
+        /// Length of the posterior's points.
         found: usize,
     },
     /// There is no network to average over.
@@ -111,7 +111,7 @@ pub fn predict(
     Ok(prediction.predictive)
 }
 
-/// What a prediction is made of, and what has been made of it.
+/// A prediction in the making.
 struct Prediction<'a> {
     model: &'a dyn Model,
     likelihood: &'a dyn Likelihood,
@@ -182,7 +182,7 @@ impl Row {
         }
     }
 
-    /// As [`network`](Self::network), of many points.
+    /// The weights and the buffers of many points.
     fn networks(self, points: Array2<f32>) -> Array2<f32> {
         if self.phi == 0 {
             return points;

@@ -1,4 +1,4 @@
-//! How like are two clouds of points?
+//! The similarity of two clouds of points.
 //!
 //! Everything here is about points of R^d, d large: generated ones, ones held out of the bank, and the bank itself.
 
@@ -16,7 +16,7 @@ const BLOCK: usize = 64;
 /// Coordinates of one step of the comparison.
 const TILE: usize = 2048;
 
-/// How the moments of generated points differ from those of `reference`.
+/// Differences of the moments of generated points from those of `reference`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// Root mean square over coordinates of (mean of generated − mean of reference) / (standard deviation of reference): of two samples of n
@@ -142,16 +142,16 @@ pub fn nearest(points: ArrayView2<'_, f32>, bank: &impl Points) -> Vec<f64> {
     (0..points.nrows()).map(|i| nearest(i).max(0.0).sqrt()).collect()
 }
 
-/// How often the 1-nearest-neighbor classifier that tells generated points from true ones is right, left one out.
+/// Leave-one-out accuracy of the 1-nearest-neighbor classifier that distinguishes generated points from true ones.
 ///
 /// ½ and ½ where both have one distribution and are independent; 1 and 1 where they lie apart; 0 and 0 where each generated point is a copy
 /// of a true one; near 1 and near 0 where the generated cloud is too narrow (its points lie closest to each other, and true ones to
 /// them), which a mean of both would not show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NeighborTest {
-    /// On generated points.
+    /// Its accuracy on generated points.
     pub generated: f64,
-    /// On true ones.
+    /// Its accuracy on points of the reference.
     pub reference: f64,
 }
 

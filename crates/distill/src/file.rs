@@ -24,7 +24,7 @@ mod tests;
 
 use read::{Tensors, check_widths, read_gan, read_subsample, read_subspace};
 
-/// What a file can hold.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Distilled {
     /// A GAN's generator: the paper's.
@@ -122,7 +122,7 @@ struct SubsampleDescription {
     noise: bool,
 }
 
-/// What the file's metadata say, as one JSON object.
+/// The file's metadata, as one JSON object.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header<'a> {

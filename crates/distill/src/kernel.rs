@@ -1,4 +1,4 @@
-//! What the updates need of an element type, and the product of a tile.
+//! The element types of updates, and the product of a tile.
 
 use std::ops::Range;
 

@@ -14,7 +14,7 @@ use apd_points::Points;
 ///
 /// xᵢ ≈ x̄ + Σ_k c_ik·v_k.
 ///
-/// By a randomized singular value decomposition: the points' span is sketched with l = r + 20 + r/2 random combinations of them, the
+/// The method is a randomized singular value decomposition: the points' span is sketched with l = r + 20 + r/2 random combinations of them, the
 /// sketch is brought closer to the largest directions by one iteration of the power method, and the decomposition is taken within it.
 /// A pass over the points for their moments and four of n·d·l multiplications each, and memory for four l × d matrices: never d × d,
 /// never a copy of the points.
@@ -36,7 +36,7 @@ pub struct Pca {
     pub coefficients: Array2<f32>,
     /// Standard deviation of each coordinate of the points, d numbers.
     pub sd: Vec<f32>,
-    /// What each coordinate was divided by, d numbers; none where they are of one scale.
+    /// The divisor of each coordinate, d numbers; none where they are of one scale.
     scale: Vec<f32>,
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn varies(mean: f32, sd: f32) -> bool {
     sd > 1e-7 * mean.abs()
 }
 
-/// What each coordinate is divided by: nothing where all that vary do so on one scale.
+/// The divisor of each coordinate: none where all that vary do so on one scale.
 fn units(mean: &[f32], sd: &[f32]) -> Vec<f32> {
     let varying = mean.iter().zip(sd).filter(|&(&mean, &sd)| varies(mean, sd)).map(|(_, &sd)| sd);
     let (least, most) = varying.fold((f32::INFINITY, 0.0_f32), |(least, most), sd| (least.min(sd), most.max(sd)));

@@ -7,7 +7,7 @@ use half::slice::HalfFloatSliceExt;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-/// How the numbers of a matrix are kept.
+/// The format in which the numbers of a matrix are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -21,7 +21,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What vectors beside a matrix of this format are kept in: a mean has no row to share a scale with.
+    /// The format of vectors beside a matrix of this format: a mean has no row to share a scale with.
     pub(crate) fn of_vectors(self) -> Self {
         if self == Self::Int8 { Self::F16 } else { self }
     }

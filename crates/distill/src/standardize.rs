@@ -10,11 +10,11 @@ use crate::Error;
 use crate::kernel::Element;
 use apd_points::Points;
 
-/// What is done to the points before they are distilled; undone when points are drawn.
+/// A map of the points before they are distilled, undone when points are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standardization {
-    /// Nothing: x.
+    /// The identity: x.
     #[default]
     None,
     /// x − mean, coordinate by coordinate.
@@ -40,14 +40,14 @@ const FLOOR: f64 = 1e-3;
 /// Mean and standard deviation of every coordinate.
 pub(crate) struct Moments {
     pub(crate) mean: Vec<f64>,
-    /// With the floor applied: positive.
+    /// The deviation with the floor applied: positive.
     pub(crate) sd: Vec<f64>,
-    /// As it is.
+    /// The deviation as it is.
     pub(crate) raw_sd: Vec<f64>,
 }
 
 impl Moments {
-    /// In one pass over the points, in f64, in parallel over coordinates.
+    /// The moments by one pass over the points, in f64, in parallel over coordinates.
     pub(crate) fn of(rows: &impl Points) -> Result<Self, Error> {
         const COLUMNS: usize = 8192;
         let (n, d) = (rows.len(), rows.dim());

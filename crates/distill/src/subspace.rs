@@ -32,14 +32,14 @@ pub enum CoefficientModel {
 pub struct SubspaceConfig {
     /// Directions r.
     pub rank: usize,
-    /// How the directions are kept; the mean and the components have 16 bits where these have 8.
+    /// The format of the directions; the mean and the components have 16 bits where these have 8.
     pub format: Format,
     /// How the coefficients are generated.
     pub coefficients: CoefficientModel,
     /// Coefficient vectors that the kernel density keeps, at equal distances through the bank; only for [`CoefficientModel::Kernel`].
     #[serde(rename = "centres")]
     pub components: usize,
-    /// How much of the variance that the directions leave out comes back as noise on the coefficients; only for
+    /// Share of the variance that the directions leave out that comes back as noise on the coefficients; only for
     /// [`CoefficientModel::Kernel`].
     pub noise: f64,
     /// Independent noise on each coordinate, as a multiple of the standard deviation that the directions leave. Networks do not share
@@ -68,7 +68,7 @@ impl Default for SubspaceConfig {
 impl SubspaceConfig {
     /// The same with as many directions as fit into `bytes`, for `points` points of R^`dim`; none where not even a mean does.
     ///
-    /// For [`CoefficientModel::Gan`], without the bytes of the GAN.
+    /// The bytes of a GAN are not counted for [`CoefficientModel::Gan`].
     #[must_use]
     pub fn within(self, bytes: usize, dim: usize, points: usize) -> Option<Self> {
         let number = if self.format.of_vectors() == Format::F32 { 4 } else { 2 };
@@ -137,14 +137,14 @@ pub struct Subspace {
     pub(crate) explained: f64,
 }
 
-/// What coefficients are drawn from.
+/// The law that coefficients are drawn from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Coefficients {
     /// Equal Gaussians around each of some components.
     Mixture {
         /// m × r.
         components: Matrix,
-        /// Of each coefficient, r numbers.
+        /// Deviation of each coefficient, r numbers.
         sd: Vec<f32>,
     },
     Gan(Generator),
@@ -153,7 +153,7 @@ pub(crate) enum Coefficients {
 impl Subspace {
     /// Distils the points: five passes over them, and then on their coefficients.
     ///
-    /// Where `config.format` would lose a coordinate (numbers beyond 16 bits, or of other units than most), it is [`Format::F32`].
+    /// The format is [`Format::F32`] where `config.format` would lose a coordinate (numbers beyond 16 bits, or of other units than most).
     ///
     /// **Errors**: settings out of range; no points, points that do not vary, or a number in them that is not finite; a GAN that diverges.
     pub fn fit(rows: &impl Points, config: &SubspaceConfig, seed: Seed) -> Result<Self, Error> {
@@ -272,7 +272,7 @@ impl Subspace {
         })
     }
 
-    /// What whoever asked for `config` on `points` points should know about what he got; nothing, as a rule.
+    /// Remarks for whoever asked for `config` on `points` points, where the result differs from it; none as a rule.
     pub fn notes(&self, config: &SubspaceConfig, points: usize) -> Vec<String> {
         let mut notes = Vec::new();
         if self.format() != config.format {
@@ -292,7 +292,7 @@ impl Subspace {
         self.directions.rows()
     }
 
-    /// How the directions are kept.
+    /// The format of the directions.
     pub fn format(&self) -> Format {
         self.directions.format()
     }

@@ -10,7 +10,7 @@ const BLOCK: usize = 1024;
 
 /// Stochastic weight averaging, Gaussian: a posterior approximation from the end of an optimizer's run.
 ///
-/// Of the collected positions θ₁, …, θ_n it keeps the mean θ̄, the diagonal Σ of their covariance (divided by n), and the last K
+/// It keeps, of the collected positions θ₁, …, θ_n, the mean θ̄, the diagonal Σ of their covariance (divided by n), and the last K
 /// deviations Dᵢ = θᵢ − θ̄ᵢ from the mean up to then, and approximates the posterior by
 ///
 /// θ ~ N(θ̄, s·[½·Σ + ½·D·Dᵀ/(K − 1)]),
@@ -78,7 +78,7 @@ pub enum SwagError {
 }
 
 impl Swag {
-    /// For positions of `dim` coordinates, with the last `rank` deviations: 20 in the paper.
+    /// An approximation without positions yet, of `dim` coordinates and with the last `rank` deviations: 20 in the paper.
     ///
     /// **Errors**: [`SwagError::Rank`] for a rank of 1.
     pub fn new(dim: usize, rank: usize) -> Result<Self, SwagError> {
@@ -178,7 +178,7 @@ impl Swag {
         }
     }
 
-    /// What the sums of squares and the deviations' squares are multiplied by in the covariance.
+    /// The factors of the sums of squares and of the deviations' squares in the covariance.
     fn factors(&self) -> Result<[f64; 2], SwagError> {
         let collected = self.collected;
         if collected < 2 {
@@ -215,7 +215,7 @@ impl Posterior for Swag {
         self.mean.len()
     }
 
-    /// Of the moments and the deviations.
+    /// Bytes of the moments and the deviations.
     fn bytes(&self) -> usize {
         size_of_val(&self.mean[..]) + size_of_val(&self.squares[..]) + size_of_val(&self.deviations[..])
     }

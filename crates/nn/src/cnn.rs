@@ -82,13 +82,13 @@ pub enum CnnLayer {
     },
 }
 
-/// What a convolution reads outside the image.
+/// The padding of a convolution: what it reads outside the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Padding {
     /// Zeros, so many that the image keeps its size; the kernel is odd.
     Same,
-    /// Nothing: the image shrinks by the kernel less one.
+    /// No padding: the image shrinks by the kernel less one.
     Valid,
 }
 

@@ -9,14 +9,14 @@ use ndarray::ArrayView2;
 use crate::feature_major::{FeatureMajor, padded};
 use crate::{Mlp, Model as _, Scratch};
 
-/// Networks whose first layers are combined at once: with a hundred units of a full chunk they stay in a second-level cache of a MiB. (From
+/// Networks whose first layers are combined at once: with a hundred units and 96 rows they stay in a second-level cache of a MiB. (From
 /// 8 to 32 the time is the same.)
 const GROUP: usize = 16;
 
-/// First layers before their activation, of a mean and of r directions, for the rows of one chunk: P₀ = W̄·x + b̄ and P_k = W_k·x + b_k.
+/// First layers before their activation, of a mean and of r directions, for the rows of one [`FeatureMajor`]: P₀ = W̄·x + b̄ and P_k = W_k·x + b_k.
 ///
 /// Networks θ̄ + Σ_k c_k·v_k have P₀ + Σ_k c_k·P_k there, at r multiplications for each number in place of as many as there are inputs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Products {
     /// units × (1 + r) × stride, units `unit` apart: a combination reads them from one end to the other.
     parts: Aligned<f32>,
@@ -26,12 +26,6 @@ pub struct Products {
     stride: usize,
     /// Networks × units × stride.
     combined: Aligned<f32>,
-}
-
-impl Default for Products {
-    fn default() -> Self {
-        Self { parts: Aligned::new(), unit: 0, directions: 0, rows: 0, stride: 0, combined: Aligned::new() }
-    }
 }
 
 impl Mlp {
@@ -48,7 +42,7 @@ impl Mlp {
     #[track_caller]
     pub fn products(&self, mean: &[f32], directions: ArrayView2<'_, f32>, x: &FeatureMajor, out: &mut Products) {
         let (inputs, units, stride) = (self.widths[0], self.widths[1], x.stride);
-        assert_eq!(x.units.len(), inputs * stride, "elements of a chunk of inputs");
+        assert_eq!(x.units.len(), inputs * stride, "elements of the inputs");
         (out.directions, out.rows, out.stride) = (directions.nrows(), x.rows, stride);
         out.unit = padded((1 + out.directions) * stride);
         out.parts.resize(units * out.unit, 0.0);
@@ -67,8 +61,8 @@ impl Mlp {
 
     /// The logits of combinations of [`products`](Self::products), one network after the other, on the calling thread.
     ///
-    /// **Shapes**: for each of S networks, coefficients: r, later: the parameters behind the first layer, logits: rows of the
-    /// chunk × outputs; all row-major.
+    /// **Shapes**: for each of S networks, coefficients: r, later: the parameters behind the first layer, logits: rows × outputs; all
+    /// row-major.
     ///
     /// **Panics** if the lengths do not fit.
     #[track_caller]
@@ -102,7 +96,7 @@ impl Mlp {
             }
             for (s, (first, logits)) in combined.chunks_exact_mut(network).zip(logits).enumerate() {
                 let later = &later[(start + s) * dim..][..dim];
-                self.layers(later, [rows, stride], &mut first[..units * stride], None, logits, scratch);
+                self.layers(later, [rows, stride], &mut first[..units * stride], logits, &mut scratch.later);
             }
         }
     }

@@ -10,8 +10,9 @@ use crate::{Accumulate, Batch, Engine, Model, TensorLayout as _, Threads};
 
 /// Numbers of rows: one, some that fill no vector, and more than that again after fewer.
 const ROWS: [usize; 4] = [37, 1, 6, 23];
-/// Largest error of single precision, relative to the norm of what is compared. Rounding makes about 10⁻⁶ of it, mistakes 10⁻² and more.
-const TOLERANCE: f64 = 1e-4;
+/// Largest error, relative to the norm of what is compared: a thousand roundings of single precision, which engines compute in. Sums of some
+/// hundred terms make ten of them, a factor kept in half precision ten thousand.
+const TOLERANCE: f64 = 1024.0 * f32::EPSILON as f64;
 
 /// What an engine and the reference do not agree in.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +43,7 @@ impl std::error::Error for Discrepancy {}
 /// [`input_gradient`](Engine::input_gradient) and [`evaluate`](Engine::evaluate), with the buffers of the first batch where the model has any;
 /// all of it for batches of several sizes over the same engine. The bits have to be the same on rayon's threads and on the calling one.
 ///
-/// **Errors**: the first result that is off by more than 10⁻⁴ of its norm, or whose bits depend on threads.
+/// **Errors**: the first result that is off by more than 1024 roundings of single precision (10⁻⁴ of its norm), or whose bits depend on threads.
 ///
 /// **Panics** if forward pass or engine do, or the model has no parameters at all.
 pub fn check(model: &dyn Model) -> Result<(), Discrepancy> {
@@ -72,7 +73,7 @@ pub fn check(model: &dyn Model) -> Result<(), Discrepancy> {
     Ok(())
 }
 
-/// By automatic differentiation in double precision.
+/// The same results by automatic differentiation in double precision.
 struct Reference {
     /// Loss, gradient and the stream's position afterwards, without dropout (where the network has any) and with.
     gradients: Vec<(bool, f64, Vec<f64>, u64)>,
@@ -178,7 +179,7 @@ impl Case<'_> {
     }
 }
 
-/// Onto nothing, onto what is there, and onto a part of it.
+/// Gradients added to nothing, to what is there, and to a part of it.
 const TARGETS: [(Accumulate, &str); 3] = [
     (Accumulate::overwrite(1.0), "gradient"),
     (Accumulate::add(-2.5), "gradient, added to another"),

@@ -5,8 +5,8 @@ use apd_tensor::Scalar;
 
 /// Masks of one pass over a network.
 ///
-/// With H hidden units in all, word r·H + (units of the layers before) + j after the stream's position decides about unit j of row r:
-/// so a row's masks do not depend on how the rows are blocked, nor on the order in which layers are visited.
+/// Word r·H + (units of the layers before) + j after the stream's position decides about unit j of row r, where H is the number of hidden units:
+/// a row's masks do not depend on how the rows are blocked, nor on the order in which layers are visited.
 pub(crate) struct Dropout<'a> {
     stream: &'a mut Stream,
     base: u64,

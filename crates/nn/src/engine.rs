@@ -93,24 +93,24 @@ impl Clone for Box<dyn Engine> {
 pub struct Batch<'a> {
     /// N × inputs.
     pub x: ArrayView2<'a, f32>,
-    /// Where dropout takes its masks from, the same as [`forward32`](crate::Model::forward32) would; `None` leaves it out.
+    /// The stream that dropout takes its masks from, the same as [`forward32`](crate::Model::forward32) would; `None` leaves it out.
     pub dropout: Option<&'a mut Stream>,
 }
 
 impl<'a> Batch<'a> {
-    /// Without dropout.
+    /// A batch without dropout.
     pub fn new(x: ArrayView2<'a, f32>) -> Self {
         Self { x, dropout: None }
     }
 }
 
-/// Where the work is done.
+/// The threads that do the work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threads {
-    /// On the calling thread: for chains that have a thread each.
+    /// The calling thread alone: for chains that have a thread each.
     #[default]
     Serial,
-    /// On rayon's threads too.
+    /// Rayon's threads.
     Rayon,
 }
 

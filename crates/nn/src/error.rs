@@ -1,4 +1,4 @@
-//! What can be wrong with a description.
+//! Mistakes in the description of a network.
 
 use std::fmt;
 

@@ -63,7 +63,7 @@ use crate::{Engine, Initialization, Mlp, NetworkError, Threads};
 /// [`calibrate`](Self::calibrate). A *row* is θ followed by its buffers ([`row_len`](Self::row_len) numbers): what a bank
 /// stores and [`evaluate`](Self::evaluate) reads. All other networks have no buffers, and a row is θ.
 ///
-/// In training such a network divides by the statistics of the minibatch. Its loss on a batch is then **not a sum over
+/// Such a network divides by the statistics of the minibatch in training. Its loss on a batch is then **not a sum over
 /// examples**: an average over minibatches is not the loss on all data, and its gradient is an estimate with a bias.
 pub trait Model: CloneModel + fmt::Debug + Send + Sync {
     /// Where each parameter lies in θ, in the order of PyTorch's `parameters()`.
@@ -86,7 +86,7 @@ pub trait Model: CloneModel + fmt::Debug + Send + Sync {
     /// **Panics** if the shapes do not fit.
     fn forward32(&self, params: &[Tensor<f32>], x: &Tensor<f32>, dropout: Option<&mut Stream>) -> Tensor<f32>;
 
-    /// As [`forward32`](Self::forward32), in double precision: the reference that engines are held to.
+    /// f(θ, x) in double precision: the reference that engines are held to.
     fn forward64(&self, params: &[Tensor<f64>], x: &Tensor<f64>, dropout: Option<&mut Stream>) -> Tensor<f64>;
 
     /// Whether this describes a network at all; everything else presumes that it does. For descriptions read from outside.

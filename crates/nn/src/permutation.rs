@@ -69,7 +69,7 @@ fn similarity(below: &Linear, above: &Linear, reference: &[f32], theta: &[f32]) 
     all
 }
 
-/// For each unit of the reference the unit that takes its place: the largest sum of similarities.
+/// The unit that takes the place of each of the reference's: the largest sum of similarities.
 fn assignment(similarity: &Array2<f32>) -> Vec<usize> {
     let largest = similarity.iter().fold(f32::MIN_POSITIVE, |most, x| most.max(x.abs()));
     let integer = |&x: &f32| (f64::from(x / largest) * 2f64.powi(BITS)) as i64;

@@ -94,7 +94,7 @@ pub enum Layer {
     Relu,
     /// x for x > 0, slope·x otherwise.
     LeakyRelu {
-        /// In [0, 1].
+        /// A number in [0, 1].
         slope: f32,
     },
     /// tanh x.

@@ -1,8 +1,9 @@
-//! Convolutional networks against PyTorch: logits, loss, gradients and statistics; pytorch.py made the values.
+//! Convolutional networks and `Sequential` against PyTorch: outputs, loss, gradients and statistics; pytorch.py made the values.
 
 use std::collections::HashMap;
 
-use apd_nn::{Model as _, Network, TensorLayout as _};
+use apd_nn::{Model, Network, Sequential, TensorLayout as _};
+use apd_points::{Entry, Layout};
 use apd_tensor::{Tensor, grad};
 use ndarray::Array2;
 use serde::Deserialize;
@@ -44,9 +45,9 @@ fn uniform(salt: u64, count: usize) -> Vec<f64> {
     (0..count as u64).map(number).collect()
 }
 
-fn theta(network: &Network) -> Vec<f64> {
+fn theta(network: &dyn Model) -> Vec<f64> {
     let entries = network.layout().entries;
-    let fill = |(salt, entry): (u64, &apd_points::Entry)| {
+    let fill = |(salt, entry): (u64, &Entry)| {
         let scale = match &entry.shape[1..] {
             [] => 0.1,
             rest => (6.0 / rest.iter().product::<usize>() as f64).sqrt(),
@@ -87,6 +88,14 @@ fn assert_close<'a>(
     }
 }
 
+fn assert_gradient(what: &str, g: &[f64], expected: &Gradient) {
+    // Biases before a normalization have no effect: their gradient is rounding noise, in units of the others.
+    let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
+    assert_close(what, &[norm], &[expected.norm], 1.0);
+    let elements: Vec<f64> = (0..7).map(|i| g[i * (g.len() - 1) / 6]).collect();
+    assert_close(what, &elements, &expected.elements, 1.0);
+}
+
 #[test]
 fn names_and_order_are_pytorchs() {
     for (golden, network, ..) in cases() {
@@ -105,13 +114,11 @@ fn logits_loss_and_gradients_in_training_are_pytorchs() {
         assert_close(&golden.name, &[loss.item()], &[golden.loss], 1.0);
         let gradients = grad(&loss, &params.iter().collect::<Vec<_>>());
         for (entry, gradient) in network.layout().entries.iter().zip(&gradients) {
-            let (expected, g) = (&golden.gradients[&entry.name], gradient.as_slice());
-            let what = format!("{} {}", golden.name, entry.name);
-            // Biases before a normalization have no effect: their gradient is rounding noise, in units of the others.
-            let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-            assert_close(&what, &[norm], &[expected.norm], 1.0);
-            let elements: Vec<f64> = (0..7).map(|i| g[i * (g.len() - 1) / 6]).collect();
-            assert_close(&what, &elements, &expected.elements, 1.0);
+            assert_gradient(
+                &format!("{} {}", golden.name, entry.name),
+                gradient.as_slice(),
+                &golden.gradients[&entry.name],
+            );
         }
     }
 }
@@ -137,5 +144,66 @@ fn statistics_and_logits_in_evaluation_are_pytorchs() {
         let params = network.row_layout().tensors(&row);
         let logits = network.forward64(&params, &Tensor::constant(x.clone().into_dyn()), None);
         assert_close(&golden.name, logits.as_slice(), golden.evaluated.iter().flatten(), 1.0);
+    }
+}
+
+#[derive(Deserialize)]
+struct SequentialGolden {
+    name: String,
+    network: Sequential,
+    names: Vec<String>,
+    buffers: Vec<String>,
+    outputs: Vec<Vec<f64>>,
+    input_gradient: Gradient,
+    gradients: HashMap<String, Gradient>,
+    evaluated: Vec<Vec<f64>>,
+    evaluated_input_gradient: Gradient,
+}
+
+fn sequentials() -> Vec<SequentialGolden> {
+    serde_json::from_str(include_str!("pytorch_sequential.json")).unwrap()
+}
+
+/// Outputs for five rows, and the gradients of Σ w·z + z²/2 with respect to the parameters and to the inputs.
+fn run(network: &Sequential, params: &[Tensor<f64>]) -> (Tensor<f64>, Vec<Tensor<f64>>) {
+    let x = Tensor::from_vec(&[5, network.inputs()], uniform(1000, 5 * network.inputs())).into_variable();
+    let params: Vec<_> = params.iter().cloned().map(Tensor::into_variable).collect();
+    let outputs = network.forward64(&params, &x, None);
+    let weights = Tensor::from_vec(outputs.shape(), uniform(3000, outputs.len()));
+    let loss = outputs.mul(&weights).add(&outputs.square().scale(0.5)).sum();
+    let gradients = grad(&loss, &params.iter().chain([&x]).collect::<Vec<_>>());
+    (outputs, gradients)
+}
+
+/// Every kind of layer, with strides, padding, windows that leave rows out, and blocks inside blocks.
+#[test]
+fn sequentials_in_training_are_pytorchs() {
+    for golden in sequentials() {
+        let SequentialGolden { name, network, .. } = &golden;
+        let names = |layout: Layout| layout.entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+        assert_eq!(names(network.layout()), golden.names, "{name}");
+        assert_eq!(names(network.buffer_layout()), golden.buffers, "{name}");
+        let (outputs, gradients) = run(network, &network.layout().tensors(&theta(network)));
+        assert_close(name, outputs.as_slice(), golden.outputs.iter().flatten(), 1.0);
+        for (entry, gradient) in network.layout().entries.iter().zip(&gradients) {
+            assert_gradient(&format!("{name} {}", entry.name), gradient.as_slice(), &golden.gradients[&entry.name]);
+        }
+        assert_gradient(&format!("{name} x"), gradients.last().unwrap().as_slice(), &golden.input_gradient);
+    }
+}
+
+/// Normalizations divide by their buffers, and dropout does nothing.
+#[test]
+fn sequentials_in_evaluation_are_pytorchs() {
+    for golden in sequentials() {
+        let SequentialGolden { name, network, .. } = &golden;
+        let mut row = theta(network);
+        for (salt, entry) in (2000..).zip(&network.buffer_layout().entries) {
+            let mean = entry.name.ends_with("mean");
+            row.extend(uniform(salt, entry.len()).iter().map(|x| if mean { *x } else { 1.0 + 0.5 * x }));
+        }
+        let (outputs, gradients) = run(network, &network.row_layout().tensors(&row));
+        assert_close(name, outputs.as_slice(), golden.evaluated.iter().flatten(), 1.0);
+        assert_gradient(&format!("{name} x"), gradients.last().unwrap().as_slice(), &golden.evaluated_input_gradient);
     }
 }

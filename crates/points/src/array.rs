@@ -137,7 +137,7 @@ impl RawArray<'_> {
     }
 }
 
-/// How many bytes an array has, of a shape that memory could count.
+/// Bytes of an array of this shape, if memory can count them.
 pub(crate) fn byte_length(dtype: Dtype, shape: &[usize]) -> Option<usize> {
     // An axis of length 0 lets the others be absurd.
     let countable = shape.iter().filter(|axis| **axis > 0).try_fold(dtype.size(), |n, axis| n.checked_mul(*axis));

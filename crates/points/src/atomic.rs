@@ -116,7 +116,7 @@ impl AtomicFile {
         self.commit_after(|| Ok(()))
     }
 
-    /// As [`commit`](Self::commit), and runs `last` when everything is on disk, just before the new file takes its name.
+    /// Commits as [`commit`](Self::commit) does, and runs `last` when everything is on disk, just before the new file takes its name.
     pub fn commit_after(mut self, last: impl FnOnce() -> Result<(), FileError>) -> Result<Written, FileError> {
         let Some(file) = self.file.take() else { unreachable!("commit consumes the file") };
         let result = (|| {

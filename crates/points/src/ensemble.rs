@@ -24,12 +24,12 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// Of a row for each point.
+    /// An ensemble of a row for each point.
     pub fn new(members: Array2<f32>) -> Self {
         Self { members: members.as_standard_layout().into_owned() }
     }
 
-    /// Of points of equal length.
+    /// An ensemble of points of equal length.
     ///
     /// **Panics** if their lengths differ.
     #[track_caller]

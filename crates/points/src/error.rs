@@ -71,7 +71,7 @@ impl FileError {
         |cause| Self::Io { path: path.to_owned(), cause }
     }
 
-    /// As [`io`](Self::io), but [`Missing`](Self::Missing) if the file is not there.
+    /// An error as of [`io`](Self::io), but [`Missing`](Self::Missing) if the file is not there.
     pub fn open<'a>(path: &'a Path, expected: &'static str) -> impl Fn(io::Error) -> Self + use<'a> {
         move |cause| match cause.kind() {
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned(), expected },

@@ -53,7 +53,7 @@ fn gzip_fault(error: &io::Error) -> String {
     }
 }
 
-/// What a gzip file decompresses to: all its members, and no zeros behind them, which tapes and downloads add.
+/// The decompressed content of a gzip file: all its members, and no zeros behind them, which tapes and downloads add.
 #[derive(Debug)]
 pub struct Gunzip<R> {
     /// `None` once the content is at its end.

@@ -35,7 +35,7 @@ pub struct Layout {
 pub struct Entry {
     /// Its name: `layers.0.weight`, `layers.0.bias`, `layers.1.weight`, …
     pub name: String,
-    /// Where it begins in θ.
+    /// The index in θ at which it begins.
     pub offset: usize,
     /// Lengths of its axes.
     pub shape: Vec<usize>,
@@ -73,7 +73,7 @@ impl Layout {
         Self { entries }
     }
 
-    /// As [`new`](Self::new), of names and shapes from outside.
+    /// A layout of names and shapes from outside.
     ///
     /// **Errors**: more numbers than memory could hold.
     pub fn checked(parameters: impl IntoIterator<Item = (String, Vec<usize>)>) -> Result<Self, FormatError> {
@@ -91,7 +91,7 @@ impl Layout {
         self.entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice()))
     }
 
-    /// Where the parameters of `wanted` lie in a θ of this layout, in the order in which `wanted` has them.
+    /// The places of the parameters of `wanted` in a θ of this layout, in the order in which `wanted` has them.
     ///
     /// Parameters are recognized by their names. Where no name is known (other libraries use others), they are taken as they come, if
     /// their shapes are those of `wanted`.

@@ -117,7 +117,7 @@ pub fn parse(bytes: &[u8]) -> Result<RawArray<'_>, FormatError> {
     }
 }
 
-/// What a type descriptor says, and whether it says big-endian.
+/// The type of a descriptor, and whether it is big-endian.
 fn dtype(descr: &str) -> Option<(Dtype, bool)> {
     let kind = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
     let dtype = match kind {

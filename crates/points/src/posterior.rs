@@ -1,4 +1,4 @@
-//! What points can be drawn from.
+//! Posteriors: distributions that points are drawn from.
 
 use apd_seed::Seed;
 use ndarray::{Array2, ArrayViewMut2};
@@ -13,7 +13,7 @@ pub trait Posterior: Sync {
     /// Bytes of everything that points are drawn from, as a file keeps it.
     fn bytes(&self) -> usize;
 
-    /// How many different points there are to draw, where they are limited: further draws repeat them.
+    /// Number of different points that there are to draw, where they are limited: further draws repeat them.
     fn available(&self) -> Option<usize> {
         None
     }

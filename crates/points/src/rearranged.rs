@@ -13,7 +13,7 @@ mod tests;
 /// A posterior of one layout as one of another: the same points, their parameters in the other order.
 pub struct Rearranged<'a> {
     posterior: &'a dyn Posterior,
-    /// Where each part of a point comes from.
+    /// The source of each part of a point.
     places: Vec<Range<usize>>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Buffers, ChainError, Divergence, Minibatch, Potential, PotentialError, RunError, Sampler, Update};
 
-/// How long a chain runs and what it keeps.
+/// The length of a chain and the samples that it keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChainConfig {
@@ -59,7 +59,7 @@ pub struct Sample<'a, T = f32> {
     pub weight: f64,
 }
 
-/// Where a chain is.
+/// The progress of a chain.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Progress {
     /// The chain.
@@ -72,7 +72,7 @@ pub struct Progress {
     pub potential: f64,
 }
 
-/// Where a chain's samples go.
+/// The destination of a chain's samples.
 ///
 /// Closures `FnMut(Sample<'_>) -> Result<(), E>` are sinks; those of samples in double precision name it, `Sample<'_, f64>`.
 pub trait Sink<T = f32>: Send {
@@ -96,7 +96,7 @@ impl<T, E: Send, F: FnMut(Sample<'_, T>) -> Result<(), E> + Send> Sink<T> for F 
     }
 }
 
-/// How a run that did not fail ended.
+/// The end of a run that did not fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// All steps were made.
@@ -113,7 +113,7 @@ pub enum Outcome {
 pub struct ChainState<T = ()> {
     /// The chain.
     pub chain: u32,
-    /// Where its noise and its minibatches come from.
+    /// The seed of its noise and its minibatches.
     pub seed: Seed,
     /// The sampler's name.
     pub sampler: String,
@@ -125,9 +125,9 @@ pub struct ChainState<T = ()> {
     pub last_sample: Option<u64>,
     /// θ.
     pub position: Vec<f32>,
-    /// What the sampler remembers.
+    /// The sampler's memory.
     pub memory: T,
-    /// What the gradient estimator remembers.
+    /// The gradient estimator's memory.
     pub estimator: Buffers,
 }
 
@@ -147,7 +147,7 @@ pub struct Chain<P, S: Sampler> {
     step: u64,
     last_sample: Option<u64>,
     pub(crate) position: Vec<f32>,
-    /// What the sampler remembers.
+    /// The sampler's memory.
     pub(crate) memory: S::State,
     gradient: Vec<f32>,
     /// The diagonal of ∇²Û, for samplers that want it.
@@ -267,7 +267,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         self.run_until(self.config.steps, sink)
     }
 
-    /// As [`run`](Self::run), up to step `until` or the end, whichever comes first.
+    /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
     pub fn run_until<K: Sink>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         while self.step < until.min(self.config.steps) {
             if let Some(sample) = self.step()? {
@@ -319,7 +319,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         self.potential
     }
 
-    /// Where the chain is.
+    /// The chain's progress.
     pub fn progress(&self) -> Progress {
         let (chain, step, steps) = (self.chain, self.step, self.config.steps);
         Progress { chain, step, steps, potential: self.value.unwrap_or(f64::NAN) }

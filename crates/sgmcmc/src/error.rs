@@ -95,7 +95,7 @@ pub enum ChainError {
         chain: u32,
         /// Updates made, the failing one included.
         step: u64,
-        /// In what way.
+        /// The way it diverged.
         what: Divergence,
         /// The last step whose sample was kept, all finite.
         last_good_sample: Option<u64>,
@@ -158,7 +158,7 @@ impl ChainError {
     }
 }
 
-/// In what way a chain diverged.
+/// The way a chain diverged.
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum Divergence {
     /// A coordinate of the position, after an update, or of the gradient before it, is not finite.

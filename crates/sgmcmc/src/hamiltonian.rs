@@ -34,7 +34,7 @@ pub use statistics::{HamiltonianStatistics, Transition};
 /// Greatest rise of H along a trajectory, in nats, that is not a divergence.
 const DIVERGENCE: f64 = 1000.0;
 
-/// How long a [`HamiltonianChain`] runs, and how it moves.
+/// The length of a [`HamiltonianChain`], and its moves.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HamiltonianConfig {
@@ -42,7 +42,7 @@ pub struct HamiltonianConfig {
     pub warmup: u64,
     /// Draws after the warm-up, all of which are kept.
     pub draws: u64,
-    /// How the next position is found.
+    /// The trajectory that finds the next position.
     pub trajectory: Trajectory,
     /// The mean acceptance probability δ that the step size is adapted to; 0.8 is usual, more for rough posteriors. After a warm-up
     /// that has learned a mass the draws' own is often higher, by up to 0.1.
@@ -79,7 +79,7 @@ impl HamiltonianConfig {
     }
 }
 
-/// How far a trajectory goes, and which of its points is the next draw.
+/// The length of a trajectory, and the choice of the next draw among its points.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Trajectory {

@@ -6,14 +6,14 @@ use pulp::{Arch, NullaryFnOnce};
 /// Coordinates whose noise is drawn at a time: with position and gradient 12 KiB, which stay in L1.
 const BLOCK: usize = 1024;
 
-/// Where an update's standard normals come from, and whether they are wanted: zeros do where they would be multiplied by 0.
+/// The source of an update's standard normals, and whether they are wanted: zeros do where they would be multiplied by 0.
 pub(crate) struct Noise<'a> {
     pub(crate) wanted: bool,
     pub(crate) normals: &'a Normals,
     pub(crate) step: u64,
 }
 
-/// What is known of each coordinate: all of it as long as θ. `M` is what is remembered, `X` what is given besides the gradient;
+/// The numbers of each coordinate, all slices as long as θ. `M` is what is remembered, `X` what is given besides the gradient;
 /// lists of `()` take no memory and no time.
 pub(crate) struct Coordinates<'a, M, X> {
     pub(crate) position: &'a mut [f32],

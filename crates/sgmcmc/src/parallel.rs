@@ -6,7 +6,7 @@ use crate::{Chain, Outcome, Potential, RunError, Sampler, Sink};
 
 /// A chain that can be run to its end: what [`run_chains`] runs.
 pub trait MarkovChain: Send {
-    /// What its positions are made of: `f32` with minibatches, `f64` without.
+    /// The type of its coordinates: `f32` with minibatches, `f64` without.
     type Scalar;
 
     /// Runs to the end, giving each kept position to `sink`.

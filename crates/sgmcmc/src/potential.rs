@@ -1,4 +1,4 @@
-//! What a sampler knows of a posterior.
+//! Potentials: a posterior as a sampler sees it.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ pub trait Potential: Send {
 
     /// Writes the diagonal of ∇²Û(`position`); only samplers with a curvature term ask for it.
     ///
-    /// By default central differences of the gradient: 2d gradients, and a relative error of about 10⁻³ in single precision, so
+    /// The default takes central differences of the gradient: 2d gradients, and a relative error of about 10⁻³ in single precision, so
     /// for small d only. Potentials that know better override it.
     ///
     /// **Errors**: as [`gradient`](Self::gradient).

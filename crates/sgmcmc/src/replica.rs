@@ -12,7 +12,7 @@ use crate::{
     Chain, ChainConfig, ChainError, ChainState, Outcome, Potential, PotentialError, RunError, Sample, Sampler, Sink,
 };
 
-/// When replicas trade places, and what they pay to know whether they should.
+/// The times at which replicas trade places, and the price of knowing whether they should.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
@@ -49,7 +49,7 @@ impl Exchange {
 /// Minibatch k is the same for both, so that what the positions have in common cancels. E exp(δ·D̄) is not exp(δ·D), and an uncorrected
 /// rule accepts too much; for normal noise of known variance χ² = δ²·Var D̄ the penalty u = χ²/2 makes E exp(δ·D̄ − u) = exp(δ·D) and
 /// restores detailed balance exactly. (Two energies of independent noise σ² each have χ² = 2δ²σ²: Deng et al.'s correction δ²σ².)
-/// Here the variance is estimated, from the same n differences at the very same positions, and the estimate's own error is paid for:
+/// The variance is estimated here, from the same n differences at the very same positions, and the estimate's own error is paid for:
 ///
 /// u = χ²/2 + χ⁴/(4(n + 1)) + χ⁶/(3(n + 1)(n + 3)).
 ///
@@ -105,7 +105,7 @@ pub struct ReplicaExchange<P, S: Sampler> {
     sweeps: u64,
 }
 
-/// What it takes to decide whether two neighbors trade places.
+/// The estimator of whether two neighbors trade places.
 #[derive(Debug)]
 struct Pair {
     /// δ.
@@ -251,7 +251,7 @@ impl<P: Potential, S: Sampler> ReplicaExchange<P, S> {
         self.run_until(u64::MAX, sink)
     }
 
-    /// As [`run`](Self::run), up to step `until` or the end, whichever comes first; a sweep that is due there is made.
+    /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first; a sweep that is due there is made.
     pub fn run_until<K: Sink>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, ReplicaError<K::Error>> {
         let until = until.min(self.chains[0].config.steps);
         loop {
@@ -362,7 +362,7 @@ impl Pair {
     }
 }
 
-/// Where all that belongs to chain number `chain` comes from.
+/// The seed of all that belongs to chain number `chain`.
 fn own(seed: Seed, chain: u32) -> Seed {
     seed.child("chain").index(u64::from(chain))
 }

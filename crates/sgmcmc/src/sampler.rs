@@ -28,9 +28,9 @@ pub(crate) mod sgnht;
 ///
 /// A sampler that is known only at run time is a [`SamplerConfig`](crate::SamplerConfig).
 pub trait Sampler: Send + Sync {
-    /// What an update remembers for the next one, besides the position; `()` if it is nothing.
+    /// The memory of an update for the next one, besides the position; `()` if there is none.
     ///
-    /// Where it is serializable, so is the chain's [`ChainState`](crate::ChainState).
+    /// The chain's [`ChainState`](crate::ChainState) is serializable if it is.
     type State: Clone + Debug + Send;
 
     /// A short name for messages, such as `"SGLD"`.
@@ -65,7 +65,7 @@ pub trait Sampler: Send + Sync {
     /// Temperature that gradient noise of variance `variance` per coordinate, independent from update to update, adds to a posterior
     /// of slow directions; `None` where it is not one number.
     ///
-    /// By default that of SGLD, ε·v/4: the noise moves θ by variance (ε/2)²·v per update, beside the T·ε that is injected.
+    /// The default is that of SGLD, ε·v/4: the noise moves θ by variance (ε/2)²·v per update, beside the T·ε that is injected.
     fn noise_temperature(&self, step_size: f64, variance: f64) -> Option<f64> {
         Some(0.25 * step_size * variance)
     }
@@ -76,7 +76,7 @@ pub trait Sampler: Send + Sync {
     }
 }
 
-/// What an update is made from, besides position and state.
+/// The arguments of an update, besides position and state.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<'a> {
     /// Its number, from 0.
@@ -85,7 +85,7 @@ pub struct Update<'a> {
     pub gradient: &'a [f32],
     /// The diagonal of ∇²Û at the position; empty unless the sampler [wants](Sampler::wants_curvature) it.
     pub curvature: &'a [f32],
-    /// Where noise comes from: row `step`.
+    /// The source of noise: row `step` of it.
     pub noise: &'a Normals,
 }
 

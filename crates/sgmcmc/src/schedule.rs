@@ -31,8 +31,8 @@ pub enum Schedule {
     },
     /// ε_t = (ε₀/2)·(1 + cos(π·r)), r = (t mod L)/L: warm restarts every L updates.
     ///
-    /// In the first part of each cycle the chain explores: no noise is added and nothing is kept. In the rest, the last
-    /// `sampling`·L updates (rounded, at least one), it samples, with weights ∝ ε_t (the paper weighs equally; ∝ ε is right for
+    /// The chain explores in the first part of each cycle: no noise is added and nothing is kept. It samples in the rest, the last
+    /// `sampling`·L updates (rounded, at least one), with weights ∝ ε_t (the paper weighs equally; ∝ ε is right for
     /// the time average of a chain whose step shrinks).
     ///
     /// Reference: Zhang, Li, Zhang, Chen & Wilson, ICLR 2020, eq. 1 and algorithm 1, with β = 1 − `sampling`.

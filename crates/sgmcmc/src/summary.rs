@@ -1,4 +1,4 @@
-//! What is about to be sampled, in figures.
+//! A summary, in figures, of a chain before it runs.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub struct Summary {
 }
 
 impl<P: Potential, S: Sampler> Chain<P, S> {
-    /// What is about to be sampled, with the noise-to-drift ratio at the present position; costs at most eight gradient estimates.
+    /// The summary of this chain, with the noise-to-drift ratio at the present position; costs at most eight gradient estimates.
     ///
     /// **Errors**: [`ChainError::Potential`], also where the potential is not defined at the present position.
     pub fn summary(&mut self) -> Result<Summary, ChainError> {

@@ -135,7 +135,7 @@ impl<const P: usize> Potential for Terms<P> {
 #[derive(Default)]
 pub(crate) struct Spy {
     pub(crate) asked: Vec<Option<Vec<u32>>>,
-    /// From this call on (from 0), this value …
+    /// The call (from 0) from which on it returns this value …
     pub(crate) value: Option<(usize, f64)>,
     /// … or this gradient …
     pub(crate) gradient: Option<(usize, f32)>,
@@ -207,7 +207,7 @@ pub(crate) fn keep<T: Copy + Into<f64>>(
     }
 }
 
-/// Of the numbers in double precision, which holds single precision exactly.
+/// Bits of the numbers in double precision, which holds single precision exactly.
 pub(crate) fn bits<T: Copy + Into<f64>>(values: &[T]) -> Vec<u64> {
     values.iter().map(|&x| x.into().to_bits()).collect()
 }

@@ -69,7 +69,7 @@ struct Shard {
     crc32: Option<u32>,
 }
 
-/// Where the rows of a bank come from.
+/// The source of a bank's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A folder with a manifest and shards.
@@ -84,7 +84,7 @@ pub enum Kind {
     StateDicts,
 }
 
-/// What is known of a row beside its position.
+/// The metadata of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowMeta {
     /// Chain that drew it; 0 in files that do not say.
@@ -362,7 +362,7 @@ pub(crate) fn check_table(path: &Path, table: &Table, rows: usize, dim: usize) -
     Ok(())
 }
 
-/// What a bank holds; its `Display` is the text of `apd bank info`.
+/// The content of a bank in figures; its `Display` is the text of `apd bank info`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BankInfo {
     /// Folder or file.
@@ -381,7 +381,7 @@ pub struct BankInfo {
     pub chains: BTreeMap<u32, ChainInfo>,
     /// The parts of a row.
     pub layout: Layout,
-    /// What the writer wanted kept with the rows.
+    /// Anything that the writer wanted kept with the rows.
     pub metadata: BTreeMap<String, String>,
 }
 

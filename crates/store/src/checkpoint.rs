@@ -50,9 +50,9 @@ const MAX_KIND: usize = 256;
 /// A checkpoint, and which of the two files it came from.
 #[derive(Debug)]
 pub struct Loaded<T> {
-    /// What was saved.
+    /// The saved value.
     pub value: T,
-    /// Where it came from; worth telling the user if it is not the newest.
+    /// The file that it came from; worth telling the user if it is not the newest.
     pub source: Source,
 }
 
@@ -220,7 +220,7 @@ fn config() -> bincode::config::Configuration<bincode::config::LittleEndian, bin
 
 /// Decodes with a limit of at most four times the payload (and at least 64 KiB).
 ///
-/// With integers of fixed width no value takes more bytes than its encoding, so an honest payload stays below; a string that
+/// No value takes more bytes than its encoding where integers have a fixed width, so an honest payload stays below; a string that
 /// claims to be longer is refused before it is allocated. The limit is a type parameter in bincode, hence the steps.
 fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<(T, usize), String> {
     macro_rules! first_that_fits {

@@ -95,7 +95,7 @@ impl Error {
         |cause| FileError::io(path)(cause).into()
     }
 
-    /// As `io`, but says what is missing if the file is.
+    /// An error as of `io`, which says what is missing if the file is.
     pub(crate) fn open<'a>(path: &'a Path, expected: &'static str) -> impl Fn(io::Error) -> Error + use<'a> {
         move |cause| FileError::open(path, expected)(cause).into()
     }

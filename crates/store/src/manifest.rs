@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 const MAX_BYTES: u64 = 64 << 20;
 const DEFAULT_SHARD_BYTES: usize = 32 << 20;
 
-/// What a bank holds: written once, when it is created.
+/// The description of a bank, written once, when it is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -122,7 +122,7 @@ impl Shard {
         entries.map(named).filter_map(Result::transpose).collect()
     }
 
-    /// What a shard's name says.
+    /// The chain and index in a shard's name.
     pub(crate) fn place(name: &str) -> Option<Place> {
         let mut parts = name.strip_prefix("shard-")?.strip_suffix(".safetensors")?.split('-');
         let (chain, index) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -141,14 +141,14 @@ impl Shard {
 pub(crate) struct Manifest {
     format: String,
     version: u32,
-    /// Of the whole file, with the eight digits taken as zeros.
+    /// The checksum of the whole file, with the eight digits taken as zeros.
     crc32: String,
     pub(crate) header: Header,
     /// Sorted by chain, then index.
     pub(crate) shards: Vec<Shard>,
 }
 
-/// Before anything else is believed.
+/// A check before anything else is believed.
 #[derive(Deserialize)]
 struct Preamble {
     format: String,
@@ -218,7 +218,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What the writer guarantees, so that no reader need ask again.
+    /// The writer's guarantee, so that no reader need ask again.
     fn check(&self, path: &Path) -> Result<(), Error> {
         self.header.check(path)?;
         let mut total = 0_usize;

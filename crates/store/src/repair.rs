@@ -1,4 +1,4 @@
-//! What is left of a damaged bank.
+//! The repair of a damaged bank.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,10 +18,10 @@ use crate::{Error, Header, Lock};
 #[cfg(test)]
 mod tests;
 
-/// Where files go that a repair takes out of a bank.
+/// The folder for files that a repair takes out of a bank.
 const ASIDE: &str = "damaged";
 
-/// What [`repair`] kept and what it did not.
+/// The rows that [`repair`] kept and those that it did not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repaired {
     /// Rows that are left, by chain.
@@ -130,7 +130,7 @@ pub fn repair(dir: impl AsRef<Path>) -> Result<Repaired, Error> {
 /// What there is to judge.
 struct Contents {
     header: Header,
-    /// By chain, then index.
+    /// The shards by chain, then index.
     shards: Vec<Candidate>,
     /// Why the shards had to be asked, where they had.
     without_manifest: Option<String>,
@@ -146,7 +146,7 @@ struct Candidate {
 }
 
 impl Contents {
-    /// By the manifest if it can be read, else by the shards.
+    /// The contents by the manifest if it can be read, else by the shards.
     fn of(dir: &Path) -> Result<Self, Error> {
         match Manifest::read(dir) {
             Ok(Manifest { header, shards, .. }) => {

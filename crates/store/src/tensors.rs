@@ -14,12 +14,12 @@ use crate::map::floats;
 #[cfg(test)]
 mod tests;
 
-/// Where the rows are in a file.
+/// The place of the rows in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
     pub(crate) rows: usize,
     pub(crate) dim: usize,
-    /// Where the numbers begin: those of all tensors.
+    /// The offset of the numbers of all tensors.
     pub(crate) data: usize,
     /// Offset in the file of `theta`, rows×dim f32; a multiple of 4.
     theta: usize,

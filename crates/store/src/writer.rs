@@ -123,7 +123,7 @@ impl BankWriter {
         Self { shared, own: BTreeMap::new() }
     }
 
-    /// What the bank was created with.
+    /// The header that the bank was created with.
     pub fn header(&self) -> &Header {
         &self.shared.header
     }
@@ -196,7 +196,7 @@ pub struct ChainWriter {
     step: Vec<u64>,
     weight: Vec<f64>,
     potential: Vec<f64>,
-    /// How many of the rows above are also in a part-filled shard on disk.
+    /// Number of the rows above that are also in a part-filled shard on disk.
     durable: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The reverse walk.
+//! The backward pass.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use crate::{Scalar, Tensor};
 /// **Panics** when `y` does not have exactly one element.
 #[track_caller]
 pub fn grad<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Tensor<T>> {
-    walk(y, xs, Mode::Plain)
+    backward(y, xs, Mode::Plain)
 }
 
-/// As [`grad`], with the computation of the gradients recorded, so that they can be differentiated again.
+/// Gradients as [`grad`] gives them, whose computation is recorded, so that they can be differentiated again.
 ///
 /// **Panics** when `y` does not have exactly one element.
 #[track_caller]
 pub fn grad_graph<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Tensor<T>> {
-    walk(y, xs, Mode::Recorded)
+    backward(y, xs, Mode::Recorded)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -31,7 +31,7 @@ enum Mode {
 }
 
 #[track_caller]
-fn walk<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>], mode: Mode) -> Vec<Tensor<T>> {
+fn backward<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>], mode: Mode) -> Vec<Tensor<T>> {
     assert!(y.len() == 1, "grad: y must have one element, not shape {:?}", y.shape());
     let order = reverse_order(y, xs);
     let mut gradients: HashMap<Key, Tensor<T>> = HashMap::from([(key(y), Tensor::ones(y.shape()))]);

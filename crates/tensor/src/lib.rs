@@ -18,7 +18,7 @@
 //!
 //! - [`Tensor`]: an immutable array of `f32` (for work) or `f64` (for checks) and, if it depends on a
 //!   [variable](Tensor::variable), the record of how it was computed. Values are `Send + Sync`; clones share them.
-//! - [`grad`] for plain gradients, [`grad_graph`] for gradients that are recorded themselves. Both walk the graph without
+//! - [`grad`] for plain gradients, [`grad_graph`] for gradients that are recorded themselves. Both traverse the graph without
 //!   recursion, and add contributions in an order that follows from its structure.
 //! - [`kernel`]: the matrix product and softmax on plain `ndarray` views, convolution, pooling and normalization on slices, for code
 //!   that has its gradients by hand.

@@ -24,7 +24,7 @@ pub(crate) struct Node<T: Scalar> {
 
 /// Gradient rule of one input: (inputs, output, gradient at the output) ↦ gradient at that input.
 ///
-/// It sees the operation's tensors only through its arguments, so that the walk decides whether the gradient is recorded
+/// It sees the operation's tensors only through its arguments, so that the backward pass decides whether the gradient is recorded
 /// (it hands over the tensors themselves) or plain (it hands over detached ones).
 pub(crate) type Rule<T> = Box<dyn Fn(&[Tensor<T>], &Tensor<T>, &Tensor<T>) -> Tensor<T> + Send + Sync>;
 
@@ -146,7 +146,7 @@ impl<T: Scalar> Tensor<T> {
         Self::build(Arc::new(row_major(value)), record)
     }
 
-    /// As [`Self::from_op`], with a number of inputs known only at run time.
+    /// The result of an operation whose number of inputs is known only at run time.
     pub(crate) fn from_list(inputs: &[&Self], value: ArrayD<T>, rule: impl Fn(usize) -> Rule<T>) -> Self {
         let record = inputs.iter().any(|input| input.is_recorded()).then(|| Record {
             inputs: inputs.iter().copied().cloned().collect(),

@@ -1,4 +1,4 @@
-//! What one update sees: which points, which latent vectors, which interpolation weights.
+//! The input of one update: points, latent vectors and interpolation weights.
 
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ pub(crate) struct StandardizedPoints<'a, R> {
 }
 
 impl<R: Points> StandardizedPoints<'_, R> {
-    /// At each call asks for coordinates `columns` of the next of these points, which lie all over the bank.
+    /// A function that asks, at each call, for coordinates `columns` of the next of these points, which lie all over the bank.
     pub(crate) fn prefetch(&self, indices: &[u32], columns: Range<usize>) -> impl FnMut() {
         let mut indices = indices.iter();
         move || {

@@ -7,22 +7,22 @@ use crate::gan::loss::Objective;
 use crate::gan::optimizer::Clipped;
 use crate::{Error, Loss, Optimizer, Standardization};
 
-/// How an update is computed; both compute the same numbers, up to rounding.
+/// The way an update is computed; both compute the same numbers, up to rounding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// On h × h and B × h matrices, with d tiled: fast, and without any B × d array.
+    /// Products of h × h and B × h matrices, with d tiled: fast, and without any B × d array.
     #[default]
     Structured,
-    /// By double backward through the whole of both networks: the reference. Needs several B × d arrays.
+    /// Double backward through the whole of both networks: the reference. It needs several B × d arrays.
     General,
 }
 
-/// What the generator's last layer is before training.
+/// The generator's last layer before training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InitialOutput {
-    /// As the other layers: weights He-uniform, biases 0, as in the paper.
+    /// Weights He-uniform and biases 0, as those of the other layers and in the paper.
     ///
     /// Points are then about N(0, 2) in every (standardized) coordinate, whatever the bank's scale; with Adam at 10⁻⁴ a
     /// bank of standard deviation 0.1 takes thousands of iterations to shrink to.
@@ -49,7 +49,7 @@ pub struct Config {
     pub batch: usize,
     /// Generator updates in all. The trainer does not stop by itself: its caller counts.
     pub iterations: u64,
-    /// What the networks play for. [`with_loss`](Self::with_loss) sets what was published with one too.
+    /// The loss that the networks play for. [`with_loss`](Self::with_loss) sets what was published with one too.
     pub loss: Loss,
     /// Critic updates per generator update.
     pub critic_steps: usize,
@@ -59,16 +59,16 @@ pub struct Config {
     pub clip: f64,
     /// Update rule of both networks.
     pub optimizer: Optimizer,
-    /// What is done to the points first.
+    /// The standardization of the points before training.
     pub standardization: Standardization,
     /// The generator's last layer before training.
     pub initial_output: InitialOutput,
     /// Standard deviation of each coordinate before training, in that of the bank; only for [`InitialOutput::Moments`].
     ///
-    /// Before training the directions are random, so that a spread of 1 is noise in a hundred directions that the posterior
+    /// The directions are random before training, so that a spread of 1 is noise in a hundred directions that the posterior
     /// does not have, and has to be unlearned; a small spread starts at the bank's mean and learns the directions.
     pub initial_spread: f64,
-    /// How updates are computed.
+    /// The way updates are computed.
     pub engine: Engine,
 }
 

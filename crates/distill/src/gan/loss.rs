@@ -8,9 +8,9 @@ use crate::kernel::Element;
 /// Added to squared gradient norms: the square root has no derivative at 0.
 pub(crate) const EPSILON: f64 = 1e-12;
 
-/// What critic and generator play for.
+/// The loss that critic and generator play for.
 ///
-/// With s = D(x) the critic's score of a point (no sigmoid in it), each loss says by ℓ how far a score is from what is wanted of it:
+/// Each loss says by ℓ how far the critic's score s = D(x) of a point (no sigmoid in it) is from what is wanted of it:
 ///
 /// | | ℓ(s, real) | ℓ(s, generated) | and |
 /// |---|---|---|---|
@@ -93,14 +93,14 @@ impl std::fmt::Display for Loss {
     }
 }
 
-/// What is minimized: a loss, and the weight λ of the penalty on the critic's slope where the loss has one.
+/// The objective: a loss, and the weight λ of the penalty on the critic's slope where the loss has one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Objective {
     pub(crate) loss: Loss,
     pub(crate) penalty: Option<f64>,
 }
 
-/// What one critic update reports.
+/// The report of one critic update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CriticLoss {
     /// What the update lowered: mean ℓ(D(x), real) + mean ℓ(D(x̃), generated) + λ·penalty.

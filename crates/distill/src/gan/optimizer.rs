@@ -1,4 +1,4 @@
-//! How parameters follow from gradients.
+//! The update rules of parameters.
 
 use apd_nn::optim::{Adam, RmsProp};
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,9 @@ use crate::kernel::Element;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimizer {
-    /// With means of gradients and of their squares.
+    /// Adam, with means of gradients and of their squares.
     Adam(Adam),
-    /// With means of squared gradients alone: a third less memory.
+    /// RMSProp, with means of squared gradients alone: a third less memory.
     RmsProp(RmsProp),
 }
 

@@ -5,7 +5,7 @@
 //!
 //! A = X·V (B × h), G = W_gᵀ·V (h × h), K = Vᵀ·V (h × h), w = Vᵀ·b_g (h).
 //!
-//! With H the generator's last hidden layer, the pre-activations of the points are A, of the generated ones F = H·G + 1wᵀ, of
+//! H is the generator's last hidden layer: the pre-activations of the points are A, of the generated ones F = H·G + 1wᵀ, of
 //! the interpolates A + e∘(F − A), and if δ is the derivative of the critic there, the squared gradient norms are the diagonal of
 //! δ·K·δᵀ. So each loss is a function of (A, G, K, w) and small parameters, differentiated on matrices of B or h rows
 //! (the module `small`), and K is needed by the gradient penalty alone. The large gradients are products again (the module `tile`):

@@ -15,7 +15,7 @@ use crate::standardize::{Affine, Moments};
 use crate::{Config, CriticLoss, Error, Generator, Standardization};
 use apd_points::Points;
 
-/// What one iteration (critic updates, then a generator update) reports.
+/// The report of one iteration (critic updates, then a generator update).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Iterations done, this one included.

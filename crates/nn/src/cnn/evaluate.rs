@@ -21,7 +21,7 @@ struct Folded {
 }
 
 impl Folded {
-    /// As [`fold`](crate::Network::fold).
+    /// The weights that [`fold`](crate::Network::fold) makes, in the order of the products.
     fn new(conv: &Conv, theta: &[f32], buffers: &[f32]) -> Self {
         let mut packed = vec![0.0; conv.weight.len()];
         conv.computed.pack(&theta[conv.weight.clone()], &mut packed);

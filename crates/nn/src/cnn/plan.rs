@@ -46,9 +46,9 @@ pub(crate) enum Work {
 /// A convolution, or a linear layer: a convolution whose kernel is as large as the image.
 #[derive(Clone, Debug)]
 pub(crate) struct Conv {
-    /// As described.
+    /// The convolution as described.
     pub(crate) described: Convolution,
-    /// As computed: for the network's first layer perhaps one with a 1×1 kernel, on images whose pixels are windows.
+    /// The convolution as computed: perhaps, in the first layer, one with a 1×1 kernel, on images whose pixels are windows.
     pub(crate) computed: Convolution,
     /// Its place in θ.
     pub(crate) weight: Range<usize>,

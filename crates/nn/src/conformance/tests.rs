@@ -24,6 +24,7 @@ enum Mistake {
     SoFar,
     LastRow,
     Threads,
+    HalfPrecision,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +77,14 @@ impl Engine for MistakenEngine {
     }
 
     fn evaluate(&mut self, row: &[f32], x: ArrayView2<'_, f32>) -> Array2<f32> {
-        let mut outputs = self.engine.evaluate(row, x);
+        let mut outputs = match self.mistake {
+            // Eight bits of every parameter, as bfloat16 has.
+            Mistake::HalfPrecision => {
+                let row: Vec<f32> = row.iter().map(|w| f32::from_bits(w.to_bits() & 0xffff_0000)).collect();
+                self.engine.evaluate(&row, x)
+            }
+            _ => self.engine.evaluate(row, x),
+        };
         if self.mistake == Mistake::LastRow {
             outputs.row_mut(x.nrows() - 1).mapv_inplace(|z| 1.01 * z);
         }
@@ -127,6 +135,7 @@ fn every_mistake_is_found_and_named() {
         (Mistake::SoFar, "gradient with respect to inputs"),
         (Mistake::LastRow, "outputs"),
         (Mistake::Threads, "bits"),
+        (Mistake::HalfPrecision, "outputs"),
     ] {
         assert_eq!(found(mistake), Err(result), "{mistake:?}");
     }

@@ -53,7 +53,7 @@ impl Model for Cnn {
         self.plan().dim
     }
 
-    /// Of each batch normalization in order, its mean and its variance, named as in PyTorch.
+    /// A mean and a variance for each batch normalization in order, named as in PyTorch.
     fn buffer_layout(&self) -> Layout {
         Layout::new(self.plan().convs().flat_map(Conv::buffer_entries).collect::<Vec<_>>())
     }
@@ -156,9 +156,9 @@ pub(crate) struct Pass {
 struct Layer {
     /// Images, with the padding that the next layer needs.
     output: Vec<f32>,
-    /// Of a pooling layer: the places that won.
+    /// A pooling layer's places in the windows that were largest.
     argmax: Vec<u8>,
-    /// Of a convolution with batch normalization.
+    /// A convolution's batch normalization.
     norm: Norm,
 }
 
@@ -271,7 +271,7 @@ impl Pass {
         }
     }
 
-    /// From ∂loss/∂logits, which the last layer's output holds.
+    /// The reverse pass from ∂loss/∂logits, which the last layer's output holds.
     fn reverse(&mut self, theta: &[f32], rows: usize, scale: f32, gradient: &mut [f32]) {
         if rows == 0 {
             return;

@@ -11,7 +11,7 @@ use crate::evaluate::{matrix, matrix_mut};
 #[derive(Clone, Debug)]
 pub(super) struct InputPass {
     mlp: Mlp,
-    /// Of each layer, after its activation; of the last one, the logits.
+    /// Each layer's output after its activation; the last one is the logits.
     outputs: Vec<Vec<f32>>,
     /// ∂loss/∂ of the current layer's output, and of its input.
     delta: Vec<f32>,

@@ -1,6 +1,6 @@
 //! Perceptrons, unit by unit: the numbers of one unit over the minibatch lie side by side.
 //!
-//! So in every product one factor has contiguous rows, the other is a weight matrix, or its transpose, that is read number by
+//! Every product then has one factor with contiguous rows, and the other is a weight matrix, or its transpose, that is read number by
 //! number, and nothing is packed ([`gemm::unpacked`](apd_tensor::kernel::gemm::unpacked)). With the N rows of a minibatch padded to P,
 //!
 //! Zᵀ = W·Xᵀ (outputs × P), ∂W = Δᵀ·X (outputs × inputs), Δᵀ of the layer below = Wᵀ·Δᵀ (inputs × P).
@@ -167,7 +167,7 @@ struct Layer {
     output: Aligned<f32>,
     /// The same row by row, N × outputs: what the next layer's ∂W is made of.
     rows: Aligned<f32>,
-    /// With dropout: mask ∘ activation′, by which the reverse pass multiplies.
+    /// mask ∘ activation′ where there is dropout, by which the reverse pass multiplies.
     slope: Vec<f32>,
 }
 
@@ -240,7 +240,7 @@ impl Pass {
         }
     }
 
-    /// From ∂loss/∂logits, which the last layer's output holds, and the same `x`.
+    /// The reverse pass from ∂loss/∂logits, which the last layer's output holds, and from the same `x`.
     fn reverse(
         &mut self,
         theta: &[f32],

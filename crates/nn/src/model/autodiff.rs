@@ -28,7 +28,7 @@ pub struct Autodiff {
 }
 
 impl Autodiff {
-    /// For this model.
+    /// The engine of this model.
     pub fn new(model: Box<dyn Model>, threads: Threads) -> Self {
         let (layout, row_layout) = (model.layout(), model.row_layout());
         let (dim, row_len) = (layout.len(), row_layout.len());

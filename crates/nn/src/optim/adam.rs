@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Adam, with the bias correction of the paper and ε outside the root, as in PyTorch.
 ///
-/// With g the gradient of step t = 1, 2, …:
+/// g is the gradient of step t = 1, 2, …:
 ///
 /// m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g²,
 /// θ ← θ − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε).

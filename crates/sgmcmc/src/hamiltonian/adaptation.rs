@@ -46,7 +46,7 @@ impl Windows {
     }
 }
 
-/// What the warm-up has learned so far.
+/// The state of the warm-up.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Adaptation {

@@ -17,7 +17,7 @@ use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress,
 pub struct HamiltonianState {
     /// The chain.
     pub chain: u32,
-    /// Where its momenta and choices come from.
+    /// The seed of its momenta and choices.
     pub seed: Seed,
     /// T.
     pub temperature: f64,
@@ -289,7 +289,7 @@ impl<P: Potential64> HamiltonianChain<P> {
         self.run_until(u64::MAX, sink)
     }
 
-    /// As [`run`](Self::run), up to step `until` or the end, whichever comes first.
+    /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
     pub fn run_until<K: Sink<f64>>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         while self.step < until.min(self.steps()) {
             if let Some(sample) = self.step()? {
@@ -322,7 +322,7 @@ impl<P: Potential64> HamiltonianChain<P> {
         &self.config
     }
 
-    /// Where the chain is; warm-up draws are steps too.
+    /// The chain's progress; warm-up draws are steps too.
     pub fn progress(&self) -> Progress {
         Progress { chain: self.chain, step: self.step, steps: self.steps(), potential: self.current.potential }
     }
@@ -347,7 +347,7 @@ impl<P: Potential64> HamiltonianChain<P> {
         &self.statistics
     }
 
-    /// How the last draw was made, if one was made since the chain was built or resumed.
+    /// The statistics of the last draw, if one was made since the chain was built or resumed.
     pub fn last_transition(&self) -> Option<&Transition> {
         self.last_transition.as_ref()
     }

@@ -38,7 +38,7 @@ impl Point {
     }
 }
 
-/// What a trajectory must know of the system that it is a trajectory of.
+/// The system that a trajectory belongs to.
 pub(super) trait Hamiltonian {
     /// Moves the point by the time `step`, backwards if it is negative.
     fn leapfrog(&mut self, point: &mut Point, step: f64);
@@ -58,7 +58,7 @@ pub(super) struct Dynamics<P> {
     pub(super) inverse_mass: Vec<f64>,
     /// Gradients computed so far.
     pub(super) gradients: u64,
-    /// What the potential failed with, for good: the end of the run, though the present trajectory is only refused.
+    /// The potential's fatal error: the end of the run, though the present trajectory is only refused.
     pub(super) failure: Option<PotentialError>,
 }
 

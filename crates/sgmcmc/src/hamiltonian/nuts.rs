@@ -147,7 +147,7 @@ impl Nuts {
     }
 }
 
-/// What all the subtrees of one transition share.
+/// The parameters that all the subtrees of one transition share.
 struct Growth<'a, H> {
     hamiltonian: &'a mut H,
     /// H₀.

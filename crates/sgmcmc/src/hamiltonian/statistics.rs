@@ -1,10 +1,10 @@
-//! What tells a good run from a bad one.
+//! The statistics that distinguish a good run from a bad one.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ChainError;
 
-/// How one draw was made.
+/// The statistics of one draw.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
@@ -86,7 +86,7 @@ impl HamiltonianStatistics {
         (self.draws > 0).then(|| self.acceptance / self.draws as f64)
     }
 
-    /// How many draws were made with 0, 1, … doublings; empty unless the trajectories are those of NUTS.
+    /// Numbers of draws with 0, 1, … doublings; empty unless the trajectories are those of NUTS.
     ///
     /// Many at the maximal depth mean that the trajectories are cut off: the draws are right, but slow to mix.
     pub fn depths(&self) -> &[u64] {

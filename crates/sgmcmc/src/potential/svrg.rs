@@ -5,7 +5,7 @@ use crate::{Buffers, ChainError, ControlVariate, Minibatch, Potential, Potential
 
 /// Stochastic variance-reduced gradients: [`ControlVariate`] with the position of every `every`-th update as its center.
 ///
-/// At updates 0, `every`, 2·`every`, … c ← θ and ∇U(c) is computed from all N terms; all updates use
+/// The center becomes c ← θ at updates 0, `every`, 2·`every`, …, where ∇U(c) is computed from all N terms; all updates use
 /// ĝ(θ) = ∇U(c) + [∇Û_B(θ) − ∇Û_B(c)]. No optimized start is needed; the price is one full gradient per period, beside two minibatch
 /// gradients per update. `every` ≈ N/B makes that about three times the cost of plain minibatches.
 ///

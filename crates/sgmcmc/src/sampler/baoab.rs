@@ -13,7 +13,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// gradient. With the paper's step h, momentum p and friction γ: u = p·h, **ε = h²** (in [`Sghmc`](crate::Sghmc) ε = 2h²), and
 /// 1 − α = exp(−γh). Before the first update there is no half kick to merge: that one alone has half a kick.
 ///
-/// At α = 1 it is the overdamped limit θ ← θ − (ε/2)·∇Û + √(T·ε)·(z_t + z_{t−1})/2, which has SGLD's drift and a smoother noise;
+/// It is, at α = 1, the overdamped limit θ ← θ − (ε/2)·∇Û + √(T·ε)·(z_t + z_{t−1})/2, which has SGLD's drift and a smoother noise;
 /// at T = 0 gradient descent with momentum 1 − α, whose step is (2 − α)·ε/2.
 ///
 /// **Units**: ∇Û in nats per unit of θ at full-data scale; ε in θ² per nat; u in θ per update, 0 at the start.
@@ -26,7 +26,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// T + ε·v·(2 − α)/(4α); with minibatches this, not the discretization, is the larger error. Where step sizes change, u is not
 /// rescaled.
 ///
-/// Where the schedule explores (see [`Schedule::Cyclical`]) no noise is added.
+/// No noise is added where the schedule explores (see [`Schedule::Cyclical`]).
 ///
 /// Reference: Leimkuhler & Matthews, *Robust and efficient configurational molecular sampling via Langevin dynamics*,
 /// J. Chem. Phys. 138, 174102 (2013), and for α = 1 *Rational construction of stochastic numerical methods for molecular sampling*,
@@ -42,7 +42,7 @@ pub struct Baoab {
     pub friction: f64,
 }
 
-/// What [`Baoab`] remembers.
+/// The memory of [`Baoab`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaoabState {

@@ -1,4 +1,4 @@
-//! What every sampler owes a chain, and the linear map that it is on a quadratic potential.
+//! The contract of samplers with chains, and the linear map that it is on a quadratic potential.
 
 use apd_seed::{Normals, Seed};
 use proptest::prelude::ProptestConfig;

@@ -6,7 +6,7 @@ use super::{length, within};
 use crate::kernel::{self, Coordinates};
 use crate::{ChainError, Sampler, Schedule, Update};
 
-/// What becomes of Γ in [`Psgld`]: Γᵢ = ∂Gᵢ/∂θᵢ, the drift that makes up for noise whose size depends on the position.
+/// The treatment of Γ in [`Psgld`]: Γᵢ = ∂Gᵢ/∂θᵢ, the drift that makes up for noise whose size depends on the position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gamma {
@@ -43,7 +43,7 @@ pub enum Gamma {
 /// Measured on standard normals (4096 coordinates, full batches, N = 1, λ = 0.1, ε = 0.02): the variance, which should be 1, is
 /// 1.72, 1.32, 1.06 and 1.02 for β = 0.9, 0.99, 0.999 and 0.9999, and with Γ 1.61, 1.31, 1.05 and 1.01. It is β that helps, not Γ.
 ///
-/// Where the schedule explores (see [`Schedule::Cyclical`]) neither noise nor Γ is added.
+/// Neither noise nor Γ is added where the schedule explores (see [`Schedule::Cyclical`]).
 ///
 /// Reference: Li, Chen, Carlson & Carin, *Preconditioned stochastic gradient Langevin dynamics for deep neural networks*, AAAI 2016,
 /// algorithm 1.
@@ -64,7 +64,7 @@ pub struct Psgld {
     pub per: usize,
 }
 
-/// What [`Psgld`] remembers.
+/// The memory of [`Psgld`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PsgldState {
@@ -80,17 +80,17 @@ impl Psgld {
         Self { step_size, temperature, decay: 0.99, damping: 1e-5, gamma: Gamma::Omitted, per }
     }
 
-    /// With the decay β of the mean square.
+    /// The same sampler with the decay β of the mean square.
     pub fn with_decay(self, decay: f64) -> Self {
         Self { decay, ..self }
     }
 
-    /// With the damping λ, which keeps G below 1/λ.
+    /// The same sampler with the damping λ, which keeps G below 1/λ.
     pub fn with_damping(self, damping: f64) -> Self {
         Self { damping, ..self }
     }
 
-    /// With or without Γ.
+    /// The same sampler with or without Γ.
     pub fn with_gamma(self, gamma: Gamma) -> Self {
         Self { gamma, ..self }
     }
@@ -169,7 +169,7 @@ impl Sampler for Psgld {
     }
 }
 
-/// How V is updated, and G made of it: v ← `keep`·v + `fresh`·(`mean`·g)², G = 1/(`damping` + √v).
+/// The update of V, and G made of it: v ← `keep`·v + `fresh`·(`mean`·g)², G = 1/(`damping` + √v).
 #[derive(Clone, Copy)]
 struct Metric {
     keep: f32,

@@ -7,7 +7,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 
 /// Stochastic gradient descent with heavy-ball momentum: v ← μ·v − (ε_t/2)·∇Û(θ), θ ← θ + v.
 ///
-/// With μ = 0 it is [`Sgld`](crate::Sgld) at T = 0. **Units** as there: ∇Û at full-data scale, so that plain SGD with learning rate
+/// It is [`Sgld`](crate::Sgld) at T = 0 if μ = 0. **Units** as there: ∇Û at full-data scale, so that plain SGD with learning rate
 /// lr on a mean loss over N terms is ε = 2·lr/N ([`from_mean_loss`](Self::from_mean_loss)).
 ///
 /// Reference: Polyak, *Some methods of speeding up the convergence of iteration methods*, 1964, eq. 9.

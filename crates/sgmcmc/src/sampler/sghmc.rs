@@ -21,7 +21,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// as much as in SGLD. V corrects for it as far as one number for all coordinates can; a V that is too large makes the chain too
 /// cold. Where step sizes change, u is not rescaled.
 ///
-/// Where the schedule explores (see [`Schedule::Cyclical`]) no noise is added.
+/// No noise is added where the schedule explores (see [`Schedule::Cyclical`]).
 ///
 /// Reference: Chen, Fox & Guestrin, *Stochastic gradient Hamiltonian Monte Carlo*, ICML 2014, eq. 13–15.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// chain diverges for ε > 4/λ. The minibatches' own noise adds about ε·Var(∇Û)/4 to the temperature; see
 /// [`Summary::effective_temperature`](crate::Summary::effective_temperature). There is no accept–reject step.
 ///
-/// Where the schedule explores (see [`Schedule::Cyclical`]) no noise is added.
+/// No noise is added where the schedule explores (see [`Schedule::Cyclical`]).
 ///
 /// Reference: Welling & Teh, *Bayesian learning via stochastic gradient Langevin dynamics*, ICML 2011, eq. 4.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 ///
 /// u ← (1 − α)·u − (ε_t/2)·∇Û(θ) + N(0, T·ε_t·a·I), θ ← θ + u, α ← α + (mean of u² − T·ε_t/(2 − α))
 ///
-/// With the paper's step h, momentum p, friction ξ and diffusion A: u = p·h, ε = 2h², α = ξ·h, a = A·h, so that its target
+/// The paper's step h, momentum p, friction ξ and diffusion A are here u = p·h, ε = 2h², α = ξ·h, a = A·h, so that its target
 /// p² = T is u² = T·ε/2. That is the balance of friction and noise for small steps, α → 0. An update that loses a part α of the
 /// momentum and gains noise of variance T·ε·α balances at u² = T·ε/(2 − α) instead, and this is the target here: with T·ε/2
 /// the thermostat would settle at α(2 − α) = 2a, and the position would be too cold by about a/2 *however small ε is*.
@@ -48,7 +48,7 @@ pub struct Sgnht {
     pub diffusion: f64,
 }
 
-/// What [`Sgnht`] remembers.
+/// The memory of [`Sgnht`].
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgnhtState {

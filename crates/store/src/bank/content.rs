@@ -13,9 +13,9 @@ use crate::tensors::{self, Table};
 /// Rows, and what is known of each.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// As our shards are, and float32 matrices of others.
+    /// Rows as in our shards, and float32 matrices of others.
     Mapped(Map, Table),
-    /// What had to be converted.
+    /// Rows that had to be converted.
     Owned(Array2<f32>, Vec<RowMeta>),
 }
 
@@ -41,7 +41,7 @@ impl Content {
         }
     }
 
-    /// What is known of a row; `unknown` where the file does not say.
+    /// The metadata of a row; `unknown` where the file does not say.
     pub(super) fn meta(&self, row: usize, unknown: RowMeta) -> RowMeta {
         let (map, table) = match self {
             Self::Mapped(map, table) => (map, table),
@@ -79,7 +79,7 @@ impl Content {
     }
 }
 
-/// What the columns beside `theta` say of its rows; nothing if there are none.
+/// The metadata of the rows by the columns beside `theta`; none if there are no such columns.
 fn columns(arrays: &BTreeMap<String, RawArray<'_>>, rows: usize) -> Result<Vec<RowMeta>, FormatError> {
     let column = |name: &str| match arrays.get(name) {
         None => Ok(None),

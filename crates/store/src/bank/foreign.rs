@@ -62,7 +62,7 @@ pub(super) fn open_state_dicts(folder: &Path, mut files: Vec<PathBuf>) -> Result
     bank(folder, Kind::StateDicts, Content::Owned(theta, Vec::new()), layout, BTreeMap::new(), bytes)
 }
 
-/// By content: names are given by people.
+/// The kind of a file by its content: names are given by people.
 fn kind(path: &Path, bytes: &[u8]) -> Result<Kind, Error> {
     let is = |ending: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
     match bytes {
@@ -75,7 +75,7 @@ fn kind(path: &Path, bytes: &[u8]) -> Result<Kind, Error> {
     }
 }
 
-/// Where the rows lie, if they can be used as they are.
+/// The place of the rows, if they can be used as they are.
 fn mapped(kind: Kind, bytes: &[u8]) -> Option<Table> {
     // What is unpacked from an archive lies elsewhere.
     if kind == Kind::Npz {

@@ -1,7 +1,7 @@
 use super::{Bank, Content, Shard};
 use crate::Error;
 
-/// What [`Bank::verify`] has read and found in order.
+/// The amount that [`Bank::verify`] has read and found in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Rows, all of them finite.

@@ -41,7 +41,7 @@ pub fn gemm<T: Scalar>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, bet
     }
 }
 
-/// As [`gemm()`] on the calling thread alone: for loops over tiles that are parallel already. It allocates nothing but the
+/// C ← α·A·B + β·C on the calling thread alone: for loops over tiles that are parallel already. It allocates nothing but the
 /// kernel's packing buffer, which each thread keeps.
 #[track_caller]
 pub fn gemm_serial<T: Scalar>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: ArrayViewMut2<'_, T>) {
@@ -49,7 +49,7 @@ pub fn gemm_serial<T: Scalar>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, 
     serial(alpha, a, b, beta, c);
 }
 
-/// As [`gemm()`], by the definition: the reference that the others are tested against.
+/// C ← α·A·B + β·C by the definition: the reference that the others are tested against.
 #[track_caller]
 pub fn gemm_naive<T: Scalar>(
     alpha: T,

@@ -1,4 +1,4 @@
-//! How one image lies in memory.
+//! The layout of one image in memory.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub struct PaddedImage {
 }
 
 impl PaddedImage {
-    /// Without padding: height × width × channels.
+    /// An image without padding: height × width × channels.
     pub const fn dense(height: usize, width: usize, channels: usize) -> Self {
         Self { height, width, channels, padding: [0; 2] }
     }

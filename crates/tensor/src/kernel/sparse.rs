@@ -30,7 +30,7 @@ struct Element {
 }
 
 impl Sparse {
-    /// Of a row-major matrix with so many rows and columns.
+    /// The nonzero elements of a row-major matrix with so many rows and columns.
     ///
     /// **Panics** if it does not have as many elements.
     #[track_caller]

@@ -1,4 +1,4 @@
-//! What is done to one tile of coordinates while it is in the cache.
+//! The work on one tile of coordinates while it is in the cache.
 
 use std::ops::Range;
 use std::sync::Mutex;

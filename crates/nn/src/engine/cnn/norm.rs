@@ -134,7 +134,7 @@ impl Norm {
 
     /// Adds, from those sums, the gradients by weight and bias to `d_weight` and `d_bias`, and makes from the gradient at the output that at z.
     ///
-    /// With S = Σ delta and P = Σ delta·(z − mean) over the n elements of a channel, and s = 1/√(variance + ε):
+    /// S is Σ delta, P is Σ delta·(z − mean) over the n elements of a channel, and s is 1/√(variance + ε):
     /// ∂/∂bias = S, ∂/∂weight = s·P, ∂/∂z = weight·s·(delta − S/n − (z − mean)·s²·P/n).
     pub(super) fn reverse(
         &mut self,

@@ -16,7 +16,7 @@ pub(super) struct Split {
     /// Images of a piece; the last one may have fewer.
     pub(super) images: usize,
     pub(super) pieces: usize,
-    /// For rayon, see [`Threads::min_len`].
+    /// Rayon's [`Threads::min_len`].
     pub(super) min_len: usize,
 }
 
@@ -34,7 +34,7 @@ impl Split {
         data.par_chunks(self.images * len)
     }
 
-    /// As [`of`](Self::of).
+    /// The pieces of something to write to that has `len` elements for each image.
     pub(super) fn of_mut<T: Send>(self, data: &mut [T], len: usize) -> ChunksMut<'_, T> {
         data.par_chunks_mut(self.images * len)
     }

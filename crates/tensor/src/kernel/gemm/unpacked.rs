@@ -4,6 +4,17 @@
 //! hundred. Here B's rows are contiguous and A is read one number at a time, so that nothing needs packing: a layer applied to a
 //! minibatch is such a product when the minibatch lies feature by feature, and so is the gradient of its weights.
 //!
+//! # The loops, from the outside in
+//!
+//! 1. Sweeps over the inner index: so few of B's rows that a panel of their columns stays in the first-level cache.
+//! 2. Rows of C: so few that their part of A, which every panel reads again, stays in the second-level cache.
+//! 3. Panels: columns of C, as many vectors as a register tile is wide.
+//! 4. Blocks: rows of C, as many as a register tile is high.
+//! 5. The register tile: all of its sums are loaded from C once, take one row of B and one column of A at a time, and are stored once.
+//!
+//! Loop 1 is outermost, so that C passes through the caches once for each sweep and not for each inner index. This is the order of Goto & van de
+//! Geijn (*Anatomy of High-Performance Matrix Multiplication*, ACM TOMS 34(3), 2008) without the packing between loops 1 and 3.
+//!
 //! Every element of C is one chain of fused multiply-adds in the order of the inner index, whatever the shapes are: a row
 //! of the result has the same bits in a product of one row as in one of a thousand.
 
@@ -84,7 +95,7 @@ pub fn accumulate<T: Accumulate>(
     accumulate_while(shape, left, right, right_row, out, out_row, &mut || ());
 }
 
-/// As [`accumulate`], calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
+/// C ← C + A·B as [`accumulate`] does it, calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
 /// ([`prefetch`]), a little at a time, so that it arrives while the arithmetic goes on.
 #[track_caller]
 pub fn accumulate_while<T: Accumulate>(
@@ -190,10 +201,13 @@ macro_rules! element {
             #[inline(always)]
             fn with_simd<S: Simd>(mut self, simd: S) {
                 let [m, n, k] = self.shape;
+                // The usual width of a panel: its bytes in one row of B decide how many rows a sweep may have.
                 let widest = if S::REGISTER_COUNT >= 32 { 6 } else { 2 };
                 let most = sweep(S::REGISTER_COUNT) / (widest * S::$lanes * size_of::<$float>());
+                // Sweeps are of equal length (see `inner` below): a short last one would load and store all of C for little.
                 let sweeps = k.div_ceil(most);
                 let rows = block(S::REGISTER_COUNT) / (most.min(k) * size_of::<$float>());
+                // Equal parts too, and 24 is a multiple of every height (8, 6, 4, 3): no part but the last ends with a low block.
                 let rows = m.div_ceil(m.div_ceil(rows)).next_multiple_of(24);
                 for sweep in 0..sweeps {
                     let inner = sweep * k / sweeps..(sweep + 1) * k / sweeps;
@@ -214,12 +228,15 @@ macro_rules! element {
                     let left = (n - j) / lanes;
                     let partial = (n - j) % lanes;
                     let (vectors, tail) = panel_width(left, partial > 0, S::REGISTER_COUNT);
+                    // From here on the number of columns in the partial vector, 0 if this panel has none.
                     let tail = if tail { partial } else { 0 };
                     let wide = vectors + usize::from(tail > 0);
                     let mut i = rows.start;
                     while i < rows.end {
                         let block = block_height(rows.end - i, wide, S::REGISTER_COUNT);
                         (self.meanwhile)();
+                        // One block ahead, about as long as memory takes. The first panel brings the rows of A, which the other panels then
+                        // find in the second-level cache; every panel touches its own part of C for the first time.
                         if j == 0 {
                             self.left.prefetch(i + block..(i + 2 * block).min(self.shape[0]), inner.clone());
                         }
@@ -235,6 +252,7 @@ macro_rules! element {
                             let b = self.right.as_ptr().add(inner.start * self.right_row + j);
                             let c = self.out.as_mut_ptr().add(i * self.out_row + j);
                             let strides = [self.left.row, self.left.inner, self.right_row, self.out_row];
+                            // Height and width are constants of the tile, so that its sums live in registers: a function for each pair.
                             macro_rules! rows {
                                 ($v:literal, $tail:literal) => {
                                     match block {
@@ -244,6 +262,7 @@ macro_rules! element {
                                         4 => panel::<S, 4, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
                                         5 => panel::<S, 5, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
                                         6 => panel::<S, 6, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        // `block_height` has no 7.
                                         _ => panel::<S, 8, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
                                     }
                                 };
@@ -261,6 +280,7 @@ macro_rules! element {
                                 _ if S::REGISTER_COUNT < 32 => unreachable!("panels are at most 3 wide"),
                                 4 => columns!(4),
                                 5 => columns!(5),
+                                // Six are the most, a partial one included.
                                 _ => rows!(6, false),
                             }
                         }
@@ -295,6 +315,7 @@ macro_rules! element {
                         let mask = MemMask::new(simd.$between(0, tail as $index).mask());
                         let mut sums = [[simd.$splat(0.0); V]; M];
                         let mut tails = [simd.$splat(0.0); M];
+                        // From C and not from 0: a sum over several sweeps is the same chain of operations as over one.
                         for i in 0..M {
                             for v in 0..V {
                                 sums[i][v] = c.add(i * c_row + v * lanes).cast::<S::$vector>().read_unaligned();
@@ -308,8 +329,10 @@ macro_rules! element {
                             for v in 0..V {
                                 row[v] = b.add(v * lanes).cast::<S::$vector>().read_unaligned();
                             }
+                            // Beyond the mask there are zeros, and nothing is read: it may be the end of the slice.
                             let last = if TAIL { simd.$load(mask, b.add(V * lanes)) } else { simd.$splat(0.0) };
                             for i in 0..M {
+                                // A number of A for each V multiplications: its stride hardly matters, so that A need not be packed.
                                 let x = simd.$splat(*a.add(i * a_row));
                                 for v in 0..V {
                                     sums[i][v] = simd.$fma(x, row[v], sums[i][v]);
@@ -318,6 +341,7 @@ macro_rules! element {
                                     tails[i] = simd.$fma(x, last, tails[i]);
                                 }
                             }
+                            // Wrapping, since after the last step they point beyond the slices.
                             a = a.wrapping_add(a_inner);
                             b = b.wrapping_add(b_row);
                         }
