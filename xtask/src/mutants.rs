@@ -10,6 +10,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
+#[cfg(test)]
+mod tests;
+
+/// Where the samplers' code lies.
+const SOURCES: &str = "crates/sgmcmc/src";
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only mutations whose names contain this
@@ -70,8 +76,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "control variate: the full gradient dropped",
         "potential/control_variate.rs",
-        "(*g - centre) + full",
-        "*g - centre",
+        "(*g - center) + full",
+        "*g - center",
     ),
     mutation(
         "microcanonical: d for d − 1",
@@ -127,7 +133,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     println!("{:<48} {:>6}  caught by", "mutation", "s");
     for mutation in MUTATIONS.iter().filter(wanted) {
         let start = Instant::now();
-        let path = tree.join("crates/sgmcmc/src").join(mutation.file);
+        let path = tree.join(SOURCES).join(mutation.file);
         let sound = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
         let found = sound.matches(mutation.from).count();
         ensure!(found == 1, "{}: `{}` is {found} times in {}", mutation.name, mutation.from, mutation.file);

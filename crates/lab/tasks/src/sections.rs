@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod distillation;
+pub(crate) mod learning;
 pub(crate) mod mixing;
 pub(crate) mod online;
 pub(crate) mod sampling;

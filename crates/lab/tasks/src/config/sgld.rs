@@ -29,8 +29,8 @@ pub struct SgldConfig {
     pub on_divergence: OnDivergence,
 }
 
-/// What becomes of a chain whose potential or position is not finite, or whose potential is far above that of uniform predictions. The other chains go on in any case. In online
-/// distillation it is the same, but that the run ends at once where it has to.
+/// What becomes of a chain whose potential or position is not finite, or whose potential is far above that of uniform predictions. The
+/// other chains go on in any case. In online distillation it is the same, but that the run ends at once where it has to.
 ///
 /// It may differ between a run and its resumption.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,15 +2,15 @@
 
 use apd_distill::Loss;
 use apd_report::{
-    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Results, Section, Series, Table,
-    WeightImages,
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Results, Section, Table, WeightImages,
 };
 use apd_seed::Seed;
 use apd_store::Bank;
 
 use crate::config::Config;
-use crate::distill::{History, Point};
+use crate::distill::History;
 use crate::method::FittedMethod;
+use crate::sections::learning::{lines, quality};
 
 /// Networks shown and hidden units of each, in the figure of first-layer weights.
 const SHOWN_NETWORKS: usize = 2;
@@ -27,35 +27,15 @@ pub(crate) fn distillation(
 ) -> Section {
     let learned: Vec<(&str, &History)> =
         distilled.iter().filter_map(|one| Some((one.method.name(), one.fitted.history.as_ref()?))).collect();
-    let lines = |of: fn(&Point) -> f64| -> Vec<Series> {
-        let line = |(name, history): &(&str, &History)| {
-            Series::new(name, history.points.iter().map(|point| (point.iteration as f64, of(point))).collect())
-        };
-        learned.iter().map(line).collect()
-    };
-    let bank_accuracy = learned.first().map_or(f64::NAN, |(_, history)| history.bank_accuracy);
-    let x = || Axis::new("generator iteration");
-    let curves = Curves {
-        columns: 2,
-        panels: vec![
-            CurvePanel::new(
-                "Wasserstein estimate",
-                x(),
-                Axis::new("critic(bank) − critic(generated)"),
-                lines(|p| p.wasserstein),
-            ),
-            CurvePanel::new("Gradient penalty", x(), Axis::new("λ·mean (‖∇‖ − 1)²").log(), lines(|p| p.penalty)),
-            CurvePanel::new("Validation accuracy", x(), Axis::new("accuracy %").percent(), lines(|p| p.accuracy))
-                .reference("sgld", bank_accuracy),
-            CurvePanel::new(
-                "Spread of the generated networks",
-                x(),
-                Axis::new("total variance / bank's").log(),
-                lines(|p| p.variance_ratio),
-            )
-            .reference("sgld", 1.0),
-        ],
-    };
+    let x = Axis::new("generator iteration");
+    let distance = Axis::new("critic(bank) − critic(generated)");
+    let penalty = Axis::new("λ·mean (‖∇‖ − 1)²").log();
+    let mut panels = vec![
+        CurvePanel::new("Wasserstein estimate", x.clone(), distance, lines(&learned, |p| p.wasserstein)),
+        CurvePanel::new("Gradient penalty", x.clone(), penalty, lines(&learned, |p| p.penalty)),
+    ];
+    panels.extend(quality(&learned, &x));
+    let curves = Curves { columns: 2, panels };
     let mut table = Table::new(
         "What is kept, beside the bank that it was distilled from.",
         vec![

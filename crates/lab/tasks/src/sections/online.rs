@@ -1,12 +1,13 @@
 //! Distillation while sampling.
 
-use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table};
+use apd_report::{Axis, Best, Cell, Column, Curves, Figure, Format, Results, Section, Table};
 use apd_store::Bank;
 
 use crate::config::Config;
 use crate::distill::{History, Point};
 use crate::method::FittedMethod;
 use crate::metrics;
+use crate::sections::learning::quality;
 
 /// Offline and online distillation beside each other, at equal SGLD steps.
 pub(crate) fn online(
@@ -17,10 +18,9 @@ pub(crate) fn online(
     bank: &Bank,
 ) -> Section {
     let settings = &config.online;
-    let histories = |methods: &[&FittedMethod<'_>]| -> Vec<(&'static str, History)> {
-        let history = |one: &&FittedMethod<'_>| Some((one.method.name(), one.fitted.history.clone()?));
-        methods.iter().filter_map(history).collect()
-    };
+    fn histories<'a>(methods: &[&'a FittedMethod<'_>]) -> Vec<(&'static str, &'a History)> {
+        methods.iter().filter_map(|one| Some((one.method.name(), one.fitted.history.as_ref()?))).collect()
+    }
     let (offline, online) = (histories(offline), histories(online));
     let one = 4.0 * bank.dim() as f64;
     let mut table = Table::new(
@@ -50,28 +50,9 @@ pub(crate) fn online(
     let table = table
         .note("Accuracy is that of averaged predictions on validation images; the test set's is under Classification.");
 
-    let lines = |of: fn(&Point) -> f64| -> Vec<Series> {
-        let line = |(name, history): &(&str, History)| {
-            Series::new(name, history.points.iter().map(|point| (point.iteration as f64, of(point))).collect())
-        };
-        offline.iter().chain(&online).map(line).collect()
-    };
-    let bank_accuracy = offline.first().map_or(f64::NAN, |(_, history)| history.bank_accuracy);
-    let x = || Axis::new("generator iteration").log();
-    let figure = Curves {
-        columns: 2,
-        panels: vec![
-            CurvePanel::new("Validation accuracy", x(), Axis::new("accuracy %").percent(), lines(|p| p.accuracy))
-                .reference("sgld", bank_accuracy),
-            CurvePanel::new(
-                "Spread of the generated networks",
-                x(),
-                Axis::new("total variance / bank's").log(),
-                lines(|p| p.variance_ratio),
-            )
-            .reference("sgld", 1.0),
-        ],
-    };
+    let all = [&offline[..], &online].concat();
+    let panels = quality(&all, &Axis::new("generator iteration").log()).into();
+    let figure = Curves { columns: 2, panels };
     Section::new("Online distillation")
         .setting(&format!(
             "After burn-in, {} chain(s) walk in {} rounds of {} steps, while the generator takes {} iterations in each on a buffer of \
@@ -84,14 +65,14 @@ pub(crate) fn online(
         ))
         .text(&format!(
             "Expected: without a bank the generator is as good as after as many iterations on one. {}",
-            verdict(offline.first().map(|(_, history)| history), &online)
+            verdict(offline.first().map(|(_, history)| *history), &online)
         ))
         .table(table)
         .figure(Figure::new("online", "Offline and online distillation as they learn.", figure))
 }
 
 /// The ends of the online runs beside the offline one when it had taken as many iterations.
-fn verdict(offline: Option<&History>, online: &[(&str, History)]) -> String {
+fn verdict(offline: Option<&History>, online: &[(&str, &History)]) -> String {
     let mut text = String::new();
     for (name, history) in online {
         let Some(end) = history.points.last() else { continue };

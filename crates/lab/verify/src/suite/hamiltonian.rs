@@ -71,7 +71,7 @@ impl Target {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mistake {
+enum Mutation {
     None,
     /// The gradient is so many times too large. Trajectories are still reversible and keep volumes, and the correction is by U:
     /// this must be *accepted*.
@@ -84,7 +84,7 @@ enum Mistake {
     Temperature(f64),
 }
 
-impl Mistake {
+impl Mutation {
     fn text(self) -> String {
         match self {
             Self::None => String::new(),
@@ -96,24 +96,24 @@ impl Mistake {
     }
 }
 
-/// A potential with a mistake.
-fn mistaken(potential: Box<dyn Potential>, mistake: Mistake) -> impl Potential {
+/// A potential with a mutation.
+fn mutated(potential: Box<dyn Potential>, mutation: Mutation) -> impl Potential {
     let mut before: Option<Vec<f32>> = None;
     WithGradient::new(potential, move |potential, position, minibatch, gradient| {
         let value = potential.gradient(position, minibatch, gradient)?;
-        Ok(match mistake {
-            Mistake::Gradient(factor) => {
+        Ok(match mutation {
+            Mutation::Gradient(factor) => {
                 gradient.iter_mut().for_each(|g| *g *= factor as f32);
                 value
             }
-            Mistake::Energy(factor) => factor * value,
-            Mistake::StaleGradient => {
+            Mutation::Energy(factor) => factor * value,
+            Mutation::StaleGradient => {
                 let present = gradient.to_vec();
                 gradient.copy_from_slice(before.as_deref().unwrap_or(&present));
                 before = Some(present);
                 value
             }
-            Mistake::None | Mistake::Temperature(_) => value,
+            Mutation::None | Mutation::Temperature(_) => value,
         })
     })
 }
@@ -156,7 +156,7 @@ const MICROCANONICAL: Method =
 struct Case {
     method: Method,
     target: Target,
-    mistake: Mistake,
+    mutation: Mutation,
     warmup: u64,
     draws: u64,
 }
@@ -164,9 +164,9 @@ struct Case {
 impl Case {
     fn run(&self, c: u32, seed: Seed, visit: &mut (dyn FnMut(Sample<'_>) + Send)) -> Result<(), ChainError> {
         let Self { method, warmup, draws, .. } = *self;
-        let temperature = if let Mistake::Temperature(temperature) = self.mistake { temperature } else { 1.0 };
+        let temperature = if let Mutation::Temperature(temperature) = self.mutation { temperature } else { 1.0 };
         let potential = self.target.potential(method.blocks);
-        let potential = FullBatch::new(mistaken(potential, self.mistake));
+        let potential = FullBatch::new(mutated(potential, self.mutation));
         let start = self.target.start(method.blocks);
         let target_acceptance = method.acceptance;
         match method.dynamics {
@@ -236,20 +236,20 @@ const TARGETS: [(Target, Half); 8] = [
 ];
 
 /// Noise of the same size everywhere, in U, is none: it biases nothing and only costs acceptance, as the gradient's size does.
-const MISTAKES: [Mistake; 4] =
-    [Mistake::Energy(1.3), Mistake::StaleGradient, Mistake::Temperature(1.3), Mistake::Temperature(0.7)];
+const MUTATIONS: [Mutation; 4] =
+    [Mutation::Energy(1.3), Mutation::StaleGradient, Mutation::Temperature(1.3), Mutation::Temperature(0.7)];
 
 pub(super) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let mut add = |case: Case, half: Half, expect: Expect, note: &str| {
         let seed = Seed::root(45).child(case.target.name()).child(case.method.name).index(case.draws);
-        let text = format!("{}{}{note}", case.target.name(), case.mistake.text());
+        let text = format!("{}{}{note}", case.target.name(), case.mutation.text());
         let run = Box::new(move || case.trial(seed));
         tests.push(Test { family: "hamiltonian", sampler: case.method.name.into(), case: text, half, expect, run });
     };
     for method in [HMC, NUTS, MICROCANONICAL] {
         for (target, half) in TARGETS {
-            let case = Case { method, target, mistake: Mistake::None, warmup: 150, draws: 100 };
+            let case = Case { method, target, mutation: Mutation::None, warmup: 150, draws: 100 };
             // Trajectories of a radius, in small steps until the scales are known, are not quick.
             let slow = matches!(method.dynamics, Dynamics::Microcanonical)
                 && [SCALES.name, REGRESSION].contains(&target.name());
@@ -257,14 +257,14 @@ pub(super) fn tests() -> Vec<Test> {
             add(Case { warmup: 500, draws: 1500, ..case }, Half::Full, Expect::Accept, ", long chains");
         }
         for (target, half) in [(Target::Density(LOG_EXPONENTIAL), Half::Quick), (Target::Density(BANANA), Half::Full)] {
-            let case = Case { method, target, mistake: Mistake::Gradient(0.7), warmup: 150, draws: 100 };
+            let case = Case { method, target, mutation: Mutation::Gradient(0.7), warmup: 150, draws: 100 };
             add(case, half, Expect::Accept, "");
-            for mistake in MISTAKES {
-                add(Case { mistake, ..case }, half, Expect::Reject, "");
+            for mutation in MUTATIONS {
+                add(Case { mutation, ..case }, half, Expect::Reject, "");
             }
         }
         let target = Target::Density(NEALS_FUNNEL);
-        let case = Case { method, target, mistake: Mistake::None, warmup: 300, draws: 300 };
+        let case = Case { method, target, mutation: Mutation::None, warmup: 300, draws: 300 };
         add(case, Half::Full, Expect::Reject, ": a known failure, no step size fits it");
     }
     tests

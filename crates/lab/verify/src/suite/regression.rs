@@ -97,7 +97,7 @@ enum Estimator {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mistake {
+enum Mutation {
     None,
     Sampler(SamplerMutation),
     /// Factors of the data's and the prior's parts.
@@ -106,13 +106,13 @@ enum Mistake {
     Lag(f64),
 }
 
-const FACTORS: [Mistake; 6] = [
-    Mistake::Factors("gradient of the mean loss: N dropped", 1.0 / TERMS as f64, 1.0),
-    Mistake::Factors("minibatch not scaled by N/B", BATCH as f64 / TERMS as f64, 1.0),
-    Mistake::Factors("prior scaled by N/B too", 1.0, TERMS as f64 / BATCH as f64),
-    Mistake::Factors("prior forgotten", 1.0, 0.0),
-    Mistake::Factors("prior's sign", 1.0, -1.0),
-    Mistake::Factors("data's sign", -1.0, 1.0),
+const FACTORS: [Mutation; 6] = [
+    Mutation::Factors("gradient of the mean loss: N dropped", 1.0 / TERMS as f64, 1.0),
+    Mutation::Factors("minibatch not scaled by N/B", BATCH as f64 / TERMS as f64, 1.0),
+    Mutation::Factors("prior scaled by N/B too", 1.0, TERMS as f64 / BATCH as f64),
+    Mutation::Factors("prior forgotten", 1.0, 0.0),
+    Mutation::Factors("prior's sign", 1.0, -1.0),
+    Mutation::Factors("data's sign", -1.0, 1.0),
 ];
 
 /// A sampler, an estimator, and step sizes for them.
@@ -140,7 +140,7 @@ impl Case {
     }
 
     /// The chains' averages with step sizes `part` of ε.
-    fn averages(&self, mistake: Mistake, part: f64, seed: Seed) -> Result<Averages, ChainError> {
+    fn averages(&self, mutation: Mutation, part: f64, seed: Seed) -> Result<Averages, ChainError> {
         let schedule = Schedule::Constant(part * self.epsilon);
         let steps = |updates: f64| (updates / part).round() as u64;
         let (burn_in, kept) = (steps(self.burn_in), steps(self.kept));
@@ -150,14 +150,14 @@ impl Case {
         let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
             let mut posterior = posterior();
             let mut lag = 0;
-            let sampler = match mistake {
-                Mistake::Sampler(mutation) => mutation.build(&self.recipe, schedule, 1.0),
+            let sampler = match mutation {
+                Mutation::Sampler(mutation) => mutation.build(&self.recipe, schedule, 1.0),
                 _ => (self.recipe.build)(schedule, 1.0),
             };
-            match mistake {
-                Mistake::Factors(_, data, prior) => posterior.factors = [data, prior],
-                Mistake::Lag(updates) => lag = steps(updates) as usize,
-                Mistake::None | Mistake::Sampler(_) => {}
+            match mutation {
+                Mutation::Factors(_, data, prior) => posterior.factors = [data, prior],
+                Mutation::Lag(updates) => lag = steps(updates) as usize,
+                Mutation::None | Mutation::Sampler(_) => {}
             }
             let estimate: Box<dyn Potential + '_> = match self.estimator {
                 Estimator::Plain => Box::new(posterior),
@@ -171,9 +171,9 @@ impl Case {
         extrapolation::averages(0..CHAINS, 5, run, observe)
     }
 
-    fn trial(&self, mistake: Mistake, seed: Seed) -> Trial {
+    fn trial(&self, mutation: Mutation, seed: Seed) -> Trial {
         let mut trial = Trial::default();
-        let levels = match LEVELS.map(|part| self.averages(mistake, part, seed)) {
+        let levels = match LEVELS.map(|part| self.averages(mutation, part, seed)) {
             [Ok(a), Ok(b), Ok(c)] => [a, b, c],
             _ => {
                 trial.require("no chain diverges", false);
@@ -232,28 +232,28 @@ const ESTIMATORS: [Case; 6] = [
 /// The tests of both families.
 pub(super) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    let mut add = |case: Case, mistake: Mistake, half: Half| {
+    let mut add = |case: Case, mutation: Mutation, half: Half| {
         let (family, estimator) = match case.estimator {
             Estimator::Plain => ("regression", String::new()),
             Estimator::ControlVariate => ("estimators", ", control variate".into()),
             Estimator::Svrg(every) => ("estimators", format!(", SVRG every {every}")),
         };
-        let what = match mistake {
-            Mistake::None => String::new(),
-            Mistake::Sampler(mutation) => format!(": {mutation}"),
-            Mistake::Factors(name, ..) => format!(": {name}"),
-            Mistake::Lag(updates) => format!(": gradients old by {updates} of the longest updates"),
+        let what = match mutation {
+            Mutation::None => String::new(),
+            Mutation::Sampler(mutation) => format!(": {mutation}"),
+            Mutation::Factors(name, ..) => format!(": {name}"),
+            Mutation::Lag(updates) => format!(": gradients old by {updates} of the longest updates"),
         };
-        let expect = if mistake == Mistake::None { Expect::Accept } else { Expect::Reject };
+        let expect = if mutation == Mutation::None { Expect::Accept } else { Expect::Reject };
         let sampler = format!("{}{estimator}", case.recipe.name);
         let seed = Seed::root(44).child(&sampler).index(case.kept.to_bits());
-        let run = Box::new(move || case.trial(mistake, seed));
+        let run = Box::new(move || case.trial(mutation, seed));
         let case = format!("logistic regression, B = N/4{what}");
         tests.push(Test { family, sampler, case, half, expect, run });
     };
     for (i, case) in CASES.into_iter().chain(ESTIMATORS).enumerate() {
-        add(case, Mistake::None, Half::Quick);
-        add(Case { kept: 8.0 * case.kept, ..case }, Mistake::None, Half::Full);
+        add(case, Mutation::None, Half::Quick);
+        add(Case { kept: 8.0 * case.kept, ..case }, Mutation::None, Half::Full);
         let control = Case { burn_in: 40.0, kept: 80.0, ..case };
         // All of them on the first two samplers and the first estimator, and some on every one.
         let all = i < 2 || i == CASES.len();
@@ -261,13 +261,13 @@ pub(super) fn tests() -> Vec<Test> {
         for mutation in SamplerMutation::of(&case.recipe) {
             // One update late is nothing in the limit of small steps; see `Lag`.
             if mutation != SamplerMutation::StaleGradient {
-                add(control, Mistake::Sampler(mutation), half(mutation == SamplerMutation::DoubledNoise));
+                add(control, Mutation::Sampler(mutation), half(mutation == SamplerMutation::DoubledNoise));
             }
         }
-        for mistake in FACTORS {
-            add(control, mistake, half(matches!(mistake, Mistake::Factors("prior forgotten", ..))));
+        for mutation in FACTORS {
+            add(control, mutation, half(matches!(mutation, Mutation::Factors("prior forgotten", ..))));
         }
-        add(control, Mistake::Lag(5.0), half(false));
+        add(control, Mutation::Lag(5.0), half(false));
     }
     tests
 }

@@ -21,7 +21,7 @@ const TEMPERATURES: [f64; 3] = [1.0, 3.0, 9.0];
 const EPSILON: f64 = 0.14;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mistake {
+enum Mutation {
     None,
     /// Replicas never trade.
     Alone,
@@ -40,7 +40,7 @@ fn scaled(copies: Copies, factor: f64) -> impl Potential {
 #[derive(Clone, Copy)]
 struct Case {
     recipe: Recipe,
-    mistake: Mistake,
+    mutation: Mutation,
     /// Σε of the burn-in, and of what is kept.
     burn_in: f64,
     kept: f64,
@@ -53,8 +53,8 @@ impl Case {
         let (burn_in, kept) = (steps(self.burn_in), steps(self.kept));
         let config = ChainConfig { steps: burn_in + kept, burn_in, thinning: steps(0.5), batch_size: 1 };
         let copies = Copies { density: FAR_MODES, blocks: 1 };
-        let every = if self.mistake == Mistake::Alone { u64::MAX } else { steps(0.5) };
-        let factor = if let Mistake::Energy(factor) = self.mistake { factor } else { 1.0 };
+        let every = if self.mutation == Mutation::Alone { u64::MAX } else { steps(0.5) };
+        let factor = if let Mutation::Energy(factor) = self.mutation { factor } else { 1.0 };
         let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
             let replica = |t| {
                 let sampler = (self.recipe.build)(Schedule::Constant(epsilon), t);
@@ -99,10 +99,10 @@ impl Case {
 pub(super) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     let mut add = |case: Case, half: Half| {
-        let (expect, text) = match case.mistake {
-            Mistake::None => (Expect::Accept, String::new()),
-            Mistake::Alone => (Expect::Reject, ": replicas never trade".into()),
-            Mistake::Energy(factor) => (Expect::Reject, format!(": energies times {factor}")),
+        let (expect, text) = match case.mutation {
+            Mutation::None => (Expect::Accept, String::new()),
+            Mutation::Alone => (Expect::Reject, ": replicas never trade".into()),
+            Mutation::Energy(factor) => (Expect::Reject, format!(": energies times {factor}")),
         };
         let seed = Seed::root(46).child(case.recipe.name).index(case.kept.to_bits());
         let run = Box::new(move || case.trial(seed));
@@ -110,12 +110,12 @@ pub(super) fn tests() -> Vec<Test> {
         tests.push(Test { family: "targets", sampler, case, half, expect, run });
     };
     for recipe in [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB] {
-        let case = Case { recipe, mistake: Mistake::None, burn_in: 100.0, kept: 60.0 };
+        let case = Case { recipe, mutation: Mutation::None, burn_in: 100.0, kept: 60.0 };
         let half = if recipe.name == Recipe::SGLD.name { Half::Quick } else { Half::Full };
         add(case, half);
         add(Case { kept: 400.0, ..case }, Half::Full);
-        for mistake in [Mistake::Alone, Mistake::Energy(0.5), Mistake::Energy(0.0), Mistake::Energy(-1.0)] {
-            add(Case { mistake, burn_in: 30.0, kept: 60.0, ..case }, half);
+        for mutation in [Mutation::Alone, Mutation::Energy(0.5), Mutation::Energy(0.0), Mutation::Energy(-1.0)] {
+            add(Case { mutation, burn_in: 30.0, kept: 60.0, ..case }, half);
         }
     }
     tests

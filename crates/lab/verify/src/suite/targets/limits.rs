@@ -52,7 +52,7 @@ const SAMPLERS: [Recipe; 6] =
     [Recipe::SGLD, Recipe::SGHMC, Recipe::SGNHT, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED, Recipe::PSGLD_FROZEN];
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mistake {
+enum Mutation {
     None,
     /// In the sampler.
     Sampler(SamplerMutation),
@@ -64,7 +64,7 @@ enum Mistake {
 
 impl Case {
     /// The chains' averages with step sizes `part` of ε.
-    fn averages(&self, recipe: &Recipe, mistake: Mistake, part: f64, seed: Seed) -> Result<Averages, ChainError> {
+    fn averages(&self, recipe: &Recipe, mutation: Mutation, part: f64, seed: Seed) -> Result<Averages, ChainError> {
         let mut epsilon = part * self.epsilon;
         let steps = |time: f64| (time / epsilon).round() as u64;
         // The mean ε of a cycle is half of that at its start.
@@ -72,19 +72,19 @@ impl Case {
         let (burn_in, kept, length) =
             (factor * steps(self.burn_in), factor * steps(self.kept), steps(self.cycle.unwrap_or(0.0)));
         let thinning = (0.5 / epsilon).ceil() as u64;
-        let lag = if let Mistake::Lag(time) = mistake { steps(time) as usize } else { 0 };
-        if mistake == Mistake::Constant {
+        let lag = if let Mutation::Lag(time) = mutation { steps(time) as usize } else { 0 };
+        if mutation == Mutation::Constant {
             epsilon *= 0.01;
         }
         let schedule = match self.cycle {
-            Some(_) if mistake != Mistake::Constant => Schedule::Cyclical { initial: epsilon, length, sampling: 1.0 },
+            Some(_) if mutation != Mutation::Constant => Schedule::Cyclical { initial: epsilon, length, sampling: 1.0 },
             _ => Schedule::Constant(epsilon),
         };
         let config = ChainConfig { steps: burn_in + kept, burn_in, thinning, batch_size: 1 };
         let copies = Copies { density: self.density, blocks: self.blocks };
         let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
-            let sampler = match mistake {
-                Mistake::Sampler(mutation) => mutation.build(recipe, schedule, 1.0),
+            let sampler = match mutation {
+                Mutation::Sampler(mutation) => mutation.build(recipe, schedule, 1.0),
                 _ => (recipe.build)(schedule, 1.0),
             };
             let initial = vec![START; copies.dim()];
@@ -100,9 +100,9 @@ impl Case {
     /// The bias at the smallest ε is at most ε standard deviations of the function: the law of SGLD is, to first order, that of
     /// the density (1 + ερ)·exp(−U) with ρ of the size of U′²/8 and U″/4, so that the bias is ε·Cov(f, ρ), and ρ deviates by less
     /// than 1 where curvatures are of order 1, as they are here. Momentum makes it less.
-    fn trial(&self, recipe: &Recipe, mistake: Mistake, seed: Seed) -> Trial {
+    fn trial(&self, recipe: &Recipe, mutation: Mutation, seed: Seed) -> Trial {
         let mut trial = Trial::default();
-        let levels = LEVELS.map(|part| self.averages(recipe, mistake, part, seed));
+        let levels = LEVELS.map(|part| self.averages(recipe, mutation, part, seed));
         let levels = match levels {
             [Ok(a), Ok(b), Ok(c)] => [a, b, c],
             _ => {
@@ -127,34 +127,34 @@ impl Case {
 
 pub(super) fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    let mut add = |case: Case, recipe: Recipe, mistake: Mistake, half: Half| {
-        let what = match mistake {
-            Mistake::None => case.density.name.to_owned(),
-            Mistake::Sampler(mutation) => format!("{}: {mutation}", case.density.name),
-            Mistake::Lag(time) => format!("{}: gradients old by {time} units of time", case.density.name),
-            Mistake::Constant => format!("{}: constant small steps instead of cycles", case.density.name),
+    let mut add = |case: Case, recipe: Recipe, mutation: Mutation, half: Half| {
+        let what = match mutation {
+            Mutation::None => case.density.name.to_owned(),
+            Mutation::Sampler(mutation) => format!("{}: {mutation}", case.density.name),
+            Mutation::Lag(time) => format!("{}: gradients old by {time} units of time", case.density.name),
+            Mutation::Constant => format!("{}: constant small steps instead of cycles", case.density.name),
         };
         let sampler = if case.cycle.is_some() { format!("cyclical {}", recipe.name) } else { recipe.name.to_owned() };
-        let expect = if mistake == Mistake::None { Expect::Accept } else { Expect::Reject };
+        let expect = if mutation == Mutation::None { Expect::Accept } else { Expect::Reject };
         let seed = Seed::root(41).child(case.density.name).child(recipe.name).index(case.kept.to_bits());
-        let run = Box::new(move || case.trial(&recipe, mistake, seed));
+        let run = Box::new(move || case.trial(&recipe, mutation, seed));
         tests.push(Test { family: "targets", sampler, case: what, half, expect, run });
     };
     for recipe in SAMPLERS {
         for (i, case) in CASES.into_iter().enumerate() {
             // One of each in the quick half, and a second for two of the samplers.
             let quick = i == 0 || i == 2 && [Recipe::SGLD.name, Recipe::SGHMC.name].contains(&recipe.name);
-            add(case, recipe, Mistake::None, if quick { Half::Quick } else { Half::Full });
-            add(Case { kept: 200.0, blocks: 32, ..case }, recipe, Mistake::None, Half::Full);
+            add(case, recipe, Mutation::None, if quick { Half::Quick } else { Half::Full });
+            add(Case { kept: 200.0, blocks: 32, ..case }, recipe, Mutation::None, Half::Full);
         }
         let control = Case { density: QUARTIC, burn_in: 5.0, kept: 5.0, blocks: 2, ..QUICK };
         for mutation in SamplerMutation::of(&recipe) {
             // One update late is nothing in the limit of small steps; see `Lag`.
             if mutation != SamplerMutation::StaleGradient {
-                add(control, recipe, Mistake::Sampler(mutation), Half::Quick);
+                add(control, recipe, Mutation::Sampler(mutation), Half::Quick);
             }
         }
-        add(Case { density: TWO_MODES, ..control }, recipe, Mistake::Lag(0.7), Half::Quick);
+        add(Case { density: TWO_MODES, ..control }, recipe, Mutation::Lag(0.7), Half::Quick);
     }
     // A thermostat or a metric would have to follow the cycle.
     for recipe in [Recipe::SGLD, Recipe::SGHMC, Recipe::BAOAB] {
@@ -162,9 +162,9 @@ pub(super) fn tests() -> Vec<Test> {
         // are larger. At ε = 1/4 the remainder c₃ε³/8 is 0.4 % of x²'s deviation, five standard errors of the long chains.
         let (epsilon, half) = if recipe.memory == Memory::None { (0.25, Half::Quick) } else { (0.125, Half::Full) };
         let case = Case { epsilon, ..CYCLICAL };
-        add(case, recipe, Mistake::None, half);
-        add(Case { kept: 200.0, blocks: 32, ..case }, recipe, Mistake::None, Half::Full);
-        add(Case { kept: 12.5, burn_in: 12.5, blocks: 2, ..case }, recipe, Mistake::Constant, half);
+        add(case, recipe, Mutation::None, half);
+        add(Case { kept: 200.0, blocks: 32, ..case }, recipe, Mutation::None, Half::Full);
+        add(Case { kept: 12.5, burn_in: 12.5, blocks: 2, ..case }, recipe, Mutation::Constant, half);
     }
     tests
 }
