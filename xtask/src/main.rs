@@ -36,6 +36,9 @@ enum Command {
     /// Test every sampler against the laws it must obey (`verify-samplers --help` lists its options)
     #[command(disable_help_flag = true)]
     VerifySamplers(PassedOn),
+    /// Fit the standard tables with the defaults, beside baselines, and compare (`tables --help` lists its options)
+    #[command(disable_help_flag = true)]
+    Tables(PassedOn),
     /// Put the usual bugs into the samplers, one at a time, and see which test notices
     MutateSamplers(mutants::Options),
     /// Give every parser mutated files (`fuzz --help` lists its options)
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::FetchData(passed) => experiment::run("apd-cli", &["apd", "fetch-data"], &passed.arguments),
         Command::VerifySamplers(passed) => experiment::run("apd-cli", &["apd", "verify-samplers"], &passed.arguments),
         Command::Fuzz(passed) => experiment::run("apd-fuzz", &["apd-fuzz"], &passed.arguments),
+        Command::Tables(passed) => experiment::run("apd-tables", &["apd-tables"], &passed.arguments),
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),
@@ -86,7 +90,7 @@ fn main() -> ExitCode {
 }
 
 /// The commands that another program carries out.
-const PASSED_ON: [&str; 4] = ["reproduce", "fetch-data", "verify-samplers", "fuzz"];
+const PASSED_ON: [&str; 5] = ["reproduce", "fetch-data", "verify-samplers", "fuzz", "tables"];
 
 fn verdict(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
