@@ -65,7 +65,7 @@ impl Activation {
                 dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { 0.0 } });
             }
             Self::LeakyRelu(slope) => {
-                dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { slope * d } })
+                dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { slope * d } });
             }
             Self::Tanh => dispatch(Zip { output, delta, map: |a: f32, d: f32| d * (1.0 - a * a) }),
         }

@@ -49,9 +49,9 @@ impl Likelihood for HeteroscedasticGaussian {
             for (j, &y) in targets.iter().enumerate() {
                 let (residual, log_sd) = (outputs[j] - y, outputs[m + j]);
                 let precision = (-2.0 * log_sd).exp();
-                let misfit = precision * residual * residual;
-                nll += f64::from(log_sd) + 0.5 * f64::from(misfit);
-                (outputs[j], outputs[m + j]) = (precision * residual, 1.0 - misfit);
+                let chi_squared = precision * residual * residual;
+                nll += f64::from(log_sd) + 0.5 * f64::from(chi_squared);
+                (outputs[j], outputs[m + j]) = (precision * residual, 1.0 - chi_squared);
             }
         }
         nll

@@ -85,9 +85,9 @@ impl Likelihood for LearnedGaussian {
     ) -> f64 {
         let (log_scale, count) = (f64::from(phi[0]), outputs.len() as f64);
         let precision = (-2.0 * log_scale).exp();
-        let misfit = precision * squared_error(precision, outputs, targets);
-        phi_gradient[0] += count - misfit;
-        0.5 * misfit + count * log_scale
+        let chi_squared = precision * squared_error(precision, outputs, targets);
+        phi_gradient[0] += count - chi_squared;
+        0.5 * chi_squared + count * log_scale
     }
 
     fn nlp(&self, phi: &[Tensor<f64>]) -> Tensor<f64> {

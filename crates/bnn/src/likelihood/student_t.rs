@@ -38,8 +38,8 @@ impl Likelihood for StudentT {
 
     fn nll(&self, phi: &[Tensor<f64>], outputs: &Tensor<f64>, targets: TargetRows<'_>) -> Tensor<f64> {
         let squares = outputs.sub(&targets.tensor()).square().mul(&phi[0].scale(-2.0).exp());
-        let misfit = squares.scale(1.0 / self.dof).add_scalar(1.0).ln().sum().scale(0.5 * (self.dof + 1.0));
-        misfit.add(&phi[0].scale(outputs.len() as f64))
+        let nll = squares.scale(1.0 / self.dof).add_scalar(1.0).ln().sum().scale(0.5 * (self.dof + 1.0));
+        nll.add(&phi[0].scale(outputs.len() as f64))
     }
 
     fn add_nll(

@@ -316,7 +316,7 @@ fn check(rows: &impl Points, config: &Config) -> Result<Widths, Error> {
         return refuse("there is nothing to learn from");
     }
     if u32::try_from(rows.len()).is_err() {
-        return refuse("at most 2³² − 1 can be told apart");
+        return refuse("at most 2³² − 1 can be distinguished");
     }
     Ok(widths(rows, config))
 }

@@ -61,9 +61,9 @@ fn load<'a>(
     memory.resize_with(values.len(), Default::default);
     let copies = memory.drain(..).zip(values).map(|(mut copy, value)| {
         if copy.shape() == value.shape() {
-            copy.assign(&value)
+            copy.assign(&value);
         } else {
-            copy = value.to_owned()
+            copy = value.to_owned();
         }
         Tensor::constant(copy)
     });

@@ -20,7 +20,7 @@ const LINE: usize = 64;
 /// ```
 #[derive(Debug, Default)]
 pub struct Aligned<T> {
-    /// Up to a line before the first element, the elements, and what is left of that line after them.
+    /// Up to a line before the first element, the elements, and the remainder of that line after them.
     storage: Vec<T>,
     start: usize,
     len: usize,

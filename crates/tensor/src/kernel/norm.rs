@@ -8,7 +8,7 @@ use pulp::{Arch, NullaryFnOnce};
 
 use crate::Scalar;
 
-/// Mean of each channel, and sum of the squares of what is left of it: mean ← Σx/P, squares ← Σ(x − mean)².
+/// Mean of each channel, and sum of the squared deviations from it: mean ← Σx/P, squares ← Σ(x − mean)².
 ///
 /// Two passes, the second over what the first left in cache: without the cancellation of Σx² − (Σx)²/P.
 ///
