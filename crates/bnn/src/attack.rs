@@ -70,7 +70,7 @@ impl Attack {
     /// The adversarial examples of these inputs. A NaN stays where it is.
     ///
     /// What lies outside the range is first moved into it: all results lie in the range and, where the inputs did, in
-    /// the ball, to rounding. With ε = 0 inputs in the range come back as they are. Blocks of rows run in parallel; the bits do not depend on the
+    /// the ball, to rounding. Inputs in the range come back as they are if ε = 0. Blocks of rows run in parallel; the bits do not depend on the
     /// number of threads.
     ///
     /// **Shapes**: each point: θ, the likelihood's parameters, the network's buffers; inputs: N × inputs, N targets ↦ N × inputs.

@@ -108,8 +108,8 @@ pub trait Likelihood: Debug + Send + Sync {
         nll.item()
     }
 
-    /// Replaces each row n of the outputs by wₙ·∂nllₙ/∂fₙ with the weight wₙ = `weigh`(n, nllₙ): what the loss of an averaged
-    /// prediction asks for. By default by [`add_nll`](Self::add_nll), row by row.
+    /// Replaces each row n of the outputs by wₙ·∂nllₙ/∂fₙ with the weight wₙ = `weigh`(n, nllₙ), as the loss of an averaged
+    /// prediction needs it. The default calls [`add_nll`](Self::add_nll) row by row.
     fn weighted_gradients(
         &self,
         phi: &[f32],
@@ -134,7 +134,7 @@ pub trait Likelihood: Debug + Send + Sync {
 
     /// What [`predict`](Self::predict) is handed in place of the outputs, row by row: class probabilities, for instance.
     ///
-    /// It is called for blocks of rows in parallel. By default the outputs stay as they are.
+    /// It is called for blocks of rows in parallel. The default leaves the outputs as they are.
     fn inverse_link(&self, outputs: ArrayViewMut2<'_, f32>) {
         let _ = outputs;
     }

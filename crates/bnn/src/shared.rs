@@ -29,7 +29,7 @@ pub struct SharedBasis<'a> {
     pub directions: ArrayView2<'a, f32>,
 }
 
-/// Predictions as [`predict_networks`] gives them, of networks θ_s = θ̄ + Σ_k c_sk·v_k that nobody has to make.
+/// Predictions as [`predict_networks`] gives them, of networks θ_s = θ̄ + Σ_k c_sk·v_k, without making them.
 ///
 /// The first layer of a perceptron is affine in its parameters, so that for all inputs X
 ///

@@ -45,7 +45,7 @@ impl<'a> Chains<'a> {
         if halves.is_constant() { Err(DiagnosticError::Constant { value }) } else { Ok(halves) }
     }
 
-    /// As [`halves`](Self::halves), of a function of the draws, which may well be constant.
+    /// The halves of a function of the draws, which may well be constant.
     pub(crate) fn halves_of(&self, f: impl Fn(f64) -> f64) -> Split {
         let (n, length) = (self.length() / 2, self.length());
         let halves = self.0.iter().flat_map(|draws| [&draws[..n], &draws[length - n..]]);

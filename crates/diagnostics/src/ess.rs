@@ -25,7 +25,7 @@ pub fn ess_bulk<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> {
 
 /// Effective sample size of the tails: the smaller one of those of the 5 % and the 95 % quantile.
 ///
-/// The size of a quantile q is that of the indicators 1(x ≤ q). Where the quantile is an atom at the upper end, so that all
+/// The size of a quantile q is that of the indicators 1(x ≤ q). If the quantile is an atom at the upper end, so that all
 /// indicators are 1, nothing is uncertain about it, and its size counts as S.
 ///
 /// **Units**: draws.
@@ -47,7 +47,7 @@ pub(crate) fn ess_tail_of(chains: &Chains<'_>) -> f64 {
 
 /// Effective sample size of the mean: as [`ess_bulk`] without ranks, so the draws need a finite variance.
 ///
-/// With W the mean of the M split chains' variances and B/n the variance of their means,
+/// W is the mean of the M split chains' variances and B/n the variance of their means:
 ///
 /// ρ̂_t = 1 − (W − mean of their autocovariances at lag t)/v̂, v̂ = W·(n − 1)/n + B/n,
 ///

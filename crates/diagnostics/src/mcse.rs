@@ -8,8 +8,8 @@ const ONE_DEVIATION: [f64; 2] = [0.1586553, 0.8413447];
 
 /// Monte Carlo standard error of the mean of all draws: sd/√[`ess_mean`].
 ///
-/// How far the average would move if the chains were run again with other random numbers. Of predictive probabilities, say: which
-/// digits of them are worth printing.
+/// It says how far the average would move if the chains were run again with other random numbers: which digits of a predictive
+/// probability, say, are worth printing.
 ///
 /// **Units**: those of the draws.
 ///
@@ -25,7 +25,7 @@ pub fn mcse_mean<C: AsRef<[f64]>>(chains: &[C]) -> Result<f64, DiagnosticError> 
 
 /// Monte Carlo standard error of the standard deviation of all draws.
 ///
-/// With c = (x − x̄)² and its own effective size S_c, Var(c̄) = (E c² − (E c)²)/S_c, and by the delta method the error of √c̄ is
+/// c = (x − x̄)² has an effective size S_c of its own, Var(c̄) = (E c² − (E c)²)/S_c, and by the delta method the error of √c̄ is
 /// √(Var(c̄)/(4·E c)). No law is assumed, but four finite moments are.
 ///
 /// **Units**: those of the draws.

@@ -12,22 +12,22 @@ use serde::{Deserialize, Serialize};
 use crate::DiagnosticError;
 use crate::summary::median;
 
-/// With a prediction, deviations under a tenth of it are small: a direction that narrow has a hundred times the curvature
+/// Deviations under a tenth of a prediction are small: a direction that narrow has a hundred times the curvature
 /// that it could have and still be free.
 const SMALL_TO_PREDICTION: f64 = 0.1;
 
-/// Without one the chain may just be short, so that only a hundredth of the prior's deviation is small.
+/// Deviations under a hundredth of the prior's are small where there is no prediction: the chain may just be short.
 const SMALL_TO_PRIOR: f64 = 0.01;
 
 /// A chain whose free coordinates cannot show a tenth of the prior's deviation has not seen the posterior.
 const SHORT: f64 = 0.1;
 
-/// What the spread of the draws looks like.
+/// The verdict on the spread of the draws.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Verdict {
     /// At least half of the coordinates spread as they might.
     Plausible,
-    /// So they do, but over this window even a free coordinate spreads less than a tenth of the prior's deviation: the draws are
+    /// They spread as they might, but over this window even a free coordinate spreads less than a tenth of the prior's deviation: the draws are
     /// from the neighborhood of where the chain was, not from the posterior.
     ShortChain,
     /// Most coordinates spread far less than they could.

@@ -19,7 +19,7 @@ use apd_points::Points;
 /// A pass over the points for their moments and four of n·d·l multiplications each, and memory for four l × d matrices: never d × d,
 /// never a copy of the points.
 ///
-/// Coordinates of one scale are taken as they are. Where their deviations differ by more than a factor of 1 000 (other units, as in the statistics
+/// Coordinates of one scale are taken as they are. If their deviations differ by more than a factor of 1 000 (other units, as in the statistics
 /// of a batch norm beside weights), a sum of variances would be that of the largest, and the others its rounding: then each is taken in
 /// units of its own deviation, "variance" is that of these, and the directions are orthonormal in them.
 ///

@@ -10,7 +10,7 @@ use apd_points::Posterior;
 
 /// Some points as they are, or with noise: a subsample of a bank, the members of an ensemble.
 ///
-/// The first draws are the points themselves in a random order, each once; then that order begins anew. With noise, a draw is a point
+/// The first draws are the points themselves in a random order, each once; then that order begins anew. A draw with noise is a point
 /// plus a Gaussian of the given standard deviation on each coordinate, independently.
 ///
 /// **Where it fails**: as a posterior, beyond as many draws as there are points, unless the noise is the right one.

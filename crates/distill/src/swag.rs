@@ -15,7 +15,7 @@ const BLOCK: usize = 1024;
 ///
 /// θ ~ N(θ̄, s·[½·Σ + ½·D·Dᵀ/(K − 1)]),
 ///
-/// with a scale s, by default 1. With `rank` = 0 there are no deviations and the covariance is s·Σ (SWAG-diagonal). While fewer than
+/// with a scale s, by default 1. There are no deviations if `rank` = 0, and the covariance is s·Σ (SWAG-diagonal). While fewer than
 /// `rank` positions have been collected, K is their number.
 ///
 /// The path is that of SGD from an optimized position on, with a large constant step size; a position per epoch is usual. Positions

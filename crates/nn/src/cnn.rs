@@ -101,8 +101,8 @@ impl Cnn {
     }
 
     /// Nine convolutions after the ladder network's: 48, 48, 48, 2×2 max-pool, 96, 96, 96, 2×2 max-pool, 96 without padding, and 1×1
-    /// 96 and `classes`, averaged over the image; leaky ReLU 0.2. With `batch_norm`, after all but the last. Images of at least
-    /// 12×12 pixels.
+    /// 96 and `classes`, averaged over the image; leaky ReLU 0.2. Batch normalization follows all but the last if `batch_norm`.
+    /// Images have at least 12×12 pixels.
     ///
     /// Reference: Rasmus, Valpola, Honkala, Berglund & Raiko, *Semi-Supervised Learning with Ladder Networks*, NeurIPS 2015, section
     /// 4.2.

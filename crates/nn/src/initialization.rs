@@ -20,8 +20,8 @@ pub enum Initialization {
 impl Initialization {
     /// Parameters of this layout, drawn in its order.
     ///
-    /// What has two axes or more is a weight, whose `fan_in` is the product of all axes but the first; the `….bias` of such a `….weight` is
-    /// drawn by the same. Of a normalization, `….weight` starts as 1. Everything else starts as 0.
+    /// An entry with two axes or more is a weight, whose `fan_in` is the product of all axes but the first; the `….bias` of such a `….weight` is
+    /// drawn by the same. The `….weight` of a normalization starts as 1, everything else as 0.
     pub fn draw(self, layout: &Layout, stream: &mut Stream) -> Vec<f32> {
         let mut theta = vec![0.0; layout.len()];
         for entry in &layout.entries {

@@ -1,4 +1,4 @@
-//! A network as a function, open to everybody's own.
+//! Networks as functions: the trait that any network implements.
 
 mod autodiff;
 

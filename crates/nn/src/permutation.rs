@@ -17,7 +17,7 @@ impl Mlp {
     /// The network of θ with its hidden units in the order that brings it near to `reference`: another point of R^d, the same function.
     ///
     /// argmin over permutations P₁, …, P_{L−1} of ‖P(θ) − reference‖², by coordinate descent: with the other layers' orders held, a
-    /// layer's is a linear assignment problem, which is solved exactly. With one hidden layer that is the minimum; with more it is a local one.
+    /// layer's is a linear assignment problem, which is solved exactly. The result is the minimum for one hidden layer, and a local one for more.
     ///
     /// **Shapes** d and d; returns d. **Panics** if either is not a network of this architecture.
     ///

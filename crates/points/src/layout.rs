@@ -93,7 +93,7 @@ impl Layout {
 
     /// The places of the parameters of `wanted` in a θ of this layout, in the order in which `wanted` has them.
     ///
-    /// Parameters are recognized by their names. Where no name is known (other libraries use others), they are taken as they come, if
+    /// Parameters are recognized by their names. If no name is known (other libraries use others), they are taken as they come, if
     /// their shapes are those of `wanted`.
     ///
     /// **Errors**: a parameter that only one of the two has, or of another shape.

@@ -72,7 +72,7 @@ impl Variances {
         self.count
     }
 
-    /// Of each coordinate, the unbiased estimate.
+    /// The unbiased estimate of each coordinate's variance.
     pub(crate) fn variances(&self) -> impl Iterator<Item = f64> + '_ {
         let freedom = (self.count as f64 - 1.0).max(1.0);
         self.squares.iter().map(move |squares| squares / freedom)

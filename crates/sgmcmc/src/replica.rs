@@ -54,7 +54,7 @@ impl Exchange {
 /// u = χ²/2 + χ⁴/(4(n + 1)) + χ⁶/(3(n + 1)(n + 3)).
 ///
 /// Energies are never used for a second decision: a position that was accepted for its noise would be favored again. Hence the
-/// alternating pairs, each with minibatches of its own. Nothing is remembered, so that the state is that of the chains.
+/// alternating pairs, each with minibatches of its own. The exchange has no memory, so that the state is that of the chains.
 ///
 /// The replicas run in parallel; nothing depends on the number of threads. Replica 0 is chain c of `seed`, to the bit as long as no
 /// swap is accepted; replica i > 0 is chain c of `seed/chain[c]/replica[i]`, and the choices of pair i come from

@@ -34,10 +34,10 @@ pub struct Repaired {
     pub moved: Vec<PathBuf>,
 }
 
-/// Makes a damaged bank whole again: of each chain it keeps the shards before the first one that is missing, torn or changed.
+/// Makes a damaged bank whole again: it keeps each chain's shards before the first one that is missing, torn or changed.
 ///
 /// A chain's later shards are given up too: rows are ordered by step, and a gap in them would pass for thinning. Files that are given
-/// up move to the folder `damaged` inside the bank; nothing is deleted. Of a bank that is whole nothing is changed. A
+/// up move to the folder `damaged` inside the bank; nothing is deleted. A bank that is whole stays as it is. A
 /// [`BankWriter`](crate::BankWriter) resumes after the rows that are left.
 ///
 /// A manifest that is missing or damaged is made anew from the shards, each of which knows the bank's header, its place and a checksum of

@@ -204,7 +204,7 @@ impl<R: Points> Trainer<R> {
         Ok(Progress { iteration: self.generator_updates, critic_loss: loss, wasserstein, penalty, generator_loss })
     }
 
-    /// One critic update. With [`Engine::Structured`], after the first ones it allocates nothing.
+    /// One critic update. It allocates nothing after the first ones if the engine is [`Engine::Structured`].
     ///
     /// **Errors**: a loss that is not finite; the parameters are then left as they were.
     pub fn critic_step(&mut self) -> Result<CriticLoss, Error> {
@@ -229,8 +229,8 @@ impl<R: Points> Trainer<R> {
         Ok(loss)
     }
 
-    /// One generator update; returns its loss, mean ℓ(D(x̃), real). With [`Engine::Structured`], after the first ones it allocates
-    /// nothing.
+    /// One generator update; returns its loss, mean ℓ(D(x̃), real). It allocates nothing after the first ones if the engine is
+    /// [`Engine::Structured`].
     ///
     /// **Errors**: a loss that is not finite; the parameters are then left as they were.
     pub fn generator_step(&mut self) -> Result<f64, Error> {

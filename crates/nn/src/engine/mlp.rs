@@ -1,7 +1,7 @@
 //! Perceptrons, unit by unit: the numbers of one unit over the minibatch lie side by side.
 //!
 //! Every product then has one factor with contiguous rows, and the other is a weight matrix, or its transpose, that is read number by
-//! number, and nothing is packed ([`gemm::unpacked`](apd_tensor::kernel::gemm::unpacked)). With the N rows of a minibatch padded to P,
+//! number, and nothing is packed ([`gemm::unpacked`](apd_tensor::kernel::gemm::unpacked)). The N rows of a minibatch are padded to P:
 //!
 //! Zᵀ = W·Xᵀ (outputs × P), ∂W = Δᵀ·X (outputs × inputs), Δᵀ of the layer below = Wᵀ·Δᵀ (inputs × P).
 

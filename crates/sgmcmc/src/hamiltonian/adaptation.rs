@@ -10,8 +10,8 @@ use crate::adaptation::{DualAveraging, Variances};
 /// The draws, counted from 0, after which the mass is set anew: the ends of windows that double in length.
 ///
 /// The first draws find the bulk of the posterior, the last fit the step size to the final mass; between them each window learns
-/// from better draws than the one before. Of 150 draws or more the first 75 and the last 50 are outside the windows of 25, 50, 100,
-/// …; of fewer the first 15 % and the last 10 %; and of less than 20 all, so that the mass is left alone. A window that would leave
+/// from better draws than the one before. The first 75 and the last 50 of 150 draws or more are outside the windows of 25, 50, 100,
+/// …; the first 15 % and the last 10 % of fewer draws are; and all of less than 20, so that the mass is left alone. A window that would leave
 /// less than twice its length takes in the rest.
 ///
 /// Reference: Stan Reference Manual, *HMC algorithm parameters*, "Automatic parameter tuning".

@@ -412,7 +412,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         self.run_until(u64::MAX, sink)
     }
 
-    /// As [`run`](Self::run), up to step `until` or the end, whichever comes first.
+    /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
     pub fn run_until<K: Sink<f64>>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
         while self.step < until.min(self.steps()) {
             if let Some(sample) = self.step()? {

@@ -9,10 +9,10 @@ use crate::ChainError;
 use crate::adaptation::{DualAveraging, Variances};
 use crate::sampler::{length, within};
 
-/// What happens when, in a warm-up of so many steps.
+/// The timetable of a warm-up of so many steps.
 ///
-/// Of the first third only the step size is learned, while the chain finds the bulk of the posterior; of the second the scales; of the
-/// last, in the scaled coordinates, the autocorrelation.
+/// Only the step size is learned in the first third, while the chain finds the bulk of the posterior; the scales are in the second, and the
+/// autocorrelation in the last, in the scaled coordinates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Phases {
     steps: u64,
@@ -94,9 +94,9 @@ impl Warmup {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(super) enum StepSize {
-    /// To an energy variance.
+    /// Adaptation to an energy variance.
     Energy(EnergyVariance),
-    /// To an acceptance.
+    /// Adaptation to an acceptance.
     Acceptance(DualAveraging),
 }
 
@@ -119,7 +119,7 @@ impl StepSize {
 
 /// The step size at which the mean square of the energy error is that wanted, by its law E[ΔE²] ∝ ε⁶.
 ///
-/// With ξₙ the n-th step's square over the wanted one, ε⁻⁶ is the weighted mean of ξₙ/εₙ⁶. The weights fall where ξₙ is far from 1,
+/// ξₙ is the n-th step's square over the wanted one, and ε⁻⁶ the weighted mean of ξₙ/εₙ⁶. The weights fall where ξₙ is far from 1,
 /// whose law is another, and with age.
 ///
 /// Reference: Robnik & Seljak, arXiv 2303.18221, 2023, §4; Sommer et al., arXiv 2502.06335, 2025, appendix.
@@ -170,7 +170,7 @@ impl EnergyVariance {
 struct Autocorrelation {
     of_positions: Variances,
     of_batches: Variances,
-    /// Of the batch that is not full yet.
+    /// The sum of the batch that is not full yet.
     sum: Vec<f64>,
 }
 

@@ -10,7 +10,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// u ← u − ε_t·∇Û(θ), θ ← θ + u/2, u ← (1 − α)·u + N(0, T·ε_t·(1 − (1 − α)²)·I), θ ← θ + u/2
 ///
 /// The half kick that ends a step and that which starts the next are at the same position: they are made as one, with one
-/// gradient. With the paper's step h, momentum p and friction γ: u = p·h, **ε = h²** (in [`Sghmc`](crate::Sghmc) ε = 2h²), and
+/// gradient. The paper's step h, momentum p and friction γ are here u = p·h, **ε = h²** (in [`Sghmc`](crate::Sghmc) ε = 2h²), and
 /// 1 − α = exp(−γh). Before the first update there is no half kick to merge: that one alone has half a kick.
 ///
 /// It is, at α = 1, the overdamped limit θ ← θ − (ε/2)·∇Û + √(T·ε)·(z_t + z_{t−1})/2, which has SGLD's drift and a smoother noise;
@@ -23,8 +23,8 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// of order ε everywhere).
 ///
 /// **Where it fails**: it diverges for ε ≥ 4/λ. The minibatches' noise, of variance v per coordinate, makes the temperature about
-/// T + ε·v·(2 − α)/(4α); with minibatches this, not the discretization, is the larger error. Where step sizes change, u is not
-/// rescaled.
+/// T + ε·v·(2 − α)/(4α); with minibatches this, not the discretization, is the larger error. u is not rescaled where
+/// step sizes change.
 ///
 /// No noise is added where the schedule explores (see [`Schedule::Cyclical`]).
 ///

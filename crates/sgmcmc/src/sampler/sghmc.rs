@@ -19,7 +19,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// **Where it fails**: on a quadratic U with curvature λ the variance is T/(λ(1 − ελ/(4(2 − α)))), and the chain diverges for
 /// ε > 4(2 − α)/λ. The minibatches' noise, of variance v per coordinate, makes the temperature about T + ε(v − V)/(4α): 1/α times
 /// as much as in SGLD. V corrects for it as far as one number for all coordinates can; a V that is too large makes the chain too
-/// cold. Where step sizes change, u is not rescaled.
+/// cold. u is not rescaled where step sizes change.
 ///
 /// No noise is added where the schedule explores (see [`Schedule::Cyclical`]).
 ///

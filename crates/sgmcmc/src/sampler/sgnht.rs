@@ -26,10 +26,9 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// of the momentum per update.
 ///
 /// **Where it fails**: one thermostat holds the *mean* of u², so that coordinates with more gradient noise than the mean stay too
-/// hot and others too cold. With few coordinates α fluctuates widely, and may be negative for a while. It holds u² rather than
-/// θ: the bias of a large ε remains. It follows at the rate T·ε/(2α) per update. With a decaying schedule its target T·ε_t/(2 − α)
-/// falls, and so does the needed α; it lags behind once 2α/(T·ε_t) updates are no
-/// longer few beside those in which ε_t changes.
+/// hot and others too cold. α fluctuates widely if there are few coordinates, and may be negative for a while. It holds u² rather than
+/// θ: the bias of a large ε remains. It follows at the rate T·ε/(2α) per update. Its target T·ε_t/(2 − α) falls under a decaying schedule,
+/// and so does the needed α; it lags behind once 2α/(T·ε_t) updates are no longer few beside those in which ε_t changes.
 ///
 /// **Where nothing is sampled** (T = 0, or an exploring update of [`Schedule::Cyclical`]) there is no noise to balance, and the
 /// thermostat would feed the momentum through negative friction. It rests: α keeps its value for the next sampling update, and the

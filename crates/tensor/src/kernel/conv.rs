@@ -114,7 +114,7 @@ impl Convolution {
         }
     }
 
-    /// weight ← beta·weight + packed: the inverse of [`pack`](Self::pack), for gradients. With beta = 0 what was there is ignored.
+    /// weight ← beta·weight + packed: the inverse of [`pack`](Self::pack), for gradients. What was there is ignored if beta = 0.
     ///
     /// **Panics** if the lengths are not [`weights`](Self::weights).
     #[track_caller]

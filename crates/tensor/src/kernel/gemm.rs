@@ -22,8 +22,8 @@ const PIECES: usize = 64;
 /// The product is cut into pieces that depend on its shape only: blocks of C, or, where k is long and C small, stretches of k
 /// whose products are added up in index order. The result has the same bits under any number of threads.
 ///
-/// **Shapes**: A (m, k), B (k, n), C (m, n), any strides; others panic. With β = 0 the content of C is ignored, NaN included;
-/// with k = 0 the product is 0.
+/// **Shapes**: A (m, k), B (k, n), C (m, n), any strides; others panic. The content of C is ignored if β = 0, NaN included;
+/// the product is 0 if k = 0.
 #[track_caller]
 pub fn gemm<T: Scalar>(alpha: T, a: ArrayView2<'_, T>, b: ArrayView2<'_, T>, beta: T, c: ArrayViewMut2<'_, T>) {
     check(&a, &b, &c);

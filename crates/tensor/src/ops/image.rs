@@ -99,7 +99,7 @@ impl<T: Scalar> Tensor<T> {
     }
 
     /// The largest of each channel in windows of size × size that touch but do not overlap; rows and columns that fill no
-    /// window are left out. Among equals the first one counts, and has all of the derivative; NaN counts as largest.
+    /// window are left out. The first one counts among equals, and has all of the derivative; NaN counts as largest.
     ///
     /// **Shapes**: (N, H, W, C) → (N, H / size, W / size, C), rounded down. **Panics** on other shapes, or a size of 0.
     #[track_caller]

@@ -7,7 +7,7 @@ use crate::kernel::{Element, Left, accumulate};
 
 /// Rows of a product that one task computes.
 const ROWS: usize = 32;
-/// Multiplications below which a product is not worth sharing out. By the shape alone, as the bits do not depend on it anyway.
+/// Multiplications below which a product is not worth sharing out: the bits are the same.
 const SHARED: usize = 1 << 19;
 
 /// out = A·B. **Shapes**: A m × k, B k × n, out m × n.
