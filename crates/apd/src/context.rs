@@ -51,7 +51,7 @@ impl Stage {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sample => "sample",
-            Self::Distill => "distil",
+            Self::Distill => "distill",
             Self::Check => "check",
         }
     }

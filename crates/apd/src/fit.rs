@@ -56,13 +56,13 @@ impl Default for Fit {
             draws: 250,
             max_depth: 7,
             prior: PriorConfig::Gaussian(Gaussian { precision: 1.0, scaling: PriorScaling::FanIn }),
-            share: 0.018,
+            share: 0.015,
         }
     }
 }
 
 impl Fit {
-    /// Samples the posterior of `network` given `examples`, and distils it.
+    /// Samples the posterior of `network` given `examples`, and distills it.
     ///
     /// Numbers are standardized but for counts ([`LikelihoodConfig::Poisson`]); predictions are in the target's own units again.
     ///

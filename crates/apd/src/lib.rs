@@ -1,6 +1,6 @@
 //! Bayesian neural networks from end to end: fit, predict, save, load.
 //!
-//! [`Fit::run`] trains a few networks, samples the posterior from there, says whether the chains agree, and distils them; what it gives,
+//! [`Fit::run`] trains a few networks, samples the posterior from there, says whether the chains agree, and distills them; what it gives,
 //! a [`Fitted`], predicts, and is one small file. Networks ([`Model`]), likelihoods ([`Likelihood`]) and priors ([`Prior`]) of your own take the
 //! same way through [`Fit::run_with`].
 //!
@@ -20,6 +20,9 @@
 //! assert!(right > 0.9);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Tables of mixed columns take the short way: [`TableFit`] makes a [`TableModel`] of one, which reads further rows by itself, answers in the
+//! target's own units or class names, with intervals that held-out rows have corrected, and says whether it is to be believed.
 //!
 //! # The crates, as modules
 //!

@@ -11,6 +11,8 @@ mod tests;
 
 /// Most training rows that are kept.
 const ROWS: usize = 512;
+/// Steps of a whitened coordinate, whose deviation is about 1: with 16 bits it reaches to 128 deviations.
+const STEPS: f32 = 256.0;
 /// Most inputs whose correlations are removed.
 const WHITENED: usize = 128;
 /// Of the covariance, the share that is that of independent inputs: directions in which training rows do not vary at all count as varying a little.
@@ -32,9 +34,9 @@ pub(crate) struct Reference {
     /// The inverse of the covariance's Cholesky factor, lower triangular, row by row; empty where inputs are left as they are.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     whitening: Vec<f32>,
-    /// m × inputs, whitened.
-    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
-    rows: Vec<f32>,
+    /// m × inputs, whitened, in steps of 1/256.
+    #[serde(serialize_with = "steps_to_base64", deserialize_with = "steps_from_base64")]
+    rows: Vec<i16>,
     /// Distances of held-out rows, which rise.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     held_out: Vec<f32>,
@@ -54,7 +56,11 @@ impl Reference {
         let mut reference = Self { inputs, mean, whitening, rows: Vec::new(), held_out: Vec::new() };
         let kept: Vec<usize> = (0..n.min(ROWS)).map(|i| i * n / n.min(ROWS)).collect();
         let kept = training.select(Axis(0), &kept);
-        reference.rows = kept.outer_iter().flat_map(|row| reference.whiten(row.iter())).collect();
+        reference.rows = kept
+            .outer_iter()
+            .flat_map(|row| reference.whiten(row.iter()))
+            .map(|x| (x * STEPS).round() as i16)
+            .collect();
         reference.held_out = reference.distances(held_out);
         reference.held_out.sort_by(f32::total_cmp);
         reference
@@ -69,7 +75,7 @@ impl Reference {
             && (whitening.is_empty() || (inputs <= WHITENED && whitening.len() == triangle(inputs)))
             && rows.len() == self.inputs * (rows.len() / inputs.max(1))
             && mean.iter().all(|x| x.is_finite())
-            && [whitening, rows, held_out].into_iter().all(|numbers| finite(numbers))
+            && [whitening, held_out].into_iter().all(|numbers| finite(numbers))
     }
 
     /// For each row the share of held-out rows that are less strange, in [0, 1].
@@ -85,7 +91,9 @@ impl Reference {
     fn distances(&self, rows: ArrayView2<'_, f32>) -> Vec<f32> {
         let distance = |row: ndarray::ArrayView1<'_, f32>| {
             let row = self.whiten(row.iter());
-            let squares = |other: &[f32]| -> f32 { row.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum() };
+            let squares = |other: &[i16]| -> f32 {
+                row.iter().zip(other).map(|(a, &b)| (a - f32::from(b) / STEPS).powi(2)).sum()
+            };
             self.rows.chunks_exact(self.inputs.max(1)).map(squares).fold(f32::INFINITY, f32::min).sqrt()
         };
         let rows: Vec<_> = rows.outer_iter().collect();
@@ -156,10 +164,24 @@ fn to_base64<S: Serializer>(numbers: &[f32], serializer: S) -> Result<S::Ok, S::
 }
 
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    Ok(chunks(deserializer)?.into_iter().map(f32::from_le_bytes).collect())
+}
+
+fn steps_to_base64<S: Serializer>(numbers: &[i16], serializer: S) -> Result<S::Ok, S::Error> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+}
+
+fn steps_from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i16>, D::Error> {
+    Ok(chunks(deserializer)?.into_iter().map(i16::from_le_bytes).collect())
+}
+
+/// Numbers of N bytes each.
+fn chunks<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<Vec<[u8; N]>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let bytes = BASE64_STANDARD.decode(text).map_err(serde::de::Error::custom)?;
-    let (numbers, []) = bytes.as_chunks::<4>() else {
-        return Err(serde::de::Error::custom("bytes of no whole number of f32"));
+    let (chunks, []) = bytes.as_chunks() else {
+        return Err(serde::de::Error::custom(format!("bytes of no whole number of {N}-byte numbers")));
     };
-    Ok(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+    Ok(chunks.to_vec())
 }

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod check;
+mod describe;
 mod effort;
 mod evaluation;
 mod fit;

@@ -16,8 +16,22 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+mod tables;
+
+pub(crate) use tables::{Check, Effort, Evaluate, Fit, Info, Task};
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Fit a model to a table: a file that predicts, with honest uncertainty
+    Fit(Fit),
+    /// Predict the rows of a table, or with the networks of a bank or a generator
+    Predict(Predict),
+    /// Compare a model's predictions with what is known
+    Evaluate(Evaluate),
+    /// Say whether a model is to be believed on these rows
+    Check(Check),
+    /// Describe any file of ours in words
+    Info(Info),
     /// Run the experiments and write a report
     Reproduce(Reproduce),
     /// Download datasets and check their digests
@@ -28,8 +42,6 @@ pub(crate) enum Command {
     Distill(Distill),
     /// Draw networks from a generator
     Draw(Draw),
-    /// Predict with the networks of a bank or a generator
-    Predict(Predict),
     /// Look into a bank, or copy it into one file
     #[command(subcommand)]
     Bank(Bank),
@@ -233,29 +245,40 @@ pub(crate) struct Draw {
 
 #[derive(Args)]
 pub(crate) struct Predict {
+    /// A model of a table
+    #[arg(value_name = "MODEL.safetensors", requires = "data")]
+    pub(crate) model: Option<PathBuf>,
+    /// Rows of that table: a text file with delimiters, a .npz with X, or one of penguins, yacht, digits
+    pub(crate) data: Option<String>,
+    /// Coverages of the intervals of numbers beside 0.9, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "SHARE,…", requires = "model")]
+    pub(crate) coverage: Vec<f64>,
+    /// Networks averaged, of a model [default: all that the file keeps]
+    #[arg(long, requires = "model")]
+    pub(crate) draws: Option<NonZeroUsize>,
     /// A bank's folder, or an n×d float32 array
-    #[arg(long, value_name = "BANK|ROWS.npy", required_unless_present = "generator", conflicts_with = "generator")]
+    #[arg(long, value_name = "BANK|ROWS.npy", required_unless_present_any = ["generator", "model"], conflicts_with_all = ["generator", "model"])]
     pub(crate) bank: Option<PathBuf>,
     /// A generator's file
-    #[arg(long, value_name = "GEN.safetensors")]
+    #[arg(long, value_name = "GEN.safetensors", conflicts_with = "model")]
     pub(crate) generator: Option<PathBuf>,
     /// The classifier whose weights the rows are; cnn and cnn-large take inputs for square images
-    #[arg(long)]
-    pub(crate) net: NetName,
+    #[arg(long, required_unless_present = "model", conflicts_with = "model")]
+    pub(crate) net: Option<NetName>,
     /// Classes of the classifier
     #[arg(long, default_value = "10")]
     pub(crate) classes: NonZeroUsize,
-    /// n×d float32 inputs (.npy), or images (.idx, .idx.gz) brought to [−1, 1]
-    #[arg(long, value_name = "X.npy|IMAGES.idx.gz")]
-    pub(crate) inputs: PathBuf,
-    /// Predictive probabilities: n × classes, float32
-    #[arg(long, value_name = "P.npy")]
+    /// n×d inputs (.npy), or images (.idx, .idx.gz) brought to [−1, 1]
+    #[arg(long, value_name = "X.npy|IMAGES.idx.gz", required_unless_present = "model", conflicts_with = "model")]
+    pub(crate) inputs: Option<PathBuf>,
+    /// What a model says of each row (.csv, or .npy for the numbers alone), or n × classes probabilities (.npy)
+    #[arg(long, value_name = "PREDICTIONS")]
     pub(crate) out: PathBuf,
     /// Also write these scores beside it (P.scores.npy, a column each): maxprob, entropy, bald, variation-ratio, model-variance
-    #[arg(long, value_delimiter = ',', value_name = "SCORE,…")]
+    #[arg(long, value_delimiter = ',', value_name = "SCORE,…", conflicts_with = "model")]
     pub(crate) scores: Vec<String>,
     /// Networks averaged [default: 200, or all of a smaller bank]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "model")]
     pub(crate) count: Option<NonZeroUsize>,
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]

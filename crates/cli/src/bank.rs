@@ -3,12 +3,13 @@
 use anyhow::{Result, bail};
 
 use crate::arguments::Bank;
+use crate::output::say;
 use crate::paths::with_ending;
 use crate::usage::Usage;
 
 pub(crate) fn bank(command: &Bank) -> Result<()> {
     match command {
-        Bank::Info { bank } => println!("{}", apd_store::Bank::open(bank)?.info()),
+        Bank::Info { bank } => say(apd_store::Bank::open(bank)?.info())?,
         Bank::Export { bank, format, out } => {
             let default = with_ending(bank, format);
             if out.is_none() && default.exists() {
@@ -21,16 +22,16 @@ pub(crate) fn bank(command: &Bank) -> Result<()> {
                 "safetensors" => opened.export_safetensors(out)?,
                 other => return Err(Usage(format!("--format {other}: must be npy or safetensors")).into()),
             }
-            println!("{}: {} networks of {} parameters", out.display(), opened.len(), opened.dim());
+            say(format_args!("{}: {} networks of {} parameters", out.display(), opened.len(), opened.dim()))?;
         }
-        Bank::Verify { bank, repair: true } => println!("{}", apd_store::repair(bank)?),
+        Bank::Verify { bank, repair: true } => say(apd_store::repair(bank)?)?,
         Bank::Verify { bank, repair: false } => {
             let opened = apd_store::Bank::open(bank)?;
             let found = match opened.verify()?.checksums {
                 true => "every checksum matches",
                 false => "every number is finite (there are no checksums)",
             };
-            println!("{}: {} networks, {found}", bank.display(), opened.len());
+            say(format_args!("{}: {} networks, {found}", bank.display(), opened.len()))?;
         }
     }
     Ok(())

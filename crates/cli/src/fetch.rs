@@ -7,6 +7,7 @@ use apd_data::fetch::{FetchError, Fetcher, Source};
 use apd_tasks::{Control, Progress};
 
 use crate::arguments::FetchData;
+use crate::output::say;
 use crate::progress::{Terminal, stop_on_signals};
 use crate::usage::Usage;
 
@@ -38,7 +39,7 @@ pub(crate) fn fetch(arguments: &FetchData) -> Result<()> {
         for file in fetched? {
             let origin = file.url.as_deref().unwrap_or("there already");
             let checked = if file.verified { "matches" } else { "no published digest; the parser accepts it" };
-            println!("{}  ({origin})\n  sha256 {} {checked}", file.path.display(), file.sha256);
+            say(format_args!("{}  ({origin})\n  sha256 {} {checked}", file.path.display(), file.sha256))?;
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use apd_tasks::{Error, Progress};
 use ndarray::Array2;
 
 use crate::arguments::{Bits, Distill, Distiller, Draw, Preparation};
+use crate::output::say;
 use crate::paths::with_ending;
 use crate::progress::{Terminal, stop_on_signals};
 use crate::reproduce::threads;
@@ -124,7 +125,7 @@ pub(crate) fn draw(arguments: &Draw) -> Result<()> {
     let mut networks = Array2::from_shape_vec((count, dim), values)?;
     generator.draw_into(Seed::root(arguments.seed), 0, networks.view_mut());
     npy::write_matrix_f32(&arguments.out, networks.view())?;
-    println!("{}: {} networks of {} parameters", arguments.out.display(), networks.nrows(), networks.ncols());
+    say(format_args!("{}: {} networks of {} parameters", arguments.out.display(), networks.nrows(), networks.ncols()))?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! line, 1 everything else.
 //!
 //! ```text
+//! apd fit penguins --target species --out p.safetensors  # a table, a model's file; then predict, evaluate, check
 //! apd reproduce                                        # embedded digits, every task
 //! apd distill --bank ROWS.npy --out GEN.safetensors    # a bank sampled elsewhere
 //! apd draw --generator GEN.safetensors --count 200 --out NETWORKS.npy
@@ -13,12 +14,20 @@
 
 mod arguments;
 mod bank;
+mod evaluate;
+mod evaluation_report;
 mod fetch;
+mod fit;
 mod generator;
+mod info;
+mod output;
 mod paths;
 mod predict;
 mod progress;
 mod reproduce;
+mod stages;
+mod table_predict;
+mod tables;
 mod usage;
 mod verify;
 
@@ -32,6 +41,10 @@ use usage::Usage;
 fn main() -> ExitCode {
     let arguments = Arguments::parse(); // exits with 2 on a mistake, 0 on --help
     let outcome = match &arguments.command {
+        Command::Fit(arguments) => fit::fit(arguments),
+        Command::Evaluate(arguments) => evaluate::evaluate(arguments),
+        Command::Check(arguments) => evaluate::check(arguments),
+        Command::Info(arguments) => info::info(arguments),
         Command::Reproduce(arguments) => reproduce::reproduce(arguments),
         Command::FetchData(arguments) => fetch::fetch(arguments),
         Command::SamplePosterior(arguments) => reproduce::sample_posterior(arguments),

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
+use apd_points::AtomicFile;
+
 /// The path with an ending behind its whole name: names have dots of their own, as `bank-lr0.1` has.
 pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     // `.` and `..` have no name until they are looked up.
@@ -10,6 +13,15 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.push(".");
     name.push(ending);
     path.with_file_name(name)
+}
+
+/// Whether a file can be written there: asked before the work, not after it.
+///
+/// **Errors**: a folder that is not there or cannot be written to.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    // Vanishes again, and what was there stays.
+    AtomicFile::create(path)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `apd predict`: averaged predictions and their scores for inputs of the user's own.
+//! `apd predict`: averaged predictions and their scores for inputs of the user's own; those of a model of a table are in [`predict_table`].
 
 use std::path::Path;
 
@@ -7,14 +7,16 @@ use apd_nn::Model;
 use apd_points::{Posterior, Rearranged, npy};
 use apd_seed::Seed;
 use apd_store::Bank;
-use apd_tasks::NamedPosterior;
+use apd_tasks::{NamedPosterior, NetName};
 use apd_uncertainty::Score;
 use ndarray::Array2;
 
 use crate::arguments::Predict;
 use crate::generator;
+use crate::output::say;
 use crate::paths::with_ending;
 use crate::reproduce::threads;
+use crate::table_predict::predict_table;
 use crate::usage::Usage;
 
 /// Classes that are tried where a file's width is another than the network's.
@@ -29,9 +31,15 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         .map(|name| name.parse().map_err(|e| Usage(format!("--scores: {e}"))))
         .collect::<Result<_, Usage>>()?;
     threads(arguments.threads)?;
-    let inputs = apd_data::user_inputs(&arguments.inputs)?;
-    arguments.net.takes(inputs.ncols()).map_err(|e| Usage(e.to_string()))?;
-    let network = arguments.net.network(inputs.ncols(), arguments.classes.get());
+    if let (Some(model), Some(data)) = (&arguments.model, &arguments.data) {
+        return predict_table(model, data, arguments);
+    }
+    let (Some(net), Some(inputs)) = (arguments.net, &arguments.inputs) else {
+        bail!(Usage("either a model and its data, or --net and --inputs are needed".into()));
+    };
+    let inputs = apd_data::user_inputs(inputs)?;
+    net.takes(inputs.ncols()).map_err(|e| Usage(e.to_string()))?;
+    let network = net.network(inputs.ncols(), arguments.classes.get());
     let (bank, generated);
     let (path, name, drawn, layout): (_, _, &dyn Posterior, _) = match (&arguments.bank, &arguments.generator) {
         (Some(path), None) => {
@@ -44,13 +52,13 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         }
         _ => bail!(Usage("exactly one of --bank and --generator is needed".into())),
     };
-    check_width(arguments, path, drawn.dim(), inputs.ncols())?;
+    check_width(net, arguments.classes.get(), path, drawn.dim(), inputs.ncols())?;
     // A file that knows no more than the length of a row has no layout, or one parameter `theta`.
     let known = layout.entries.len() > 1;
     let rearranged = match known.then(|| Rearranged::new(drawn, layout, &network.row_layout())) {
         None => None,
         Some(rearranged) => {
-            rearranged.with_context(|| format!("{}: not the parameters of --net {}", path.display(), arguments.net))?
+            rearranged.with_context(|| format!("{}: not the parameters of --net {net}", path.display()))?
         }
     };
     let drawn = rearranged.as_ref().map_or(drawn, |rearranged| rearranged);
@@ -59,7 +67,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     let count = drawn.available().map_or(count, |available| count.min(available));
     let predictive = posterior.predict(&network, count, Seed::root(arguments.seed), inputs.view())?;
     npy::write_matrix_f32(&arguments.out, predictive.mean().mapv(|p| p as f32).view())?;
-    println!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), arguments.classes);
+    say(format_args!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), arguments.classes))?;
     if !scores.is_empty() {
         let mut columns = Array2::zeros((inputs.nrows(), scores.len()));
         for (mut column, &score) in columns.columns_mut().into_iter().zip(&scores) {
@@ -72,16 +80,15 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         let path = with_ending(&stem, "scores.npy");
         npy::write_matrix_f32(&path, columns.view())?;
         let names: Vec<String> = scores.iter().map(ToString::to_string).collect();
-        println!("{}: columns {}", path.display(), names.join(", "));
+        say(format_args!("{}: columns {}", path.display(), names.join(", ")))?;
     }
     Ok(())
 }
 
 /// Whether rows are as long as those of the network; the message says which classes they would fit.
-fn check_width(arguments: &Predict, path: &Path, found: usize, inputs: usize) -> Result<()> {
-    let (net, classes) = (arguments.net, arguments.classes);
+fn check_width(net: NetName, classes: usize, path: &Path, found: usize, inputs: usize) -> Result<()> {
     let width = |classes| net.network(inputs, classes).row_len();
-    let expected = width(classes.get());
+    let expected = width(classes);
     if found == expected {
         return Ok(());
     }

@@ -23,6 +23,11 @@ pub(crate) fn stop_on_signals() -> Result<(), ctrlc::Error> {
     })
 }
 
+/// Whether somebody wants the run to stop.
+pub(crate) fn is_stopping() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
+
 /// Shows stages as bars with rate, ETA and how it is going; without a terminal, as a line every ten seconds.
 pub(crate) struct Terminal {
     current: Mutex<Option<Stage>>,
@@ -113,7 +118,7 @@ impl Progress for Terminal {
 
 impl Control for Terminal {
     fn stop_requested(&self) -> bool {
-        STOP.load(Ordering::Relaxed)
+        is_stopping()
     }
 
     fn checkpoint_every(&self) -> Duration {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use apd_tasks::{Config, Error, Laboratory, RunOptions, TASKS};
 
 use crate::arguments::{Reproduce, Run, SamplePosterior};
+use crate::output::say;
 use crate::progress::{Terminal, stop_on_signals};
 use crate::usage::Usage;
 
@@ -22,10 +23,10 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
             other => other?,
         };
     print!("{}", apd_report::markdown(&outcome.report, &outcome.results));
-    println!("\nreport:    {}", out.join("report.html").display());
-    println!("results:   {}", out.join("results.json").display());
-    println!("generator: {}", out.join("generator.safetensors").display());
-    println!("rerun:     cargo xtask reproduce --config {}", out.join("config.toml").display());
+    say(format_args!("\nreport:    {}", out.join("report.html").display()))?;
+    say(format_args!("results:   {}", out.join("results.json").display()))?;
+    say(format_args!("generator: {}", out.join("generator.safetensors").display()))?;
+    say(format_args!("rerun:     cargo xtask reproduce --config {}", out.join("config.toml").display()))?;
     Ok(())
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };
-    println!("{info}");
+    say(info)?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod csv;
 mod dialect;
 mod embedded;
 mod encoding;
+mod folder;
 mod inference;
 mod schema;
 mod source;

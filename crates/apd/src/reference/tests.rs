@@ -54,5 +54,9 @@ fn what_is_written_is_read() {
     let reference = Reference::new(correlated(100, 1).view(), correlated(30, 2).view());
     let text = serde_json::to_string(&reference).expect("JSON");
     assert_eq!(serde_json::from_str::<Reference>(&text).expect("read"), reference);
-    assert!(serde_json::from_str::<Reference>(&text.replacen("\"rows\":\"", "\"rows\":\"AAAA", 1)).is_err());
+    assert!(
+        serde_json::from_str::<Reference>(&text.replacen("\"rows\":\"", "\"rows\":\"AAAA", 1)).is_err(),
+        "three bytes more"
+    );
+    assert!(serde_json::from_str::<Reference>(&text.replacen("\"rows\":\"", "\"rows\":\"!", 1)).is_err());
 }

@@ -76,11 +76,7 @@ impl TableModel {
             .into());
         };
         let mut metrics = all.metrics(networks.unwrap_or_else(|| self.networks()))?;
-        let seconds = started.elapsed().as_secs_f64();
-        match &mut metrics {
-            Metrics::Classes(metrics) => metrics.seconds = seconds,
-            Metrics::Numbers(metrics) => metrics.seconds = seconds,
-        }
+        metrics.set_seconds(started.elapsed().as_secs_f64());
         let nll_constant = self.nll_constant(&all.outcomes);
         let without_target = read - rows.len();
         Ok(Evaluation {

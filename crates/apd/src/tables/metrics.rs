@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The numbers of an evaluation, by the names that they have in files.
@@ -63,4 +65,40 @@ pub struct NumberMetrics {
     pub networks: usize,
     /// Time that it took.
     pub seconds: f64,
+}
+
+impl Metrics {
+    pub(super) fn set_seconds(&mut self, time: f64) {
+        let (Self::Classes(ClassMetrics { seconds, .. }) | Self::Numbers(NumberMetrics { seconds, .. })) = self;
+        *seconds = time;
+    }
+}
+
+impl fmt::Display for Metrics {
+    /// Two or three lines of at most 80 columns.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Classes(ClassMetrics { accuracy, nll, brier, ece, auroc, aurc, n, networks, seconds }) => {
+                let auroc = auroc.map_or(String::new(), |auroc| format!("   auroc {auroc:.4}"));
+                writeln!(f, "  accuracy {accuracy:.4}   nll {nll:.4}   brier {brier:.4}   ece {ece:.4}")?;
+                write!(f, "  aurc {aurc:.4}{auroc}   ({n} rows, {networks} networks, {seconds:.1} s)")
+            }
+            Self::Numbers(numbers) => {
+                let NumberMetrics { rmse, mae, nll, nll_normal, crps, n, networks, seconds, .. } = numbers;
+                let NumberMetrics { coverage_50, coverage_90, coverage_95, mean_width_90, .. } = numbers;
+                writeln!(
+                    f,
+                    "  rmse {rmse:.4}   mae {mae:.4}   crps {crps:.4}   nll {nll:.4} (normal {nll_normal:.4})"
+                )?;
+                writeln!(
+                    f,
+                    "  intervals of 50, 90, 95 % cover {:.1}, {:.1}, {:.1} %; mean width at 90 %: {mean_width_90:.4}",
+                    100.0 * coverage_50,
+                    100.0 * coverage_90,
+                    100.0 * coverage_95
+                )?;
+                write!(f, "  ({n} rows, {networks} networks, {seconds:.1} s)")
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What each column of a table is to a model.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Table, Values};
@@ -85,6 +87,29 @@ impl Feature {
     }
 }
 
+impl fmt::Display for Role {
+    /// In words, as `number, mean 3.1, sd 0.2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Feature(Feature::Number { mean, sd, .. }) => write!(f, "number, mean {mean:.4}, sd {sd:.4}"),
+            Self::Feature(Feature::Category { levels }) => write!(f, "{} categories: {}", levels.len(), some(levels)),
+            Self::Target { classes: None } => f.write_str("target, a number"),
+            Self::Target { classes: Some(classes) } => {
+                write!(f, "target, {} classes: {}", classes.len(), some(classes))
+            }
+            Self::Identifier => f.write_str("identifier"),
+            Self::Ignored => f.write_str("not used"),
+        }
+    }
+}
+
+/// The first few names.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown}, …") } else { shown }
+}
+
 impl TableSchema {
     /// What the columns of `table` are: the target and those to drop as told, features as far as their values allow.
     ///
@@ -113,7 +138,11 @@ impl TableSchema {
             };
             Ok(ColumnSchema { name, role, remark })
         });
-        Ok(Self { columns: columns.collect::<Result<_, Error>>()? })
+        let schema = Self { columns: columns.collect::<Result<_, Error>>()? };
+        if schema.features().next().is_none() {
+            return Err(Error::column(target, "cannot be predicted: no column is left to predict it from".to_owned()));
+        }
+        Ok(schema)
     }
 
     /// Whether a schema that somebody wrote down can be used: one target, numbers that can be standardized, sorted names.
@@ -238,11 +267,12 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
             if seen().all(|number| Some(number) == seen().next()) {
                 return Ok((Role::Ignored, Some("constant: not used".to_owned())));
             }
-            if numbers.len() > 2 && numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0) {
+            if numbers.len() > 2 && numbers[0].fract() == 0.0 && numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
+            {
                 return Ok((Role::Identifier, Some("counts the rows: taken for an identifier, not used".to_owned())));
             }
             let missing = numbers.len() - present;
-            let remark = indicator.then(|| format!("{missing} missing: set to the mean, and a second input says so"));
+            let remark = indicator.then(|| format!("{missing} missing: set to the mean, and marked"));
             Ok((Role::Feature(Feature::Number { mean, sd, indicator }), remark))
         }
         Values::Categories { codes, levels } => {
@@ -251,6 +281,9 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
                 .map(|code| levels[code].clone())
                 .collect();
             let missing = codes.len() - present;
+            if used.iter().all(|level| is_date(level)) {
+                return error(dates(name, &used[0]));
+            }
             match used.len() {
                 1 if missing == 0 => Ok((Role::Ignored, Some("constant: not used".to_owned()))),
                 count if count > MOST_CATEGORIES => error(format!(
@@ -265,9 +298,7 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
         Values::Text(text) => {
             let first = text.iter().find(|value| !value.is_empty()).map_or("", String::as_str);
             if text.iter().filter(|value| !value.is_empty()).all(|value| is_date(value)) {
-                return error(format!(
-                    "holds dates (`{first}`): make numbers of them (year, month, days since …), or drop it (--drop {name})"
-                ));
+                return error(dates(name, first));
             }
             let different: std::collections::HashSet<&str> = text.iter().map(String::as_str).collect();
             if different.len() == text.len() && text.iter().all(|value| !value.contains(' ')) {
@@ -280,6 +311,11 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
             error(format!("holds text (`{shown}`), of which nothing is made: drop it (--drop {name})"))
         }
     }
+}
+
+/// What to do about a column of dates.
+fn dates(name: &str, first: &str) -> String {
+    format!("holds dates (`{first}`): make numbers of them (year, month, days since …), or drop it (--drop {name})")
 }
 
 /// Whether this is a date, as `2026-11-28`, `28.11.2026` or `11/28/26`, perhaps with a time behind it.

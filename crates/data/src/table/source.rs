@@ -6,7 +6,7 @@ use apd_points::FormatError;
 use ndarray::Array2;
 
 use super::csv::{CsvBlocks, Source};
-use super::{Column, Table, TableSchema, Values, Wanted, embedded};
+use super::{Column, CsvWriter, Table, TableSchema, Values, Wanted, embedded, folder};
 use crate::{Error, all_digits, digest};
 
 /// A table that can be read, as often as need be.
@@ -32,9 +32,9 @@ impl TableSource {
     pub const EMBEDDED: [&str; 3] = ["penguins", "yacht", "digits"];
 
     /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns) and perhaps `y` (n), or a text file of any name with
-    /// delimiters.
+    /// delimiters; or a folder with PNG images of one size in a folder for each class.
     ///
-    /// The columns of `X` are called x0, x1, …, that of `y` is called y; the pixels of the digits p0, p1, …, and what they show digit.
+    /// The columns of `X` are called x0, x1, …, that of `y` is called y; the pixels of the digits p0, p1, …, and what they show digit. Those of images are image (the path), p0, p1, … and class.
     ///
     /// **Errors**: a file that is not there; arrays that cannot be read.
     pub fn open(name: &str) -> Result<Self, Error> {
@@ -45,14 +45,11 @@ impl TableSource {
                 let digits = all_digits();
                 let labels = digits.labels.iter().map(|&label| f64::from(label)).collect();
                 let target = Column { name: "digit".to_owned(), values: Values::Numbers(labels) };
-                let bytes: Vec<u8> = digits.images.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
-                Kind::Arrays {
-                    table: Table::new(columns("p", &digits.images.pixels.mapv(f64::from)).chain([target]).collect())?,
-                    sha256: digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))?,
-                }
+                let pixels = digits.images.pixels.mapv(f64::from);
+                arrays(path, Table::new(columns("p", &pixels).chain([target]).collect())?)?
             }
             _ if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz")) => npz(path)?,
-            _ if path.is_dir() => return Err(Error::mismatch(path, "data", "a file", "a folder")),
+            _ if path.is_dir() => arrays(path, folder::read(path)?)?,
             _ if !path.exists() => {
                 let expected = format!("a file, or one of {}", Self::EMBEDDED.join(", "));
                 return Err(Error::mismatch(path, "data", expected, "nothing of this name"));
@@ -119,6 +116,15 @@ fn columns(prefix: &str, matrix: &Array2<f64>) -> impl Iterator<Item = Column> {
         .into_iter()
         .enumerate()
         .map(move |(i, column)| Column { name: name(i), values: Values::Numbers(column.to_vec()) })
+}
+
+/// A table in memory. Its digest is that of its text.
+fn arrays(path: &Path, table: Table) -> Result<Kind, Error> {
+    let io = |cause| Error::io(path, cause);
+    let mut writer = CsvWriter::new(Vec::new());
+    writer.write(&table).map_err(io)?;
+    let sha256 = digest::sha256(&writer.finish().map_err(io)?[..]).map_err(io)?;
+    Ok(Kind::Arrays { table, sha256 })
 }
 
 /// `X` and, if it is there, `y`.

@@ -65,6 +65,7 @@ fn targets_and_columns_that_cannot_be_used_are_named() {
     refused(schema("a,b\n1,x\n3,x\n", "b"), &["`b`", "one class"]);
     refused(schema("a,b\n1,.5\n3,.5\n", "b"), &["`b`", "constant"]);
     refused(schema("a,b\n,1.5\nNA,2.5\n", "b"), &["`a`", "no value", "--drop a"]);
+    refused(schema("a,b\n7,1.5\n7,2.5\n", "b"), &["`b`", "no column is left"]);
     refused(schema("d,b\n2026-01-02,1.5\n2026-01-03,2.5\n2025-02-28,2.5\n", "b"), &["`d`", "dates", "--drop d"]);
     refused(schema("t,b\nsome words,1.5\nother words,2.5\nmore words,3.5\n", "b"), &["`t`", "text", "--drop t"]);
     let many: String = (0..3000).map(|i| format!("v{},{}.5\n", i % 1500, i)).collect();
@@ -147,6 +148,60 @@ fn tables_by_name() {
         assert_eq!((table.len(), table.columns().len()), (rows, columns), "{name}");
     }
     refused(TableSource::open("nothing.csv").map(drop), &["nothing.csv", "penguins, yacht, digits"]);
+}
+
+#[test]
+fn arrays_are_tables_too() {
+    let array = |columns: usize| {
+        let numbers = (0..4 * columns).flat_map(|i| (i as f32).to_le_bytes());
+        [apd_points::npy::header(4, columns), numbers.collect()].concat()
+    };
+    let archive = |members: &[(&str, Vec<u8>)]| {
+        let file = tempfile::Builder::new().suffix(".npz").tempfile().unwrap();
+        let mut writer = zip::ZipWriter::new(file.reopen().unwrap());
+        for (name, bytes) in members {
+            writer.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut writer, bytes).unwrap();
+        }
+        writer.finish().unwrap();
+        file
+    };
+    let open = |file: &tempfile::NamedTempFile| TableSource::open(file.path().to_str().unwrap());
+    let table = open(&archive(&[("X", array(2)), ("y", array(1))])).unwrap().read().unwrap();
+    assert_eq!(table.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["x0", "x1", "y"]);
+    assert_eq!(table.column("x1").unwrap().values, Values::Numbers(vec![1.0, 3.0, 5.0, 7.0]));
+    refused(open(&archive(&[("a", array(2))])).map(drop), &["`X`", "found a"]);
+    refused(open(&archive(&[("X", array(2)), ("y", array(2))])).map(drop), &["`y`", "found 2"]);
+    refused(open(&archive(&[("X", b"nothing".to_vec())])).map(drop), &[".npz"]);
+}
+
+#[test]
+fn a_folder_of_images_for_each_class_is_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str, color, [height, width]: [u32; 2], bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), width, height);
+        encoder.set_color(color);
+        encoder.write_header().unwrap().write_image_data(bytes).unwrap();
+    };
+    let open = || TableSource::open(folder.path().to_str().unwrap()).and_then(|source| source.read());
+    refused(open(), &["PNG images", "none"]);
+    save("cat/b.png", png::ColorType::Rgb, [1, 2], &[0, 51, 255, 1, 2, 3]);
+    save("dog/a.png", png::ColorType::Rgba, [1, 2], &[255, 51, 0, 9, 3, 2, 1, 9]);
+    std::fs::write(folder.path().join("cat/notes.txt"), "no image").unwrap();
+    let table = open().unwrap();
+    let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["image", "p0", "p1", "p2", "p3", "p4", "p5", "class"]);
+    assert_eq!(table.column("p1").unwrap().values, Values::Numbers(vec![0.2, 0.2]));
+    assert_eq!(table.column("p0").unwrap().values, Values::Numbers(vec![0.0, 1.0]));
+    let levels = vec!["cat".to_owned(), "dog".to_owned()];
+    assert_eq!(table.column("class").unwrap().values, Values::Categories { codes: vec![0, 1], levels });
+
+    save("dog/c.png", png::ColorType::Grayscale, [1, 2], &[1, 2]);
+    refused(open(), &["c.png", "1×2 pixels of 3 numbers", "[1, 2, 1]"]);
+    std::fs::write(folder.path().join("dog/c.png"), "nothing").unwrap();
+    refused(open(), &["c.png"]);
 }
 
 #[test]

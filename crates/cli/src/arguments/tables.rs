@@ -1,0 +1,104 @@
+//! Arguments of the commands for tables.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+#[derive(Args)]
+pub(crate) struct Fit {
+    /// A text file with delimiters (CSV and its relatives), a .npz with X and y, or one of penguins, yacht, digits
+    pub(crate) data: String,
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: String,
+    /// What to predict [default: by the target's values]
+    #[arg(long, value_enum)]
+    pub(crate) task: Option<Task>,
+    /// Columns not to look at, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN,…")]
+    pub(crate) drop: Vec<String>,
+    /// Rows to evaluate the model on, of the same columns
+    #[arg(long, value_name = "DATA")]
+    pub(crate) test: Option<String>,
+    /// The network: widths of hidden layers as mlp:64-64 or mlp:64-64:tanh, or a file that describes any [default: by the number of rows]
+    #[arg(long, value_name = "mlp:WIDTHS|FILE.toml")]
+    pub(crate) net: Option<String>,
+    /// How much work
+    #[arg(long, value_enum, default_value = "default")]
+    pub(crate) effort: Effort,
+    /// Chains [default: by the effort]
+    #[arg(long)]
+    pub(crate) chains: Option<std::num::NonZeroU32>,
+    /// Root of every random stream
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Go on with what an interrupted fit has left beside the model's file
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// The model's file
+    #[arg(long, value_name = "MODEL.safetensors")]
+    pub(crate) out: PathBuf,
+    /// Threads [default: one per core]; the model does not depend on it
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// What is predicted.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Task {
+    /// Classes
+    Classification,
+    /// Numbers
+    Regression,
+}
+
+/// How much work a fit is.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Effort {
+    /// A first look
+    Quick,
+    /// What is reported
+    Default,
+    /// More and longer chains
+    Thorough,
+}
+
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    /// The model's file
+    #[arg(value_name = "MODEL.safetensors")]
+    pub(crate) model: PathBuf,
+    /// Rows whose target is known
+    pub(crate) data: String,
+    /// Write the metrics to this file
+    #[arg(long, value_name = "METRICS.json")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a report with tables and figures into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Networks averaged [default: all that the file keeps]
+    #[arg(long)]
+    pub(crate) draws: Option<NonZeroUsize>,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The model's file
+    #[arg(value_name = "MODEL.safetensors")]
+    pub(crate) model: PathBuf,
+    /// Rows, with the target or without
+    pub(crate) data: String,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Info {
+    /// A model, a bank, a generator, settings or results
+    pub(crate) file: PathBuf,
+}

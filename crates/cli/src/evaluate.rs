@@ -1,0 +1,80 @@
+//! `apd evaluate` and `apd check`: how right a model is on rows that are known, and whether it is to be believed there.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use apd::TableModel;
+use apd::data::Wanted;
+use apd_points::write_atomic;
+
+use crate::arguments::{Check, Evaluate};
+use crate::evaluation_report;
+use crate::output::say;
+use crate::paths::check_writable;
+use crate::reproduce::threads;
+use crate::tables::{blocks, say_surprises, say_verdicts, source, warn};
+
+pub(crate) fn evaluate(arguments: &Evaluate) -> Result<()> {
+    threads(arguments.threads)?;
+    let model = TableModel::load(&arguments.model)?;
+    if let Some(json) = &arguments.json {
+        check_writable(json)?;
+    }
+    if let Some(folder) = &arguments.report {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        check_writable(&folder.join("report.html"))?;
+    }
+    let data = source(&arguments.data)?;
+    let evaluation = model.evaluate(blocks(&data, &model)?, arguments.draws.map(std::num::NonZeroUsize::get))?;
+    let verdicts = model.check(&evaluation);
+    for verdict in verdicts.iter().filter(|verdict| !verdict.met) {
+        eprintln!("warning: {} NOT MET: {}", verdict.concern.question(), verdict.found);
+    }
+    if evaluation.without_target > 0 {
+        eprintln!(
+            "note: {} rows without `{}`, or of an unknown class, are left out",
+            evaluation.without_target,
+            model.target()
+        );
+    }
+    say_surprises(&[], &evaluation.predictions.surprises);
+    if let Some(json) = &arguments.json {
+        let metrics = serde_json::to_string_pretty(&evaluation.metrics)?;
+        write_atomic(json, format!("{metrics}\n").as_bytes())?;
+    }
+    if let Some(folder) = &arguments.report {
+        let table = evaluation_report::labels(&data.read()?, &evaluation.rows);
+        let report = evaluation_report::report(&model, &evaluation, &verdicts, &arguments.data, &table)?;
+        apd_report::render(&report, &evaluation_report::results(&model, &evaluation, &arguments.data)?, folder)?;
+        eprintln!("{}", folder.join("report.html").display());
+    }
+    say(&evaluation.metrics)?;
+    say_verdicts(&verdicts)
+}
+
+pub(crate) fn check(arguments: &Check) -> Result<()> {
+    threads(arguments.threads)?;
+    let model = TableModel::load(&arguments.model)?;
+    let data = source(&arguments.data)?;
+    let mut inputs = data.blocks(model.schema(), Wanted::Inputs)?;
+    let (mut ood, mut has_target) = (Vec::new(), false);
+    while let Some(block) = inputs.next_block()? {
+        has_target = block.column(model.target()).is_some();
+        if has_target {
+            break;
+        }
+        ood.extend(model.predict(&block, &[], None)?.ood);
+    }
+    if has_target {
+        let evaluation = model.evaluate(blocks(&data, &model)?, None)?;
+        return say_verdicts(&model.check(&evaluation));
+    }
+    warn(&model);
+    say(format_args!(
+        "{}: {} rows without `{}`; what held-out rows said, and how strange these are:",
+        arguments.data,
+        ood.len(),
+        model.target()
+    ))?;
+    say_verdicts(&model.check_inputs(&ood))
+}

@@ -1,0 +1,134 @@
+//! `apd fit`: from a table to a model's file.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use apd::data::TableSchema;
+use apd::{Architecture, Context, Error, TableFit, TableModel};
+use apd_store::Lock;
+
+use crate::arguments::{Effort, Fit, Task};
+use crate::output::say;
+use crate::paths::{check_writable, with_ending};
+use crate::progress::stop_on_signals;
+use crate::reproduce::threads;
+use crate::stages::Stages;
+use crate::tables::{blocks, say_verdicts, source, warn};
+use crate::usage::Usage;
+
+/// Most widely shown name of a column.
+const NAME: usize = 24;
+/// The file by which one process at a time writes checkpoints.
+const LOCK: &str = "fit.lock";
+
+pub(crate) fn fit(arguments: &Fit) -> Result<()> {
+    threads(arguments.threads)?;
+    let settings = settings(arguments)?;
+    let (data, test) = (source(&arguments.data)?, arguments.test.as_deref().map(source).transpose()?);
+    check_writable(&arguments.out)?;
+    let table = data.read()?;
+    let schema = settings.schema(&table, &arguments.target)?;
+    say(format_args!("{}: {} rows, {} columns", arguments.data, table.len(), table.columns().len()))?;
+    say_schema(&schema)?;
+
+    stop_on_signals()?;
+    let left = with_ending(&arguments.out, "ckpt");
+    if left.exists() && !arguments.resume {
+        bail!(
+            "{}: left by a fit that was interrupted; --resume goes on, removing the folder begins anew",
+            left.display()
+        );
+    }
+    fs::create_dir_all(&left).with_context(|| left.display().to_string())?;
+    let lock = Lock::acquire(&left, LOCK)?;
+    let stages = Stages::default();
+    let context = Context { progress: &stages, checkpoints: Some(&left), ..Context::default() };
+    let model = settings.run_as(&schema, &table, Some((arguments.data.clone(), data.sha256()?)), &context);
+    stages.finish();
+    let saved = model.and_then(|model| model.save(&arguments.out).map(|()| model));
+    drop(lock);
+    let model = match saved {
+        Ok(model) => model,
+        Err(error) => {
+            // A fit that had not begun leaves nothing to go on from; a folder with checkpoints is not empty, and stays.
+            fs::remove_file(left.join(LOCK)).and_then(|()| fs::remove_dir(&left)).ok();
+            match error {
+                Error::Stopped => bail!("stopped; the same command with --resume goes on from {}", left.display()),
+                error => return Err(error.into()),
+            }
+        }
+    };
+    fs::remove_dir_all(&left).with_context(|| left.display().to_string())?;
+
+    warn(&model);
+    say_model(&model, &arguments.out)?;
+    match test {
+        None => {
+            say(format_args!("On {} rows that were held out:", model.provenance().held_out))?;
+            say_verdicts(model.verdicts())
+        }
+        Some(test) => {
+            let evaluation = model.evaluate(blocks(&test, &model)?, None)?;
+            say(format_args!(
+                "On the {} rows of {}:",
+                evaluation.rows.len(),
+                arguments.test.as_deref().unwrap_or_default()
+            ))?;
+            say(&evaluation.metrics)?;
+            say_verdicts(&model.check(&evaluation))
+        }
+    }
+}
+
+fn settings(arguments: &Fit) -> Result<TableFit> {
+    let architecture = match &arguments.net {
+        None => Architecture::Auto,
+        Some(file) if file.ends_with(".toml") => {
+            let text = fs::read_to_string(file).with_context(|| file.clone())?;
+            Architecture::Network(
+                toml::from_str(&text).with_context(|| format!("{file}: not the description of a network"))?,
+            )
+        }
+        Some(name) => name.parse().map_err(|e| Usage(format!("--net: {e}")))?,
+    };
+    Ok(TableFit {
+        task: arguments.task.map(|task| match task {
+            Task::Classification => apd::Task::Classification,
+            Task::Regression => apd::Task::Regression,
+        }),
+        drop: arguments.drop.clone(),
+        architecture,
+        effort: match arguments.effort {
+            Effort::Quick => apd::Effort::Quick,
+            Effort::Default => apd::Effort::Default,
+            Effort::Thorough => apd::Effort::Thorough,
+        },
+        chains: arguments.chains.map(std::num::NonZeroU32::get),
+        seed: arguments.seed,
+    })
+}
+
+/// A line a column.
+fn say_schema(schema: &TableSchema) -> Result<()> {
+    let longest = schema.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0).min(NAME);
+    for column in &schema.columns {
+        let remark = column.remark.as_ref().map_or(String::new(), |remark| format!("; {remark}"));
+        say(format_args!("  {:<longest$}  {}{remark}", column.name, column.role))?;
+    }
+    Ok(())
+}
+
+fn say_model(model: &TableModel, path: &Path) -> Result<()> {
+    let bytes = fs::metadata(path).with_context(|| path.display().to_string())?.len();
+    let share = 100.0 * bytes as f64 / model.provenance().sampled_bytes as f64;
+    say(format_args!("{}: {}; the file is {share:.1} % of all samples' bytes", path.display(), model.kept()))?;
+    match model.held_out().coverage {
+        Some((before, after)) => say(format_args!(
+            "90 % intervals held {:.1} % of held-out rows before calibration, {:.1} % after",
+            100.0 * before,
+            100.0 * after
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,43 @@
+//! What the commands for tables share.
+
+use anyhow::Result;
+use apd::data::{Table, TableSource, Wanted};
+use apd::{TableModel, Verdict};
+
+use crate::output::say;
+
+/// A table by its name or path.
+pub(crate) fn source(name: &str) -> Result<TableSource> {
+    Ok(TableSource::open(name)?)
+}
+
+/// A table as a model reads it, its target included.
+pub(crate) fn blocks(
+    source: &TableSource,
+    model: &TableModel,
+) -> Result<impl Iterator<Item = Result<Table, apd::data::Error>> + use<>> {
+    let mut blocks = source.blocks(model.schema(), Wanted::InputsAndTarget)?;
+    Ok(std::iter::from_fn(move || blocks.next_block().transpose()))
+}
+
+/// A line a verdict.
+pub(crate) fn say_verdicts(verdicts: &[Verdict]) -> Result<()> {
+    verdicts.iter().try_for_each(|verdict| say(format_args!("  {verdict}")))
+}
+
+/// Says what a person has to know of a model before anything else.
+pub(crate) fn warn(model: &TableModel) {
+    for verdict in model.warnings() {
+        eprintln!("warning: {} NOT MET: {}", verdict.concern.question(), verdict.found);
+    }
+}
+
+/// Says which columns are not used, and where rows hold what training rows did not.
+pub(crate) fn say_surprises(unknown: &[String], surprises: &[(String, usize)]) {
+    if !unknown.is_empty() {
+        eprintln!("note: columns that the model does not know, not used: {}", unknown.join(", "));
+    }
+    for (name, count) in surprises {
+        eprintln!("note: column `{name}`: {count} rows with what training rows did not have (unseen, or missing)");
+    }
+}
