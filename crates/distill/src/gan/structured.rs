@@ -129,6 +129,7 @@ impl<T: Element> Structured<T> {
                         // Minibatches lie all over the bank: each is on its way while the products before it are made.
                         let soon = &mut points.prefetch(next, columns.clone());
                         let slope = scratch.critic_gradient(gradient, value, weight, bias, soon);
+                        // Empty for RMSProp, which has no first moment.
                         let first = first.get_mut(rows.clone()).unwrap_or_default();
                         rule.apply(t, value, slope, first, &mut second[rows]);
                         // The tile is updated and still in the cache: its share of the next update's A, G, K and w.
@@ -183,6 +184,7 @@ impl<T: Element> Structured<T> {
             .for_each(|(((((partial, value), weight), weight_moments), bias), bias_moments)| {
                 let mut partial = Partial::new(partial, shapes);
                 Scratch::with(scratch, shapes, |scratch| {
+                    // No points are gathered, so that coordinates count from this part's first one.
                     for (columns, rows) in tile::tiles(0, bias.len(), shapes.hidden) {
                         let value = &value[rows.clone()];
                         let (weight, bias) = (&mut weight[rows.clone()], &mut bias[columns.clone()]);
@@ -209,6 +211,7 @@ impl<T: Element> Structured<T> {
         rows: &[u32],
         number: u64,
     ) {
+        // The step before has left them, except at the start, in a resumed run, and when the points have changed.
         if self.current == Some(number) {
             return;
         }

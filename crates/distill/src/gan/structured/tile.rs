@@ -59,6 +59,7 @@ impl<'a, T: Element> Partial<'a, T> {
         }
         let h = self.shapes.hidden;
         let t = value.len() / h;
+        // K is symmetric: each block of rows begins at its diagonal, which leaves out nearly half of the multiplications.
         for i in (0..h).step_by(ROWS) {
             let (rows, left) = (ROWS.min(h - i), Left::transposed(value, h).from(i, 0));
             accumulate([rows, h - i, t], left, &value[i..], h, &mut self.gram[i * h + i..], h);
@@ -108,9 +109,11 @@ impl<T: Element> Scratch<T> {
     ) -> &[T] {
         let (h, t, size) = (self.hidden, bias.len(), self.batch);
         let slope = &mut self.slope[..t * h];
+        // b_g·∂wᵀ is written where the others are added, so that nothing has to be cleared.
         for (slope, &bias) in slope.chunks_exact_mut(h).zip(bias) {
             slope.iter_mut().zip(&gradient.shift).for_each(|(slope, &shift)| *slope = bias * shift);
         }
+        // Xᵀ·∂A + W_g·∂G, long enough to fetch the next minibatch meanwhile; V·(∂K + ∂Kᵀ) only under a penalty.
         let points = Left::transposed(&self.points, t);
         accumulate_while([t, h, size], points, &gradient.real, h, slope, h, meanwhile);
         accumulate_while([t, h, h], Left::rows(weight, h), &gradient.cross, h, slope, h, meanwhile);
@@ -125,6 +128,7 @@ impl<T: Element> Scratch<T> {
         let h = self.hidden;
         let t = value.len() / h;
         let (slope, bias_slope) = (&mut self.slope[..t * h], &mut self.bias_slope[..t]);
+        // ∂W_g = V·∂Gᵀ, which `small` has transposed already, and ∂b_g = V·∂w.
         slope.fill(T::zero());
         accumulate([t, h, h], Left::rows(value, h), &gradient.cross, h, slope, h);
         for (slope, row) in bias_slope.iter_mut().zip(value.chunks_exact(h)) {
