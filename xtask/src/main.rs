@@ -27,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the whole pipeline: sample, distil, compare, report (`reproduce --help` lists its options)
+    /// Run the whole pipeline: sample, distill, compare, report (`reproduce --help` lists its options)
     #[command(disable_help_flag = true)]
     Reproduce(PassedOn),
     /// Fetch a dataset and check its SHA-256 (`fetch-data --help` lists its options)
