@@ -15,7 +15,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod files;
 mod mutation;
+mod tables;
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use apd_data::{idx, read_cifar10, read_omniglot, user_images};
@@ -16,7 +16,8 @@ use apd_tasks::{Config as RunConfig, NetName, Profile, TASKS, check, complete, c
 use flate2::{Compression, write::GzEncoder};
 use ndarray::Array2;
 
-use crate::Target;
+use crate::files::{named, npy_file, zip};
+use crate::{Target, tables};
 
 /// Every parser. What lies behind a checksum or a compression has a target of its own, which puts those right: mutations of the whole file
 /// would never come past them.
@@ -62,14 +63,11 @@ pub const TARGETS: &[Target] = &[
             table.is_ok_and(|table| configure(table, TASKS).is_ok_and(|config| check(&config, TASKS).is_ok()))
         },
     },
+    Target { name: "table-text", seeds: tables::texts, parse: tables::text },
+    Target { name: "table-npz", seeds: tables::archives, parse: tables::archive },
+    Target { name: "table-model", seeds: tables::models, parse: tables::model },
     Target { name: "results", seeds: results, parse: |dir, input| Results::load(&file(dir, input)).is_ok() },
 ];
-
-fn named(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = dir.join(name);
-    fs::write(&path, bytes).expect("the workshop is writable");
-    path
-}
 
 fn file(dir: &Path, bytes: &[u8]) -> PathBuf {
     named(dir, "input", bytes)
@@ -121,31 +119,10 @@ fn pngs() -> Vec<Vec<u8>> {
     vec![png(105)]
 }
 
-fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in entries {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).expect("memory does not fail");
-        writer.write_all(bytes).expect("memory does not fail");
-    }
-    writer.finish().expect("memory does not fail").into_inner()
-}
-
 fn zipped() -> Vec<Vec<u8>> {
     let png = png(105);
     // A name that would leave the folder, if anything were unpacked by its name.
     vec![zip(&[("alphabet/a.png", &png), ("alphabet/b.png", &png)]), zip(&[("../../a.png", &png)])]
-}
-
-/// An array of numbers as NumPy writes it.
-fn npy_file(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
-    header.push_str(&" ".repeat(63 - (10 + header.len()) % 64));
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.bytes());
-    bytes.extend(data);
-    bytes
 }
 
 /// At the smallest size that is brought to 28×28, and at that size.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use apd::TableModel;
 use apd::data::Wanted;
 use apd_points::write_atomic;
@@ -68,6 +68,9 @@ pub(crate) fn check(arguments: &Check) -> Result<()> {
     if has_target {
         let evaluation = model.evaluate(blocks(&data, &model)?, None)?;
         return say_verdicts(&model.check(&evaluation));
+    }
+    if ood.is_empty() {
+        bail!("{}: no rows", arguments.data);
     }
     warn(&model);
     say(format_args!(

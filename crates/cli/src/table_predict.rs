@@ -3,7 +3,7 @@
 use std::io::BufWriter;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use apd::data::{CsvWriter, Table, Values, Wanted};
 use apd::{Answers, TableModel};
 use apd_points::{AtomicFile, npy};
@@ -45,6 +45,9 @@ pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Re
             }
         }
         ood.extend(predictions.ood);
+    }
+    if ood.is_empty() {
+        bail!("{data}: no rows");
     }
     out.finish()?;
     say_surprises(&unknown, &surprises);

@@ -232,6 +232,9 @@ fn models_and_rows_that_do_not_fit_are_refused() {
     fails(&predict("m.safetensors", "words.csv"), 1, &["line 2", "`froude`", "fast"]);
     fs::write(at("infinite.csv"), format!("{header}\n1,1,1,1,1,inf,1\n")).unwrap();
     fails(&predict("m.safetensors", "infinite.csv"), 1, &["line 2", "`froude`", "inf"]);
+    fs::write(at("empty.csv"), format!("{header}\n")).unwrap();
+    fails(&predict("m.safetensors", "empty.csv"), 1, &["empty.csv", "no rows"]);
+    fails(&apd(dir.path(), &["check", "m.safetensors", "few.csv"]), 1, &["froude"]);
     // The target may be anything, or missing.
     fs::write(
         at("target.csv"),
