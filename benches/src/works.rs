@@ -3,6 +3,7 @@
 mod cnn;
 mod engines;
 mod kernels;
+mod mlp;
 mod parts;
 mod points;
 mod predict;
@@ -18,6 +19,7 @@ pub fn works() -> Vec<Work> {
     all.extend(sgld::works());
     all.extend(wgan::works());
     all.extend(predict::works());
+    all.extend(mlp::works());
     all.extend(cnn::works());
     all.extend(engines::works());
     all.extend(kernels::works());

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use apd_bnn::prior::{Gaussian, Scaling as PriorScaling};
+use apd_bnn::prior::Gaussian;
 use apd_bnn::{Likelihood, LikelihoodConfig, NetworkPotential, PriorConfig};
 use apd_data::{Examples, Targets};
 use apd_nn::{Model, Network};
 use apd_seed::Seed;
-use apd_sgmcmc::{HamiltonianConfig, Trajectory};
 use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,17 +14,17 @@ use serde::{Deserialize, Serialize};
 use crate::context::Stage;
 use crate::fitted::{self, Description, Fitted, Mixing};
 use crate::scaling::{self, Scaling};
-use crate::{Context, Error, Prior, fingerprint, sampling, stored};
+use crate::{Context, Error, FitSampler, Prior, fingerprint, sampling, stored};
 
 /// Training rows whose statistics batch normalization divides by in predictions.
 const CALIBRATION: usize = 256;
 
 /// How a posterior is sampled and distilled; the defaults are for tables of up to some thousand rows.
 ///
-/// Each chain starts at a network of its own, trained by Adam, and goes on by NUTS on the full data: draws have the law of the posterior, at
-/// temperature 1, whatever the step size. The chains run in parallel, and the result does not depend on the number of threads.
+/// Each chain starts at a network of its own, trained by Adam, and goes on by a sampler on the full data, at temperature 1. The chains run
+/// in parallel, and the result does not depend on the number of threads.
 ///
-/// **Where it fails**: the cost of a draw grows with rows × parameters, and NUTS needs all rows at each step. For large data, sample with
+/// **Where it fails**: the cost of a step grows with rows × parameters, as every step needs all rows. For large data, sample with
 /// minibatches ([`sgmcmc`](crate::sgmcmc)) into a bank ([`store`](crate::store)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,12 +33,8 @@ pub struct Fit {
     pub chains: u32,
     /// Steps of Adam before each chain.
     pub training_steps: u64,
-    /// Draws of each chain in which step size and mass are learned.
-    pub warmup: u64,
-    /// Draws of each chain that are kept.
-    pub draws: u64,
-    /// A draw takes up to 2^`max_depth` − 1 gradients.
-    pub max_depth: u32,
+    /// How each chain goes on from there.
+    pub sampler: FitSampler,
     /// The prior of the weights.
     pub prior: PriorConfig,
     /// Share of the samples' bytes that is kept; at least 32 networks are.
@@ -47,15 +42,13 @@ pub struct Fit {
 }
 
 impl Default for Fit {
-    /// Four chains of 250 draws; the prior N(0, 1/fan-in).
+    /// Six chains of 200 draws; the prior N(0, 1), wide enough for functions that are not smooth.
     fn default() -> Self {
         Self {
-            chains: 4,
+            chains: 6,
             training_steps: 1_000,
-            warmup: 250,
-            draws: 250,
-            max_depth: 7,
-            prior: PriorConfig::Gaussian(Gaussian { precision: 1.0, scaling: PriorScaling::FanIn }),
+            sampler: FitSampler::microcanonical(4_000, 200, 20),
+            prior: PriorConfig::Gaussian(Gaussian::isotropic(1.0)),
             share: 0.015,
         }
     }
@@ -117,8 +110,9 @@ impl Fit {
         seed: Seed,
         context: &Context<'_>,
     ) -> Result<Sampled, Error> {
-        if self.chains == 0 || self.draws < 4 {
-            let (name, value) = if self.chains == 0 { ("chains", 0) } else { ("draws", self.draws) };
+        let draws = self.sampler.draws();
+        if self.chains == 0 || draws < 4 {
+            let (name, value) = if self.chains == 0 { ("chains", 0) } else { ("draws", draws) };
             return Err(Error::Setting { name, value: value.to_string(), expected: "at least 1 chain of 4 draws" });
         }
         let prior: Arc<dyn Prior> = self.prior.build();
@@ -126,18 +120,16 @@ impl Fit {
             NetworkPotential::new(model, scaling::data(examples, scaling.as_ref()), likelihood.clone(), prior)?;
         let layout = fitted::layout(model, &*likelihood);
         let calibration = examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..]);
-        let trajectory = Trajectory::Nuts { max_depth: self.max_depth };
-        let nuts = HamiltonianConfig { trajectory, ..HamiltonianConfig::nuts(self.warmup, self.draws) };
         let fingerprint = fingerprint::of(&(self, &layout, format!("{likelihood:?}"), seed), examples);
-        let steps = u64::from(self.chains) * sampling::steps(&nuts);
+        let steps = u64::from(self.chains) * self.sampler.steps();
         context.progress.begin(Stage::Sample.of(steps));
         let potentials: Vec<_> = (0..self.chains).map(|number| (number, potential.clone())).collect();
         let chains = potentials
             .into_par_iter()
             .with_max_len(1)
             .map(|(number, potential)| {
-                let training = self.training_steps;
-                sampling::chain(number, potential, calibration, training, nuts, seed, &fingerprint, context)
+                let Self { training_steps, sampler, .. } = *self;
+                sampling::chain(number, potential, calibration, training_steps, sampler, seed, &fingerprint, context)
             })
             .collect::<Result<Vec<Array2<f32>>, _>>()?;
         context.progress.begin(Stage::Distill.of(1));

@@ -5,14 +5,14 @@
 //! same way through [`Fit::run_with`].
 //!
 //! ```
-//! use apd::{Fit, LikelihoodConfig, Network, Prediction, Seed, data};
+//! use apd::{Fit, FitSampler, LikelihoodConfig, Network, Prediction, Seed, data};
 //! use apd::data::TableSchema;
 //!
 //! let (train, test) = data::penguins().split(0.8, Seed::root(1));
 //! let schema = TableSchema::infer(&train, "species", &[], None)?;
 //! let (train, test) = (schema.examples(&train)?, schema.examples(&test)?);
 //!
-//! let fit = Fit { chains: 2, warmup: 50, draws: 50, max_depth: 4, ..Fit::default() };
+//! let fit = Fit { chains: 2, sampler: FitSampler::microcanonical(500, 50, 10), ..Fit::default() };
 //! let network = Network::mlp(&[schema.inputs(), 8, 3]);
 //! let fitted = fit.run(&network, LikelihoodConfig::Categorical, &train, Seed::root(2))?;
 //! let Prediction::Classes(species) = fitted.predict(test.inputs.view(), 50)? else { unreachable!() };
@@ -63,6 +63,7 @@ pub use error::Error;
 pub use file::{load, load_with};
 pub use fit::Fit;
 pub use fitted::{Fitted, Mixing, Prediction};
+pub use sampling::FitSampler;
 pub use tables::{
     Answers, Architecture, ClassMetrics, Concern, Effort, Evaluation, HeldOut, Metrics, NumberMetrics, Outcomes,
     Predictions, Provenance, TableFit, TableModel, Task, UnknownArchitecture, Verdict,

@@ -1,4 +1,4 @@
-//! One chain: a network is trained, and NUTS goes on from it.
+//! One chain: a network is trained, and a sampler goes on from it.
 
 use std::time::Instant;
 
@@ -6,7 +6,8 @@ use apd_bnn::NetworkPotential;
 use apd_nn::optim::{Adam, AdamState};
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    FullBatch, HamiltonianChain, HamiltonianConfig, HamiltonianState, Minibatch, Potential, PotentialError,
+    ChainError, Correction, FullBatch, HamiltonianChain, HamiltonianConfig, HamiltonianState, MicrocanonicalChain,
+    MicrocanonicalConfig, MicrocanonicalState, Minibatch, Potential, PotentialError, Sample,
 };
 use apd_store::checkpoint;
 use ndarray::{Array2, ArrayView2};
@@ -14,18 +15,121 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error};
 
+/// How a chain goes on from its trained network: on all rows at every step, with a warm-up that learns what can be learned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FitSampler {
+    /// Microcanonical Langevin dynamics: two gradients a step, and the most for them where networks are concerned.
+    Microcanonical(MicrocanonicalConfig),
+    /// HMC or NUTS: exact, and up to a thousand gradients a draw.
+    Hamiltonian(HamiltonianConfig),
+}
+
+impl FitSampler {
+    /// Microcanonical Langevin dynamics as networks take it: in the weights' own units, since variances say little while a chain still
+    /// moves, and with an energy variance of 0.1 per dimension.
+    pub fn microcanonical(warmup: u64, draws: u64, thinning: u64) -> Self {
+        let correction = Correction::None { energy_variance: 0.1 };
+        let config = MicrocanonicalConfig::langevin(warmup, draws, thinning);
+        Self::Microcanonical(MicrocanonicalConfig { correction, precondition: false, ..config })
+    }
+
+    /// Positions of each chain that are kept.
+    pub fn draws(&self) -> u64 {
+        match self {
+            Self::Microcanonical(config) => config.draws,
+            Self::Hamiltonian(config) => config.draws,
+        }
+    }
+
+    /// Steps of each chain, those of the warm-up included.
+    pub fn steps(&self) -> u64 {
+        match self {
+            Self::Microcanonical(config) => config.warmup + config.draws * config.thinning,
+            Self::Hamiltonian(config) => config.warmup + config.draws,
+        }
+    }
+}
+
 /// What a chain leaves behind, and goes on from.
 #[derive(Serialize, Deserialize)]
 struct Checkpoint {
     /// What is sampled, and how: a checkpoint of something else is none of this chain.
     fingerprint: String,
-    state: HamiltonianState,
+    state: State,
     samples: Vec<f32>,
 }
 
-/// Steps of one chain, as its progress counts them.
-pub(crate) fn steps(config: &HamiltonianConfig) -> u64 {
-    config.warmup + config.draws
+#[derive(Serialize, Deserialize)]
+enum State {
+    Microcanonical(MicrocanonicalState),
+    Hamiltonian(HamiltonianState),
+}
+
+enum Chain {
+    Microcanonical(MicrocanonicalChain<FullBatch<NetworkPotential>>),
+    Hamiltonian(HamiltonianChain<FullBatch<NetworkPotential>>),
+}
+
+impl Chain {
+    fn new(
+        number: u32,
+        potential: NetworkPotential,
+        sampler: FitSampler,
+        seed: Seed,
+        start: Vec<f32>,
+    ) -> Result<Self, ChainError> {
+        let potential = FullBatch::new(potential);
+        Ok(match sampler {
+            FitSampler::Microcanonical(config) => {
+                Self::Microcanonical(MicrocanonicalChain::new(number, potential, config, seed, start)?)
+            }
+            FitSampler::Hamiltonian(config) => {
+                Self::Hamiltonian(HamiltonianChain::new(number, potential, config, seed, start)?)
+            }
+        })
+    }
+
+    /// `None` where the state is another sampler's.
+    fn resume(
+        potential: NetworkPotential,
+        sampler: FitSampler,
+        seed: Seed,
+        state: State,
+    ) -> Result<Option<Self>, ChainError> {
+        let potential = FullBatch::new(potential);
+        Ok(match (sampler, state) {
+            (FitSampler::Microcanonical(config), State::Microcanonical(state)) => {
+                Some(Self::Microcanonical(MicrocanonicalChain::resume(potential, config, seed, state)?))
+            }
+            (FitSampler::Hamiltonian(config), State::Hamiltonian(state)) => {
+                Some(Self::Hamiltonian(HamiltonianChain::resume(potential, config, seed, state)?))
+            }
+            _ => None,
+        })
+    }
+
+    fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
+        match self {
+            Self::Microcanonical(chain) => chain.step(),
+            Self::Hamiltonian(chain) => chain.step(),
+        }
+    }
+
+    /// Steps made.
+    fn steps(&self) -> u64 {
+        match self {
+            Self::Microcanonical(chain) => chain.progress().step,
+            Self::Hamiltonian(chain) => chain.progress().step,
+        }
+    }
+
+    fn state(&self) -> State {
+        match self {
+            Self::Microcanonical(chain) => State::Microcanonical(chain.state()),
+            Self::Hamiltonian(chain) => State::Hamiltonian(chain.state()),
+        }
+    }
 }
 
 /// Samples of one chain: of each, the position and then the buffers that go with it (none without batch normalization).
@@ -34,7 +138,7 @@ pub(crate) fn chain(
     mut potential: NetworkPotential,
     calibration: ArrayView2<'_, f32>,
     training_steps: u64,
-    config: HamiltonianConfig,
+    sampler: FitSampler,
     seed: Seed,
     fingerprint: &str,
     context: &Context<'_>,
@@ -46,20 +150,22 @@ pub(crate) fn chain(
         _ => None,
     };
     let model = potential.model().clone_model();
+    let other_fit = || Error::OtherFit { folder: context.checkpoints.map(Into::into).unwrap_or_default() };
     let (mut chain, mut samples) = match left {
         Some(left) if left.fingerprint == fingerprint => {
-            context.progress.advance(left.state.step);
-            (HamiltonianChain::resume(FullBatch::new(potential), config, seed, left.state)?, left.samples)
+            let chain = Chain::resume(potential, sampler, seed, left.state)?.ok_or_else(other_fit)?;
+            context.progress.advance(chain.steps());
+            (chain, left.samples)
         }
-        Some(_) => return Err(Error::OtherFit { folder: context.checkpoints.map(Into::into).unwrap_or_default() }),
+        Some(_) => return Err(other_fit()),
         None => {
             let initial = potential.initialize(seed.child("initial").index(u64::from(number)));
-            let start = train(training_steps, &mut potential, initial).map_err(apd_sgmcmc::ChainError::from)?;
-            (HamiltonianChain::new(number, FullBatch::new(potential), config, seed, start)?, Vec::new())
+            let start = train(training_steps, &mut potential, initial).map_err(ChainError::from)?;
+            (Chain::new(number, potential, sampler, seed, start)?, Vec::new())
         }
     };
     let mut saved = Instant::now();
-    while chain.progress().step < steps(&config) {
+    while chain.steps() < sampler.steps() {
         if let Some(sample) = chain.step()? {
             let position: Vec<f32> = sample.position.iter().map(|&x| x as f32).collect();
             let buffers = model.calibrate(&position[..model.dim()], calibration);
@@ -68,7 +174,7 @@ pub(crate) fn chain(
         context.progress.advance(1);
         let stop = context.progress.stop_requested();
         if let Some(path) = &path
-            && (stop || saved.elapsed() >= context.checkpoint_every || chain.progress().step == steps(&config))
+            && (stop || saved.elapsed() >= context.checkpoint_every || chain.steps() == sampler.steps())
         {
             let left = Checkpoint { fingerprint: fingerprint.to_owned(), state: chain.state(), samples };
             checkpoint::save(path, "chain", &left).map_err(file)?;
@@ -78,8 +184,9 @@ pub(crate) fn chain(
             return Err(Error::Stopped);
         }
     }
-    let dim = samples.len() / config.draws as usize;
-    Ok(Array2::from_shape_vec((config.draws as usize, dim), samples).expect("all draws of a finished chain"))
+    let draws = sampler.draws() as usize;
+    let dim = samples.len() / draws;
+    Ok(Array2::from_shape_vec((draws, dim), samples).expect("all draws of a finished chain"))
 }
 
 /// Descends U by Adam from `theta`, with a learning rate that falls to 0: a start in the posterior's bulk, not its mode to the last digit.

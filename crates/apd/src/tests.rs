@@ -4,7 +4,7 @@ use apd_bnn::likelihood::LearnedGaussian;
 use apd_data::{TableSchema, yacht};
 use ndarray::{Array2, array, s};
 
-use crate::{Error, Examples, Fit, Fitted, LikelihoodConfig, Network, Prediction, Seed, load, load_with};
+use crate::{Error, Examples, Fit, FitSampler, Fitted, LikelihoodConfig, Network, Prediction, Seed, load, load_with};
 
 fn examples() -> Examples {
     let table = yacht();
@@ -13,7 +13,7 @@ fn examples() -> Examples {
 }
 
 fn quick() -> Fit {
-    Fit { chains: 2, training_steps: 200, warmup: 20, draws: 20, max_depth: 4, ..Fit::default() }
+    Fit { chains: 2, training_steps: 200, sampler: FitSampler::microcanonical(100, 20, 5), ..Fit::default() }
 }
 
 fn network() -> Network {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use apd::bnn::{Attack, TargetRows};
 use apd::data::Dataset;
-use apd::{Fit, Posterior as _, Prediction, Seed};
+use apd::{Fit, FitSampler, Posterior as _, Prediction, Seed};
 use apd_tasks::{Config, Context, Laboratory, NetName, Profile, RunOptions, reproduce};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let network = network::Residual { inputs: 1, hidden: 16, outputs: 1 };
     apd::nn::conformance::check(&network)?;
     let likelihood = Arc::new(likelihood::Laplace { scale: 0.1 });
-    let fit = Fit { chains: 2, training_steps: 500, warmup: 40, draws: 40, max_depth: 4, ..Fit::default() };
+    let sampler = FitSampler::microcanonical(500, 40, 20);
+    let fit = Fit { chains: 2, training_steps: 500, sampler, ..Fit::default() };
     let fitted = fit.run_with(&network, likelihood.clone(), &waves, Seed::root(2))?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("waves.safetensors");

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Fit;
+use crate::{Fit, FitSampler};
 
 /// How much work a fit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,16 +16,21 @@ pub enum Effort {
 }
 
 impl Effort {
-    /// How the posterior is sampled.
-    pub fn fit(self) -> Fit {
-        let default = Fit::default();
-        match self {
-            Self::Quick => Fit { training_steps: 500, warmup: 100, draws: 100, max_depth: 5, ..default },
-            Self::Default => Fit { training_steps: 1_000, warmup: 200, draws: 250, max_depth: 6, ..default },
-            Self::Thorough => {
-                Fit { chains: 8, training_steps: 2_000, warmup: 500, draws: 500, max_depth: 8, ..default }
-            }
-        }
+    /// How the posterior is sampled, of networks of so many weights given so many rows.
+    ///
+    /// Chains are as long as so many floating-point operations allow, at about 6·rows·weights for a gradient; a core makes some 2·10¹⁰ of them
+    /// a second.
+    pub fn fit(self, rows: usize, weights: usize) -> Fit {
+        let (chains, operations, longest) = match self {
+            Self::Quick => (6, 5e11, 8_000.0),
+            Self::Default => (10, 6e12, 50_000.0),
+            Self::Thorough => (20, 4e13, 200_000.0),
+        };
+        let gradient = 6.0 * (rows * weights) as f64;
+        let steps = (operations / (2.0 * gradient * f64::from(chains))).clamp(800.0, longest) as u64;
+        let draws = 400;
+        let sampler = FitSampler::microcanonical(steps / 2, draws, (steps / (2 * draws)).max(1));
+        Fit { chains, training_steps: (steps / 10).clamp(500, 3_000), sampler, ..Fit::default() }
     }
 
     /// Rows that are fitted to at most: chains go over all of them at every step.

@@ -2,6 +2,7 @@ use apd_bnn::prior::{Gaussian, Scaling};
 use apd_bnn::{LikelihoodConfig, PriorConfig};
 use apd_data::{Examples, Table, TableSchema, Targets};
 use apd_distill::{Distilled, Format, Subsample};
+use apd_nn::Model as _;
 use apd_seed::Seed;
 
 use super::model::{Constant, Description};
@@ -66,7 +67,7 @@ impl TableFit {
             value: e.to_string(),
             expected: "one that can be",
         })?;
-        let mut fit = self.effort.fit();
+        let mut fit = self.effort.fit(training.len(), network.dim());
         fit.chains = self.chains.unwrap_or(fit.chains);
         if likelihood == LikelihoodConfig::Categorical {
             // With 1/fan-in the last layer's logits have a deviation of about 1 before any data: on the penguins 89 % sure, and right in 99 %.

@@ -46,7 +46,7 @@ fn a_model_of_numbers_is_one_file_that_answers_in_the_targets_units() {
     assert!(evaluation.nll_constant > metrics.nll);
     // What is kept is small: the posterior takes a fiftieth of the samples, or 32 networks of 8 bits.
     let provenance = loaded.provenance();
-    assert_eq!((provenance.fitted + provenance.held_out, provenance.samples), (308, 200));
+    assert_eq!((provenance.fitted + provenance.held_out, provenance.samples), (308, 800));
     assert_eq!(loaded.networks(), 32);
 }
 
