@@ -137,8 +137,9 @@ fn npz(path: &Path) -> Result<Kind, Error> {
         };
         let array = apd_points::npy::parse(member).map_err(FormatError::of(path))?;
         let (rows, width) = match array.shape[..] {
-            [rows] => (rows, 1),
-            [rows, width] => (rows, width),
+            [rows] if rows > 0 => (rows, 1),
+            [rows, width] if rows > 0 => (rows, width),
+            // Of no rows there could be any number of columns.
             _ => {
                 return Err(Error::mismatch(
                     path,

@@ -172,6 +172,8 @@ fn arrays_are_tables_too() {
     assert_eq!(table.column("x1").unwrap().values, Values::Numbers(vec![1.0, 3.0, 5.0, 7.0]));
     refused(open(&archive(&[("a", array(2))])).map(drop), &["`X`", "found a"]);
     refused(open(&archive(&[("X", array(2)), ("y", array(2))])).map(drop), &["`y`", "found 2"]);
+    let empty = [apd_points::npy::header(0, 1 << 40), Vec::new()].concat();
+    refused(open(&archive(&[("X", empty)])).map(drop), &["[0, 1099511627776]", "`X`"]);
     refused(open(&archive(&[("X", b"nothing".to_vec())])).map(drop), &[".npz"]);
 }
 
