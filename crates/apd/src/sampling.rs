@@ -67,8 +67,8 @@ enum State {
 }
 
 enum Chain {
-    Microcanonical(MicrocanonicalChain<FullBatch<NetworkPotential>>),
-    Hamiltonian(HamiltonianChain<FullBatch<NetworkPotential>>),
+    Microcanonical(Box<MicrocanonicalChain<FullBatch<NetworkPotential>>>),
+    Hamiltonian(Box<HamiltonianChain<FullBatch<NetworkPotential>>>),
 }
 
 impl Chain {
@@ -82,10 +82,10 @@ impl Chain {
         let potential = FullBatch::new(potential);
         Ok(match sampler {
             FitSampler::Microcanonical(config) => {
-                Self::Microcanonical(MicrocanonicalChain::new(number, potential, config, seed, start)?)
+                Self::Microcanonical(Box::new(MicrocanonicalChain::new(number, potential, config, seed, start)?))
             }
             FitSampler::Hamiltonian(config) => {
-                Self::Hamiltonian(HamiltonianChain::new(number, potential, config, seed, start)?)
+                Self::Hamiltonian(Box::new(HamiltonianChain::new(number, potential, config, seed, start)?))
             }
         })
     }
@@ -100,10 +100,10 @@ impl Chain {
         let potential = FullBatch::new(potential);
         Ok(match (sampler, state) {
             (FitSampler::Microcanonical(config), State::Microcanonical(state)) => {
-                Some(Self::Microcanonical(MicrocanonicalChain::resume(potential, config, seed, state)?))
+                Some(Self::Microcanonical(Box::new(MicrocanonicalChain::resume(potential, config, seed, state)?)))
             }
             (FitSampler::Hamiltonian(config), State::Hamiltonian(state)) => {
-                Some(Self::Hamiltonian(HamiltonianChain::resume(potential, config, seed, state)?))
+                Some(Self::Hamiltonian(Box::new(HamiltonianChain::resume(potential, config, seed, state)?)))
             }
             _ => None,
         })

@@ -158,7 +158,7 @@ fn npz(path: &Path) -> Result<Kind, Error> {
     let mut all: Vec<Column> = columns("x", &inputs).collect();
     match array("y")? {
         Some(y) if y.ncols() == 1 => {
-            all.push(Column { name: "y".to_owned(), values: Values::Numbers(y.into_raw_vec_and_offset().0) })
+            all.push(Column { name: "y".to_owned(), values: Values::Numbers(y.into_raw_vec_and_offset().0) });
         }
         Some(y) => return Err(Error::mismatch(path, "columns of `y`", 1, y.ncols())),
         None => {}
