@@ -297,7 +297,7 @@ impl Config {
         }
         let mut table = settings::table(&defaults);
         settings::overlay(&mut table, written);
-        table.try_into().map_err(|e: toml::de::Error| Error::Config(e.to_string()))
+        table.try_into().map_err(|e: toml::de::Error| Error::Config(e.to_string().trim_end().to_owned()))
     }
 
     /// The settings of a task.

@@ -13,7 +13,9 @@ pub fn configure(mut written: toml::Table, tasks: &[&dyn Task]) -> Result<Config
     let sections: Vec<_> = tasks.iter().map(|task| written.remove(task.name())).collect();
     let shared = settings::keys::<Config>();
     if let Some(key) = written.keys().find(|key| !shared.contains(&key.as_str())) {
-        let names: Vec<&str> = shared.iter().copied().chain(tasks.iter().map(|task| task.name())).collect();
+        let defaults = Config::from_table(toml::Table::new())?;
+        let sections = tasks.iter().filter(|task| task.defaults(&defaults).is_some()).map(|task| task.name());
+        let names: Vec<&str> = shared.iter().copied().chain(sections).collect();
         return Err(Error::Config(format!("unknown key `{key}`, expected one of {}", names.join(", "))));
     }
     let mut config = Config::from_table(written)?;

@@ -31,7 +31,9 @@ impl<T: Any + fmt::Debug + Send + Sync + Clone + Serialize + DeserializeOwned> S
         };
         let mut table = table(self);
         overlay(&mut table, written);
-        let settings: T = table.try_into().map_err(|e| Error::Config(format!("[{name}]: {e}")))?;
+        let settings: T = table
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::Config(format!("[{name}]: {e}").trim_end().to_owned()))?;
         Ok(Box::new(settings))
     }
 
