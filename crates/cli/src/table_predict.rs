@@ -60,7 +60,7 @@ pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Re
 enum Out<'a> {
     Csv {
         path: &'a Path,
-        writer: CsvWriter<BufWriter<AtomicFile>>,
+        writer: Box<CsvWriter<BufWriter<AtomicFile>>>,
     },
     /// NumPy's header says how many rows there are before the first.
     Npy {
@@ -74,7 +74,7 @@ impl<'a> Out<'a> {
     fn new(path: &'a Path) -> Result<Self> {
         Ok(match path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) {
             true => Self::Npy { path, numbers: Vec::new(), columns: 0 },
-            false => Self::Csv { path, writer: CsvWriter::new(BufWriter::new(AtomicFile::create(path)?)) },
+            false => Self::Csv { path, writer: Box::new(CsvWriter::new(BufWriter::new(AtomicFile::create(path)?))) },
         })
     }
 
