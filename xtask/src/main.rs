@@ -127,7 +127,8 @@ mod tests {
             Command::Reproduce(passed)
             | Command::FetchData(passed)
             | Command::VerifySamplers(passed)
-            | Command::Fuzz(passed) => passed.arguments,
+            | Command::Fuzz(passed)
+            | Command::Tables(passed) => passed.arguments,
             _ => panic!("another command"),
         }
     }
