@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use apd::bnn::likelihood::Predictive;
-use apd::bnn::prior::{Gaussian, Scaling};
+use apd::bnn::prior::Gaussian;
 use apd::bnn::{Data, NetworkPotential, PriorConfig, predict};
 use apd::data::{Examples, Targets};
 use apd::nn::optim::{Adam, AdamState};
@@ -56,7 +56,7 @@ impl Baseline {
     /// A network where it did best on rows that it did not learn from.
     fn train(&self, training: &Examples, held_out: &Examples, seed: Seed) -> Result<Vec<f32>> {
         const RATE: f64 = 0.01;
-        let prior = PriorConfig::Gaussian(Gaussian { precision: 1.0, scaling: Scaling::FanIn });
+        let prior = PriorConfig::Gaussian(Gaussian::isotropic(1.0));
         let data = data(training, self.scale);
         let mut potential = NetworkPotential::new(&self.network, data, self.likelihood.build(), prior.build())?;
         let mut theta = potential.initialize(seed.child("initial"));

@@ -18,7 +18,7 @@ use crate::named_posterior::{NamedPosterior, Role};
 
 /// A way to come by networks: trained, sampled, or distilled from samples.
 ///
-/// [`METHODS`] are those that come with this crate; [`reproduce`](crate::reproduce) takes any.
+/// [`METHODS`](crate::METHODS) are those that come with this crate; [`reproduce`](crate::reproduce) takes any.
 pub trait Method: Sync {
     /// Its name in tables, results and settings.
     fn name(&self) -> &'static str;
