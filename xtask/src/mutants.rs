@@ -106,8 +106,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "microcanonical: a stale gradient for the last turn",
         "microcanonical/dynamics.rs",
-        "self.evaluate(point);\n            if",
-        "if part > 0.5 { self.evaluate(point) }\n            if",
+        "self.evaluator.evaluate(point);\n            if",
+        "if part > 0.5 { self.evaluator.evaluate(point) }\n            if",
     ),
     mutation(
         "microcanonical: half of the energy tested",

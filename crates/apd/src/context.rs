@@ -15,6 +15,11 @@ pub trait Progress: Sync {
         let _ = steps;
     }
 
+    /// So many steps of the stage had been made by a fit that was interrupted; from any thread.
+    fn resume(&self, steps: u64) {
+        self.advance(steps);
+    }
+
     /// Whether to stop at the next step boundary.
     fn stop_requested(&self) -> bool {
         false

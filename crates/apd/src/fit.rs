@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Stage;
 use crate::fitted::{self, Description, Fitted, Mixing};
-use crate::scaling::{self, Scaling};
-use crate::{Context, Error, FitSampler, Prior, fingerprint, sampling, stored};
+use crate::{Context, Error, FitSampler, Prior, Scaling, fingerprint, sampling, stored};
 
 /// Training rows whose statistics batch normalization divides by in predictions.
 const CALIBRATION: usize = 256;
@@ -117,11 +116,11 @@ impl Fit {
         }
         let prior: Arc<dyn Prior> = self.prior.build();
         let potential =
-            NetworkPotential::new(model, scaling::data(examples, scaling.as_ref()), likelihood.clone(), prior)?;
+            NetworkPotential::new(model, Scaling::data(scaling.as_ref(), examples), likelihood.clone(), prior)?;
         let layout = fitted::layout(model, &*likelihood);
         let calibration = examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..]);
         let fingerprint = fingerprint::of(&(self, &layout, format!("{likelihood:?}"), seed), examples);
-        let steps = u64::from(self.chains) * self.sampler.steps();
+        let steps = u64::from(self.chains) * (self.training_steps + self.sampler.steps());
         context.progress.begin(Stage::Sample.of(steps));
         let potentials: Vec<_> = (0..self.chains).map(|number| (number, potential.clone())).collect();
         let chains = potentials

@@ -14,6 +14,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::rows::evenly;
 use crate::scaling::Scaling;
 
 /// Training rows whose predictions are followed through the chains.
@@ -68,9 +69,12 @@ pub struct Mixing {
 }
 
 impl Mixing {
-    /// Whether the worst R̂ is at most 1.1.
+    /// The largest R̂ of chains that agree.
+    pub const RHAT_LIMIT: f64 = 1.1;
+
+    /// Whether the worst R̂ is at most [`RHAT_LIMIT`](Self::RHAT_LIMIT).
     pub fn has_mixed(&self) -> bool {
-        self.rhat_worst <= 1.1
+        self.rhat_worst <= Self::RHAT_LIMIT
     }
 
     pub(crate) fn of(
@@ -79,8 +83,7 @@ impl Mixing {
         likelihood: &dyn Likelihood,
         inputs: ArrayView2<'_, f32>,
     ) -> Result<Self, Error> {
-        let rows: Vec<usize> =
-            (0..inputs.nrows().min(FOLLOWED)).map(|i| i * inputs.nrows() / inputs.nrows().min(FOLLOWED)).collect();
+        let rows = evenly(inputs.nrows(), FOLLOWED);
         let inputs = inputs.select(Axis(0), &rows);
         // Of each input's first output, a series for each chain.
         let mut series = vec![vec![Vec::new(); chains.len()]; rows.len()];

@@ -45,6 +45,7 @@ mod fingerprint;
 mod fit;
 mod fitted;
 mod reference;
+mod rows;
 mod sampling;
 mod scaling;
 mod stored;
@@ -64,6 +65,7 @@ pub use file::{load, load_with};
 pub use fit::Fit;
 pub use fitted::{Fitted, Mixing, Prediction};
 pub use sampling::FitSampler;
+pub use scaling::Scaling;
 pub use tables::{
     Answers, Architecture, ClassMetrics, Concern, Effort, Evaluation, HeldOut, Metrics, NumberMetrics, Outcomes,
     Predictions, Provenance, TableFit, TableModel, Task, UnknownArchitecture, Verdict,

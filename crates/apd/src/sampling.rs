@@ -7,7 +7,7 @@ use apd_nn::optim::{Adam, AdamState};
 use apd_seed::Seed;
 use apd_sgmcmc::{
     ChainError, Correction, FullBatch, HamiltonianChain, HamiltonianConfig, HamiltonianState, MicrocanonicalChain,
-    MicrocanonicalConfig, MicrocanonicalState, Minibatch, Potential, PotentialError, Sample,
+    MicrocanonicalConfig, MicrocanonicalState, Minibatch, Potential, Sample,
 };
 use apd_store::checkpoint;
 use ndarray::{Array2, ArrayView2};
@@ -42,7 +42,7 @@ impl FitSampler {
         }
     }
 
-    /// Steps of each chain, those of the warm-up included.
+    /// Steps of each chain after its network is trained, those of the warm-up included.
     pub fn steps(&self) -> u64 {
         match self {
             Self::Microcanonical(config) => config.warmup + config.draws * config.thinning,
@@ -154,13 +154,13 @@ pub(crate) fn chain(
     let (mut chain, mut samples) = match left {
         Some(left) if left.fingerprint == fingerprint => {
             let chain = Chain::resume(potential, sampler, seed, left.state)?.ok_or_else(other_fit)?;
-            context.progress.advance(chain.steps());
+            context.progress.resume(training_steps + chain.steps());
             (chain, left.samples)
         }
         Some(_) => return Err(other_fit()),
         None => {
             let initial = potential.initialize(seed.child("initial").index(u64::from(number)));
-            let start = train(training_steps, &mut potential, initial).map_err(ChainError::from)?;
+            let start = train(training_steps, &mut potential, initial, context)?;
             (Chain::new(number, potential, sampler, seed, start)?, Vec::new())
         }
     };
@@ -190,11 +190,22 @@ pub(crate) fn chain(
 }
 
 /// Descends U by Adam from `theta`, with a learning rate that falls to 0: a start in the posterior's bulk, not its mode to the last digit.
-fn train(steps: u64, potential: &mut NetworkPotential, mut theta: Vec<f32>) -> Result<Vec<f32>, PotentialError> {
+///
+/// **Errors**: a potential that fails; [`Error::Stopped`], and nothing is kept of it.
+fn train(
+    steps: u64,
+    potential: &mut NetworkPotential,
+    mut theta: Vec<f32>,
+    context: &Context<'_>,
+) -> Result<Vec<f32>, Error> {
     const RATE: f64 = 0.01;
     let (mut state, mut gradient) = (AdamState::new(theta.len()), vec![0.0; theta.len()]);
     for step in 0..steps {
-        potential.gradient(&theta, Minibatch::Full, &mut gradient)?;
+        if context.progress.stop_requested() {
+            return Err(Error::Stopped);
+        }
+        potential.gradient(&theta, Minibatch::Full, &mut gradient).map_err(ChainError::from)?;
+        context.progress.advance(1);
         let left = 1.0 - step as f64 / steps as f64;
         Adam { lr: RATE * left, ..Adam::default() }.step(&mut state, &mut theta, &gradient);
     }

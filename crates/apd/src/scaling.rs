@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 /// y = mean + sd·y′ with y′ of mean 0 and variance 1 over the training rows; one of each for every column of the targets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Scaling {
+pub struct Scaling {
     mean: Vec<f64>,
     sd: Vec<f64>,
 }
 
 impl Scaling {
-    /// Of these targets; `None` for classes.
-    pub(crate) fn of(targets: &Targets) -> Option<Self> {
+    /// That of these targets; `None` for classes.
+    pub fn of(targets: &Targets) -> Option<Self> {
         let Targets::Numbers { values, .. } = targets else { return None };
         let mean = values.mean_axis(Axis(0))?.to_vec();
         // Constant targets have no spread to be measured in.
@@ -32,23 +32,23 @@ impl Scaling {
     }
 
     /// Predictions of y′ as predictions of y.
-    pub(crate) fn undo(&self, predictive: NumberPredictive) -> NumberPredictive {
+    pub fn undo(&self, predictive: NumberPredictive) -> NumberPredictive {
         predictive.affine(&self.sd, &self.mean)
     }
-}
 
-/// Examples as a potential takes them, in the scaling's units if there is one.
-pub(crate) fn data(examples: &Examples, scaling: Option<&Scaling>) -> Data {
-    match &examples.targets {
-        Targets::Classes { labels, .. } => Data::classes(examples.inputs.clone(), labels.as_slice()),
-        Targets::Numbers { values, .. } => {
-            let mut values = values.clone();
-            if let Some(Scaling { mean, sd }) = scaling {
-                for (column, mut values) in values.columns_mut().into_iter().enumerate() {
-                    values.mapv_inplace(|y| (y - mean[column]) / sd[column]);
+    /// Examples as a potential takes them: in these units, or in their own where there are none.
+    pub fn data(scaling: Option<&Self>, examples: &Examples) -> Data {
+        match &examples.targets {
+            Targets::Classes { labels, .. } => Data::classes(examples.inputs.clone(), labels.as_slice()),
+            Targets::Numbers { values, .. } => {
+                let mut values = values.clone();
+                if let Some(Self { mean, sd }) = scaling {
+                    for (column, mut values) in values.columns_mut().into_iter().enumerate() {
+                        values.mapv_inplace(|y| (y - mean[column]) / sd[column]);
+                    }
                 }
+                Data::values(examples.inputs.clone(), values.mapv(|y| y as f32))
             }
-            Data::values(examples.inputs.clone(), values.mapv(|y| y as f32))
         }
     }
 }

@@ -9,6 +9,7 @@ use apd_seed::Seed;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::Error;
+use crate::rows::evenly;
 
 /// Networks that are kept at least: with fewer, their average is too rough.
 const FEWEST: usize = 32;
@@ -34,14 +35,14 @@ pub(crate) fn nearest(
 ) -> Result<Distilled, Error> {
     let (samples, dim) = bank.dim();
     let bytes = (share * (4 * samples * dim) as f64).max((FEWEST.min(samples) * 2 * dim) as f64);
-    let evenly = |count: usize, format| {
+    let subsample = |count: usize, format| {
         let count = count.clamp(1, samples);
         let rows: Vec<usize> = (0..count).map(|i| (2 * i + 1) * samples / (2 * count)).collect();
         Distilled::Subsample(Subsample::new(bank.select(Axis(0), &rows).view(), None, format))
     };
     let mut candidates = vec![
-        evenly((bytes / (dim + 4) as f64) as usize, Format::Int8),
-        evenly((bytes / (2 * dim) as f64) as usize, Format::F16),
+        subsample((bytes / (dim + 4) as f64) as usize, Format::Int8),
+        subsample((bytes / (2 * dim) as f64) as usize, Format::F16),
     ];
     let components = COMPONENTS.min(samples);
     let rank = ((bytes - (2 * dim) as f64) / (2 * (dim + components + 2)) as f64) as usize;
@@ -56,9 +57,7 @@ pub(crate) fn nearest(
         };
         candidates.push(Distilled::Subspace(Subspace::fit(bank, &config, seed.child("distill"))?));
     }
-    let compared: Vec<usize> =
-        (0..inputs.nrows().min(COMPARED)).map(|i| i * inputs.nrows() / inputs.nrows().min(COMPARED)).collect();
-    let inputs = inputs.select(Axis(0), &compared);
+    let inputs = inputs.select(Axis(0), &evenly(inputs.nrows(), COMPARED));
     let predictive = |posterior: &dyn Posterior, count: usize| {
         predict(posterior, model, likelihood, inputs.view(), count, seed.child("predict"))
     };

@@ -27,9 +27,7 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<()> {
     let data = source(&arguments.data)?;
     let evaluation = model.evaluate(blocks(&data, &model)?, arguments.draws.map(std::num::NonZeroUsize::get))?;
     let verdicts = model.check(&evaluation);
-    for verdict in verdicts.iter().filter(|verdict| !verdict.met) {
-        eprintln!("warning: {} NOT MET: {}", verdict.concern.question(), verdict.found);
-    }
+    warn(verdicts.iter().filter(|verdict| !verdict.met));
     if evaluation.without_target > 0 {
         eprintln!(
             "note: {} rows without `{}`, or of an unknown class, are left out",
@@ -43,8 +41,7 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<()> {
         write_atomic(json, format!("{metrics}\n").as_bytes())?;
     }
     if let Some(folder) = &arguments.report {
-        let table = evaluation_report::labels(&data.read()?, &evaluation.rows);
-        let report = evaluation_report::report(&model, &evaluation, &verdicts, &arguments.data, &table)?;
+        let report = evaluation_report::report(&model, &evaluation, &verdicts, &arguments.data, &data.read()?)?;
         apd_report::render(&report, &evaluation_report::results(&model, &evaluation, &arguments.data)?, folder)?;
         eprintln!("{}", folder.join("report.html").display());
     }
@@ -72,7 +69,7 @@ pub(crate) fn check(arguments: &Check) -> Result<()> {
     if ood.is_empty() {
         bail!("{}: no rows", arguments.data);
     }
-    warn(&model);
+    warn(model.warnings());
     say(format_args!(
         "{}: {} rows without `{}`; what held-out rows said, and how strange these are:",
         arguments.data,

@@ -14,19 +14,15 @@ const LISTED: usize = 10;
 /// Points of a curve that many rows make.
 const POINTS: usize = 200;
 
-/// A few words for each evaluated row: those of its first columns.
-pub(crate) fn labels(table: &Rows, rows: &[usize]) -> Vec<String> {
-    let cell = |values: &Values, row: usize| match values {
+/// A few words for a row: those of its first columns.
+fn label(table: &Rows, row: usize) -> String {
+    let cell = |values: &Values| match values {
         Values::Numbers(numbers) => format!("{:.4}", numbers[row]),
         Values::Categories { codes, levels } => levels.get(codes[row] as usize).cloned().unwrap_or_default(),
         Values::Text(text) => text[row].clone(),
     };
-    let words = |&row: &usize| {
-        let cells =
-            table.columns().iter().take(4).map(|column| format!("{} {}", column.name, cell(&column.values, row)));
-        cells.collect::<Vec<_>>().join(", ")
-    };
-    rows.iter().map(words).collect()
+    let cells = table.columns().iter().take(4).map(|column| format!("{} {}", column.name, cell(&column.values)));
+    cells.collect::<Vec<_>>().join(", ")
 }
 
 /// The numbers as rows of results.
@@ -50,7 +46,7 @@ pub(crate) fn report(
     evaluation: &Evaluation,
     verdicts: &[Verdict],
     data: &str,
-    labels: &[String],
+    table: &Rows,
 ) -> Result<Report> {
     let unmet = verdicts.iter().filter(|verdict| !verdict.met).count();
     let answer = match unmet {
@@ -58,13 +54,13 @@ pub(crate) fn report(
         1 => "One thing that was asked of the model is NOT met.".to_owned(),
         unmet => format!("{unmet} things that were asked of the model are NOT met."),
     };
-    let mut table = Table::new(
+    let mut answers = Table::new(
         "Is the model to be believed here?",
         vec![Column::text("question"), Column::text("verdict"), Column::text("found")],
     );
     for verdict in verdicts {
         let word = if verdict.met { "met" } else { "NOT met" };
-        table.push(vec![Cell::text(verdict.concern.question()), Cell::text(word), Cell::text(&verdict.found)]);
+        answers.push(vec![Cell::text(verdict.concern.question()), Cell::text(word), Cell::text(&verdict.found)]);
     }
     let mut five =
         Table::new("Five numbers.", vec![Column::text("metric"), Column::number("value", Format::Significant(4))]);
@@ -84,12 +80,12 @@ pub(crate) fn report(
         model.target(),
         model.networks()
     );
-    let first = Section::new("Answer").setting(&setting).table(table).table(five).figure(calibration(evaluation)?);
+    let first = Section::new("Answer").setting(&setting).table(answers).table(five).figure(calibration(evaluation)?);
     let mut second = Section::new("Which rows")
         .setting("Where the model is least sure, and where rows are least like those that it was fitted to.");
     let (uncertainty, loss) = evaluation.uncertainty_and_loss();
-    let least_sure = list("The ten rows that it is least sure of.", evaluation, &uncertainty, labels);
-    let strangest = list("The ten rows that are strangest.", evaluation, &evaluation.predictions.ood, labels);
+    let least_sure = list("The ten rows that it is least sure of.", evaluation, &uncertainty, table);
+    let strangest = list("The ten rows that are strangest.", evaluation, &evaluation.predictions.ood, table);
     second = second.table(least_sure).table(strangest).figure(risk(evaluation)?);
     if let Outcomes::Numbers(_) = evaluation.outcomes {
         second = second.figure(residuals(&uncertainty, &loss));
@@ -169,7 +165,7 @@ fn residuals(deviation: &[f64], error: &[f64]) -> Figure {
 }
 
 /// The rows of the largest `score`.
-fn list(caption: &str, evaluation: &Evaluation, score: &[f64], labels: &[String]) -> Table {
+fn list(caption: &str, evaluation: &Evaluation, score: &[f64], rows: &Rows) -> Table {
     let columns = vec![
         Column::number("row", Format::Integer),
         Column::text("begins with"),
@@ -179,12 +175,16 @@ fn list(caption: &str, evaluation: &Evaluation, score: &[f64], labels: &[String]
     ];
     let mut table = Table::new(caption, columns)
         .note("Rows are counted from 1; strangeness is the share of held-out training rows that are less strange.");
+    let classes = match &evaluation.predictions.answers {
+        answers @ Answers::Classes { .. } => answers.classes(),
+        Answers::Numbers { .. } => Vec::new(),
+    };
     let mut order: Vec<usize> = (0..score.len()).collect();
     order.sort_by(|&a, &b| score[b].total_cmp(&score[a]));
     for row in order.into_iter().take(LISTED) {
         let (predicted, was) = match (&evaluation.predictions.answers, &evaluation.outcomes) {
-            (answers @ Answers::Classes { names, p, .. }, Outcomes::Classes(labels)) => {
-                let class = answers.classes()[row] as usize;
+            (Answers::Classes { names, p, .. }, Outcomes::Classes(labels)) => {
+                let class = classes[row] as usize;
                 (format!("{} ({:.1} %)", names[class], 100.0 * p[[row, class]]), names[labels[row] as usize].clone())
             }
             (Answers::Numbers { mean, sd, .. }, Outcomes::Numbers(y)) => {
@@ -194,7 +194,7 @@ fn list(caption: &str, evaluation: &Evaluation, score: &[f64], labels: &[String]
         };
         table.push(vec![
             Cell::number((evaluation.rows[row] + 1) as f64),
-            Cell::text(&labels[row]),
+            Cell::text(&label(rows, evaluation.rows[row])),
             Cell::text(&predicted),
             Cell::text(&was),
             Cell::number(evaluation.predictions.ood[row]),

@@ -30,14 +30,14 @@ pub(crate) fn info(arguments: &Info) -> Result<()> {
 /// A model, a generator, or the rows of a bank.
 fn tensors(path: &Path) -> Result<()> {
     let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    let Ok(tensors) = apd_points::safetensors::parse(&bytes) else { return say(Bank::open(path)?.info()) };
-    // What we write has one entry, whatever is in it.
-    let Some(ours) = tensors.metadata.get("apd") else { return say(Bank::open(path)?.info()) };
-    if ours.contains(MODEL) {
-        let model = TableModel::load(path)?;
-        return say(format_args!("{}: {}", path.display(), model.describe()));
+    let is_ours = apd_points::safetensors::parse(&bytes).is_ok_and(|tensors| tensors.metadata.contains_key("apd"));
+    if !is_ours {
+        return say(Bank::open(path)?.info());
     }
     let file = Distilled::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
+    if file.metadata.contains_key(MODEL) {
+        return say(format_args!("{}: {}", path.display(), TableModel::load(path)?.describe()));
+    }
     let kind = match &file.generator {
         Distilled::Gan(_) => "a GAN's generator",
         Distilled::Subspace(_) => "a subspace",

@@ -67,8 +67,6 @@ impl Progress for Stages {
         let mut current = self.current();
         let Some(current) = current.as_mut() else { return };
         current.done += steps;
-        // One at a time are made, many at once are found.
-        current.found += if steps > 1 { steps } else { 0 };
         if !current.bar.is_hidden() {
             current.bar.set_position(current.done);
             current.bar.set_message(current.line());
@@ -76,6 +74,13 @@ impl Progress for Stages {
             current.last_line = Instant::now();
             eprintln!("{}", current.line());
         }
+    }
+
+    fn resume(&self, steps: u64) {
+        if let Some(current) = self.current().as_mut() {
+            current.found += steps;
+        }
+        self.advance(steps);
     }
 
     fn stop_requested(&self) -> bool {

@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd::data::{CsvWriter, Table, Values, Wanted};
+use apd::data::{CsvWriter, Table, Values, Wanted, add_surprises};
 use apd::{Answers, TableModel};
 use apd_points::{AtomicFile, npy};
 use ndarray::Array2;
@@ -20,15 +20,14 @@ const COVERAGE: f64 = 0.9;
 pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Result<()> {
     let model = TableModel::load(model)?;
     check_writable(&arguments.out)?;
-    warn(&model);
+    warn(model.warnings());
     let mut coverage = arguments.coverage.clone();
     if !coverage.contains(&COVERAGE) {
         coverage.insert(0, COVERAGE);
     }
     let mut blocks = source(data)?.blocks(model.schema(), Wanted::Inputs)?;
     let mut out = Out::new(&arguments.out)?;
-    let (mut ood, mut abstained, mut unknown, mut surprises) =
-        (Vec::new(), 0, Vec::new(), Vec::<(String, usize)>::new());
+    let (mut ood, mut abstained, mut unknown, mut surprises) = (Vec::new(), 0, Vec::new(), Vec::new());
     while let Some(block) = blocks.next_block()? {
         let predictions = model.predict(&block, &coverage, arguments.draws.map(std::num::NonZeroUsize::get))?;
         out.write(&predictions.table()?)?;
@@ -38,12 +37,7 @@ pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Re
         if let Answers::Classes { abstain, .. } = &predictions.answers {
             abstained += abstain.iter().filter(|&&abstain| abstain).count();
         }
-        for (name, count) in predictions.surprises {
-            match surprises.iter_mut().find(|(other, _)| *other == name) {
-                Some((_, sum)) => *sum += count,
-                None => surprises.push((name, count)),
-            }
-        }
+        add_surprises(&mut surprises, predictions.surprises);
         ood.extend(predictions.ood);
     }
     if ood.is_empty() {

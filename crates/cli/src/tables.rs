@@ -26,8 +26,8 @@ pub(crate) fn say_verdicts(verdicts: &[Verdict]) -> Result<()> {
 }
 
 /// Says what a person has to know of a model before anything else.
-pub(crate) fn warn(model: &TableModel) {
-    for verdict in model.warnings() {
+pub(crate) fn warn<'a>(unmet: impl Iterator<Item = &'a Verdict>) {
+    for verdict in unmet {
         eprintln!("warning: {} NOT MET: {}", verdict.concern.question(), verdict.found);
     }
 }

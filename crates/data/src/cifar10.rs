@@ -1,4 +1,4 @@
-//! CIFAR-10 in its binary layout, made grey and as large as MNIST.
+//! CIFAR-10 in its binary layout, made gray and as large as MNIST.
 
 use crate::locate::locate;
 use crate::{Error, Images};
@@ -16,10 +16,10 @@ const CLASSES: usize = 10;
 /// An official batch has 30.7 MB.
 const MAX_FILE: u64 = 256 << 20;
 
-/// The CIFAR-10 test batch in grey at 28×28: 10 000 photographs.
+/// The CIFAR-10 test batch in gray at 28×28: 10 000 photographs.
 ///
 /// Luma as in ITU-R BT.601, Y = 0.299·R + 0.587·G + 0.114·B, then 32×32 to 28×28 by area averaging (the whole picture is kept, not
-/// its centre). Looks for `test_batch.bin` in `dir/cifar10/cifar-10-batches-bin`, `dir/cifar-10-batches-bin`, `dir/cifar10` and `dir`.
+/// its center). Looks for `test_batch.bin` in `dir/cifar10/cifar-10-batches-bin`, `dir/cifar-10-batches-bin`, `dir/cifar10` and `dir`.
 ///
 /// **Errors**: a missing file, a length that is not a whole number of 3 073-byte records, a label above 9, more than 256 MiB.
 ///
@@ -51,8 +51,8 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Images, Error> {
         let expected = (bytes.len() / RECORD + 1) * RECORD;
         return Err(Error::Truncated { path: path.to_owned(), expected: expected as u64, found: bytes.len() as u64 });
     }
-    let mut grey = Array2::zeros((records.len(), PLANE));
-    for (i, (record, mut row)) in records.zip(grey.rows_mut()).enumerate() {
+    let mut gray = Array2::zeros((records.len(), PLANE));
+    for (i, (record, mut row)) in records.zip(gray.rows_mut()).enumerate() {
         if usize::from(record[0]) >= CLASSES {
             let offset = (i * RECORD) as u64;
             return Err(Error::Label { path: path.to_owned(), offset, label: record[0].into(), classes: CLASSES });
@@ -64,7 +64,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Images, Error> {
             *pixel = (2.0 * luma / 255.0 - 1.0).clamp(-1.0, 1.0);
         }
     }
-    Ok(Images::new("cifar10", grey, SIDE, SIDE).resized(TARGET, TARGET))
+    Ok(Images::new("cifar10", gray, SIDE, SIDE).resized(TARGET, TARGET))
 }
 
 #[cfg(test)]

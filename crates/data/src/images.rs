@@ -4,7 +4,7 @@ use crate::resize::area_average;
 use apd_seed::Seed;
 use ndarray::{Array2, Axis};
 
-/// Grey images of one size.
+/// Gray images of one size.
 ///
 /// **Units**: pixels in [−1, 1], −1 the background (black) of digits, 1 their ink; beyond that range only after [`Images::scaled`].
 #[derive(Clone, Debug, PartialEq)]

@@ -16,7 +16,7 @@
 //! # Images
 //!
 //! For experiments on classifiers that should know what they do not know: a dataset divided by a seed, and beside it images that belong
-//! to none of its classes, everything in the same units (grey, in [−1, 1], one image per row of a matrix).
+//! to none of its classes, everything in the same units (gray, in [−1, 1], one image per row of a matrix).
 //!
 //! ```
 //! use apd_data::{Dataset, digits};
@@ -38,7 +38,7 @@
 //! Files of other people are read with care: every length is checked before memory is allocated for it, compressed content is bounded, and
 //! an [`Error`] names the file, the place, what was expected and what was found. [`fetch`] gets the public datasets and checks their digests.
 //!
-//! Deliberately without: colour, augmentation, batching (see `apd_seed::Minibatches`), and any global cache: a function that reads files is told where they are.
+//! Deliberately without: color, augmentation, batching (see `apd_seed::Minibatches`), and any global cache: a function that reads files is told where they are.
 //! (Only downloads look at the environment, for the usual proxy variables.) Every random choice comes from the [`Seed`](apd_seed::Seed) given.
 //!
 //! The embedded digits are from E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository,
@@ -75,7 +75,7 @@ pub use mnist::{fashion_mnist, mnist, notmnist};
 pub use omniglot::{omniglot, read_omniglot};
 pub use table::{
     Column, ColumnSchema, CsvWriter, Encoding, Feature, MISSING, Role, Table, TableBlocks, TableSchema, TableSource,
-    Values, Wanted, penguins, read_csv, yacht,
+    Values, Wanted, add_surprises, penguins, read_csv, yacht,
 };
 pub use user::{user_images, user_inputs};
 

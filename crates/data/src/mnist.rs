@@ -1,4 +1,4 @@
-//! MNIST and the datasets that share its format: 28×28 grey images in IDX files, ten classes.
+//! MNIST and the datasets that share its format: 28×28 gray images in IDX files, ten classes.
 
 use crate::locate::locate;
 use crate::{Error, Images, Labelled, Split, idx};

@@ -22,7 +22,7 @@ const MAX_ENTRY: u64 = 64 << 10;
 /// that its brightest pixels stay below 1. Images are in the order of their names, whatever the order in the archive.
 /// Looks for `images_background_small1.zip` in `dir/omniglot` and `dir`.
 ///
-/// **Errors**: a missing or damaged archive, an image that is not a grey 105×105 PNG; entries above 64 KiB and archives above 64 MiB
+/// **Errors**: a missing or damaged archive, an image that is not a gray 105×105 PNG; entries above 64 KiB and archives above 64 MiB
 /// or 100 000 entries are refused.
 ///
 /// Reference: B. M. Lake, R. Salakhutdinov, J. B. Tenenbaum, *Human-level concept learning through probabilistic program induction*,
@@ -85,11 +85,11 @@ fn drawing(path: &Path, bytes: &[u8]) -> Result<Vec<f32>, Error> {
     let mut reader = decoder.read_info().map_err(corrupt)?;
     let kind = reader.output_color_type();
     if kind != (png::ColorType::Grayscale, png::BitDepth::Eight) {
-        return Err(Error::mismatch(path, "colour type", "grey without transparency", format!("{:?}", kind.0)));
+        return Err(Error::mismatch(path, "color type", "gray without transparency", format!("{:?}", kind.0)));
     }
-    let mut grey = vec![0; SIDE * SIDE];
-    reader.next_frame(&mut grey).map_err(corrupt)?;
-    Ok(grey.into_iter().map(|byte| 1.0 - 2.0 * f32::from(byte) / 255.0).collect())
+    let mut gray = vec![0; SIDE * SIDE];
+    reader.next_frame(&mut gray).map_err(corrupt)?;
+    Ok(gray.into_iter().map(|byte| 1.0 - 2.0 * f32::from(byte) / 255.0).collect())
 }
 
 fn limit(path: &Path, what: &'static str, limit: u64, found: u64) -> Result<(), Error> {

@@ -18,7 +18,7 @@ mod write;
 
 pub use csv::read_csv;
 pub use embedded::{penguins, yacht};
-pub use encoding::Encoding;
+pub use encoding::{Encoding, add_surprises};
 pub use schema::{ColumnSchema, Feature, Role, TableSchema, Wanted};
 pub use source::{TableBlocks, TableSource};
 pub use write::CsvWriter;

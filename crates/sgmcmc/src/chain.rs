@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use apd_seed::{Minibatches, Normals, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::{Buffers, ChainError, Divergence, Minibatch, Potential, PotentialError, RunError, Sampler, Update};
+use crate::{
+    Buffers, ChainError, Divergence, MarkovChain, Minibatch, Potential, PotentialError, RunError, Sampler, Update,
+};
 
 /// The length of a chain and the samples that it keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -264,21 +266,12 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
     ///
     /// **Errors**: [`RunError::Chain`] for a divergence or a failure of the potential, [`RunError::Sink`] with the sink's own error.
     pub fn run<K: Sink>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        self.run_until(self.config.steps, sink)
+        self.run_until(u64::MAX, sink)
     }
 
     /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
     pub fn run_until<K: Sink>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        while self.step < until.min(self.config.steps) {
-            if let Some(sample) = self.step()? {
-                let (chain, step) = (sample.chain, sample.step);
-                sink.sample(sample).map_err(|cause| RunError::Sink { chain, step, cause })?;
-            }
-            if sink.progress(self.progress()).is_break() {
-                return Ok(Outcome::Stopped);
-            }
-        }
-        Ok(Outcome::Finished)
+        MarkovChain::run_until(self, until, sink)
     }
 
     /// Moves the chain to `position` and makes the sampler forget; the step number, and with it noise and minibatches, goes

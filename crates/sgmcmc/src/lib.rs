@@ -109,6 +109,7 @@ mod hamiltonian;
 mod kernel;
 mod microcanonical;
 mod parallel;
+mod phase_space;
 mod potential;
 mod replica;
 mod sampler;

@@ -1,8 +1,7 @@
 use super::predictions::STRANGE;
 use super::{Answers, Concern, Evaluation, Metrics, TableModel, Verdict};
+use crate::Mixing;
 
-/// The largest R̂ of chains that agree.
-const RHAT: f64 = 1.1;
 /// Most nats that distilling may lose.
 const LOST: f64 = 0.01;
 /// Share of strange rows that is still usual: one in a hundred is expected.
@@ -32,8 +31,8 @@ impl TableModel {
 
     pub(super) fn mixing_verdict(&self) -> Verdict {
         let mixing = self.fitted().mixing();
-        let found =
-            format!("R-hat {:.2} at worst (limit {RHAT}), {:.0} effective draws", mixing.rhat_worst, mixing.ess_median);
+        let (limit, rhat, ess) = (Mixing::RHAT_LIMIT, mixing.rhat_worst, mixing.ess_median);
+        let found = format!("R-hat {rhat:.2} at worst (limit {limit}), {ess:.0} effective draws");
         Verdict { concern: Concern::Mixing, met: mixing.has_mixed(), found }
     }
 

@@ -51,7 +51,7 @@ impl TableModel {
         let effort = format!("{:?}", settings.effort).to_lowercase();
         line(format!("  made by    version {program}, effort {effort}, seed {}", settings.seed));
         let HeldOut { metrics, .. } = self.held_out();
-        line("  on rows that were held out:".to_owned());
+        line("  on rows that were held out (numbers: in intervals that these same rows corrected):".to_owned());
         if let Some(metrics) = metrics {
             line(format!("{metrics}"));
         }

@@ -1,6 +1,6 @@
-use apd_data::{Column, Table, Values};
+use apd_data::{Column, Table, Values, add_surprises};
 use apd_uncertainty::{ClassPredictive, NumberPredictive, Score};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::{Array2, Axis};
 
 use crate::Error;
 use crate::calibration::{Calibration, Interval};
@@ -99,7 +99,7 @@ impl Answers {
                 Self::Classes { p, entropy, bald, abstain, .. },
                 Self::Classes { p: q, entropy: e, bald: b, abstain: a, .. },
             ) => {
-                *p = concatenate(Axis(0), &[p.view(), q.view()]).expect("as many classes");
+                p.append(Axis(0), q.view()).expect("as many classes");
                 entropy.extend(e);
                 bald.extend(b);
                 abstain.extend(a);
@@ -143,12 +143,7 @@ impl Predictions {
                 _ => panic!("blocks of one table have columns of one kind"),
             }
         }
-        for (name, count) in further.surprises {
-            match self.surprises.iter_mut().find(|(other, _)| *other == name) {
-                Some((_, sum)) => *sum += count,
-                None => self.surprises.push((name, count)),
-            }
-        }
+        add_surprises(&mut self.surprises, further.surprises);
     }
 
     /// Everything as a table: identifiers; `prediction`, `p_<class>`, `entropy`, `bald`, `ood`, `abstain`, or `mean`, `sd`, `aleatoric_sd`,

@@ -12,8 +12,8 @@ fn parsed(bytes: &[u8]) -> Result<Images, Error> {
 
 #[test]
 fn luma_weights_the_planes_as_bt_601() {
-    let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0]];
-    let file: Vec<u8> = colours.iter().flat_map(|&colour| record(9, colour)).collect();
+    let colors = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0]];
+    let file: Vec<u8> = colors.iter().flat_map(|&color| record(9, color)).collect();
     let images = parsed(&file).unwrap();
     assert_eq!((images.pixels.dim(), images.height, images.width), ((5, 784), 28, 28));
     for (row, luma) in images.pixels.rows().into_iter().zip([0.299f32, 0.587, 0.114, 1.0, 0.0]) {

@@ -8,7 +8,7 @@ fn half_inked(upper: bool) -> Vec<u8> {
     png_file(105, 105, ColorType::Grayscale, BitDepth::One, &(0..105).flat_map(row).collect::<Vec<u8>>())
 }
 
-fn grey(value: u8) -> Vec<u8> {
+fn gray(value: u8) -> Vec<u8> {
     png_file(105, 105, ColorType::Grayscale, BitDepth::Eight, &[value; 105 * 105])
 }
 
@@ -33,14 +33,14 @@ fn ink_becomes_bright_and_images_are_in_the_order_of_their_names() {
 
 #[test]
 fn grey_levels_map_linearly() {
-    let images = read(&zip_file(&[("a.png", &grey(51))])).unwrap();
+    let images = read(&zip_file(&[("a.png", &gray(51))])).unwrap();
     assert!(images.pixels.iter().all(|pixel| (pixel - 0.6).abs() < 1e-6));
 }
 
 #[test]
 fn is_found_in_both_layouts() {
     for place in ["omniglot/images_background_small1.zip", "images_background_small1.zip"] {
-        let (dir, _) = on_disk(place, &zip_file(&[("a.png", &grey(0))]));
+        let (dir, _) = on_disk(place, &zip_file(&[("a.png", &gray(0))]));
         assert_eq!(omniglot(dir.path()).unwrap().len(), 1);
     }
     let empty = tempfile::tempdir().unwrap();
@@ -52,9 +52,9 @@ fn other_pictures_are_refused_by_name() {
     let small = png_file(104, 105, ColorType::Grayscale, BitDepth::Eight, &[0; 104 * 105]);
     let error = read(&zip_file(&[("a/x.png", &small)])).unwrap_err();
     assert!(error.to_string().contains("x.png: size of the image: expected 105×105, found 105×104"), "{error}");
-    let colour = png_file(105, 105, ColorType::Rgb, BitDepth::Eight, &[0; 3 * 105 * 105]);
-    let error = read(&zip_file(&[("x.png", &colour)])).unwrap_err();
-    assert!(matches!(error, Error::Mismatch { what: "colour type", .. }), "{error}");
+    let color = png_file(105, 105, ColorType::Rgb, BitDepth::Eight, &[0; 3 * 105 * 105]);
+    let error = read(&zip_file(&[("x.png", &color)])).unwrap_err();
+    assert!(matches!(error, Error::Mismatch { what: "color type", .. }), "{error}");
     assert!(matches!(read(&zip_file(&[("x.png", b"not a png")])), Err(Error::Corrupt { .. })));
     assert!(matches!(read(&zip_file(&[("x.txt", b"")])), Err(Error::Mismatch { what: "content", .. })));
     assert!(matches!(read(b"not a zip"), Err(Error::Corrupt { .. })));
@@ -78,7 +78,7 @@ fn an_archive_beyond_its_bound_is_not_opened() {
 
 #[test]
 fn no_damage_panics() {
-    let archive = zip_file(&[("a.png", &grey(7))]);
+    let archive = zip_file(&[("a.png", &gray(7))]);
     let (_dir, path) = on_disk("omniglot.zip", &archive);
     let good = read_omniglot(&path).unwrap();
     let mut refused = 0;

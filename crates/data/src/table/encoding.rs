@@ -15,6 +15,16 @@ pub struct Encoding {
     pub surprises: Vec<(String, usize)>,
 }
 
+/// Adds the surprises of further rows to those of the rows before.
+pub fn add_surprises(surprises: &mut Vec<(String, usize)>, further: Vec<(String, usize)>) {
+    for (name, count) in further {
+        match surprises.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, sum)) => *sum += count,
+            None => surprises.push((name, count)),
+        }
+    }
+}
+
 impl TableSchema {
     /// The inputs of a network for each row of `table`: its columns may stand in any order, others are not looked at.
     ///

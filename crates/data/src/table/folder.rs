@@ -13,7 +13,7 @@ const MAX_IMAGE: usize = 16 << 20;
 /// Most numbers of all images: two GiB of them.
 const MAX_NUMBERS: usize = 1 << 28;
 
-/// PNG images, grey or in color and all of one size: a row each, in the order of their names.
+/// PNG images, gray or in color and all of one size: a row each, in the order of their names.
 ///
 /// The columns are `image` (the path within the folder), the numbers p0, p1, … from 0 to 1 (row by row, the colors of a pixel beside each
 /// other) and, where the images lie in folders, `class`, the name of the folder. Transparency is not looked at.
@@ -97,10 +97,10 @@ fn decode(path: &Path) -> Result<Image, Error> {
         png::ColorType::GrayscaleAlpha => (2, 1),
         png::ColorType::Rgb => (3, 3),
         png::ColorType::Rgba => (4, 3),
-        other => return Err(Error::mismatch(path, "color type", "grey or RGB", format!("{other:?}"))),
+        other => return Err(Error::mismatch(path, "color type", "gray or RGB", format!("{other:?}"))),
     };
     let shape = [info.height as usize, info.width as usize, colors];
-    let bytes =
-        pixels.chunks_exact(found).take(shape[0] * shape[1]).flat_map(|pixel| pixel[..colors].to_vec()).collect();
+    let colored = pixels.chunks_exact(found).take(shape[0] * shape[1]).flat_map(|pixel| &pixel[..colors]);
+    let bytes = colored.copied().collect();
     Ok(Image { shape, bytes })
 }

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use apd::bnn::likelihood::Predictive;
 use apd::bnn::prior::Gaussian;
-use apd::bnn::{Data, NetworkPotential, PriorConfig, predict};
+use apd::bnn::{NetworkPotential, PriorConfig, predict};
 use apd::data::{Examples, Targets};
 use apd::nn::optim::{Adam, AdamState};
 use apd::points::Ensemble;
 use apd::sgmcmc::{Minibatch, Potential as _};
-use apd::{LikelihoodConfig, Network, Seed};
+use apd::{LikelihoodConfig, Network, Scaling, Seed};
 use ndarray::ArrayView2;
 
 use crate::scores;
@@ -25,8 +25,7 @@ pub(crate) struct Baseline {
     network: Network,
     likelihood: LikelihoodConfig,
     members: Ensemble,
-    /// Of the target: mean and deviation over the training rows; none for classes.
-    scale: Option<(f64, f64)>,
+    scaling: Option<Scaling>,
 }
 
 impl Baseline {
@@ -38,14 +37,15 @@ impl Baseline {
             Targets::Classes { .. } => LikelihoodConfig::Categorical,
             Targets::Numbers { .. } => LikelihoodConfig::HeteroscedasticGaussian,
         };
-        let scale = match &training.targets {
-            Targets::Classes { .. } => None,
-            Targets::Numbers { values, .. } => Some((values.mean().unwrap_or(0.0), values.std(0.0).max(1e-12))),
-        };
         let order = seed.child("held-out").stream().permutation(training.len());
         let order: Vec<usize> = order.into_iter().map(|row| row as usize).collect();
         let (held_out, others) = order.split_at(training.len() / HELD_OUT);
-        let mut baseline = Self { network, likelihood, members: Ensemble::of([[0.0_f32; 0]; 0]), scale };
+        let mut baseline = Self {
+            network,
+            likelihood,
+            members: Ensemble::of([[0.0_f32; 0]; 0]),
+            scaling: Scaling::of(&training.targets),
+        };
         let [held_out, others] = [held_out, others].map(|rows| training.select(rows));
         let member = |i: u64| baseline.train(&others, &held_out, seed.child("member").index(i));
         let members = (0..members).map(member).collect::<Result<Vec<_>>>()?;
@@ -57,7 +57,7 @@ impl Baseline {
     fn train(&self, training: &Examples, held_out: &Examples, seed: Seed) -> Result<Vec<f32>> {
         const RATE: f64 = 0.01;
         let prior = PriorConfig::Gaussian(Gaussian::isotropic(1.0));
-        let data = data(training, self.scale);
+        let data = Scaling::data(self.scaling.as_ref(), training);
         let mut potential = NetworkPotential::new(&self.network, data, self.likelihood.build(), prior.build())?;
         let mut theta = potential.initialize(seed.child("initial"));
         let (mut state, mut gradient) = (AdamState::new(theta.len()), vec![0.0; theta.len()]);
@@ -86,19 +86,9 @@ impl Baseline {
     fn predict_by(&self, members: &Ensemble, inputs: ArrayView2<'_, f32>) -> Result<Predictive> {
         let count = members.members().nrows();
         let predictive = predict(members, &self.network, &*self.likelihood.build(), inputs, count, Seed::root(0))?;
-        Ok(match (predictive, self.scale) {
-            (Predictive::Numbers(numbers), Some((mean, sd))) => Predictive::Numbers(numbers.affine(&[sd], &[mean])),
+        Ok(match (predictive, &self.scaling) {
+            (Predictive::Numbers(numbers), Some(scaling)) => Predictive::Numbers(scaling.undo(numbers)),
             (other, _) => other,
         })
-    }
-}
-
-fn data(examples: &Examples, scale: Option<(f64, f64)>) -> Data {
-    match &examples.targets {
-        Targets::Classes { labels, .. } => Data::classes(examples.inputs.clone(), labels.as_slice()),
-        Targets::Numbers { values, .. } => {
-            let (mean, sd) = scale.unwrap_or((0.0, 1.0));
-            Data::values(examples.inputs.clone(), values.mapv(|y| ((y - mean) / sd) as f32))
-        }
     }
 }

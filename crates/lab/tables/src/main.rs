@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use apd::Effort;
-use apd::data::Values;
+use apd::data::{Table, TableSchema};
 use clap::Parser;
 
 use crate::method::Method;
@@ -94,11 +94,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Standard deviation of the training rows' target.
-fn deviation(training: &apd::data::Table, target: &str) -> Result<f64> {
-    let column = training.column(target).context("no target")?;
-    let Values::Numbers(values) = &column.values else { anyhow::bail!("{target}: no numbers") };
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    Ok((values.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt())
+/// Standard deviation of the training rows' target, as scikit-learn standardizes by.
+fn deviation(training: &Table, target: &str) -> Result<f64> {
+    let examples = TableSchema::infer(training, target, &[], Some(false))?.examples(training)?;
+    Ok(examples.targets.numbers().std(0.0))
 }

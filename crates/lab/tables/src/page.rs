@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use apd::Effort;
+use apd::diagnostics::mean_sd;
 use serde::{Deserialize, Serialize};
 
 use crate::method::Method;
@@ -21,10 +22,8 @@ pub(crate) struct Row {
 
 /// Mean and standard error.
 fn summary(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean, (variance / n).sqrt())
+    let (mean, sd) = mean_sd(values);
+    (mean, sd.map_or(f64::NAN, |sd| sd / (values.len() as f64).sqrt()))
 }
 
 fn written((mean, error): (f64, f64)) -> String {

@@ -15,6 +15,7 @@ mod defaults;
 mod sampler;
 mod sgld;
 
+pub(crate) use sampler::FRICTION;
 pub use sampler::{SamplerKind, SamplerSettings};
 pub use sgld::{OnDivergence, OnlineConfig, SgldConfig};
 

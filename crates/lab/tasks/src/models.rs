@@ -26,7 +26,7 @@ pub(crate) struct Models<'a> {
 impl<'a> Models<'a> {
     /// Trains, samples and distills, or takes from the folder what an earlier run has done.
     ///
-    /// **Errors**: methods without a bank; one that follows a baseline which is not among them.
+    /// **Errors**: methods without a bank; one that follows a baseline which is not among them; what a method fails with.
     pub(crate) fn fit(
         context: Context<'_>,
         experiment: &Experiment,
@@ -39,6 +39,7 @@ impl<'a> Models<'a> {
         // Baselines and chains depend on nothing but the data, and a thread is best busy with one of them.
         let early: Vec<&dyn Method> =
             methods.iter().copied().filter(|method| matches!(method.role(), Role::Baseline | Role::Bank)).collect();
+        check(&early)?;
         let efforts = || early.iter().map(|method| method.effort(experiment));
         let (steps, concurrent) =
             (efforts().map(|effort| effort.steps).sum(), efforts().map(|effort| effort.concurrent).sum());
@@ -48,9 +49,6 @@ impl<'a> Models<'a> {
             shared.end();
             Ok(fitted)
         })?;
-        if !fitted.iter().any(|one| one.method.role() == Role::Bank) {
-            return Err(Error::Config("no method samples a bank".into()));
-        }
         let bank = Bank::open(folder.bank())?;
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
         let given = Given { experiment, concurrent: 1, baseline: None, bank: Some(&bank) };
@@ -104,6 +102,20 @@ impl<'a> Models<'a> {
     }
 }
 
+/// Refuses methods that could not be fitted, before any of them is.
+fn check(methods: &[&dyn Method]) -> Result<()> {
+    if methods.iter().all(|method| method.role() != Role::Bank) {
+        return Err(Error::Config("no method of the run samples a bank".into()));
+    }
+    let leads = |name| methods.iter().any(|method| method.name() == name && method.follows().is_none());
+    match methods.iter().find(|method| method.follows().is_some_and(|first| !leads(first))) {
+        Some(lost) => {
+            Err(Error::Config(format!("{}: the method that it follows is not among those of the run", lost.name())))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Fits baselines and bank at the same time, each after the baseline that it follows.
 fn fit_early<'a>(
     shared: &SharedProgress<'_>,
@@ -111,14 +123,6 @@ fn fit_early<'a>(
     methods: &[&'a dyn Method],
     concurrent: usize,
 ) -> Result<Vec<FittedMethod<'a>>> {
-    if let Some(lost) = methods.iter().find(|method| {
-        method.follows().is_some_and(|first| !methods.iter().any(|m| m.name() == first && m.follows().is_none()))
-    }) {
-        return Err(Error::Config(format!(
-            "{}: the method that it follows is not among those of the run",
-            lost.name()
-        )));
-    }
     let fit = |method: &dyn Method, baseline: Option<&Fitted>| {
         let baseline = baseline.map(|fitted| &*fitted.posterior as _);
         shared.run(|context| method.fit(context, &Given { experiment, concurrent, baseline, bank: None }))

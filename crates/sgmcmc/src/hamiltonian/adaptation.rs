@@ -4,8 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dynamics::{Hamiltonian, Point};
+use super::dynamics::Hamiltonian;
 use crate::adaptation::{DualAveraging, Variances};
+use crate::phase_space::Point;
 
 /// The draws, counted from 0, after which the mass is set anew: the ends of windows that double in length.
 ///

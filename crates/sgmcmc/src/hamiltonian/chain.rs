@@ -4,10 +4,11 @@ use apd_seed::{Normals, Seed};
 use serde::{Deserialize, Serialize};
 
 use super::adaptation::{Adaptation, Windows, reasonable_step};
-use super::dynamics::{Dynamics, Point};
+use super::dynamics::Dynamics;
 use super::nuts::Nuts;
 use super::{HamiltonianConfig, HamiltonianStatistics, Trajectory, Transition, metropolis};
 use crate::adaptation::DualAveraging;
+use crate::phase_space::Point;
 use crate::sampler::within;
 use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
 
@@ -153,7 +154,7 @@ impl<P: Potential64> HamiltonianChain<P> {
         ChainError::unless_equal("seed", state.seed, chain.seed)?;
         ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
         chain.dynamics.inverse_mass = state.inverse_mass;
-        chain.dynamics.gradients = state.gradients;
+        chain.dynamics.evaluator.gradients = state.gradients;
         chain.statistics = state.statistics;
         chain.adaptation = state.adaptation;
         Ok(chain)
@@ -172,11 +173,9 @@ impl<P: Potential64> HamiltonianChain<P> {
         let (dim, seed) = (position.len(), seed.child("chain").index(u64::from(chain)));
         let mut dynamics = Dynamics::new(potential, config.temperature);
         let mut current = Point::new(position);
-        dynamics.evaluate(&mut current);
-        if let Some(failure) = dynamics.failure.take() {
-            return Err(failure.into());
-        }
-        if let Some(what) = not_finite(&current) {
+        dynamics.evaluator.evaluate(&mut current);
+        dynamics.evaluator.check()?;
+        if let Some(what) = current.not_finite() {
             let last_good_sample = (step > config.warmup).then_some(step);
             return Err(ChainError::Diverged { chain, step, what, last_good_sample, step_size });
         }
@@ -210,7 +209,7 @@ impl<P: Potential64> HamiltonianChain<P> {
             position: self.current.position.clone(),
             step_size: self.step_size,
             inverse_mass: self.dynamics.inverse_mass.clone(),
-            gradients: self.dynamics.gradients,
+            gradients: self.dynamics.evaluator.gradients,
             statistics: self.statistics.clone(),
             adaptation: self.adaptation.clone(),
         }
@@ -235,9 +234,7 @@ impl<P: Potential64> HamiltonianChain<P> {
                 self.nuts.transition(dynamics, &mut self.current, step_size, max_depth, &mut choices)
             }
         };
-        if let Some(failure) = self.dynamics.failure.take() {
-            return Err(failure.into());
-        }
+        self.dynamics.evaluator.check()?;
         self.step += 1;
         self.last_transition = Some(transition);
         if self.step <= self.config.warmup {
@@ -265,9 +262,7 @@ impl<P: Potential64> HamiltonianChain<P> {
     fn search_step_size(&mut self) -> Result<(), ChainError> {
         self.dynamics.refresh_momentum(&mut self.current, &self.searches, self.step);
         let found = reasonable_step(&mut self.dynamics, &self.current, &mut self.moving, self.step_size);
-        if let Some(failure) = self.dynamics.failure.take() {
-            return Err(failure.into());
-        }
+        self.dynamics.evaluator.check()?;
         self.step_size = match found {
             Some(step_size) => step_size,
             // Of nothing, nothing is too large a step.
@@ -291,16 +286,7 @@ impl<P: Potential64> HamiltonianChain<P> {
 
     /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
     pub fn run_until<K: Sink<f64>>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        while self.step < until.min(self.steps()) {
-            if let Some(sample) = self.step()? {
-                let (chain, step) = (sample.chain, sample.step);
-                sink.sample(sample).map_err(|cause| RunError::Sink { chain, step, cause })?;
-            }
-            if sink.progress(self.progress()).is_break() {
-                return Ok(Outcome::Stopped);
-            }
-        }
-        Ok(Outcome::Finished)
+        MarkovChain::run_until(self, until, sink)
     }
 
     fn steps(&self) -> u64 {
@@ -339,7 +325,7 @@ impl<P: Potential64> HamiltonianChain<P> {
 
     /// Gradients computed, in the warm-up too.
     pub fn gradients(&self) -> u64 {
-        self.dynamics.gradients
+        self.dynamics.evaluator.gradients
     }
 
     /// Sums over the draws after the warm-up.
@@ -354,24 +340,20 @@ impl<P: Potential64> HamiltonianChain<P> {
 
     /// The potential, for instance to reuse it.
     pub fn into_potential(self) -> P {
-        self.dynamics.potential
+        self.dynamics.evaluator.potential
     }
 }
 
 impl<P: Potential64> MarkovChain for HamiltonianChain<P> {
     type Scalar = f64;
 
-    fn run<K: Sink<f64>>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        Self::run(self, sink)
+    fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
+        Self::step(self)
     }
-}
 
-fn not_finite(point: &Point) -> Option<Divergence> {
-    let finite = |&i: &usize| point.position[i].is_finite() && point.gradient[i].is_finite();
-    if let Some(coordinate) = (0..point.position.len()).find(|i| !finite(i)) {
-        return Some(Divergence::Position { coordinate });
+    fn progress(&self) -> Progress {
+        Self::progress(self)
     }
-    (!point.potential.is_finite()).then_some(Divergence::Potential(point.potential))
 }
 
 #[cfg(test)]

@@ -2,41 +2,8 @@
 
 use apd_seed::Normals;
 
-use crate::{Potential64, PotentialError};
-
-/// A point of phase space, and U with its gradient there.
-#[derive(Clone, Debug)]
-pub(super) struct Point {
-    /// θ.
-    pub(super) position: Vec<f64>,
-    /// p.
-    pub(super) momentum: Vec<f64>,
-    /// ∇U(θ).
-    pub(super) gradient: Vec<f64>,
-    /// U(θ).
-    pub(super) potential: f64,
-}
-
-impl Point {
-    pub(super) fn new(position: Vec<f64>) -> Self {
-        let dim = position.len();
-        Self { position, momentum: vec![0.0; dim], gradient: vec![0.0; dim], potential: f64::NAN }
-    }
-
-    pub(super) fn copy_from(&mut self, other: &Self) {
-        self.position.copy_from_slice(&other.position);
-        self.momentum.copy_from_slice(&other.momentum);
-        self.gradient.copy_from_slice(&other.gradient);
-        self.potential = other.potential;
-    }
-
-    /// Takes the other's place without its momentum; what was here is left there.
-    pub(super) fn swap_place(&mut self, other: &mut Self) {
-        std::mem::swap(&mut self.position, &mut other.position);
-        std::mem::swap(&mut self.gradient, &mut other.gradient);
-        std::mem::swap(&mut self.potential, &mut other.potential);
-    }
-}
+use crate::Potential64;
+use crate::phase_space::{Evaluator, Point};
 
 /// The system that a trajectory belongs to.
 pub(super) trait Hamiltonian {
@@ -53,33 +20,15 @@ pub(super) trait Hamiltonian {
 /// H(θ, p) = U(θ)/T + ½·Σ pᵢ²/mᵢ.
 #[derive(Debug)]
 pub(super) struct Dynamics<P> {
-    pub(super) potential: P,
+    pub(super) evaluator: Evaluator<P>,
     pub(super) temperature: f64,
     pub(super) inverse_mass: Vec<f64>,
-    /// Gradients computed so far.
-    pub(super) gradients: u64,
-    /// The potential's fatal error: the end of the run, though the present trajectory is only refused.
-    pub(super) failure: Option<PotentialError>,
 }
 
 impl<P: Potential64> Dynamics<P> {
     pub(super) fn new(potential: P, temperature: f64) -> Self {
         let dim = potential.dim();
-        Self { potential, temperature, inverse_mass: vec![1.0; dim], gradients: 0, failure: None }
-    }
-
-    /// Computes U and ∇U at the point; U = ∞ where it has no value or the point is nowhere, so that no such point is ever drawn.
-    pub(super) fn evaluate(&mut self, point: &mut Point) {
-        point.potential = f64::INFINITY;
-        if !point.position.iter().all(|x| x.is_finite()) {
-            return;
-        }
-        self.gradients += 1;
-        match self.potential.gradient(&point.position, &mut point.gradient) {
-            Ok(value) => point.potential = value,
-            Err(PotentialError::Recoverable(_)) => (),
-            Err(fatal) => self.failure = Some(fatal),
-        }
+        Self { evaluator: Evaluator::new(potential), temperature, inverse_mass: vec![1.0; dim] }
     }
 
     /// p ~ N(0, M), from row `row` of the normals.
@@ -109,7 +58,7 @@ impl<P: Potential64> Hamiltonian for Dynamics<P> {
         for ((x, p), inverse_mass) in point.position.iter_mut().zip(&point.momentum).zip(&self.inverse_mass) {
             *x += step * inverse_mass * p;
         }
-        self.evaluate(point);
+        self.evaluator.evaluate(point);
         self.kick(point, 0.5 * step);
     }
 

@@ -2,8 +2,9 @@
 
 use apd_seed::Stream;
 
-use super::dynamics::{Hamiltonian, Point};
+use super::dynamics::Hamiltonian;
 use super::{DIVERGENCE, Transition};
+use crate::phase_space::Point;
 
 /// The number of leapfrog steps of size `step` for an integration time uniform in `length`·[1 − jitter, 1 + jitter].
 pub(super) fn leapfrogs(length: f64, jitter: f64, max_steps: u32, step: f64, choices: &mut Stream) -> u32 {

@@ -9,8 +9,9 @@
 
 use apd_seed::Stream;
 
-use super::dynamics::{Hamiltonian, Point};
+use super::dynamics::Hamiltonian;
 use super::{DIVERGENCE, Transition};
+use crate::phase_space::Point;
 
 /// A stretch of trajectory: its ends, the sum over its points, and the point drawn from it.
 #[derive(Clone, Debug)]

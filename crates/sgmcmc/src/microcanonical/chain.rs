@@ -3,14 +3,17 @@
 use apd_seed::{Normals, Seed};
 use serde::{Deserialize, Serialize};
 
-use super::dynamics::{Dynamics, Point, draw_direction};
+use super::dynamics::{Dynamics, draw_direction};
 use super::warmup::{Phases, StepSize, Warmup};
 use super::{Correction, MicrocanonicalConfig};
+use crate::phase_space::Point;
 use crate::sampler::{length, within};
 use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
 
 /// Most steps of the integrator in one trajectory with a test.
 const LONGEST: f64 = 1000.0;
+/// Steps larger than this are those of a flat potential.
+const LARGEST: f64 = 1e30;
 /// L over the autocorrelation time of the positions, in units of length.
 ///
 /// Reference: Robnik & Seljak, arXiv 2303.18221, 2023, §4.
@@ -149,7 +152,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
     /// Chain number `chain` of `seed`, at `initial`; searches a first step size, at the cost of some ten gradients.
     ///
     /// **Errors**: [`ChainError::Setting`] for settings out of range or fewer than two coordinates, [`ChainError::Diverged`] if U or its
-    /// gradient is not finite at `initial`, [`ChainError::Potential`].
+    /// gradient is not finite at `initial`, or U is flat; [`ChainError::Potential`].
     /// **Panics** if `initial` does not have the potential's dimension.
     #[track_caller]
     pub fn new(
@@ -203,9 +206,9 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
         let adapted = |step_size: &StepSize| std::mem::discriminant(step_size);
         ChainError::unless_equal("correction", adapted(&state.warmup.step_size), adapted(&chain.warmup.step_size))?;
-        chain.current.direction = state.direction;
+        chain.current.momentum = state.direction;
         chain.dynamics.scales = state.scales;
-        chain.dynamics.gradients = state.gradients;
+        chain.dynamics.evaluator.gradients = state.gradients;
         chain.length = state.length;
         chain.statistics = state.statistics;
         chain.warmup = state.warmup;
@@ -226,16 +229,9 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         within("the number of coordinates", dim as f64, (2.0, f64::MAX), "at least 2")?;
         let mut dynamics = Dynamics::new(potential, config.temperature);
         let mut current = Point::new(position);
-        dynamics.evaluate(&mut current);
-        if let Some(failure) = dynamics.failure.take() {
-            return Err(failure.into());
-        }
-        let finite = |&i: &usize| current.position[i].is_finite() && current.gradient[i].is_finite();
-        let what = match (0..dim).find(|i| !finite(i)) {
-            Some(coordinate) => Some(Divergence::Position { coordinate }),
-            None => (!current.potential.is_finite()).then_some(Divergence::Potential(current.potential)),
-        };
-        if let Some(what) = what {
+        dynamics.evaluator.evaluate(&mut current);
+        dynamics.evaluator.check()?;
+        if let Some(what) = current.not_finite() {
             let last_good_sample = (step > config.warmup).then_some(step);
             return Err(ChainError::Diverged { chain, step, what, last_good_sample, step_size });
         }
@@ -265,11 +261,11 @@ impl<P: Potential64> MicrocanonicalChain<P> {
             temperature: self.config.temperature,
             step: self.step,
             position: self.current.position.clone(),
-            direction: self.current.direction.clone(),
+            direction: self.current.momentum.clone(),
             step_size: self.step_size,
             length: self.length,
             scales: self.dynamics.scales.clone(),
-            gradients: self.dynamics.gradients,
+            gradients: self.dynamics.evaluator.gradients,
             statistics: self.statistics,
             warmup: self.warmup.clone(),
         }
@@ -279,15 +275,13 @@ impl<P: Potential64> MicrocanonicalChain<P> {
     ///
     /// A step to where U has no finite value is no error: it is not taken, and is counted.
     ///
-    /// **Errors**: [`ChainError::Potential`].
+    /// **Errors**: [`ChainError::Potential`]; in the warm-up [`ChainError::Diverged`] where U is flat.
     pub fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
         let error = match self.config.correction {
             Correction::None { .. } => self.langevin(),
             Correction::Metropolis { .. } => self.trajectory(),
         };
-        if let Some(failure) = self.dynamics.failure.take() {
-            return Err(failure.into());
-        }
+        self.dynamics.evaluator.check()?;
         self.step += 1;
         if self.step <= self.config.warmup {
             self.adapt(error)?;
@@ -390,19 +384,35 @@ impl<P: Potential64> MicrocanonicalChain<P> {
             Correction::Metropolis { .. } => std::f64::consts::LN_2,
         };
         self.step_size = largest;
+        let mut error = f64::INFINITY;
         for _ in 0..100 {
             self.step_size *= 0.5;
-            self.moving.copy_from(&self.current);
-            let error = self.dynamics.integrate(&mut self.moving, self.step_size);
-            if let Some(failure) = self.dynamics.failure.take() {
-                return Err(failure.into());
-            }
+            error = self.probe(self.step_size)?;
             if error.abs() <= tolerance {
                 break;
             }
         }
+        // Where no force is felt, a wall may be met farther on; a potential without any is no posterior.
+        let mut reach = self.step_size;
+        while error == 0.0 {
+            reach *= 2.0;
+            if reach > LARGEST {
+                let (chain, step, step_size) = (self.chain, self.step, self.step_size);
+                let what = Divergence::Flat;
+                return Err(ChainError::Diverged { chain, step, what, last_good_sample: None, step_size });
+            }
+            error = self.probe(reach)?;
+        }
         self.warmup.step_size = StepSize::new(self.config.correction, self.step_size);
         Ok(())
+    }
+
+    /// The energy error of a step from here, which is not taken.
+    fn probe(&mut self, step_size: f64) -> Result<f64, ChainError> {
+        self.moving.copy_from(&self.current);
+        let error = self.dynamics.integrate(&mut self.moving, step_size);
+        self.dynamics.evaluator.check()?;
+        Ok(error)
     }
 
     /// Runs to the end, giving each kept position to `sink`.
@@ -414,16 +424,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
 
     /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
     pub fn run_until<K: Sink<f64>>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        while self.step < until.min(self.steps()) {
-            if let Some(sample) = self.step()? {
-                let (chain, step) = (sample.chain, sample.step);
-                sink.sample(sample).map_err(|cause| RunError::Sink { chain, step, cause })?;
-            }
-            if sink.progress(self.progress()).is_break() {
-                return Ok(Outcome::Stopped);
-            }
-        }
-        Ok(Outcome::Finished)
+        MarkovChain::run_until(self, until, sink)
     }
 
     fn steps(&self) -> u64 {
@@ -467,7 +468,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
 
     /// Gradients computed, in the warm-up too.
     pub fn gradients(&self) -> u64 {
-        self.dynamics.gradients
+        self.dynamics.evaluator.gradients
     }
 
     /// Sums over the steps after the warm-up.
@@ -477,15 +478,19 @@ impl<P: Potential64> MicrocanonicalChain<P> {
 
     /// The potential, for instance to reuse it.
     pub fn into_potential(self) -> P {
-        self.dynamics.potential
+        self.dynamics.evaluator.potential
     }
 }
 
 impl<P: Potential64> MarkovChain for MicrocanonicalChain<P> {
     type Scalar = f64;
 
-    fn run<K: Sink<f64>>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        Self::run(self, sink)
+    fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
+        Self::step(self)
+    }
+
+    fn progress(&self) -> Progress {
+        Self::progress(self)
     }
 }
 

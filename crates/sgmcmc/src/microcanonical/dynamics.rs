@@ -2,46 +2,16 @@
 
 use apd_seed::Normals;
 
-use crate::{Potential64, PotentialError};
-
-/// A position with its direction, and U with its gradient there.
-#[derive(Clone, Debug)]
-pub(super) struct Point {
-    /// θ.
-    pub(super) position: Vec<f64>,
-    /// u, of length 1.
-    pub(super) direction: Vec<f64>,
-    /// ∇U(θ).
-    pub(super) gradient: Vec<f64>,
-    /// U(θ).
-    pub(super) potential: f64,
-}
-
-impl Point {
-    pub(super) fn new(position: Vec<f64>) -> Self {
-        let dim = position.len();
-        Self { position, direction: vec![0.0; dim], gradient: vec![0.0; dim], potential: f64::NAN }
-    }
-
-    pub(super) fn copy_from(&mut self, other: &Self) {
-        self.position.copy_from_slice(&other.position);
-        self.direction.copy_from_slice(&other.direction);
-        self.gradient.copy_from_slice(&other.gradient);
-        self.potential = other.potential;
-    }
-}
+use crate::Potential64;
+use crate::phase_space::{Evaluator, Point};
 
 /// The flow of exp(−U/T) in coordinates of scales Σ^½.
 #[derive(Debug)]
 pub(super) struct Dynamics<P> {
-    pub(super) potential: P,
+    pub(super) evaluator: Evaluator<P>,
     pub(super) temperature: f64,
     /// The diagonal of Σ^½.
     pub(super) scales: Vec<f64>,
-    /// Gradients computed so far.
-    pub(super) gradients: u64,
-    /// An error of the potential that no other position mends.
-    pub(super) failure: Option<PotentialError>,
     /// Σ^½∇U/|Σ^½∇U|, or normals: working space.
     work: Vec<f64>,
 }
@@ -55,21 +25,7 @@ impl<P: Potential64> Dynamics<P> {
 
     pub(super) fn new(potential: P, temperature: f64) -> Self {
         let dim = potential.dim();
-        Self { potential, temperature, scales: vec![1.0; dim], gradients: 0, failure: None, work: vec![0.0; dim] }
-    }
-
-    /// Computes U and ∇U at the point; U = ∞ where it has no value or the point is nowhere.
-    pub(super) fn evaluate(&mut self, point: &mut Point) {
-        point.potential = f64::INFINITY;
-        if !point.position.iter().all(|x| x.is_finite()) {
-            return;
-        }
-        self.gradients += 1;
-        match self.potential.gradient(&point.position, &mut point.gradient) {
-            Ok(value) => point.potential = value,
-            Err(PotentialError::Recoverable(_)) => (),
-            Err(fatal) => self.failure = Some(fatal),
-        }
+        Self { evaluator: Evaluator::new(potential), temperature, scales: vec![1.0; dim], work: vec![0.0; dim] }
     }
 
     /// One step of size ε, which takes as much energy from U/T as it gives to K, but for the error: that error, in nats.
@@ -80,7 +36,7 @@ impl<P: Potential64> Dynamics<P> {
         let mut kinetic = self.turn(point, Self::LAMBDA * step);
         for part in [1.0 - 2.0 * Self::LAMBDA, Self::LAMBDA] {
             self.advance(point, 0.5 * step);
-            self.evaluate(point);
+            self.evaluator.evaluate(point);
             if !point.potential.is_finite() {
                 return f64::INFINITY;
             }
@@ -91,7 +47,7 @@ impl<P: Potential64> Dynamics<P> {
 
     /// A: θ ← θ + ε·Σ^½u.
     fn advance(&self, point: &mut Point, step: f64) {
-        for ((x, u), scale) in point.position.iter_mut().zip(&point.direction).zip(&self.scales) {
+        for ((x, u), scale) in point.position.iter_mut().zip(&point.momentum).zip(&self.scales) {
             *x += step * scale * u;
         }
     }
@@ -106,7 +62,7 @@ impl<P: Potential64> Dynamics<P> {
     /// momentum for rapid sampling*, NeurIPS 2021.
     fn turn(&mut self, point: &mut Point, step: f64) -> f64 {
         let (mut square, mut along) = (0.0, 0.0);
-        for (((g, of_u), scale), u) in self.work.iter_mut().zip(&point.gradient).zip(&self.scales).zip(&point.direction)
+        for (((g, of_u), scale), u) in self.work.iter_mut().zip(&point.gradient).zip(&self.scales).zip(&point.momentum)
         {
             *g = of_u * scale / self.temperature;
             square += *g * *g;
@@ -121,10 +77,10 @@ impl<P: Potential64> Dynamics<P> {
         let zeta = (-delta).exp();
         let stretch = 1.0 + along + (1.0 - along) * zeta * zeta;
         let toward = (1.0 - zeta) * (1.0 + zeta + along * (1.0 - zeta));
-        for (u, g) in point.direction.iter_mut().zip(&self.work) {
+        for (u, g) in point.momentum.iter_mut().zip(&self.work) {
             *u = 2.0 * zeta * *u - toward * g / norm;
         }
-        normalize(&mut point.direction);
+        normalize(&mut point.momentum);
         freedom * (delta - std::f64::consts::LN_2 + stretch.ln())
     }
 
@@ -134,17 +90,17 @@ impl<P: Potential64> Dynamics<P> {
     pub(super) fn refresh_direction(&mut self, point: &mut Point, step: f64, length: f64, normals: &Normals, row: u64) {
         normals.fill_f64(row, 0, &mut self.work);
         let nu = ((2.0 * step / length).exp_m1() / self.work.len() as f64).sqrt();
-        for (u, z) in point.direction.iter_mut().zip(&self.work) {
+        for (u, z) in point.momentum.iter_mut().zip(&self.work) {
             *u += nu * z;
         }
-        normalize(&mut point.direction);
+        normalize(&mut point.momentum);
     }
 }
 
 /// u ← z/|z|: uniform on the sphere, from row `row` of the normals.
 pub(super) fn draw_direction(point: &mut Point, normals: &Normals, row: u64) {
-    normals.fill_f64(row, 0, &mut point.direction);
-    normalize(&mut point.direction);
+    normals.fill_f64(row, 0, &mut point.momentum);
+    normalize(&mut point.momentum);
 }
 
 fn normalize(direction: &mut [f64]) {

@@ -46,13 +46,15 @@ impl SamplerKind {
     }
 }
 
+/// The usual friction α: at α·ε the samplers with momentum forget as fast as SGLD at ε.
+pub(crate) const FRICTION: f64 = 0.1;
+
 /// pSGLD's λ, in units of the mean loss's gradient.
 const PSGLD_DAMPING: f64 = 1e-2;
 
 impl Default for SamplerSettings {
     fn default() -> Self {
-        // At α·ε the samplers with momentum forget as fast as SGLD at ε.
-        Self { kind: SamplerKind::Sgld, friction: 0.1 }
+        Self { kind: SamplerKind::Sgld, friction: FRICTION }
     }
 }
 

@@ -6,7 +6,7 @@ use apd_bnn::{Categorical, Data, NetworkPotential, prior};
 use apd_distill::Swag;
 use apd_nn::{Model as _, Network, Threads};
 use apd_seed::Seed;
-use apd_sgmcmc::{Chain, ChainConfig, Potential, Sample, Sampler, Sgd, from_mean_loss};
+use apd_sgmcmc::{Chain, ChainConfig, ChainState, Potential, Sample, Sampler, Sgd, from_mean_loss};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -39,19 +39,32 @@ impl Descent<'_> {
         burn_in: u64,
         thinning: u64,
     ) -> Result<Chain<NetworkPotential, Sgd>> {
-        let length = ChainConfig { steps: self.steps, burn_in, thinning, batch_size: self.batch.min(self.data.len()) };
+        let length = self.length(burn_in, thinning);
         Ok(Chain::new(0, self.potential(seed)?, self.sampler(), length, seed, start)?)
     }
 
+    /// The path where an interrupted run has left it; it keeps nothing.
+    pub(crate) fn resume(
+        &self,
+        seed: Seed,
+        state: ChainState<<Sgd as Sampler>::State>,
+    ) -> Result<Chain<NetworkPotential, Sgd>> {
+        Ok(Chain::resume(self.potential(seed)?, self.sampler(), self.length(self.steps, 1), seed, state)?)
+    }
+
+    fn length(&self, burn_in: u64, thinning: u64) -> ChainConfig {
+        ChainConfig { steps: self.steps, burn_in, thinning, batch_size: self.batch.min(self.data.len()) }
+    }
+
     /// U on the mean loss's scale of weight decay. The seed counts only where the network has dropout.
-    pub(crate) fn potential(&self, seed: Seed) -> Result<NetworkPotential> {
+    fn potential(&self, seed: Seed) -> Result<NetworkPotential> {
         let (_, precision) = from_mean_loss(self.lr, self.weight_decay, self.data.len());
         let prior = Arc::new(prior::Gaussian::isotropic(precision));
         let potential = NetworkPotential::new(self.network, self.data.clone(), Arc::new(Categorical), prior)?;
         Ok(potential.with_threads(self.threads).with_dropout(seed.child("dropout")))
     }
 
-    pub(crate) fn sampler(&self) -> Sgd {
+    fn sampler(&self) -> Sgd {
         Sgd::from_mean_loss(self.lr, self.momentum, self.data.len())
     }
 

@@ -2,7 +2,6 @@
 
 use apd_bnn::Dropout;
 use apd_nn::{Model as _, Network};
-use apd_points::{Ensemble, Posterior};
 use apd_report::Color;
 
 use crate::config::Config;
@@ -48,7 +47,7 @@ impl Method for McDropout {
         let Experiment { config, network, .. } = given.experiment;
         let network = with_dropout(network, config.baselines.dropout);
         let row = sgd::train(context, given, self.name(), &network)?;
-        Ok(Fitted::new(Dropout::new(&network.as_mlp().expect("only perceptrons have dropout"), row)))
+        Ok(Fitted::new(posterior(&network, row)))
     }
 
     fn few_labels(&self) -> Option<&dyn FitFewLabels> {
@@ -61,14 +60,14 @@ impl FitFewLabels for McDropout {
         let network = with_dropout(labels.network, labels.config.baselines.dropout);
         let descent = Descent { network: &network, ..labels.descent };
         let end = descent.end(labels.context, labels.seed, labels.start(labels.seed, 0))?;
-        Ok(FittedLabels { posterior: posterior(&network, labels.descent.row(&end)), ends: vec![end] })
+        Ok(FittedLabels { posterior: Box::new(posterior(&network, labels.descent.row(&end))), ends: vec![end] })
     }
 }
 
-/// What MC-dropout draws from: a network that was trained with the dropout it has. One that has no place for dropout is itself, always.
-pub(crate) fn posterior(network: &Network, theta: Vec<f32>) -> Box<dyn Posterior> {
-    match network.as_mlp() {
-        Some(mlp) => Box::new(Dropout::new(&mlp, theta)),
-        None => Box::new(Ensemble::of([theta])),
-    }
+/// What MC-dropout draws from: a perceptron that was trained with the dropout it has.
+///
+/// **Panics** for another network.
+#[track_caller]
+pub(crate) fn posterior(network: &Network, row: Vec<f32>) -> Dropout {
+    Dropout::new(&network.as_mlp().expect("only perceptrons have dropout"), row)
 }

@@ -97,14 +97,11 @@ impl<'a> Training<'a> {
         let seed = experiment.seed.child(name);
         let descent = Descent { network, ..experiment.descent(given.concurrent) };
         let path = experiment.folder.checkpoint(name);
-        // Nothing is kept: the chain's position is looked at directly.
-        let start = network.initialize(seed.child("initial"));
-        let mut chain = descent.path(seed, start, descent.steps, 1)?;
-        let mut best = None;
-        if let Some((state, so_far)) = saved::<(ChainState<<Sgd as Sampler>::State>, Option<Best>)>(&path, KIND)? {
-            chain = Chain::resume(descent.potential(seed)?, descent.sampler(), *chain.config(), seed, state)?;
-            best = so_far;
-        }
+        let (chain, best) = match saved::<(ChainState<<Sgd as Sampler>::State>, Option<Best>)>(&path, KIND)? {
+            Some((state, best)) => (descent.resume(seed, state)?, best),
+            // Nothing is kept: the chain's position is looked at directly.
+            None => (descent.path(seed, network.initialize(seed.child("initial")), descent.steps, 1)?, None),
+        };
         Ok(Self { experiment, path, chain, best })
     }
 }

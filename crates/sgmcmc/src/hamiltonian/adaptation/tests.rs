@@ -1,8 +1,9 @@
 use apd_seed::Seed;
 
-use super::super::dynamics::{Dynamics, Hamiltonian, Point};
+use super::super::dynamics::{Dynamics, Hamiltonian};
 use super::{Adaptation, Windows, reasonable_step};
 use crate::adaptation::DualAveraging;
+use crate::phase_space::Point;
 use crate::testing::Quadratic;
 use crate::{FromFn64, Potential64};
 
@@ -88,7 +89,7 @@ fn search<P: Potential64>(potential: P, position: f64, momentum: f64, first: f64
     let mut dynamics = Dynamics::new(potential, 1.0);
     let mut start = Point::new(vec![position]);
     start.momentum = vec![momentum];
-    dynamics.evaluate(&mut start);
+    dynamics.evaluator.evaluate(&mut start);
     reasonable_step(&mut dynamics, &start, &mut start.clone(), first)
 }
 
@@ -103,7 +104,7 @@ fn the_search_brackets_an_acceptance_of_one_half() {
             let mut rise = |step: f64| {
                 let mut point = Point::new(vec![scale]);
                 point.momentum = vec![1.0];
-                dynamics.evaluate(&mut point);
+                dynamics.evaluator.evaluate(&mut point);
                 let energy = dynamics.energy(&point);
                 dynamics.leapfrog(&mut point, step);
                 dynamics.energy(&point) - energy

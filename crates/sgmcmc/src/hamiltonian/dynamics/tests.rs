@@ -1,6 +1,7 @@
 use apd_seed::Seed;
 
-use super::{Dynamics, Hamiltonian, Point};
+use super::{Dynamics, Hamiltonian};
+use crate::phase_space::Point;
 use crate::testing::Quadratic;
 use crate::{FromFn64, Potential64};
 
@@ -20,7 +21,7 @@ fn quartic() -> impl Potential64 {
 fn start<P: Potential64>(dynamics: &mut Dynamics<P>) -> Point {
     let mut point = Point::new(vec![0.7, -1.1, 0.4]);
     point.momentum = vec![0.5, 0.9, -1.3];
-    dynamics.evaluate(&mut point);
+    dynamics.evaluator.evaluate(&mut point);
     point
 }
 
@@ -32,14 +33,14 @@ fn one_step_is_the_equation() {
     dynamics.inverse_mass = vec![2.0];
     let mut point = Point::new(vec![1.0]);
     point.momentum = vec![3.0];
-    dynamics.evaluate(&mut point);
+    dynamics.evaluator.evaluate(&mut point);
     // U = 2, kinetic ½·2·9.
     assert_eq!((point.potential, dynamics.energy(&point)), (2.0, 10.0));
     dynamics.leapfrog(&mut point, 0.5);
     // p = 3 − ¼·4/2 = 2.5; x = 1 + ½·2·2.5 = 3.5; p = 2.5 − ¼·14/2 = 0.75.
     assert_eq!((point.position[0], point.momentum[0], point.gradient[0]), (3.5, 0.75, 14.0));
     assert_eq!((point.potential, dynamics.energy(&point)), (24.5, 12.25 + 0.5625));
-    assert_eq!(dynamics.gradients, 2);
+    assert_eq!(dynamics.evaluator.gradients, 2);
 }
 
 /// Back along the way it came, up to rounding over 200 steps.
@@ -94,7 +95,7 @@ fn the_leapfrog_keeps_volumes() {
     let mut to = |x: f64, p: f64| {
         let mut point = Point::new(vec![x]);
         point.momentum = vec![p];
-        dynamics.evaluate(&mut point);
+        dynamics.evaluator.evaluate(&mut point);
         for _ in 0..5 {
             dynamics.leapfrog(&mut point, 0.3);
         }

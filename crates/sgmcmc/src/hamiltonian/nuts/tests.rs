@@ -1,7 +1,8 @@
 use apd_seed::Seed;
 
-use super::super::dynamics::{Dynamics, Hamiltonian, Point};
+use super::super::dynamics::{Dynamics, Hamiltonian};
 use super::{Nuts, log_add_exp};
+use crate::phase_space::Point;
 use crate::testing::Quadratic;
 use crate::{FromFn64, Potential64};
 
@@ -22,7 +23,7 @@ fn point<P: Potential64>(dynamics: &mut Dynamics<P>, position: f64, momentum: f6
     let dim = dynamics.inverse_mass().len();
     let mut point = Point::new(vec![position; dim]);
     point.momentum = vec![momentum; dim];
-    dynamics.evaluate(&mut point);
+    dynamics.evaluator.evaluate(&mut point);
     point
 }
 
@@ -72,7 +73,7 @@ fn a_circle_is_followed_for_half_a_turn() {
             let (sin, cos) = (f64::from(i) * 0.1).sin_cos();
             let mut current = Point::new(vec![sin, cos]);
             current.momentum = vec![cos, -sin];
-            dynamics.evaluate(&mut current);
+            dynamics.evaluator.evaluate(&mut current);
             let transition = nuts.transition(&mut dynamics, &mut current, step, 12, &mut choices);
             assert_eq!((transition.depth, transition.leapfrogs), (Some(depth), (1 << depth) - 1), "step {step}");
             assert!(!transition.divergent && transition.acceptance > 0.95);
@@ -107,7 +108,7 @@ fn the_draw_is_a_point_of_the_trajectory() {
         let before = dynamics.energy(&current);
         let transition = nuts.transition(&mut dynamics, &mut current, 0.3, 10, &mut choices);
         let (potential, gradient) = (current.potential, current.gradient.clone());
-        dynamics.evaluate(&mut current);
+        dynamics.evaluator.evaluate(&mut current);
         assert_eq!((current.potential, &current.gradient), (potential, &gradient));
         // The shadow energy of an oscillator is kept: H differs by less than ε²/8 of it.
         assert!((transition.energy - before).abs() < 0.3_f64.powi(2) / 4.0 * before);

@@ -1,13 +1,14 @@
-//! Mutationy samplers, that the checks of correct ones must reject.
+//! Mutated samplers, which the checks of correct ones must reject.
 
 use apd_seed::Seed;
 
-use super::super::dynamics::{Dynamics, Hamiltonian, Point};
+use super::super::dynamics::{Dynamics, Hamiltonian};
 use super::super::nuts::Nuts;
 use super::super::{Trajectory, metropolis};
 use super::targets::{Target, log_exponential};
 use super::{DRAWS, Rule, accept, refuse, rules};
 use crate::Potential64;
+use crate::phase_space::Point;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Mutation {
@@ -26,12 +27,12 @@ enum Mutation {
     StaleMomentum,
 }
 
-struct Mutationy {
+struct Mutated {
     dynamics: Dynamics<Target>,
     mutation: Mutation,
 }
 
-impl Hamiltonian for Mutationy {
+impl Hamiltonian for Mutated {
     fn leapfrog(&mut self, point: &mut Point, step: f64) {
         self.dynamics.leapfrog(point, step);
         if self.mutation == Mutation::HalfKick {
@@ -65,10 +66,10 @@ fn averages(target: &Target, rule: &Rule, mutation: Mutation, chain: u32, seed: 
         _ => (momenta.index(chain.into()), 1),
     };
     let (momenta, seed) = (momenta.normals(), seed.index(chain.into()));
-    let mut hamiltonian = Mutationy { dynamics: Dynamics::new(target.clone(), rule.temperature), mutation };
+    let mut hamiltonian = Mutated { dynamics: Dynamics::new(target.clone(), rule.temperature), mutation };
     hamiltonian.dynamics.inverse_mass.clone_from(&rule.inverse_mass);
     let (mut current, mut nuts) = (Point::new(target.draw(seed.child("start"))), Nuts::new(target.dim()));
-    hamiltonian.dynamics.evaluate(&mut current);
+    hamiltonian.dynamics.evaluator.evaluate(&mut current);
     let mut moving = current.clone();
     let (step, mut choices) = (rule.step_size, seed.child("choices").stream());
     target.averages((0..DRAWS).map(|draw| {

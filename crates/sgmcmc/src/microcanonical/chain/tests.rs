@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use apd_seed::Seed;
 
 use super::{MicrocanonicalChain, MicrocanonicalState};
-use crate::{ChainError, FromFn64, MicrocanonicalConfig, Outcome, Potential64, PotentialError, Sample};
+use crate::{ChainError, Divergence, FromFn64, MicrocanonicalConfig, Outcome, Potential64, PotentialError, Sample};
 
 /// Independent normals with standard deviations 0.1, …, 10, times `factor` in U.
 struct Normals {
@@ -184,4 +184,28 @@ fn states_that_do_not_fit_are_refused() {
     });
     let error = MicrocanonicalChain::new(0, line, config, seed, [0.0]).map(|_| ()).unwrap_err();
     assert!(matches!(error, ChainError::Setting { field: "the number of coordinates", .. }), "{error}");
+}
+
+/// Without a force no step is too long, and without a wall nothing holds the chain: it says so. A box holds it.
+#[test]
+fn a_flat_potential_is_a_divergence_and_a_box_is_none() {
+    struct Flat {
+        side: f64,
+    }
+    impl Potential64 for Flat {
+        fn dim(&self) -> usize {
+            3
+        }
+        fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, PotentialError> {
+            gradient.fill(0.0);
+            if x.iter().all(|x| x.abs() < self.side) { Ok(0.0) } else { Err(PotentialError::recoverable("outside")) }
+        }
+    }
+    let new = |config, side| MicrocanonicalChain::new(0, Flat { side }, config, Seed::root(65), [0.5; 3]);
+    for config in configs() {
+        let error = new(config, f64::INFINITY).map(|_| ()).unwrap_err();
+        assert!(matches!(error, ChainError::Diverged { what: Divergence::Flat, .. }), "{error}");
+        let samples = run(&mut new(config, 10.0).unwrap(), u64::MAX);
+        assert!(samples.iter().flat_map(|(_, _, position)| position).all(|&x| f64::from_bits(x).abs() < 10.0));
+    }
 }

@@ -1,4 +1,5 @@
-use super::{Dynamics, Point, draw_direction};
+use super::{Dynamics, draw_direction};
+use crate::phase_space::Point;
 use crate::{FromFn64, Potential64};
 
 /// x⁴/4 + Σ x²/2 with couplings: nothing about it is special.
@@ -17,7 +18,7 @@ fn rough() -> impl Potential64 {
 fn start(dynamics: &mut Dynamics<impl Potential64>) -> Point {
     let mut point = Point::new(vec![0.4, -0.8, 1.1, 0.2, -0.5]);
     draw_direction(&mut point, &apd_seed::Seed::root(5).normals(), 0);
-    dynamics.evaluate(&mut point);
+    dynamics.evaluator.evaluate(&mut point);
     point
 }
 
@@ -32,7 +33,7 @@ fn a_turn_is_the_exact_flow() {
         let along: f64 = u.iter().zip(&force).map(|(u, f)| u * f).sum();
         (u.iter().zip(&force).map(|(u, f)| f - along * u).collect(), 4.0 * along)
     };
-    let (mut u, mut energy, step) = (point.direction.clone(), 0.0, 2.5 / 1000.0);
+    let (mut u, mut energy, step) = (point.momentum.clone(), 0.0, 2.5 / 1000.0);
     for _ in 0..1000 {
         let moved =
             |u: &[f64], by: &[f64], step: f64| -> Vec<f64> { u.iter().zip(by).map(|(u, by)| u + step * by).collect() };
@@ -47,7 +48,7 @@ fn a_turn_is_the_exact_flow() {
     }
     let kinetic = dynamics.turn(&mut point, 2.5);
     assert!((kinetic - energy).abs() < 1e-9, "{kinetic}, not {energy}");
-    assert!(point.direction.iter().zip(&u).all(|(a, b)| (a - b).abs() < 1e-9), "{:?}, not {u:?}", point.direction);
+    assert!(point.momentum.iter().zip(&u).all(|(a, b)| (a - b).abs() < 1e-9), "{:?}, not {u:?}", point.momentum);
 }
 
 /// A step back from where a step led, with the direction reversed, leads to where it came from.
@@ -57,12 +58,12 @@ fn steps_are_reversible() {
     let begin = start(&mut dynamics);
     let mut point = begin.clone();
     let there = dynamics.integrate(&mut point, 0.9);
-    point.direction.iter_mut().for_each(|u| *u = -*u);
+    point.momentum.iter_mut().for_each(|u| *u = -*u);
     let back = dynamics.integrate(&mut point, 0.9);
     assert!(there.abs() > 1e-6, "the step is exact, and this no test");
     assert!((there + back).abs() < 1e-12);
     assert!(point.position.iter().zip(&begin.position).all(|(a, b)| (a - b).abs() < 1e-12));
-    assert!((point.direction.iter().map(|u| u * u).sum::<f64>() - 1.0).abs() < 1e-14);
+    assert!((point.momentum.iter().map(|u| u * u).sum::<f64>() - 1.0).abs() < 1e-14);
 }
 
 /// A symmetric integrator of second order loses O(ε³) of the energy in a step.
@@ -86,11 +87,11 @@ fn directions_are_forgotten_over_the_length() {
         let mut dynamics = Dynamics::new(FromFn64::new(DIM, |_: &[f64], _: &mut [f64]| 0.0), 1.0);
         let mut point = Point::new(vec![0.0; DIM]);
         draw_direction(&mut point, &normals, 0);
-        let first = point.direction.clone();
+        let first = point.momentum.clone();
         for part in 0..parts {
             dynamics.refresh_direction(&mut point, 1.0 / parts as f64, 2.0, &normals, part + 1);
         }
-        let kept: f64 = point.direction.iter().zip(&first).map(|(a, b)| a * b).sum();
+        let kept: f64 = point.momentum.iter().zip(&first).map(|(a, b)| a * b).sum();
         // The standard deviation of the kept part is about 1/√DIM = 0.007.
         assert!((kept - (-0.5_f64).exp()).abs() < 0.03, "{parts} parts: {kept}");
     }

@@ -50,7 +50,7 @@ pub struct Fidelity {
     pub rows: Vec<Row>,
     /// Seconds that fitting took, by what was fitted.
     pub seconds: Vec<(String, f64)>,
-    /// training Rows, that were held out, and of other chains.
+    /// Training rows, held-out rows, and rows of other chains.
     pub counts: [usize; 3],
 }
 

@@ -25,15 +25,13 @@ use apd_uncertainty as uncertainty;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::config::{Config, SamplerKind, SamplerSettings};
+use crate::config::{Config, FRICTION, SamplerKind, SamplerSettings};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::tasks::samplers::settings::SamplersConfig;
 
 /// Held-out images, the functions of which diagnostics are taken.
 const FUNCTIONS: usize = 100;
-/// Friction of the samplers with momentum: at α·ε they forget as fast as SGLD at ε.
-const FRICTION: f64 = 0.1;
 
 /// A way to sample the small posterior.
 #[derive(Clone, Copy, PartialEq, Debug)]
