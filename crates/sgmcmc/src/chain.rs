@@ -1,12 +1,11 @@
 //! A chain: a potential, a sampler, and a position that moves.
 
-use std::ops::ControlFlow;
-
 use apd_seed::{Minibatches, Normals, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Buffers, ChainError, Divergence, MarkovChain, Minibatch, Potential, PotentialError, RunError, Sampler, Update,
+    Buffers, ChainError, Divergence, MarkovChain, Minibatch, Outcome, Potential, PotentialError, Progress, RunError,
+    Sample, Sampler, Sink, Update,
 };
 
 /// The length of a chain and the samples that it keeps.
@@ -44,67 +43,6 @@ impl ChainConfig {
     fn keeps(&self, step: u64) -> bool {
         step > self.burn_in && (step - self.burn_in).is_multiple_of(self.thinning)
     }
-}
-
-/// A kept position, in single precision (`T` = `f32`) or in double.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Sample<'a, T = f32> {
-    /// The chain.
-    pub chain: u32,
-    /// Updates made before it.
-    pub step: u64,
-    /// θ.
-    pub position: &'a [T],
-    /// The estimate of U(θ) from the next update's minibatch: nats, full-data scale.
-    pub potential: f64,
-    /// ε of the update that led here relative to ε₀: 1 for a constant step size.
-    pub weight: f64,
-}
-
-/// The progress of a chain.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Progress {
-    /// The chain.
-    pub chain: u32,
-    /// Updates made.
-    pub step: u64,
-    /// Updates in all.
-    pub steps: u64,
-    /// The last estimate of U: nats, full-data scale.
-    pub potential: f64,
-}
-
-/// The destination of a chain's samples.
-///
-/// Closures `FnMut(Sample<'_>) -> Result<(), E>` are sinks; those of samples in double precision name it, `Sample<'_, f64>`.
-pub trait Sink<T = f32>: Send {
-    /// Why a sample could not be taken.
-    type Error: Send;
-
-    /// Takes a sample; an error ends the run.
-    fn sample(&mut self, sample: Sample<'_, T>) -> Result<(), Self::Error>;
-
-    /// Called after every update; `Break` ends the run at this step boundary.
-    fn progress(&mut self, _progress: Progress) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
-
-impl<T, E: Send, F: FnMut(Sample<'_, T>) -> Result<(), E> + Send> Sink<T> for F {
-    type Error = E;
-
-    fn sample(&mut self, sample: Sample<'_, T>) -> Result<(), E> {
-        self(sample)
-    }
-}
-
-/// The end of a run that did not fail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// All steps were made.
-    Finished,
-    /// The sink asked to stop; the chain can go on later.
-    Stopped,
 }
 
 /// All that a chain needs to go on, besides its potential and settings; `T` is the sampler's own state, `()` for SGLD.
@@ -350,6 +288,18 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
             last_good_sample: self.last_sample,
             step_size: self.sampler.schedule().step_size(self.step.saturating_sub(1)),
         }
+    }
+}
+
+impl<P: Potential, S: Sampler> MarkovChain for Chain<P, S> {
+    type Scalar = f32;
+
+    fn step(&mut self) -> Result<Option<Sample<'_>>, ChainError> {
+        Self::step(self)
+    }
+
+    fn progress(&self) -> Progress {
+        Self::progress(self)
     }
 }
 

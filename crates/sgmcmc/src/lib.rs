@@ -107,6 +107,7 @@ mod chain;
 mod error;
 mod hamiltonian;
 mod kernel;
+mod markov_chain;
 mod microcanonical;
 mod parallel;
 mod phase_space;
@@ -118,15 +119,16 @@ mod summary;
 #[cfg(test)]
 mod testing;
 
-pub use chain::{Chain, ChainConfig, ChainState, Outcome, Progress, Sample, Sink};
+pub use chain::{Chain, ChainConfig, ChainState};
 pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
 pub use hamiltonian::{
     HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Trajectory, Transition,
 };
+pub use markov_chain::{MarkovChain, Outcome, Progress, Sample, Sink};
 pub use microcanonical::{
     Correction, MicrocanonicalChain, MicrocanonicalConfig, MicrocanonicalState, MicrocanonicalStatistics,
 };
-pub use parallel::{MarkovChain, run_chains};
+pub use parallel::run_chains;
 pub use potential::control_variate::ControlVariate;
 pub use potential::double::{FromFn64, FullBatch, Potential64};
 pub use potential::svrg::Svrg;

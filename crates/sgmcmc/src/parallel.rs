@@ -2,56 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{Chain, ChainError, Outcome, Potential, Progress, RunError, Sample, Sampler, Sink};
-
-/// A chain that is made step by step: what [`run_chains`] runs.
-pub trait MarkovChain: Send {
-    /// The type of its coordinates: `f32` with minibatches, `f64` without.
-    type Scalar;
-
-    /// Makes one step, and returns the new position if it is kept.
-    ///
-    /// **Errors**: a divergence, or a failure of the potential.
-    fn step(&mut self) -> Result<Option<Sample<'_, Self::Scalar>>, ChainError>;
-
-    /// Where it is, and how many steps it has.
-    fn progress(&self) -> Progress;
-
-    /// Runs to the end, giving each kept position to `sink`.
-    ///
-    /// **Errors**: [`RunError::Chain`] for a divergence or a failure of the potential, [`RunError::Sink`] with the sink's own error.
-    fn run<K: Sink<Self::Scalar>>(&mut self, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        self.run_until(u64::MAX, sink)
-    }
-
-    /// Runs as [`run`](Self::run) does, up to step `until` or the end, whichever comes first.
-    ///
-    /// **Errors**: as [`run`](Self::run).
-    fn run_until<K: Sink<Self::Scalar>>(&mut self, until: u64, sink: &mut K) -> Result<Outcome, RunError<K::Error>> {
-        while self.progress().step < until.min(self.progress().steps) {
-            if let Some(sample) = self.step()? {
-                let (chain, step) = (sample.chain, sample.step);
-                sink.sample(sample).map_err(|cause| RunError::Sink { chain, step, cause })?;
-            }
-            if sink.progress(self.progress()).is_break() {
-                return Ok(Outcome::Stopped);
-            }
-        }
-        Ok(Outcome::Finished)
-    }
-}
-
-impl<P: Potential, S: Sampler> MarkovChain for Chain<P, S> {
-    type Scalar = f32;
-
-    fn step(&mut self) -> Result<Option<Sample<'_>>, ChainError> {
-        Self::step(self)
-    }
-
-    fn progress(&self) -> Progress {
-        Self::progress(self)
-    }
-}
+use crate::{MarkovChain, Outcome, RunError, Sink};
 
 /// Runs every chain to its end in parallel, chain i into `sinks[i]`; results in the order of the chains.
 ///
