@@ -36,7 +36,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -47,6 +47,8 @@ const STEPS: [Step; 11] = [
     },
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]) },
+    Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
+    Step { name: "examples", run: |root| cargo(root, &["run", "--locked", "--package", "your-own"]) },
     Step { name: "sanitize", run: |_| crate::sanitize::run() },
     Step { name: "torture", run: |root| torture(root, 4, true) },
     Step { name: "determinism", run: |root| determinism(root, true) },
@@ -54,9 +56,7 @@ const STEPS: [Step; 11] = [
 ];
 
 /// What takes long, in full. The samplers' quick half is among the tests.
-const WEEKLY: [Step; 5] = [
-    Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
-    Step { name: "examples", run: |root| cargo(root, &["run", "--locked", "--package", "your-own"]) },
+const WEEKLY: [Step; 3] = [
     Step { name: "samplers", run: samplers },
     Step { name: "torture", run: |root| torture(root, 100, false) },
     Step { name: "determinism", run: |root| determinism(root, false) },
