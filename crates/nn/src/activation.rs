@@ -44,7 +44,7 @@ impl Activation {
         assert!(bias.len() <= stride, "rows of {} cannot begin {stride} apart", bias.len());
         match self {
             Self::Relu => dispatch(BiasMap { rows, stride, bias, map: relu }),
-            Self::LeakyRelu(slope) => dispatch(BiasMap { rows, stride, bias, map: |z| leaky_relu(slope, z) }),
+            Self::LeakyRelu(slope) => dispatch(BiasMap { rows, stride, bias, map: move |z| leaky_relu(slope, z) }),
             Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: f32::fast_tanh }),
         }
     }
@@ -53,7 +53,7 @@ impl Activation {
     pub(crate) fn map(self, values: &mut [f32]) {
         match self {
             Self::Relu => dispatch(Map { values, map: relu }),
-            Self::LeakyRelu(slope) => dispatch(Map { values, map: |z| leaky_relu(slope, z) }),
+            Self::LeakyRelu(slope) => dispatch(Map { values, map: move |z| leaky_relu(slope, z) }),
             Self::Tanh => dispatch(Map { values, map: f32::fast_tanh }),
         }
     }
@@ -65,12 +65,15 @@ impl Activation {
                 dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { 0.0 } });
             }
             Self::LeakyRelu(slope) => {
-                dispatch(Zip { output, delta, map: |a: f32, d: f32| if a > 0.0 { d } else { slope * d } });
+                dispatch(Zip { output, delta, map: move |a: f32, d: f32| if a > 0.0 { d } else { slope * d } });
             }
             Self::Tanh => dispatch(Zip { output, delta, map: |a: f32, d: f32| d * (1.0 - a * a) }),
         }
     }
 }
+
+// Slopes are moved into the closures: a load through a reference may not be made for elements that do not need it, so that a loop with one
+// does not vectorize.
 
 /// rows ← rows + bias, through the activation if there is one.
 #[track_caller]

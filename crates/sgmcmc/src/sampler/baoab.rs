@@ -102,7 +102,7 @@ impl Sampler for Baoab {
         let lost = self.friction * (2.0 - self.friction);
         let variance = if self.step_size.samples(update.step) { self.temperature * epsilon * lost } else { 0.0 };
         let (keep, noise) = ((1.0 - self.friction) as f32, variance.sqrt() as f32);
-        let rule = |theta: &mut f32, u: &mut f32, g: f32, z: f32| {
+        let rule = move |theta: &mut f32, u: &mut f32, g: f32, z: f32| {
             let before = *u - kick * g;
             let after = keep * before + noise * z;
             // One rounding of θ instead of two.

@@ -153,13 +153,13 @@ impl Sampler for Psgld {
         let factor = (0.5 * epsilon * temperature) as f32;
         let memory = &mut state.mean_square[..];
         if factor == 0.0 || !self.wants_curvature() {
-            let rule = |theta: &mut f32, v: &mut f32, g: f32, z: f32| {
+            let rule = move |theta: &mut f32, v: &mut f32, g: f32, z: f32| {
                 let metric = metric.update(v, g);
                 *theta += noise * metric.sqrt() * z - drift * metric * g;
             };
             return update.apply(noise, position, memory, rule, |_| ());
         }
-        let rule = |theta: &mut f32, v: &mut f32, g: f32, h: f32, z: f32| {
+        let rule = move |theta: &mut f32, v: &mut f32, g: f32, h: f32, z: f32| {
             let preconditioner = metric.update(v, g);
             let slope = metric.slope(*v, g, h, preconditioner);
             *theta += noise * preconditioner.sqrt() * z - drift * preconditioner * g - factor * slope;

@@ -79,7 +79,7 @@ impl Sampler for Sgd {
 
     fn step(&self, velocity: &mut Vec<f32>, position: &mut [f32], update: Update<'_>) -> bool {
         let (momentum, drift) = (self.momentum as f32, (0.5 * self.step_size.step_size(update.step)) as f32);
-        let rule = |theta: &mut f32, v: &mut f32, g: f32, _| {
+        let rule = move |theta: &mut f32, v: &mut f32, g: f32, _| {
             *v = momentum * *v - drift * g;
             *theta += *v;
         };

@@ -63,7 +63,7 @@ impl Sampler for Sgld {
         let epsilon = self.step_size.step_size(update.step);
         let variance = if self.step_size.samples(update.step) { self.temperature * epsilon } else { 0.0 };
         let (drift, noise) = ((0.5 * epsilon) as f32, variance.sqrt() as f32);
-        let rule = |theta: &mut f32, (): &mut (), g: f32, z: f32| *theta += noise * z - drift * g;
+        let rule = move |theta: &mut f32, (): &mut (), g: f32, z: f32| *theta += noise * z - drift * g;
         update.apply(noise, position, &mut vec![(); update.gradient.len()], rule, |_| ())
     }
 }
