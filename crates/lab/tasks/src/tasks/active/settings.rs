@@ -125,7 +125,7 @@ impl ActiveConfig {
     pub(crate) fn new(dataset: Dataset, profile: Profile) -> Self {
         let digits = dataset == Dataset::Digits;
         let (seeds, rounds, candidates, test_images) = match (digits, profile) {
-            (true, Profile::Quick) => (3, 12, 500, 0),
+            (true, Profile::Quick) => (2, 8, 500, 0),
             (true, Profile::Full) => (5, 50, 0, 0),
             (false, Profile::Quick) => (3, 20, 1_000, 2_000),
             (false, Profile::Full) => (5, 50, 10_000, 0),

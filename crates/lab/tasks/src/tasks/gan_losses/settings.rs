@@ -27,7 +27,7 @@ pub struct GanLossesConfig {
 impl GanLossesConfig {
     pub(crate) fn new(profile: Profile) -> Self {
         let quick = profile == Profile::Quick;
-        let (seeds, iterations) = if quick { (2, 300) } else { (3, 3_000) };
+        let (seeds, iterations) = if quick { (2, 150) } else { (3, 3_000) };
         Self { seeds, iterations, looks: 10, hidden: 50, batch: 50, networks: 100 }
     }
 

@@ -37,7 +37,7 @@ pub struct SamplersConfig {
 impl SamplersConfig {
     pub(crate) fn new(profile: Profile) -> Self {
         let (steps, burn_in, thinning, reference_draws) = match profile {
-            Profile::Quick => (20_000, 4_000, 40, 300),
+            Profile::Quick => (10_000, 2_000, 20, 200),
             Profile::Full => (200_000, 40_000, 400, 2_000),
         };
         Self {
