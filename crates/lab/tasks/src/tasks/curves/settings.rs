@@ -22,10 +22,7 @@ impl CurvesConfig {
         if quick && config.net.is_convolutional() {
             return Self { networks: vec![1, 2, 5, 10, 20], draws: 1 };
         }
-        Self {
-            networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
-            draws: if quick { 1 } else { 3 },
-        }
+        Self { networks: vec![1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], draws: if quick { 1 } else { 3 } }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
