@@ -115,6 +115,15 @@ const MUTATIONS: &[Mutation] = &[
         "choices.uniform() < (-error).exp()",
         "choices.uniform() < (-0.5 * error).exp()",
     ),
+    mutation("metric: from draws alone", "adaptation.rs", "(of_position / of_gradient).sqrt()", "*of_position"),
+    mutation("metric: the temperature forgotten", "adaptation.rs", "temperature * (of_position", "(of_position"),
+    mutation("metric: forces in no units", "hamiltonian/metric.rs", "* self.scales[i] / temperature", "/ temperature"),
+    mutation(
+        "metric: the covariance of forces, not its inverse",
+        "hamiltonian/metric.rs",
+        "let (root, inverse) = (power(0.5), power(-0.5));",
+        "let (root, inverse) = (power(-0.5), power(0.5));",
+    ),
     mutation(
         "schedules: noise while a cycle explores",
         "sampler/sgld.rs",
@@ -139,7 +148,11 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         ensure!(found == 1, "{}: `{}` is {found} times in {}", mutation.name, mutation.from, mutation.file);
         fs::write(&path, sound.replace(mutation.from, mutation.to))?;
         // Without the tests of code that no mutation is in: they take most of the time.
-        let unit = caught(&tree, &["-p", "apd-sgmcmc", "--lib", "--", "--skip", "hamiltonian", "--skip", "replica"])?;
+        let which: &[&str] = match mutation.file {
+            "hamiltonian/metric.rs" => &["hamiltonian::metric"],
+            _ => &["--skip", "hamiltonian", "--skip", "replica"],
+        };
+        let unit = caught(&tree, &[&["-p", "apd-sgmcmc", "--lib", "--"][..], which].concat())?;
         let laws = if options.unit_tests { None } else { caught(&tree, &["-p", "apd-verify", "--test", "quick"])? };
         fs::write(&path, sound)?;
         survivors += usize::from(unit.is_none() && laws.is_none());

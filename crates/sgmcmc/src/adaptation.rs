@@ -1,4 +1,4 @@
-//! What warm-ups learn from: an acceptance, and the coordinates' variances.
+//! What warm-ups learn from: an acceptance, and the coordinates' variances with those of the gradient.
 
 use serde::{Deserialize, Serialize};
 
@@ -78,12 +78,34 @@ impl Variances {
         self.squares.iter().map(move |squares| squares / freedom)
     }
 
-    /// Writes the variances, drawn toward 10⁻³ with the weight of five draws as Stan does, and starts again.
-    pub(crate) fn take(&mut self, variances: &mut [f64]) {
+    /// The sum of the variances, each drawn toward 10⁻³ with the weight of five draws as Stan does, for a radius in θ's own units.
+    pub(crate) fn shrunken_trace(&self) -> f64 {
         let n = self.count as f64;
-        for (variance, squares) in variances.iter_mut().zip(&self.squares) {
-            *variance = n / (n + 5.0) * squares / (n - 1.0).max(1.0) + 5.0 / (n + 5.0) * 1e-3;
-        }
+        let shrunken = |squares: &f64| n / (n + 5.0) * squares / (n - 1.0).max(1.0) + 5.0 / (n + 5.0) * 1e-3;
+        self.squares.iter().map(shrunken).sum()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(self.mean.len());
     }
 }
+
+/// Writes the scales sᵢ⁴ = Var θᵢ/Var ∂ᵢ(U/T) of a window's positions and gradients ∇U: of a Gaussian with independent coordinates the
+/// standard deviations exactly, from any two positions; they have θ's units, and nothing draws them to a size of their own.
+///
+/// A coordinate that has not moved, or feels no change of force, keeps the scale that it has.
+///
+/// Reference: Seyboldt, Carlson & Carpenter, *Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence*, arXiv
+/// 2603.18845, 2026: the diagonal minimizer.
+pub(crate) fn learn_scales(positions: &Variances, gradients: &Variances, temperature: f64, scales: &mut [f64]) {
+    for ((scale, of_position), of_gradient) in scales.iter_mut().zip(&positions.squares).zip(&gradients.squares) {
+        let square = temperature * (of_position / of_gradient).sqrt();
+        if square.is_normal() {
+            *scale = square.sqrt();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@
 //!
 //! * [`dynamics`]: the energy and the leapfrog.
 //! * [`metropolis`], [`nuts`]: the two ways to choose the next position from a trajectory.
-//! * [`adaptation`]: step size and mass, learned during the warm-up only.
+//! * [`adaptation`], [`window`], [`metric`]: step size and mass, learned during the warm-up only.
 //! * [`statistics`]: what tells a good run from a bad one.
 //! * [`chain`]: all of it together, resumable.
 //!
@@ -24,11 +24,14 @@ use crate::sampler::within;
 mod adaptation;
 mod chain;
 mod dynamics;
+mod metric;
 mod metropolis;
 mod nuts;
 mod statistics;
+mod window;
 
 pub use chain::{HamiltonianChain, HamiltonianState};
+pub use metric::{Metric, Preconditioner};
 pub use statistics::{HamiltonianStatistics, Transition};
 
 /// Greatest rise of H along a trajectory, in nats, that is not a divergence.
@@ -49,15 +52,15 @@ pub struct HamiltonianConfig {
     pub target_acceptance: f64,
     /// T; 1 is the Bayesian posterior.
     pub temperature: f64,
-    /// Whether the warm-up learns a diagonal mass; without, M = I.
-    pub adapt_mass: bool,
+    /// The mass that the warm-up learns.
+    pub metric: Metric,
 }
 
 impl HamiltonianConfig {
-    /// NUTS of depth 10 at T = 1, with δ = 0.8 and a learned mass.
+    /// NUTS of depth 10 at T = 1, with δ = 0.8 and a diagonal mass.
     pub fn nuts(warmup: u64, draws: u64) -> Self {
         let trajectory = Trajectory::Nuts { max_depth: 10 };
-        Self { warmup, draws, trajectory, target_acceptance: 0.8, temperature: 1.0, adapt_mass: true }
+        Self { warmup, draws, trajectory, target_acceptance: 0.8, temperature: 1.0, metric: Metric::Diagonal }
     }
 
     /// Checks the settings' ranges.

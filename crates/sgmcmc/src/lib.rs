@@ -122,7 +122,8 @@ mod testing;
 pub use chain::{Chain, ChainConfig, ChainState};
 pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
 pub use hamiltonian::{
-    HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Trajectory, Transition,
+    HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Metric, Preconditioner, Trajectory,
+    Transition,
 };
 pub use markov_chain::{MarkovChain, Outcome, Progress, Sample, Sink};
 pub use microcanonical::{

@@ -5,7 +5,7 @@
 //!
 //! dθ = Σ^½·u·dt, du = −P(u)·Σ^½∇U/(T(d − 1))·dt + η·P(u)·dW, P(u) = I − u·uᵀ
 //!
-//! with a diagonal Σ, the coordinates' variances, or I. The law of θ is exp(−U/T) exactly as ε → 0. A step of size ε
+//! with a diagonal Σ, about the coordinates' variances, or I. The law of θ is exp(−U/T) exactly as ε → 0. A step of size ε
 //! loses the energy U/T + K, which the exact flow keeps; the variance of that loss is what the step size is adapted to, and a
 //! Metropolis test on it makes the law exact for any ε.
 //!
@@ -43,7 +43,7 @@ pub struct MicrocanonicalConfig {
     pub correction: Correction,
     /// T; 1 is the Bayesian posterior.
     pub temperature: f64,
-    /// Whether the warm-up learns the coordinates' variances Σ; without, Σ = I.
+    /// Whether the warm-up learns a diagonal Σ, from positions and gradients; without, Σ = I.
     pub precondition: bool,
 }
 

@@ -7,7 +7,7 @@ use crate::{ChainError, Divergence, Potential64, PotentialError};
 pub(crate) struct Point {
     /// θ.
     pub(crate) position: Vec<f64>,
-    /// p; of microcanonical dynamics the direction u, of length 1.
+    /// The momentum, whitened; of microcanonical dynamics the direction u, of length 1.
     pub(crate) momentum: Vec<f64>,
     /// ∇U(θ).
     pub(crate) gradient: Vec<f64>,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain,
+    Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain, Metric,
     Potential, Psgld, RunError, Sample, Schedule, Svrg, Trajectory,
 };
 
@@ -190,7 +190,7 @@ impl Transition {
                 let config = HamiltonianConfig {
                     trajectory,
                     temperature: if matches!(self.mutation, Some(Mutation::Sampler(_))) { 2.0 } else { 1.0 },
-                    adapt_mass: false,
+                    metric: Metric::Identity,
                     ..HamiltonianConfig::nuts(0, thinning * draws)
                 };
                 // A new chain looks for a step size that fits its first position.

@@ -2,35 +2,23 @@
 //!
 //! Both are frozen when the warm-up ends: a chain that adapts for ever need not have the right law.
 
-use serde::{Deserialize, Serialize};
-
 use super::dynamics::Hamiltonian;
-use crate::adaptation::{DualAveraging, Variances};
 use crate::phase_space::Point;
 
-/// The draws, counted from 0, after which the mass is set anew: the ends of windows that double in length.
+/// The draws, counted from 1, after which the mass is set anew: the ends of windows that double in length.
 ///
-/// The first draws find the bulk of the posterior, the last fit the step size to the final mass; between them each window learns
-/// from better draws than the one before. The first 75 and the last 50 of 150 draws or more are outside the windows of 25, 50, 100,
-/// …; the first 15 % and the last 10 % of fewer draws are; and all of less than 20, so that the mass is left alone. A window that would leave
-/// less than twice its length takes in the rest.
-///
-/// Reference: Stan Reference Manual, *HMC algorithm parameters*, "Automatic parameter tuning".
+/// Each window learns from better draws than the one before, and forgets those. The first has 10 draws; a window that would leave less
+/// than its double takes in the rest. The last 10 % of the draws, and at least 50 or a third of them, are outside the windows, to fit the
+/// step size to the final mass; and all of less than 20 are, so that the mass is left alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Windows {
-    start: u64,
     ends: Vec<u64>,
 }
 
 impl Windows {
     pub(super) fn new(warmup: u64) -> Self {
-        let (start, last) = match warmup {
-            0..20 => return Self { start: warmup, ends: Vec::new() },
-            20..150 => (warmup * 15 / 100, warmup / 10),
-            150.. => (75, 50),
-        };
-        let stop = warmup - last;
-        let (mut ends, mut end, mut length) = (Vec::new(), start, 25);
+        let stop = if warmup < 20 { 0 } else { warmup - (warmup / 10).max(50.min(warmup / 3)) };
+        let (mut ends, mut end, mut length) = (Vec::new(), 0, 10);
         while end < stop {
             end += length;
             length *= 2;
@@ -39,43 +27,27 @@ impl Windows {
             }
             ends.push(end);
         }
-        Self { start, ends }
+        Self { ends }
     }
 
-    fn contains(&self, draws: u64) -> bool {
-        draws > self.start && self.ends.last().is_some_and(|&end| draws <= end)
-    }
-}
-
-/// The state of the warm-up.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Adaptation {
-    pub(super) averaging: DualAveraging,
-    pub(super) variances: Variances,
-}
-
-impl Adaptation {
-    pub(super) fn new(dim: usize, step_size: f64) -> Self {
-        Self { averaging: DualAveraging::new(step_size), variances: Variances::new(dim) }
+    /// Whether the mass is ever set.
+    pub(super) fn exist(&self) -> bool {
+        !self.ends.is_empty()
     }
 
-    /// Learns from the position after `draws` draws; tells whether it has set `inverse_mass`.
-    pub(super) fn learn_mass(
-        &mut self,
-        windows: &Windows,
-        draws: u64,
-        position: &[f64],
-        inverse_mass: &mut [f64],
-    ) -> bool {
-        if windows.contains(draws) {
-            self.variances.add(position);
-        }
-        let ends = windows.ends.contains(&draws);
-        if ends {
-            self.variances.take(inverse_mass);
-        }
-        ends
+    /// Whether draw number `draw` is in the first window, before any mass is learned.
+    pub(super) fn in_first(&self, draw: u64) -> bool {
+        self.ends.first().is_some_and(|&end| draw <= end)
+    }
+
+    /// Whether the mass is learned from draw number `draw`.
+    pub(super) fn contain(&self, draw: u64) -> bool {
+        self.ends.last().is_some_and(|&end| draw <= end)
+    }
+
+    /// Whether a window ends with draw number `draw`.
+    pub(super) fn end_with(&self, draw: u64) -> bool {
+        self.ends.contains(&draw)
     }
 }
 

@@ -3,14 +3,19 @@
 use apd_seed::{Normals, Seed};
 use serde::{Deserialize, Serialize};
 
-use super::adaptation::{Adaptation, Windows, reasonable_step};
+use super::adaptation::{Windows, reasonable_step};
 use super::dynamics::Dynamics;
+use super::metric::Preconditioner;
 use super::nuts::Nuts;
-use super::{HamiltonianConfig, HamiltonianStatistics, Trajectory, Transition, metropolis};
+use super::window::Window;
+use super::{HamiltonianConfig, HamiltonianStatistics, Metric, Trajectory, Transition, metropolis};
 use crate::adaptation::DualAveraging;
 use crate::phase_space::Point;
 use crate::sampler::within;
 use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
+
+/// Most doublings in the first window, whose scales are little more than guessed.
+const FIRST_DOUBLINGS: u32 = 3;
 
 /// All that a [`HamiltonianChain`] needs to go on, besides its potential and settings.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -28,31 +33,31 @@ pub struct HamiltonianState {
     pub position: Vec<f64>,
     /// ε.
     pub step_size: f64,
-    /// The diagonal of M⁻¹.
-    pub inverse_mass: Vec<f64>,
+    /// L, M⁻¹ = L·Lᵀ.
+    pub preconditioner: Preconditioner,
     /// Gradients computed.
     pub gradients: u64,
     /// Sums over the draws after the warm-up.
     pub statistics: HamiltonianStatistics,
-    adaptation: Adaptation,
+    averaging: DualAveraging,
+    window: Window,
 }
 
 /// One Markov chain with the law exp(−U/T) on the full data: Hamiltonian Monte Carlo, or NUTS.
 ///
-/// The warm-up learns the step size (dual averaging) and, if wanted, a diagonal mass (the coordinates' variances over growing
-/// windows). Chain c takes the momenta of draw t from row t of `seed/chain[c]/momentum`, its choices from the stream
+/// The warm-up learns the step size (dual averaging) and the [`Metric`] (from draws and gradients, over growing windows). Chain c takes the momenta of draw t from row t of `seed/chain[c]/momentum`, its choices from the stream
 /// `seed/chain[c]/choices[t]`: chains of one seed are independent of each other, and nothing depends on threads or interruptions.
 ///
 /// Positions are in double precision throughout. A potential on `f32` vectors is taken in by [`FullBatch`](crate::FullBatch).
 ///
-/// **Units**: U in nats, full-data scale; M⁻¹ in θ², so that ε is a pure number: in standard deviations once the mass is learned.
+/// **Units**: U in nats, full-data scale; L in θ, so that ε is a pure number: in standard deviations once the mass is learned.
 ///
 /// **Cost**: one gradient of all N terms per leapfrog step, and 10 to 1000 steps per draw; some 500 bytes per coordinate.
 ///
 /// **Where it fails**: modes apart by more than a few nats are not crossed (start several chains, compare them); in funnels no
 /// step size fits everywhere, which shows as divergences and a low [`e_bfmi`](HamiltonianStatistics::e_bfmi); strong correlations
-/// are not removed by a diagonal mass, and make trajectories long; U must be smooth, and in a potential that sums in `f32` |U| must
-/// stay below some 10⁶ nats, or its rounding is a visible part of ΔH.
+/// are not removed by a diagonal mass, and make trajectories long: those are for [`Metric::LowRank`]; U must be smooth, and in a
+/// potential that sums in `f32` |U| must stay below some 10⁶ nats, or its rounding is a visible part of ΔH.
 ///
 /// ```
 /// use apd_seed::Seed;
@@ -91,7 +96,8 @@ pub struct HamiltonianChain<P> {
     moving: Point,
     nuts: Nuts,
     windows: Windows,
-    adaptation: Adaptation,
+    averaging: DualAveraging,
+    window: Window,
     step_size: f64,
     statistics: HamiltonianStatistics,
     last_transition: Option<Transition>,
@@ -114,6 +120,9 @@ impl<P: Potential64> HamiltonianChain<P> {
         let position: Vec<f64> = initial.into_iter().map(Into::into).collect();
         assert_eq!(position.len(), potential.dim(), "coordinates of the initial position, and of the potential");
         let mut chain = Self::at(chain, potential, config, seed, 0, position, 1.0)?;
+        if chain.windows.exist() {
+            chain.dynamics.preconditioner = Preconditioner::of_gradient(&chain.current.gradient, config.temperature);
+        }
         chain.search_step_size()?;
         Ok(chain)
     }
@@ -135,28 +144,20 @@ impl<P: Potential64> HamiltonianChain<P> {
         if state.position.len() != dim {
             return Err(ChainError::Dimension { expected: dim, found: state.position.len() });
         }
-        let Adaptation { averaging, variances } = &state.adaptation;
-        for (name, values) in
-            [("inverse mass", &state.inverse_mass), ("mean", &variances.mean), ("squares", &variances.squares)]
-        {
-            if values.len() != dim {
-                return Err(ChainError::Buffer { name, expected: dim, found: Some(values.len()) });
-            }
-        }
+        state.preconditioner.validate(dim)?;
+        state.window.validate(dim)?;
         let positive = (f64::MIN_POSITIVE, f64::MAX);
         within("the saved step size", state.step_size, positive, "a finite number above 0")?;
-        within("the saved average step size", averaging.average(), positive, "a finite number above 0")?;
-        for &inverse_mass in &state.inverse_mass {
-            within("a saved inverse mass", inverse_mass, positive, "a finite number above 0")?;
-        }
+        within("the saved average step size", state.averaging.average(), positive, "a finite number above 0")?;
         state.statistics.validate()?;
         let mut chain = Self::at(state.chain, potential, config, seed, state.step, state.position, state.step_size)?;
         ChainError::unless_equal("seed", state.seed, chain.seed)?;
         ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
-        chain.dynamics.inverse_mass = state.inverse_mass;
+        chain.dynamics.preconditioner = state.preconditioner;
         chain.dynamics.evaluator.gradients = state.gradients;
         chain.statistics = state.statistics;
-        chain.adaptation = state.adaptation;
+        chain.averaging = state.averaging;
+        chain.window = state.window;
         Ok(chain)
     }
 
@@ -191,8 +192,9 @@ impl<P: Potential64> HamiltonianChain<P> {
             moving: current.clone(),
             current,
             nuts: Nuts::new(dim),
-            windows: Windows::new(if config.adapt_mass { config.warmup } else { 0 }),
-            adaptation: Adaptation::new(dim, step_size),
+            windows: Windows::new(if config.metric == Metric::Identity { 0 } else { config.warmup }),
+            averaging: DualAveraging::new(step_size),
+            window: Window::new(dim),
             step_size,
             statistics: HamiltonianStatistics::default(),
             last_transition: None,
@@ -208,10 +210,11 @@ impl<P: Potential64> HamiltonianChain<P> {
             step: self.step,
             position: self.current.position.clone(),
             step_size: self.step_size,
-            inverse_mass: self.dynamics.inverse_mass.clone(),
+            preconditioner: self.dynamics.preconditioner.clone(),
             gradients: self.dynamics.evaluator.gradients,
             statistics: self.statistics.clone(),
-            adaptation: self.adaptation.clone(),
+            averaging: self.averaging.clone(),
+            window: self.window.clone(),
         }
     }
 
@@ -221,16 +224,19 @@ impl<P: Potential64> HamiltonianChain<P> {
     ///
     /// **Errors**: [`ChainError::Potential`]; in the warm-up [`ChainError::Diverged`] where U is flat.
     pub fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
-        self.dynamics.refresh_momentum(&mut self.current, &self.momenta, self.step);
+        self.momenta.fill_f64(self.step, 0, &mut self.current.momentum);
         let (dynamics, step_size) = (&mut self.dynamics, self.step_size);
         let mut choices = self.choices.index(self.step).stream();
+        let first = self.windows.in_first(self.step + 1);
         let transition = match self.config.trajectory {
             Trajectory::Hmc { length, jitter, max_steps } => {
+                let max_steps = if first { max_steps.min((1 << FIRST_DOUBLINGS) - 1) } else { max_steps };
                 let leapfrogs = metropolis::leapfrogs(length, jitter, max_steps, step_size, &mut choices);
                 let (current, moving) = (&mut self.current, &mut self.moving);
                 metropolis::transition(dynamics, current, moving, step_size, leapfrogs, &mut choices)
             }
             Trajectory::Nuts { max_depth } => {
+                let max_depth = if first { max_depth.min(FIRST_DOUBLINGS) } else { max_depth };
                 self.nuts.transition(dynamics, &mut self.current, step_size, max_depth, &mut choices)
             }
         };
@@ -247,20 +253,25 @@ impl<P: Potential64> HamiltonianChain<P> {
     }
 
     fn adapt(&mut self, acceptance: f64) -> Result<(), ChainError> {
-        self.step_size = self.adaptation.averaging.update(acceptance, self.config.target_acceptance);
-        let (position, inverse_mass) = (&self.current.position, &mut self.dynamics.inverse_mass);
-        if self.adaptation.learn_mass(&self.windows, self.step, position, inverse_mass) {
+        self.step_size = self.averaging.update(acceptance, self.config.target_acceptance);
+        let rank = self.config.metric.rank(self.current.position.len());
+        if self.windows.contain(self.step) {
+            self.window.add(&self.current, rank);
+        }
+        if self.windows.end_with(self.step) {
+            self.dynamics.preconditioner.learn(&self.window, rank, self.config.temperature);
+            self.window.clear();
             self.search_step_size()?;
         }
         if self.step == self.config.warmup {
-            self.step_size = self.adaptation.averaging.average();
+            self.step_size = self.averaging.average();
         }
         Ok(())
     }
 
     /// Starts the adaptation of the step size, under the present mass.
     fn search_step_size(&mut self) -> Result<(), ChainError> {
-        self.dynamics.refresh_momentum(&mut self.current, &self.searches, self.step);
+        self.searches.fill_f64(self.step, 0, &mut self.current.momentum);
         let found = reasonable_step(&mut self.dynamics, &self.current, &mut self.moving, self.step_size);
         self.dynamics.evaluator.check()?;
         self.step_size = match found {
@@ -273,7 +284,7 @@ impl<P: Potential64> HamiltonianChain<P> {
                 return Err(ChainError::Diverged { chain, step, what, last_good_sample: None, step_size });
             }
         };
-        self.adaptation.averaging = DualAveraging::new(self.step_size);
+        self.averaging = DualAveraging::new(self.step_size);
         Ok(())
     }
 
@@ -318,9 +329,9 @@ impl<P: Potential64> HamiltonianChain<P> {
         self.step_size
     }
 
-    /// The diagonal of M⁻¹: once it is learned, about the variances of exp(−U/T).
-    pub fn inverse_mass(&self) -> &[f64] {
-        &self.dynamics.inverse_mass
+    /// L, M⁻¹ = L·Lᵀ: that of the next draw, and final once the warm-up is over.
+    pub fn preconditioner(&self) -> &Preconditioner {
+        &self.dynamics.preconditioner
     }
 
     /// Gradients computed, in the warm-up too.

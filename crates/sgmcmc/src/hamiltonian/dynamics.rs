@@ -1,7 +1,6 @@
 //! The energy, and the leapfrog that nearly keeps it.
 
-use apd_seed::Normals;
-
+use super::metric::Preconditioner;
 use crate::Potential64;
 use crate::phase_space::{Evaluator, Point};
 
@@ -12,64 +11,64 @@ pub(super) trait Hamiltonian {
 
     /// H of the point, in nats; +∞ if it is not a finite number, so that no such point is ever drawn.
     fn energy(&self, point: &Point) -> f64;
-
-    /// The diagonal of M⁻¹.
-    fn inverse_mass(&self) -> &[f64];
 }
 
-/// H(θ, p) = U(θ)/T + ½·Σ pᵢ²/mᵢ.
+/// H(θ, q) = U(θ)/T + ½·|q|², of the whitened momentum q = Lᵀp with M⁻¹ = L·Lᵀ.
 #[derive(Debug)]
 pub(super) struct Dynamics<P> {
     pub(super) evaluator: Evaluator<P>,
     pub(super) temperature: f64,
-    pub(super) inverse_mass: Vec<f64>,
+    pub(super) preconditioner: Preconditioner,
+    /// Working space.
+    work: Vec<f64>,
 }
 
 impl<P: Potential64> Dynamics<P> {
     pub(super) fn new(potential: P, temperature: f64) -> Self {
         let dim = potential.dim();
-        Self { evaluator: Evaluator::new(potential), temperature, inverse_mass: vec![1.0; dim] }
+        let (evaluator, preconditioner) = (Evaluator::new(potential), Preconditioner::identity(dim));
+        Self { evaluator, temperature, preconditioner, work: vec![0.0; dim] }
     }
 
-    /// p ~ N(0, M), from row `row` of the normals.
-    pub(super) fn refresh_momentum(&self, point: &mut Point, normals: &Normals, row: u64) {
-        normals.fill_f64(row, 0, &mut point.momentum);
-        for (p, inverse_mass) in point.momentum.iter_mut().zip(&self.inverse_mass) {
-            *p /= inverse_mass.sqrt();
+    /// q ← q − ε·Lᵀ∇U(θ)/T.
+    fn kick(&mut self, point: &mut Point, step: f64) {
+        let Self { temperature, preconditioner, work, .. } = self;
+        for ((w, g), scale) in work.iter_mut().zip(&point.gradient).zip(&preconditioner.scales) {
+            *w = g * scale;
         }
+        preconditioner.stretch(work);
+        let scale = step / *temperature;
+        point.momentum.iter_mut().zip(work).for_each(|(q, w)| *q -= scale * *w);
     }
 
-    fn kick(&self, point: &mut Point, step: f64) {
-        let scale = step / self.temperature;
-        for (p, &g) in point.momentum.iter_mut().zip(&point.gradient) {
-            *p -= scale * g;
+    /// θ ← θ + ε·L·q.
+    fn drift(&mut self, point: &mut Point, step: f64) {
+        let Self { preconditioner, work, .. } = self;
+        work.copy_from_slice(&point.momentum);
+        preconditioner.stretch(work);
+        for ((x, w), scale) in point.position.iter_mut().zip(work).zip(&preconditioner.scales) {
+            *x += step * scale * *w;
         }
     }
 }
 
 impl<P: Potential64> Hamiltonian for Dynamics<P> {
-    /// p ← p − (ε/2)·∇U(θ)/T, θ ← θ + ε·M⁻¹p, p ← p − (ε/2)·∇U(θ)/T.
+    /// q ← q − (ε/2)·Lᵀ∇U(θ)/T, θ ← θ + ε·L·q, q ← q − (ε/2)·Lᵀ∇U(θ)/T.
     ///
-    /// Its error per trajectory is O(ε²); it is stable while ε is below twice the smallest standard deviation (in units of M).
+    /// Its error per trajectory is O(ε²); it is stable while ε is below twice the smallest standard deviation (in units of L).
     ///
-    /// Reference: Neal, *MCMC using Hamiltonian dynamics*, in: Handbook of Markov Chain Monte Carlo, 2011, eqs 5.18–5.20.
+    /// Reference: Neal, *MCMC using Hamiltonian dynamics*, in: Handbook of Markov Chain Monte Carlo, 2011, eqs 5.18–5.20, §5.4.1.
     fn leapfrog(&mut self, point: &mut Point, step: f64) {
         self.kick(point, 0.5 * step);
-        for ((x, p), inverse_mass) in point.position.iter_mut().zip(&point.momentum).zip(&self.inverse_mass) {
-            *x += step * inverse_mass * p;
-        }
+        self.drift(point, step);
         self.evaluator.evaluate(point);
         self.kick(point, 0.5 * step);
     }
 
     fn energy(&self, point: &Point) -> f64 {
-        let twice_kinetic: f64 = point.momentum.iter().zip(&self.inverse_mass).map(|(p, w)| w * p * p).sum();
+        let twice_kinetic: f64 = point.momentum.iter().map(|q| q * q).sum();
         let energy = point.potential / self.temperature + 0.5 * twice_kinetic;
         if energy.is_finite() { energy } else { f64::INFINITY }
-    }
-
-    fn inverse_mass(&self) -> &[f64] {
-        &self.inverse_mass
     }
 }
 

@@ -16,7 +16,7 @@ use crate::phase_space::Point;
 /// A stretch of trajectory: its ends, the sum over its points, and the point drawn from it.
 #[derive(Clone, Debug)]
 struct Tree {
-    /// Momenta at the two ends, in the order of integration.
+    /// Whitened momenta at the two ends, in the order of integration.
     first: Vec<f64>,
     last: Vec<f64>,
     /// ρ: the sum of the points' momenta, which points from one end to the other.
@@ -52,18 +52,17 @@ impl Tree {
 
     /// Continues with `next`, from which the draw is taken if `take`; tells whether the whole has not turned back.
     ///
-    /// It has if an end's velocity points against ρ. That is checked across the joint too, where either half is joined by the
+    /// It has if an end's momentum, whitened, points against ρ. That is checked across the joint too, where either half is joined by the
     /// nearest point of the other: a period may otherwise fit between the checked ends.
-    fn append(&mut self, next: &mut Self, take: bool, inverse_mass: &[f64]) -> bool {
+    fn append(&mut self, next: &mut Self, take: bool) -> bool {
         let (mut whole, mut left, mut right) = ([0.0; 2], [0.0; 2], [0.0; 2]);
         for i in 0..self.rho.len() {
-            let w = inverse_mass[i];
             let rho = self.rho[i] + next.rho[i];
-            whole = [whole[0] + w * self.first[i] * rho, whole[1] + w * next.last[i] * rho];
+            whole = [whole[0] + self.first[i] * rho, whole[1] + next.last[i] * rho];
             let rho = self.rho[i] + next.first[i];
-            left = [left[0] + w * self.first[i] * rho, left[1] + w * next.first[i] * rho];
+            left = [left[0] + self.first[i] * rho, left[1] + next.first[i] * rho];
             let rho = next.rho[i] + self.last[i];
-            right = [right[0] + w * self.last[i] * rho, right[1] + w * next.last[i] * rho];
+            right = [right[0] + self.last[i] * rho, right[1] + next.last[i] * rho];
             self.rho[i] += next.rho[i];
         }
         std::mem::swap(&mut self.last, &mut next.last);
@@ -128,7 +127,7 @@ impl Nuts {
             if !forwards {
                 self.whole.reverse();
             }
-            let goes_on = self.whole.append(&mut self.doubling, take, growth.hamiltonian.inverse_mass());
+            let goes_on = self.whole.append(&mut self.doubling, take);
             if !forwards {
                 self.whole.reverse();
             }
@@ -170,7 +169,7 @@ impl<H: Hamiltonian> Growth<'_, H> {
         }
         // Inside a doubling every point has its weight's share, no more.
         let take = self.choose(second.log_weight - log_add_exp(tree.log_weight, second.log_weight));
-        tree.append(second, take, self.hamiltonian.inverse_mass())
+        tree.append(second, take)
     }
 
     fn advance(&mut self, end: &mut Point, step: f64, tree: &mut Tree) -> bool {

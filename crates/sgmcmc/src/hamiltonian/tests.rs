@@ -37,13 +37,13 @@ fn rules() -> [Trajectory; 2] {
 struct Rule {
     trajectory: Trajectory,
     step_size: f64,
-    inverse_mass: Vec<f64>,
+    scales: Vec<f64>,
     temperature: f64,
 }
 
 impl Rule {
     fn new(trajectory: Trajectory, step_size: f64, target: &Target) -> Self {
-        Self { trajectory, step_size, inverse_mass: vec![1.0; target.dim()], temperature: 1.0 }
+        Self { trajectory, step_size, scales: vec![1.0; target.dim()], temperature: 1.0 }
     }
 
     fn config(&self, draws: u64) -> HamiltonianConfig {
@@ -56,7 +56,7 @@ impl Rule {
 fn averages(target: &Target, rule: &Rule, chain: u32, seed: Seed) -> Vec<f64> {
     let (config, start) = (rule.config(DRAWS), target.draw(seed.child("start").index(chain.into())));
     let mut state = HamiltonianChain::new(chain, target.clone(), config, seed, start).unwrap().state();
-    (state.step_size, state.inverse_mass) = (rule.step_size, rule.inverse_mass.clone());
+    (state.step_size, state.preconditioner.scales) = (rule.step_size, rule.scales.clone());
     let mut chain = HamiltonianChain::resume(target.clone(), config, seed, state).unwrap();
     target.averages((0..DRAWS).map(|_| chain.step().unwrap().unwrap().position.to_vec()))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::dynamics::{Dynamics, draw_direction};
 use super::warmup::{Phases, StepSize, Warmup};
 use super::{Correction, MicrocanonicalConfig};
+use crate::adaptation::learn_scales;
 use crate::phase_space::Point;
 use crate::sampler::{length, within};
 use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
@@ -344,7 +345,8 @@ impl<P: Potential64> MicrocanonicalChain<P> {
             _ => unreachable!("a chain's adaptation is that of its correction"),
         }
         if self.phases.learns_scales(self.step) {
-            self.warmup.variances.add(&self.current.position);
+            self.warmup.positions.add(&self.current.position);
+            self.warmup.gradients.add(&self.current.gradient);
         }
         if self.phases.sets_scales(self.step) {
             self.set_scales()?;
@@ -359,17 +361,17 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         Ok(())
     }
 
-    /// Takes over the variances: as scales, in which the radius is √d, or else as the radius.
+    /// Takes over what was learned of the coordinates: as scales, in which the radius is √d, or else their variances as the radius.
     fn set_scales(&mut self) -> Result<(), ChainError> {
-        let mut variances = vec![0.0; self.current.position.len()];
-        self.warmup.variances.take(&mut variances);
-        let trace: f64 = variances.iter().sum();
+        let Warmup { positions, gradients, .. } = &mut self.warmup;
         let radius = if self.config.precondition {
-            self.dynamics.scales.iter_mut().zip(&variances).for_each(|(scale, variance)| *scale = variance.sqrt());
-            (variances.len() as f64).sqrt()
+            learn_scales(positions, gradients, self.config.temperature, &mut self.dynamics.scales);
+            (self.dynamics.scales.len() as f64).sqrt()
         } else {
-            trace.sqrt()
+            positions.shrunken_trace().sqrt()
         };
+        positions.clear();
+        gradients.clear();
         self.length = match self.config.correction {
             Correction::None { .. } => radius,
             Correction::Metropolis { .. } => std::f64::consts::FRAC_PI_2 * radius,

@@ -54,14 +54,16 @@ impl Phases {
 #[serde(deny_unknown_fields)]
 pub(super) struct Warmup {
     pub(super) step_size: StepSize,
-    pub(super) variances: Variances,
+    pub(super) positions: Variances,
+    pub(super) gradients: Variances,
     autocorrelation: Autocorrelation,
 }
 
 impl Warmup {
     pub(super) fn new(dim: usize, correction: Correction, step_size: f64) -> Self {
         let step_size = StepSize::new(correction, step_size);
-        Self { step_size, variances: Variances::new(dim), autocorrelation: Autocorrelation::new(dim) }
+        let [positions, gradients] = [(); 2].map(|()| Variances::new(dim));
+        Self { step_size, positions, gradients, autocorrelation: Autocorrelation::new(dim) }
     }
 
     /// Learns from the position after `step` steps; after the last the autocorrelation time, in steps.
@@ -75,7 +77,7 @@ impl Warmup {
 
     pub(super) fn validate(&self, dim: usize) -> Result<(), ChainError> {
         let Autocorrelation { of_positions, of_batches, sum } = &self.autocorrelation;
-        for variances in [&self.variances, of_positions, of_batches] {
+        for variances in [&self.positions, &self.gradients, of_positions, of_batches] {
             length("mean", &variances.mean, dim)?;
             length("squares", &variances.squares, dim)?;
         }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    ChainError, Correction, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain, MicrocanonicalChain,
+    ChainError, Correction, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain, Metric, MicrocanonicalChain,
     MicrocanonicalConfig, Potential, RunError, Sample, Trajectory, WithGradient,
 };
 
@@ -172,7 +172,7 @@ impl Case {
         match method.dynamics {
             Dynamics::Hamiltonian(trajectory) => {
                 let config =
-                    HamiltonianConfig { warmup, draws, trajectory, target_acceptance, temperature, adapt_mass: true };
+                    HamiltonianConfig { warmup, draws, trajectory, target_acceptance, temperature, metric: Metric::Diagonal };
                 visit_all(HamiltonianChain::new(c, potential, config, seed, start)?, visit)
             }
             Dynamics::Microcanonical => {

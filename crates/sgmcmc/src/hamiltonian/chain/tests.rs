@@ -5,7 +5,7 @@ use apd_seed::Seed;
 use super::{HamiltonianChain, HamiltonianState};
 use crate::testing::{Kept, Quadratic, Spy, bits, keep};
 use crate::{
-    ChainError, Divergence, FromFn64, FullBatch, HamiltonianConfig, Outcome, Potential64, PotentialError, RunError,
+    ChainError, Divergence, FromFn64, FullBatch, HamiltonianConfig, Metric, Outcome, Potential64, PotentialError, RunError,
     Sample, Trajectory, run_chains,
 };
 
@@ -45,7 +45,7 @@ fn samples<P: Potential64>(chain: &mut HamiltonianChain<P>) -> Vec<Kept> {
 #[test]
 fn resumed_equals_uninterrupted() {
     for trajectory in rules() {
-        // Windows end after 40 and 90 draws.
+        // Windows end after 10 and 67 draws.
         let config = config(trajectory, 100, 40);
         let mut whole = chain(3, config);
         let expected = (samples(&mut whole), serde_json::to_string(&whole.state()).unwrap());
@@ -96,7 +96,7 @@ fn temperature_divides_the_potential() {
 }
 
 /// In 50 dimensions, of scales from 0.1 to 10: the mass is what the posterior has, and the acceptance near to its target. (After
-/// the last window 50 draws are left for the step size. Its iterates still swing, where the acceptance is a concave function
+/// the last window 100 draws are left for the step size. Its iterates still swing, where the acceptance is a concave function
 /// of it: the acceptance at their average is above their average acceptance.)
 #[test]
 fn the_warm_up_learns_the_scales() {
@@ -116,7 +116,7 @@ fn the_warm_up_learns_the_scales() {
             samples(&mut chain);
             let statistics = chain.statistics();
             let (acceptance, e_bfmi) = (statistics.mean_acceptance().unwrap(), statistics.e_bfmi().unwrap());
-            let ratios: Vec<f64> = (0..50).map(|i| chain.inverse_mass()[i] / scale(i).powi(2)).collect();
+            let ratios: Vec<f64> = (0..50).map(|i| (chain.preconditioner().scales[i] / scale(i)).powi(2)).collect();
             let mean = ratios.iter().sum::<f64>() / 50.0;
             let (least, most) = ratios.iter().fold((f64::MAX, 0.0_f64), |(a, b), &r| (a.min(r), b.max(r)));
             println!(
@@ -141,7 +141,7 @@ fn the_acceptance_reaches_its_target() {
     for trajectory in rules() {
         for target_acceptance in [0.65, 0.8, 0.9] {
             let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 50 };
-            let config = HamiltonianConfig { target_acceptance, adapt_mass: false, ..config(trajectory, 3000, 2000) };
+            let config = HamiltonianConfig { target_acceptance, metric: Metric::Identity, ..config(trajectory, 3000, 2000) };
             let mut chain = HamiltonianChain::new(0, target, config, Seed::root(67), vec![0.5; 50]).unwrap();
             samples(&mut chain);
             let found = chain.statistics().mean_acceptance().unwrap();
@@ -152,11 +152,11 @@ fn the_acceptance_reaches_its_target() {
 }
 
 #[test]
-fn without_adapted_mass_it_is_one() {
-    let config = HamiltonianConfig { adapt_mass: false, ..config(rules()[0], 200, 1) };
+fn the_identity_is_left_alone() {
+    let config = HamiltonianConfig { metric: Metric::Identity, ..config(rules()[0], 200, 1) };
     let mut chain = chain(0, config);
     samples(&mut chain);
-    assert_eq!(chain.inverse_mass(), [1.0; 3]);
+    assert_eq!(chain.preconditioner().scales, [1.0; 3]);
     assert!(chain.step_size() < 0.2, "the smallest scale is 0.1");
 }
 
@@ -246,10 +246,12 @@ fn bad_settings_and_states_are_refused() {
         assert!(error.to_string().contains(message), "{error}");
     };
     refused(|state| state.position.push(0.0), "the saved chain has 4 coordinates, the potential 3");
-    refused(|state| state.inverse_mass.truncate(2), "\"inverse mass\" has 2 values; expected 3");
-    refused(|state| state.inverse_mass[1] = -1.0, "inverse mass is -1");
-    refused(|state| state.adaptation.variances.mean.clear(), "\"mean\" has 0 values");
-    refused(|state| state.adaptation.variances.squares.push(0.0), "\"squares\" has 4 values");
+    refused(|state| state.preconditioner.scales.truncate(2), "\"scales\" has 2 values; expected 3");
+    refused(|state| state.preconditioner.scales[1] = -1.0, "scale is -1");
+    refused(|state| state.preconditioner.stretches.push(2.0), "\"directions\" has 0 values; expected 3");
+    refused(|state| state.window.positions.mean.clear(), "\"positions\" has 0 values");
+    refused(|state| state.window.gradients.squares.push(0.0), "\"gradients\" has 4 values");
+    refused(|state| state.window.recent.push_back((vec![0.0; 3], vec![])), "\"recent gradients\" has 0 values");
     refused(|state| state.step_size = f64::NAN, "the saved step size is NaN");
     refused(|state| state.temperature = 2.0, "the saved chain has the temperature 2.0; this one has 1.0");
     refused(|state| state.seed = Seed::root(0), "the saved chain has the seed ");
@@ -258,7 +260,7 @@ fn bad_settings_and_states_are_refused() {
     let error = HamiltonianChain::resume(normals(1.0), none, Seed::root(61), good.state()).map(|_| ()).unwrap_err();
     assert!(matches!(error, ChainError::Setting { field: "target acceptance", .. }));
     let text = serde_json::to_string(&good.state()).unwrap();
-    assert!(serde_json::from_str::<HamiltonianState>(&text.replace("inverse_mass", "mass")).is_err());
+    assert!(serde_json::from_str::<HamiltonianState>(&text.replace("preconditioner", "mass")).is_err());
 }
 
 #[test]

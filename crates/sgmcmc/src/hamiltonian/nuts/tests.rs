@@ -20,7 +20,7 @@ fn oscillator(dim: usize) -> Dynamics<impl Potential64> {
 }
 
 fn point<P: Potential64>(dynamics: &mut Dynamics<P>, position: f64, momentum: f64) -> Point {
-    let dim = dynamics.inverse_mass().len();
+    let dim = dynamics.preconditioner.scales.len();
     let mut point = Point::new(vec![position; dim]);
     point.momentum = vec![momentum; dim];
     dynamics.evaluator.evaluate(&mut point);

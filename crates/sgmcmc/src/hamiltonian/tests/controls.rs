@@ -52,10 +52,6 @@ impl Hamiltonian for Mutated {
             _ => self.dynamics.energy(point),
         }
     }
-
-    fn inverse_mass(&self) -> &[f64] {
-        self.dynamics.inverse_mass()
-    }
 }
 
 /// As [`super::averages`], with a mutation.
@@ -67,13 +63,13 @@ fn averages(target: &Target, rule: &Rule, mutation: Mutation, chain: u32, seed: 
     };
     let (momenta, seed) = (momenta.normals(), seed.index(chain.into()));
     let mut hamiltonian = Mutated { dynamics: Dynamics::new(target.clone(), rule.temperature), mutation };
-    hamiltonian.dynamics.inverse_mass.clone_from(&rule.inverse_mass);
+    hamiltonian.dynamics.preconditioner.scales.clone_from(&rule.scales);
     let (mut current, mut nuts) = (Point::new(target.draw(seed.child("start"))), Nuts::new(target.dim()));
     hamiltonian.dynamics.evaluator.evaluate(&mut current);
     let mut moving = current.clone();
     let (step, mut choices) = (rule.step_size, seed.child("choices").stream());
     target.averages((0..DRAWS).map(|draw| {
-        hamiltonian.dynamics.refresh_momentum(&mut current, &momenta, row * draw);
+        momenta.fill_f64(row * draw, 0, &mut current.momentum);
         if mutation == Mutation::WrongMass {
             current.momentum.iter_mut().for_each(|p| *p *= 1.1);
         }

@@ -2,7 +2,7 @@
 
 use apd_seed::Seed;
 
-use super::super::{HamiltonianChain, HamiltonianConfig, Trajectory};
+use super::super::{HamiltonianChain, HamiltonianConfig, Metric, Trajectory};
 use super::targets::{Target, half_normal, log_exponential, two_modes};
 use super::{DRAWS, Rule, accept, averages, rules};
 
@@ -22,7 +22,7 @@ fn scales_from_a_hundredth_to_a_hundred() {
     let scales = [1e-2, 1e-1, 1.0, 10.0, 1e2];
     let target = Target::gaussian(&scales, 0.0, 1.0);
     holds("diagonal Gaussian", &target, 1.1, |rule| {
-        rule.inverse_mass = scales.iter().map(|s| s * s).collect();
+        rule.scales = scales.to_vec();
     });
 }
 
@@ -35,7 +35,7 @@ fn correlated_coordinates() {
 #[test]
 fn a_mass_that_does_not_fit() {
     let target = Target::gaussian(&[1.0, 0.5, 2.0], 0.5, 1.0);
-    holds("any mass", &target, 0.5, |rule| rule.inverse_mass = vec![0.3, 0.2, 2.0]);
+    holds("any mass", &target, 0.5, |rule| rule.scales = vec![0.6, 0.5, 1.4]);
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn a_wall_of_nan() {
 #[test]
 fn adapted_chains() {
     let target = Target::gaussian(&[0.1, 1.0, 10.0], 0.5, 1.0);
-    for trajectory in rules() {
-        let config = HamiltonianConfig { trajectory, ..HamiltonianConfig::nuts(300, DRAWS) };
-        accept(&format!("adapted, {trajectory:?}"), &target, |chain| {
+    for (trajectory, metric) in rules().into_iter().zip([Metric::LowRank { rank: 1 }, Metric::Diagonal]) {
+        let config = HamiltonianConfig { trajectory, metric, ..HamiltonianConfig::nuts(300, DRAWS) };
+        accept(&format!("adapted, {trajectory:?}, {metric:?}"), &target, |chain| {
             let start = vec![-0.3, 2.0, 30.0];
             let mut chain = HamiltonianChain::new(chain, target.clone(), config, SEED.child("adapted"), start).unwrap();
             target.averages(std::iter::from_fn(|| {

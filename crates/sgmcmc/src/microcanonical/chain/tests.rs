@@ -120,6 +120,30 @@ fn the_warm_up_learns() {
     }
 }
 
+/// Half of the scales are a millionth of the others: nothing draws them together.
+#[test]
+fn scales_may_differ_by_a_million() {
+    let deviation = |i: usize| -> f64 { if i < 20 { 1.0 } else { 1e-6 } };
+    for config in [MicrocanonicalConfig::langevin(3_000, 2_000, 2), MicrocanonicalConfig::adjusted(900, 300)] {
+        let target = FromFn64::new(40, |x: &[f64], gradient: &mut [f64]| {
+            gradient.iter_mut().enumerate().for_each(|(i, g)| *g = x[i] / deviation(i).powi(2));
+            0.5 * x.iter().zip(gradient).map(|(x, g)| x * *g).sum::<f64>()
+        });
+        let start = (0..40).map(deviation);
+        let mut chain = MicrocanonicalChain::new(0, target, config, Seed::root(66), start).unwrap();
+        let mut squares = [0.0; 2];
+        for (_, _, position) in run(&mut chain, u64::MAX) {
+            for (i, x) in position.into_iter().enumerate() {
+                squares[i / 20] += (f64::from_bits(x) / deviation(i)).powi(2) / (20 * config.draws) as f64;
+            }
+        }
+        println!("{:?}: mean squares {squares:?}, ε {}", config.correction, chain.step_size());
+        assert!((0..40).all(|i| (chain.scales()[i] / deviation(i) - 1.0).abs() < 1e-6), "{:?}", chain.scales());
+        // 400 effective draws of each coordinate at least: √(2/8000) is 1.6 %, and the step's bias is about as much.
+        assert!(squares.iter().all(|square| (square - 1.0).abs() < 0.1), "{squares:?}");
+    }
+}
+
 /// A wall that no step may cross: the chain stays inside, and says how often it did not.
 #[test]
 fn steps_to_nowhere_are_not_taken() {
@@ -169,7 +193,7 @@ fn states_that_do_not_fit_are_refused() {
         (resume(config, seed, &|state| state.position.truncate(2)), "the saved chain has 2 coordinates"),
         (resume(config, seed, &|state| state.scales.clear()), "the saved buffer \"scales\" has 0 values"),
         (resume(config, seed, &|state| state.direction.push(0.0)), "the saved buffer \"direction\" has 7 values"),
-        (resume(config, seed, &|state| state.warmup.variances.squares.clear()), "the saved buffer \"squares\" has 0"),
+        (resume(config, seed, &|state| state.warmup.positions.squares.clear()), "the saved buffer \"squares\" has 0"),
         (resume(config, seed, &|state| state.step_size = 0.0), "the saved step size is 0"),
         (resume(config, seed, &|state| state.length = f64::NAN), "the saved length is NaN"),
         (resume(config, seed, &|state| state.scales[0] = -1.0), "a saved scale is -1"),
