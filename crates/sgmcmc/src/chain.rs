@@ -195,7 +195,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         if weight > 0.0 && self.config.keeps(self.step) {
             self.last_sample = Some(self.step);
             let (chain, step, position) = (self.chain, self.step, &self.position[..]);
-            return Ok(Some(Sample { chain, step, position, potential: value, weight }));
+            return Ok(Some(Sample { chain, step, position, potential: value, weight, transition: None }));
         }
         Ok(None)
     }

@@ -37,7 +37,7 @@ use thiserror::Error;
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum PotentialError {
     /// U has no value there, but the run may go on elsewhere: a trajectory of a [`HamiltonianChain`](crate::HamiltonianChain) that
-    /// comes there is not taken and counts as divergent, a [`Chain`](crate::Chain), which cannot go back, has diverged.
+    /// comes there ends there, as at a wall, a [`Chain`](crate::Chain), which cannot go back, has diverged.
     #[error("the potential is not defined there: {0}")]
     Recoverable(Cause),
     /// Something that no other position mends: the run stops with this error.
@@ -101,6 +101,19 @@ pub enum ChainError {
         last_good_sample: Option<u64>,
         /// The step size of the last update.
         step_size: f64,
+    },
+    /// The potential or its gradient is not finite where the chain was to start, or to go on.
+    #[error(
+        "chain {chain} cannot start at step {step}: {what}. Start where U and its gradient are finite (where U is \
+         infinite the density is 0)"
+    )]
+    Start {
+        /// The chain.
+        chain: u32,
+        /// Updates made before.
+        step: u64,
+        /// What is not finite.
+        what: Divergence,
     },
     /// The potential failed for good.
     #[error(transparent)]

@@ -111,5 +111,14 @@ pub enum Trajectory {
     },
 }
 
+impl Trajectory {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Hmc { .. } => "hmc",
+            Self::Nuts { .. } => "nuts",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

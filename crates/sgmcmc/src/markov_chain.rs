@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::{ChainError, RunError};
+use crate::{ChainError, RunError, Transition, Warning};
 
 /// A kept position, in single precision (`T` = `f32`) or in double.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -17,6 +17,8 @@ pub struct Sample<'a, T = f32> {
     pub potential: f64,
     /// ε of the update that led here relative to ε₀: 1 for a constant step size.
     pub weight: f64,
+    /// The statistics of its trajectory, of a [`HamiltonianChain`](crate::HamiltonianChain).
+    pub transition: Option<Transition>,
 }
 
 /// The progress of a chain.
@@ -77,6 +79,11 @@ pub trait MarkovChain: Send {
 
     /// Where it is, and how many steps it has.
     fn progress(&self) -> Progress;
+
+    /// What is to be said against its draws so far, as far as it knows.
+    fn warnings(&self) -> Vec<Warning> {
+        Vec::new()
+    }
 
     /// Runs to the end, giving each kept position to `sink`.
     ///

@@ -11,6 +11,7 @@
 //!
 //! * [`dynamics`]: the flow's two parts, the integrator, the refreshment.
 //! * [`warmup`]: step size, scales and length, learned during the warm-up only.
+//! * [`statistics`]: what tells a good run from a bad one.
 //! * [`chain`]: all of it together, resumable.
 //!
 //! References: Robnik, De Luca, Silverstein & Seljak, *Microcanonical Hamiltonian Monte Carlo*, arXiv 2212.08549, 2022; Robnik & Seljak,
@@ -25,9 +26,11 @@ use crate::sampler::within;
 
 mod chain;
 mod dynamics;
+mod statistics;
 mod warmup;
 
-pub use chain::{MicrocanonicalChain, MicrocanonicalState, MicrocanonicalStatistics};
+pub use chain::{MicrocanonicalChain, MicrocanonicalState};
+pub use statistics::MicrocanonicalStatistics;
 
 /// How long a [`MicrocanonicalChain`] runs, and how it moves.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]

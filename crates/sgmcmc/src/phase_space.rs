@@ -1,6 +1,6 @@
 //! A point of phase space and its potential: what the chains on the full data share.
 
-use crate::{ChainError, Divergence, Potential64, PotentialError};
+use crate::{Cause, ChainError, Divergence, Potential64, PotentialError};
 
 /// A position with its momentum, and U with its gradient there.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Point {
     }
 
     /// What is not finite of position, gradient and potential.
-    pub(crate) fn not_finite(&self) -> Option<Divergence> {
+    fn not_finite(&self) -> Option<Divergence> {
         let finite = |&i: &usize| self.position[i].is_finite() && self.gradient[i].is_finite();
         if let Some(coordinate) = (0..self.position.len()).find(|i| !finite(i)) {
             return Some(Divergence::Position { coordinate });
@@ -53,24 +53,43 @@ pub(crate) struct Evaluator<P> {
     pub(crate) gradients: u64,
     /// The potential's fatal error: the end of the run, though the present trajectory is only refused.
     failure: Option<PotentialError>,
+    /// Why the potential had no value where it was last without one.
+    refusal: Option<Cause>,
 }
 
 impl<P: Potential64> Evaluator<P> {
     pub(crate) fn new(potential: P) -> Self {
-        Self { potential, gradients: 0, failure: None }
+        Self { potential, gradients: 0, failure: None, refusal: None }
     }
 
-    /// Computes U and ∇U at the point; U = ∞ where it has no value or the point is nowhere, so that no such point is ever drawn.
+    /// Computes U and ∇U at the point; U = ∞ where it has no value, and NaN where the point is nowhere: no such point is ever drawn.
     pub(crate) fn evaluate(&mut self, point: &mut Point) {
-        point.potential = f64::INFINITY;
+        point.potential = f64::NAN;
         if !point.position.iter().all(|x| x.is_finite()) {
             return;
         }
         self.gradients += 1;
         match self.potential.gradient(&point.position, &mut point.gradient) {
             Ok(value) => point.potential = value,
-            Err(PotentialError::Recoverable(_)) => (),
+            Err(PotentialError::Recoverable(cause)) => {
+                point.potential = f64::INFINITY;
+                self.refusal = Some(cause);
+            }
             Err(fatal) => self.failure = Some(fatal),
+        }
+    }
+
+    /// Computes U and ∇U where the chain starts, or goes on, at this step.
+    ///
+    /// **Errors**: [`ChainError::Start`] where one of them is not finite, [`ChainError::Potential`].
+    pub(crate) fn start(&mut self, point: &mut Point, chain: u32, step: u64) -> Result<(), ChainError> {
+        self.refusal = None;
+        self.evaluate(point);
+        self.check()?;
+        let refusal = self.refusal.take().map(Divergence::Undefined);
+        match refusal.or_else(|| point.not_finite()) {
+            Some(what) => Err(ChainError::Start { chain, step, what }),
+            None => Ok(()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{HamiltonianConfig, HamiltonianStatistics, Metric, Trajectory, Transi
 use crate::adaptation::DualAveraging;
 use crate::phase_space::Point;
 use crate::sampler::within;
-use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
+use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink, Warning};
 
 /// Most doublings in the first window, whose scales are little more than guessed.
 const FIRST_DOUBLINGS: u32 = 3;
@@ -25,6 +25,10 @@ pub struct HamiltonianState {
     pub chain: u32,
     /// The seed of its momenta and choices.
     pub seed: Seed,
+    /// `hmc` or `nuts`.
+    pub sampler: String,
+    /// The mass that its warm-up learns.
+    pub metric: Metric,
     /// T.
     pub temperature: f64,
     /// Draws made, those of the warm-up included.
@@ -106,8 +110,8 @@ pub struct HamiltonianChain<P> {
 impl<P: Potential64> HamiltonianChain<P> {
     /// Chain number `chain` of `seed`, at `initial`; searches a first step size, at the cost of some ten gradients.
     ///
-    /// **Errors**: [`ChainError::Setting`] for settings out of range, [`ChainError::Diverged`] if U or its gradient is not finite
-    /// at `initial`, or U is flat; [`ChainError::Potential`].
+    /// **Errors**: [`ChainError::Setting`] for settings out of range, [`ChainError::Start`] if U or its gradient is not finite at
+    /// `initial`, [`ChainError::Diverged`] if U is flat, [`ChainError::Potential`].
     /// **Panics** if `initial` does not have the potential's dimension.
     #[track_caller]
     pub fn new(
@@ -131,8 +135,8 @@ impl<P: Potential64> HamiltonianChain<P> {
     ///
     /// `config.draws` may be larger than before, to extend a finished chain.
     ///
-    /// **Errors**: [`ChainError::Origin`] for another seed or temperature, [`ChainError::Dimension`] and [`ChainError::Buffer`] for a
-    /// state that does not fit, [`ChainError::Setting`] for settings or saved values out of range, [`ChainError::Diverged`] if U or its
+    /// **Errors**: [`ChainError::Origin`] for another seed, sampler, metric or temperature, [`ChainError::Dimension`] and
+    /// [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`] for settings or saved values out of range, [`ChainError::Start`] if U or its
     /// gradient is not finite at the saved position, [`ChainError::Potential`].
     pub fn resume(
         potential: P,
@@ -152,6 +156,8 @@ impl<P: Potential64> HamiltonianChain<P> {
         state.statistics.validate()?;
         let mut chain = Self::at(state.chain, potential, config, seed, state.step, state.position, state.step_size)?;
         ChainError::unless_equal("seed", state.seed, chain.seed)?;
+        ChainError::unless_equal("sampler", &state.sampler[..], config.trajectory.name())?;
+        ChainError::unless_equal("metric", state.metric, config.metric)?;
         ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
         chain.dynamics.preconditioner = state.preconditioner;
         chain.dynamics.evaluator.gradients = state.gradients;
@@ -174,12 +180,7 @@ impl<P: Potential64> HamiltonianChain<P> {
         let (dim, seed) = (position.len(), seed.child("chain").index(u64::from(chain)));
         let mut dynamics = Dynamics::new(potential, config.temperature);
         let mut current = Point::new(position);
-        dynamics.evaluator.evaluate(&mut current);
-        dynamics.evaluator.check()?;
-        if let Some(what) = current.not_finite() {
-            let last_good_sample = (step > config.warmup).then_some(step);
-            return Err(ChainError::Diverged { chain, step, what, last_good_sample, step_size });
-        }
+        dynamics.evaluator.start(&mut current, chain, step)?;
         Ok(Self {
             chain,
             seed,
@@ -206,6 +207,8 @@ impl<P: Potential64> HamiltonianChain<P> {
         HamiltonianState {
             chain: self.chain,
             seed: self.seed,
+            sampler: self.config.trajectory.name().to_owned(),
+            metric: self.config.metric,
             temperature: self.config.temperature,
             step: self.step,
             position: self.current.position.clone(),
@@ -220,7 +223,7 @@ impl<P: Potential64> HamiltonianChain<P> {
 
     /// Makes one draw, and returns it if the warm-up is over. The caller counts the draws.
     ///
-    /// A trajectory that diverges is no error: it is not taken, and is counted.
+    /// A trajectory that diverges or comes to a wall is no error: it ends there, and is counted.
     ///
     /// **Errors**: [`ChainError::Potential`]; in the warm-up [`ChainError::Diverged`] where U is flat.
     pub fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
@@ -249,7 +252,8 @@ impl<P: Potential64> HamiltonianChain<P> {
         }
         self.statistics.record(&transition);
         let (chain, step, position) = (self.chain, self.step, &self.current.position[..]);
-        Ok(Some(Sample { chain, step, position, potential: self.current.potential, weight: 1.0 }))
+        let potential = self.current.potential;
+        Ok(Some(Sample { chain, step, position, potential, weight: 1.0, transition: Some(transition) }))
     }
 
     fn adapt(&mut self, acceptance: f64) -> Result<(), ChainError> {
@@ -344,6 +348,11 @@ impl<P: Potential64> HamiltonianChain<P> {
         &self.statistics
     }
 
+    /// What is to be said against the draws so far; nothing, if all is well.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.statistics.warnings(&self.config)
+    }
+
     /// The statistics of the last draw, if one was made since the chain was built or resumed.
     pub fn last_transition(&self) -> Option<&Transition> {
         self.last_transition.as_ref()
@@ -364,6 +373,10 @@ impl<P: Potential64> MarkovChain for HamiltonianChain<P> {
 
     fn progress(&self) -> Progress {
         Self::progress(self)
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        Self::warnings(self)
     }
 }
 

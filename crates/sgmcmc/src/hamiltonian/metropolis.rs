@@ -32,6 +32,7 @@ pub(super) fn transition<H: Hamiltonian>(
         end = hamiltonian.energy(moving);
         made += 1;
     }
+    let wall = moving.potential == f64::INFINITY;
     let acceptance = (start - end).exp().min(1.0);
     let accepted = choices.uniform() < acceptance;
     if accepted {
@@ -42,6 +43,8 @@ pub(super) fn transition<H: Hamiltonian>(
         energy: if accepted { end } else { start },
         leapfrogs: made,
         depth: None,
-        divergent: end - start > DIVERGENCE,
+        moved: accepted,
+        divergent: !wall && end - start > DIVERGENCE,
+        wall,
     }
 }

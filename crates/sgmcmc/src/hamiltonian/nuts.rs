@@ -110,8 +110,9 @@ impl Nuts {
         self.whole.plant(current, start, 0.0);
         self.forward.copy_from(current);
         self.backward.copy_from(current);
-        let mut growth = Growth { hamiltonian, start, choices, leapfrogs: 0, acceptance: 0.0, divergent: false };
-        let mut depth = 0;
+        let mut growth =
+            Growth { hamiltonian, start, choices, leapfrogs: 0, acceptance: 0.0, divergent: false, wall: false };
+        let (mut depth, mut moved) = (0, false);
         while depth < max_depth {
             let forwards = growth.choices.uniform() < 0.5;
             let (end, step) = if forwards { (&mut self.forward, step) } else { (&mut self.backward, -step) };
@@ -124,6 +125,7 @@ impl Nuts {
             depth += 1;
             // Later doublings are preferred: it moves farther, and leaves the weights invariant.
             let take = growth.choose(self.doubling.log_weight - self.whole.log_weight);
+            moved |= take;
             if !forwards {
                 self.whole.reverse();
             }
@@ -135,14 +137,16 @@ impl Nuts {
                 break;
             }
         }
-        let Growth { leapfrogs, acceptance, divergent, .. } = growth;
+        let Growth { leapfrogs, acceptance, divergent, wall, .. } = growth;
         current.swap_place(&mut self.whole.draw);
         Transition {
             acceptance: acceptance / f64::from(leapfrogs),
             energy: self.whole.energy,
             leapfrogs,
             depth: Some(depth),
+            moved,
             divergent,
+            wall,
         }
     }
 }
@@ -157,11 +161,12 @@ struct Growth<'a, H> {
     /// Σ min(1, exp(H₀ − H)) over the points.
     acceptance: f64,
     divergent: bool,
+    wall: bool,
 }
 
 impl<H: Hamiltonian> Growth<'_, H> {
     /// Grows `tree` from the 2^`spare.len()` points after `end`; tells whether it may be part of the trajectory: it has not turned
-    /// back anywhere inside, nor diverged.
+    /// back anywhere inside, nor diverged or come to a wall.
     fn grow(&mut self, end: &mut Point, step: f64, tree: &mut Tree, spare: &mut [Tree]) -> bool {
         let Some((second, spare)) = spare.split_last_mut() else { return self.advance(end, step, tree) };
         if !(self.grow(end, step, tree, spare) && self.grow(end, step, second, spare)) {
@@ -178,9 +183,10 @@ impl<H: Hamiltonian> Growth<'_, H> {
         let log_weight = self.start - energy;
         self.leapfrogs += 1;
         self.acceptance += log_weight.exp().min(1.0);
-        self.divergent = -log_weight > DIVERGENCE;
+        self.wall = end.potential == f64::INFINITY;
+        self.divergent = !self.wall && -log_weight > DIVERGENCE;
         tree.plant(end, energy, log_weight);
-        !self.divergent
+        !(self.wall || self.divergent)
     }
 
     /// True with probability min(1, exp(`log_probability`)).

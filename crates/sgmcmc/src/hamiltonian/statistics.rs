@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ChainError;
+use super::{HamiltonianConfig, Trajectory};
+use crate::{ChainError, Warning};
 
 /// The statistics of one draw.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -16,19 +17,25 @@ pub struct Transition {
     pub leapfrogs: u32,
     /// Doublings that the draw was chosen from (NUTS).
     pub depth: Option<u32>,
+    /// Whether the draw is another position than the one before.
+    pub moved: bool,
     /// Whether H rose by more than 1000 nats, or ceased to be a number: the leapfrog has lost the level set.
     pub divergent: bool,
+    /// Whether the trajectory came to a wall, where U is +∞ or has no value: it ends there, and nothing is wrong with it.
+    pub wall: bool,
 }
 
 /// Sums over the draws after the warm-up.
 ///
 /// A good run has no divergences, an acceptance near its target, depths below the maximum, and an [`e_bfmi`](Self::e_bfmi) of
-/// at least 0.3.
+/// at least 0.3: no [`warnings`](Self::warnings).
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HamiltonianStatistics {
     draws: u64,
+    moves: u64,
     divergences: u64,
+    walls: u64,
     leapfrogs: u64,
     acceptance: f64,
     depths: Vec<u64>,
@@ -39,7 +46,9 @@ pub struct HamiltonianStatistics {
 impl HamiltonianStatistics {
     pub(super) fn record(&mut self, transition: &Transition) {
         self.draws += 1;
+        self.moves += u64::from(transition.moved);
         self.divergences += u64::from(transition.divergent);
+        self.walls += u64::from(transition.wall);
         self.leapfrogs += u64::from(transition.leapfrogs);
         self.acceptance += transition.acceptance;
         if let Some(depth) = transition.depth {
@@ -76,6 +85,11 @@ impl HamiltonianStatistics {
         self.divergences
     }
 
+    /// Draws whose trajectory came to where U is +∞ or has no value. The draws are right; many make them slow to mix.
+    pub fn walls(&self) -> u64 {
+        self.walls
+    }
+
     /// Leapfrog steps, and so gradients.
     pub fn leapfrogs(&self) -> u64 {
         self.leapfrogs
@@ -102,6 +116,26 @@ impl HamiltonianStatistics {
     pub fn e_bfmi(&self) -> Option<f64> {
         let [_, _, deviations, changes] = self.energy;
         (deviations > 0.0).then(|| changes / deviations)
+    }
+
+    /// What is to be said against the draws of a chain with these settings.
+    pub fn warnings(&self, config: &HamiltonianConfig) -> Vec<Warning> {
+        let draws = self.draws;
+        let depth = match config.trajectory {
+            Trajectory::Nuts { max_depth: depth } => {
+                let count = self.depths.get(depth as usize).copied().unwrap_or(0);
+                (count > 0).then_some(Warning::Depth { count, draws, depth })
+            }
+            Trajectory::Hmc { .. } => None,
+        };
+        let warnings = [
+            Warning::of_moves(self.moves, draws),
+            Warning::of_divergences(self.divergences, draws),
+            self.e_bfmi().filter(|&e_bfmi| e_bfmi < 0.3).map(|e_bfmi| Warning::Energy { e_bfmi }),
+            Warning::of_acceptance(self.mean_acceptance(), config.target_acceptance),
+            depth,
+        ];
+        warnings.into_iter().flatten().collect()
     }
 }
 

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::dynamics::{Dynamics, draw_direction};
 use super::warmup::{Phases, StepSize, Warmup};
-use super::{Correction, MicrocanonicalConfig};
+use super::{Correction, MicrocanonicalConfig, MicrocanonicalStatistics};
 use crate::adaptation::learn_scales;
 use crate::phase_space::Point;
 use crate::sampler::{length, within};
-use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink};
+use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink, Warning};
 
 /// Most steps of the integrator in one trajectory with a test.
 const LONGEST: f64 = 1000.0;
@@ -47,49 +47,6 @@ pub struct MicrocanonicalState {
     /// Sums over the steps after the warm-up.
     pub statistics: MicrocanonicalStatistics,
     warmup: Warmup,
-}
-
-/// Sums over the steps after the warm-up.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MicrocanonicalStatistics {
-    steps: u64,
-    divergences: u64,
-    acceptance: f64,
-    energy: f64,
-}
-
-impl MicrocanonicalStatistics {
-    fn record(&mut self, error: f64) {
-        self.steps += 1;
-        if error.is_finite() {
-            self.acceptance += (-error).exp().min(1.0);
-            self.energy += error * error;
-        } else {
-            self.divergences += 1;
-        }
-    }
-
-    /// Steps made: of the integrator, or trajectories with a test.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    /// Steps that came to where U has no finite value; they are not taken.
-    pub fn divergences(&self) -> u64 {
-        self.divergences
-    }
-
-    /// The mean of min(1, exp(−ΔE)).
-    pub fn mean_acceptance(&self) -> Option<f64> {
-        (self.steps > 0).then(|| self.acceptance / self.steps as f64)
-    }
-
-    /// The mean square of the energy errors ΔE, in nats².
-    pub fn energy_variance(&self) -> Option<f64> {
-        let finite = self.steps - self.divergences;
-        (finite > 0).then(|| self.energy / finite as f64)
-    }
 }
 
 /// One chain of [microcanonical Langevin dynamics](Correction::None), or of [trajectories with a test](Correction::Metropolis), on the
@@ -152,8 +109,8 @@ pub struct MicrocanonicalChain<P> {
 impl<P: Potential64> MicrocanonicalChain<P> {
     /// Chain number `chain` of `seed`, at `initial`; searches a first step size, at the cost of some ten gradients.
     ///
-    /// **Errors**: [`ChainError::Setting`] for settings out of range or fewer than two coordinates, [`ChainError::Diverged`] if U or its
-    /// gradient is not finite at `initial`, or U is flat; [`ChainError::Potential`].
+    /// **Errors**: [`ChainError::Setting`] for settings out of range or fewer than two coordinates, [`ChainError::Start`] if U or its
+    /// gradient is not finite at `initial`, [`ChainError::Diverged`] if U is flat, [`ChainError::Potential`].
     /// **Panics** if `initial` does not have the potential's dimension.
     #[track_caller]
     pub fn new(
@@ -179,7 +136,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
     ///
     /// **Errors**: [`ChainError::Origin`] for another seed, temperature or correction, [`ChainError::Dimension`] and
     /// [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`] for settings or saved values out of range,
-    /// [`ChainError::Diverged`] if U or its gradient is not finite at the saved position, [`ChainError::Potential`].
+    /// [`ChainError::Start`] if U or its gradient is not finite at the saved position, [`ChainError::Potential`].
     pub fn resume(
         potential: P,
         config: MicrocanonicalConfig,
@@ -230,12 +187,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         within("the number of coordinates", dim as f64, (2.0, f64::MAX), "at least 2")?;
         let mut dynamics = Dynamics::new(potential, config.temperature);
         let mut current = Point::new(position);
-        dynamics.evaluator.evaluate(&mut current);
-        dynamics.evaluator.check()?;
-        if let Some(what) = current.not_finite() {
-            let last_good_sample = (step > config.warmup).then_some(step);
-            return Err(ChainError::Diverged { chain, step, what, last_good_sample, step_size });
-        }
+        dynamics.evaluator.start(&mut current, chain, step)?;
         Ok(Self {
             chain,
             seed,
@@ -278,7 +230,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
     ///
     /// **Errors**: [`ChainError::Potential`]; in the warm-up [`ChainError::Diverged`] where U is flat.
     pub fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
-        let error = match self.config.correction {
+        let (error, moved) = match self.config.correction {
             Correction::None { .. } => self.langevin(),
             Correction::Metropolis { .. } => self.trajectory(),
         };
@@ -288,16 +240,17 @@ impl<P: Potential64> MicrocanonicalChain<P> {
             self.adapt(error)?;
             return Ok(None);
         }
-        self.statistics.record(error);
+        self.statistics.record(error, moved, self.moving.potential == f64::INFINITY);
         if !(self.step - self.config.warmup).is_multiple_of(self.config.thinning) {
             return Ok(None);
         }
         let (chain, step, position) = (self.chain, self.step, &self.current.position[..]);
-        Ok(Some(Sample { chain, step, position, potential: self.current.potential, weight: 1.0 }))
+        let potential = self.current.potential;
+        Ok(Some(Sample { chain, step, position, potential, weight: 1.0, transition: None }))
     }
 
     /// A step of the integrator, and a partly new direction. Where U has no finite value the chain turns to a wholly new direction.
-    fn langevin(&mut self) -> f64 {
+    fn langevin(&mut self) -> (f64, bool) {
         let Self { dynamics, current, moving, directions, step, step_size, length, .. } = self;
         moving.copy_from(current);
         let error = dynamics.integrate(moving, *step_size);
@@ -307,13 +260,13 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         } else {
             draw_direction(current, directions, *step);
         }
-        error
+        (error, error.is_finite())
     }
 
     /// A trajectory from a new direction, taken with probability min(1, exp(−ΔE)): its length is uniform within a half of L.
     ///
     /// The test is by all of its energy error: U/T that it gains, and K, which is minus the logarithm of the volume that it loses.
-    fn trajectory(&mut self) -> f64 {
+    fn trajectory(&mut self) -> (f64, bool) {
         let Self { dynamics, current, moving, directions, step, step_size, length, .. } = self;
         let mut choices = self.choices.index(*step).stream();
         draw_direction(current, directions, *step);
@@ -326,10 +279,11 @@ impl<P: Potential64> MicrocanonicalChain<P> {
                 break;
             }
         }
-        if choices.uniform() < (-error).exp() {
+        let accepted = choices.uniform() < (-error).exp();
+        if accepted {
             std::mem::swap(current, moving);
         }
-        error
+        (error, accepted)
     }
 
     fn adapt(&mut self, error: f64) -> Result<(), ChainError> {
@@ -478,6 +432,11 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         &self.statistics
     }
 
+    /// What is to be said against the steps so far; nothing, if all is well.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.statistics.warnings(&self.config)
+    }
+
     /// The potential, for instance to reuse it.
     pub fn into_potential(self) -> P {
         self.dynamics.evaluator.potential
@@ -493,6 +452,10 @@ impl<P: Potential64> MarkovChain for MicrocanonicalChain<P> {
 
     fn progress(&self) -> Progress {
         Self::progress(self)
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        Self::warnings(self)
     }
 }
 

@@ -212,9 +212,9 @@ pub(super) fn visit_all(
     visit: &mut (dyn FnMut(Sample<'_>) + Send),
 ) -> Result<(), ChainError> {
     let ended = chain.run(&mut |sample: Sample<'_, f64>| {
-        let Sample { chain, step, potential, weight, .. } = sample;
+        let Sample { chain, step, potential, weight, transition, .. } = sample;
         let position: Vec<f32> = sample.position.iter().map(|&x| x as f32).collect();
-        visit(Sample { chain, step, position: &position, potential, weight });
+        visit(Sample { chain, step, position: &position, potential, weight, transition });
         Ok::<(), Infallible>(())
     });
     match ended {

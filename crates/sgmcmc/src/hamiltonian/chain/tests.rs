@@ -5,8 +5,8 @@ use apd_seed::Seed;
 use super::{HamiltonianChain, HamiltonianState};
 use crate::testing::{Kept, Quadratic, Spy, bits, keep};
 use crate::{
-    ChainError, Divergence, FromFn64, FullBatch, HamiltonianConfig, Metric, Outcome, Potential64, PotentialError, RunError,
-    Sample, Trajectory, run_chains,
+    ChainError, Divergence, FromFn64, FullBatch, HamiltonianConfig, Metric, Outcome, Potential64, PotentialError,
+    RunError, Sample, Trajectory, Warning, run_chains,
 };
 
 const SCALES: [f64; 3] = [0.1, 1.0, 10.0];
@@ -67,7 +67,10 @@ fn resumed_equals_uninterrupted() {
 fn samples_say_what_they_are() {
     let mut chain = chain(5, config(rules()[0], 30, 20));
     for step in 1..=50 {
-        let sample = chain.step().unwrap().map(|sample| (Kept::from(sample), sample.position.to_vec()));
+        let sample = chain.step().unwrap();
+        let transition = sample.and_then(|sample| sample.transition);
+        let sample = sample.map(|sample| (Kept::from(sample), sample.position.to_vec()));
+        assert_eq!(transition.as_ref(), chain.last_transition().filter(|_| step > 30));
         assert_eq!(chain.progress().step, step);
         assert_eq!(sample.is_some(), step > 30);
         let Some((sample, position)) = sample else { continue };
@@ -141,7 +144,8 @@ fn the_acceptance_reaches_its_target() {
     for trajectory in rules() {
         for target_acceptance in [0.65, 0.8, 0.9] {
             let target = Quadratic { precision: [[1.0]], center: [0.0], blocks: 50 };
-            let config = HamiltonianConfig { target_acceptance, metric: Metric::Identity, ..config(trajectory, 3000, 2000) };
+            let config =
+                HamiltonianConfig { target_acceptance, metric: Metric::Identity, ..config(trajectory, 3000, 2000) };
             let mut chain = HamiltonianChain::new(0, target, config, Seed::root(67), vec![0.5; 50]).unwrap();
             samples(&mut chain);
             let found = chain.statistics().mean_acceptance().unwrap();
@@ -178,6 +182,7 @@ fn a_funnel_is_noticed() {
     let (divergences, e_bfmi) = (chain.statistics().divergences(), chain.statistics().e_bfmi().unwrap());
     println!("funnel: {divergences} divergences, E-BFMI {e_bfmi:.3}");
     assert!(e_bfmi < 0.3);
+    assert!(chain.warnings().contains(&Warning::Energy { e_bfmi }));
 }
 
 /// A step size that is far too large: every trajectory diverges, none is taken, and the chain goes on.
@@ -192,6 +197,9 @@ fn divergences_are_counted_and_not_taken() {
         let kept = samples(&mut wild);
         assert!(kept.iter().all(|sample| sample.position == bits(&[0.1, 1.0, 10.0])));
         assert_eq!((wild.statistics().divergences(), wild.statistics().mean_acceptance()), (50, Some(0.0)));
+        let stuck = [Warning::Stuck { draws: 50 }, Warning::Divergences { count: 50, draws: 50 }];
+        assert_eq!(wild.warnings()[..2], stuck);
+        assert!(wild.warnings().contains(&Warning::Acceptance { mean: 0.0, target: 0.8 }));
     }
 }
 
@@ -222,14 +230,15 @@ fn a_bad_start_is_an_error() {
         HamiltonianChain::new(4, FullBatch::new(spy), config, Seed::root(66), start).map(|_| ()).unwrap_err()
     };
     let value = Spy { value: Some((0, f64::INFINITY)), ..Spy::default() };
-    let ChainError::Diverged { chain: 4, step: 0, what, last_good_sample: None, .. } = new(value, [0.0; 3]) else {
-        panic!("not a divergence")
-    };
-    assert_eq!(what, Divergence::Potential(f64::INFINITY));
+    let start = |what| ChainError::Start { chain: 4, step: 0, what };
+    assert_eq!(new(value, [0.0; 3]), start(Divergence::Potential(f64::INFINITY)));
+    let undefined = PotentialError::recoverable("a wall");
+    let PotentialError::Recoverable(cause) = undefined.clone() else { unreachable!() };
+    let outside = Spy { error: Some((0, undefined)), ..Spy::default() };
+    assert_eq!(new(outside, [0.0; 3]), start(Divergence::Undefined(cause)));
     let gradient = || Spy { gradient: Some((0, f32::NAN)), ..Spy::default() };
-    for (spy, start) in [(gradient(), [0.0; 3]), (Spy::default(), [0.0, f64::INFINITY, 0.0])] {
-        let ChainError::Diverged { what, .. } = new(spy, start) else { panic!("not a divergence") };
-        assert_eq!(what, Divergence::Position { coordinate: 1 });
+    for (spy, position) in [(gradient(), [0.0; 3]), (Spy::default(), [0.0, f64::INFINITY, 0.0])] {
+        assert_eq!(new(spy, position), start(Divergence::Position { coordinate: 1 }));
     }
 }
 
@@ -255,7 +264,9 @@ fn bad_settings_and_states_are_refused() {
     refused(|state| state.step_size = f64::NAN, "the saved step size is NaN");
     refused(|state| state.temperature = 2.0, "the saved chain has the temperature 2.0; this one has 1.0");
     refused(|state| state.seed = Seed::root(0), "the saved chain has the seed ");
-    refused(|state| state.position[2] = f64::NAN, "diverged at step 25");
+    refused(|state| state.sampler = "hmc".into(), "the saved chain has the sampler \"hmc\"; this one has \"nuts\"");
+    refused(|state| state.metric = Metric::Dense, "the saved chain has the metric Dense; this one has Diagonal");
+    refused(|state| state.position[2] = f64::NAN, "chain 0 cannot start at step 25: coordinate 2 is not finite");
     let none = HamiltonianConfig { target_acceptance: 0.0, ..config };
     let error = HamiltonianChain::resume(normals(1.0), none, Seed::root(61), good.state()).map(|_| ()).unwrap_err();
     assert!(matches!(error, ChainError::Setting { field: "target acceptance", .. }));
@@ -365,7 +376,7 @@ fn a_flat_potential_is_a_divergence() {
     }
 }
 
-/// A wall is a divergence that is not taken; a failure ends the run, with the user's own error.
+/// A wall ends trajectories, which are no divergences; a failure ends the run, with the user's own error.
 #[test]
 fn errors_of_the_potential_are_told_apart() {
     /// A standard normal behind a wall, which fails at some call.
@@ -400,7 +411,8 @@ fn errors_of_the_potential_are_told_apart() {
         let mut chain = new(u64::MAX).unwrap();
         let kept = samples(&mut chain);
         assert!(kept.iter().all(|sample| f64::from_bits(sample.position[0]) >= -0.5));
-        assert!(chain.statistics().divergences() > 0);
+        assert!(chain.statistics().walls() > 0 && chain.statistics().divergences() == 0);
+        assert_eq!(chain.warnings(), []);
         let fatal = |error: &ChainError| {
             let ChainError::Potential(PotentialError::Fatal(cause)) = error else { panic!("{error}") };
             assert_eq!(cause.downcast_ref::<std::io::Error>().unwrap().to_string(), "the data are gone");

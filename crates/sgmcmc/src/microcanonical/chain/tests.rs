@@ -3,7 +3,9 @@ use std::convert::Infallible;
 use apd_seed::Seed;
 
 use super::{MicrocanonicalChain, MicrocanonicalState};
-use crate::{ChainError, Divergence, FromFn64, MicrocanonicalConfig, Outcome, Potential64, PotentialError, Sample};
+use crate::{
+    ChainError, Divergence, FromFn64, MicrocanonicalConfig, Outcome, Potential64, PotentialError, Sample, Warning,
+};
 
 /// Independent normals with standard deviations 0.1, …, 10, times `factor` in U.
 struct Normals {
@@ -165,7 +167,30 @@ fn steps_to_nowhere_are_not_taken() {
         for (_, _, position) in run(&mut chain, u64::MAX) {
             assert!(f64::from_bits(position[0]) >= 0.0);
         }
-        assert!(chain.statistics().divergences() > 0);
+        assert!(chain.statistics().walls() > 0 && chain.statistics().divergences() == 0);
+        assert_eq!(chain.warnings(), []);
+    }
+}
+
+/// Where no step can be taken the chain stays, and says so.
+#[test]
+fn a_chain_that_is_stuck_says_so() {
+    for config in configs() {
+        let mut state = chain(config).state();
+        (state.step, state.step_size) = (config.warmup, f64::MAX);
+        let mut stuck = MicrocanonicalChain::resume(normals(6, 1.0), config, Seed::root(60), state).unwrap();
+        run(&mut stuck, u64::MAX);
+        let draws = config.draws * config.thinning;
+        assert_eq!(stuck.warnings()[0], Warning::Stuck { draws });
+        let (mut well, target) = (chain(config), 0.9);
+        run(&mut well, u64::MAX);
+        assert!(
+            well.warnings().iter().all(|warning| !matches!(warning, Warning::Stuck { .. })),
+            "{:?}",
+            well.warnings()
+        );
+        let adjusted = matches!(config.correction, super::Correction::Metropolis { .. });
+        assert_eq!(stuck.warnings().contains(&Warning::Acceptance { mean: 0.0, target }), adjusted);
     }
 }
 
@@ -198,7 +223,7 @@ fn states_that_do_not_fit_are_refused() {
         (resume(config, seed, &|state| state.length = f64::NAN), "the saved length is NaN"),
         (resume(config, seed, &|state| state.scales[0] = -1.0), "a saved scale is -1"),
         (resume(config, seed, &|state| state.direction[0] = 7.0), "a saved direction is 7"),
-        (resume(config, seed, &|state| state.position[0] = f64::NAN), "chain 3 diverged at step 100"),
+        (resume(config, seed, &|state| state.position[0] = f64::NAN), "chain 3 cannot start at step 100"),
     ] {
         assert!(found.starts_with(expected), "{found}");
     }
