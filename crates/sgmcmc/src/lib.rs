@@ -34,13 +34,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! And [`sample`] runs several chains of any of them, and sums up their draws in a table.
+//!
 //! | | |
 //! |---|---|
 //! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
 //! | several temperatures | [`ReplicaExchange`] |
-//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact; [`MicrocanonicalChain`]: for many dimensions and long chains, exact or nearly so; in double precision ([`Potential64`]) |
+//! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact, with a learned [`Metric`]; [`MicrocanonicalChain`]: for many dimensions and long chains, exact or nearly so; in double precision ([`Potential64`]) |
 //!
 //! All are meant to be *believed*: step size, temperature, prior precision and data scale are explicit and printed ([`Summary`]), runs
 //! are reproducible to the bit on any number of threads, a resumed run equals an uninterrupted one, and `apd-verify` compares the
@@ -104,6 +106,7 @@
 
 mod adaptation;
 mod chain;
+mod draws;
 mod error;
 mod hamiltonian;
 mod kernel;
@@ -114,6 +117,7 @@ mod phase_space;
 mod potential;
 mod replica;
 mod sampler;
+mod sampling;
 mod schedule;
 mod summary;
 #[cfg(test)]
@@ -121,6 +125,7 @@ mod testing;
 mod warning;
 
 pub use chain::{Chain, ChainConfig, ChainState};
+pub use draws::{Draws, DrawsSummary, Parameter, Row};
 pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
 pub use hamiltonian::{
     HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Metric, Preconditioner, Trajectory,
@@ -145,6 +150,7 @@ pub use sampler::sghmc::Sghmc;
 pub use sampler::sgld::{Sgld, from_mean_loss};
 pub use sampler::sgnht::{Sgnht, SgnhtState};
 pub use sampler::{Sampler, Update};
+pub use sampling::{ChainSettings, Sampling, sample};
 pub use schedule::Schedule;
 pub use summary::Summary;
 pub use warning::Warning;

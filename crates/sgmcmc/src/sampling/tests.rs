@@ -1,0 +1,85 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use apd_seed::Seed;
+
+use crate::testing::Quadratic;
+use crate::{
+    Baoab, ChainConfig, ChainError, Divergence, FromFn64, HamiltonianConfig, MicrocanonicalConfig, Outcome, Schedule,
+    sample,
+};
+
+fn normal() -> Quadratic<2> {
+    Quadratic { precision: [[1.0, 0.5], [0.5, 4.0]], center: [3.0, -1.0], blocks: 1 }
+}
+
+/// All samplers, by the same few words: the same draws on any number of threads, as those of the chain itself, and the right law.
+#[test]
+fn every_sampler_is_sampled() {
+    let baoab = (
+        Baoab::new(Schedule::Constant(0.05), 1.0, 0.3),
+        ChainConfig { steps: 30_000, burn_in: 1_000, thinning: 20, batch_size: 1 },
+    );
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let sampling = || sample(3, normal()).seed(Seed::root(90)).parameters([("a", vec![]), ("b", vec![1])]);
+            [
+                sampling().run().unwrap(),
+                sampling().with(MicrocanonicalConfig::adjusted(500, 1_000)).run().unwrap(),
+                sampling().with(baoab).run().unwrap(),
+            ]
+        })
+    };
+    let all = run(3);
+    assert_eq!(run(1), all);
+    for draws in &all {
+        let summary = draws.summary();
+        println!("{summary}");
+        assert_eq!(draws.outcome, Outcome::Finished);
+        for (row, (name, mean)) in summary.rows.iter().zip([("a", 3.0), ("b[0]", -1.0)]) {
+            let diagnosis = row.diagnosis.as_ref().unwrap();
+            // |z| < 4.5 of six comparisons: α = 4·10⁻⁵. BAOAB's mean has no bias.
+            let z = (diagnosis.mean - mean) / diagnosis.mcse_mean;
+            assert!(row.name == name && z.abs() < 4.5 && diagnosis.rhat < 1.02, "{name}: z = {z}");
+        }
+    }
+    assert_eq!([all[0].transitions(0).len(), all[1].transitions(0).len()], [1_000, 0]);
+    assert_eq!(all[0].warnings(), []);
+    assert!(all[0].positions(0).next() != all[0].positions(1).next());
+}
+
+/// Cancelled when some chain is at step 40 or later: all have as many draws, which are those of a run that was not.
+#[test]
+fn cancelled_chains_are_equally_long() {
+    let (cancel, config) = (AtomicBool::new(false), HamiltonianConfig::nuts(20, 200_000));
+    let mut steps = Vec::new();
+    let progress = |progress: &[crate::Progress]| {
+        steps.push(progress.iter().map(|progress| progress.step).collect::<Vec<_>>());
+        cancel.store(progress[0].step >= 40, Ordering::Relaxed);
+    };
+    let sampling = || sample(4, normal()).with(config).init(|chain| vec![f64::from(chain), 0.0]);
+    let stopped = sampling().progress(progress).cancel(&cancel).run().unwrap();
+    let last = steps.last().unwrap()[0];
+    assert!(steps.iter().flatten().all(|&step| step <= last) && (40..200_000).contains(&last), "{steps:?}");
+    assert_eq!((steps.last().unwrap(), stopped.outcome), (&vec![last; 4], Outcome::Stopped));
+    let whole = sampling().with(HamiltonianConfig::nuts(20, last - 20)).run().unwrap();
+    for chain in 0..4 {
+        assert_eq!(stopped.positions(chain).len() as u64, last - 20);
+        assert!(stopped.positions(chain).eq(whole.positions(chain)));
+    }
+}
+
+#[test]
+fn errors_are_the_chains_own() {
+    let outside = FromFn64::new(3, |_: &[f64], _: &mut [f64]| f64::INFINITY);
+    let what = Divergence::Potential(f64::INFINITY);
+    let error = sample(2, outside).init(|_| vec![0.0; 3]).run().unwrap_err();
+    assert_eq!(error, ChainError::Start { chain: 0, step: 0, what });
+    assert_eq!(sample(0, normal()).run().unwrap().chains(), 0);
+}
+
+#[test]
+#[should_panic(expected = "coordinates of the parameters")]
+fn parameters_have_the_potentials_dimension() {
+    let _ = sample(1, normal()).parameters([("x", vec![3])]).run();
+}
