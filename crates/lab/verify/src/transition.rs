@@ -5,8 +5,8 @@ use std::fmt;
 
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain, Metric,
-    Potential, Psgld, RunError, Sample, Schedule, Svrg, Trajectory,
+    Chain, ChainConfig, ChainError, ControlVariate, FullBatch, HamiltonianChain, HamiltonianConfig, MarkovChain,
+    Metric, Potential, Psgld, RunError, Sample, Schedule, Svrg, Trajectory,
 };
 
 use crate::any::AnySampler;

@@ -123,6 +123,8 @@ fn mutated(potential: Box<dyn Potential>, mutation: Mutation) -> impl Potential 
 struct Method {
     name: &'static str,
     dynamics: Dynamics,
+    /// The mass that Hamiltonian ones learn.
+    metric: Metric,
     /// The acceptance that the step size is adapted to: low, for long steps that are far off without the correction.
     acceptance: f64,
     /// Copies of a density in one position.
@@ -138,18 +140,21 @@ enum Dynamics {
 const HMC: Method = Method {
     name: "HMC",
     dynamics: Dynamics::Hamiltonian(Trajectory::Hmc { length: 1.5, jitter: 0.5, max_steps: 1000 }),
+    metric: Metric::Diagonal,
     acceptance: 0.7,
     blocks: 1,
 };
 const NUTS: Method = Method {
     name: "NUTS",
     dynamics: Dynamics::Hamiltonian(Trajectory::Nuts { max_depth: 10 }),
+    metric: Metric::Diagonal,
     acceptance: 0.7,
     blocks: 1,
 };
+const DENSE_NUTS: Method = Method { name: "NUTS, dense mass", metric: Metric::Dense, ..NUTS };
 /// Directions need two dimensions.
 const MICROCANONICAL: Method =
-    Method { name: "adjusted microcanonical", dynamics: Dynamics::Microcanonical, acceptance: 0.7, blocks: 2 };
+    Method { name: "adjusted microcanonical", dynamics: Dynamics::Microcanonical, blocks: 2, ..NUTS };
 
 /// A method on a target.
 #[derive(Clone, Copy)]
@@ -171,8 +176,9 @@ impl Case {
         let target_acceptance = method.acceptance;
         match method.dynamics {
             Dynamics::Hamiltonian(trajectory) => {
-                let config =
-                    HamiltonianConfig { warmup, draws, trajectory, target_acceptance, temperature, metric: Metric::Diagonal };
+                let config = HamiltonianConfig::nuts(warmup, draws);
+                let metric = method.metric;
+                let config = HamiltonianConfig { trajectory, target_acceptance, temperature, metric, ..config };
                 visit_all(HamiltonianChain::new(c, potential, config, seed, start)?, visit)
             }
             Dynamics::Microcanonical => {
@@ -260,12 +266,21 @@ pub(super) fn tests() -> Vec<Test> {
             let case = Case { method, target, mutation: Mutation::Gradient(0.7), warmup: 150, draws: 100 };
             add(case, half, Expect::Accept, "");
             for mutation in MUTATIONS {
-                add(Case { mutation, ..case }, half, Expect::Reject, "");
+                // Scales that are right from the start on leave less for the next trajectory to be wrong about.
+                let stale = matches!((method.dynamics, mutation), (Dynamics::Microcanonical, Mutation::StaleGradient));
+                let draws = if stale { 250 } else { 100 };
+                add(Case { mutation, draws, ..case }, half, Expect::Reject, "");
             }
         }
         let target = Target::Density(NEALS_FUNNEL);
         let case = Case { method, target, mutation: Mutation::None, warmup: 300, draws: 300 };
         add(case, Half::Full, Expect::Reject, ": a known failure, no step size fits it");
+    }
+    for target in [CORRELATED, BANANA].map(Target::Density) {
+        let case = Case { method: DENSE_NUTS, target, mutation: Mutation::None, warmup: 150, draws: 100 };
+        add(case, Half::Quick, Expect::Accept, "");
+        let mutation = Mutation::Energy(1.3);
+        add(Case { mutation, ..case }, Half::Quick, Expect::Reject, "");
     }
     tests
 }
