@@ -175,7 +175,7 @@ impl BankWriter {
         writer.push(step, weight, potential, position)
     }
 
-    /// Makes the rows of [`push`](Self::push) durable. Chains with a writer of their own are finished by it.
+    /// Makes the rows of [`push`](Self::push) durable, as dropping does without a word of errors. Chains with a writer of their own are finished by it.
     pub fn finish(self) -> Result<(), Error> {
         self.own.into_values().try_for_each(ChainWriter::finish)
     }
@@ -183,8 +183,8 @@ impl BankWriter {
 
 /// Writes the rows of one chain; `Send`, and independent of the other chains' writers.
 ///
-/// Rows not yet in a shard are in memory: dropping the writer without [`finish`](Self::finish) or [`flush`](Self::flush)
-/// loses them, as a crash does.
+/// Rows not yet in a shard are in memory, and a crash loses them. A writer that is dropped makes them durable as
+/// [`finish`](Self::finish) does, which alone can say whether that succeeded.
 #[derive(Debug)]
 pub struct ChainWriter {
     shared: Arc<Shared>,
@@ -376,6 +376,8 @@ impl ChainWriter {
 
 impl Drop for ChainWriter {
     fn drop(&mut self) {
+        // An error has nowhere to go from here.
+        let _ = self.flush();
         self.shared.state().open.remove(&self.chain);
     }
 }

@@ -94,7 +94,7 @@ proptest! {
                 chain.flush().unwrap();
                 prop_assert_eq!(Bank::open(&cut).unwrap().len() as u64, chain.rows());
             }
-            drop(chain);
+            kill(chain);
             drop(bank);
             Bank::open(&cut).unwrap().verify().unwrap();
             bank = BankWriter::resume(&cut).unwrap();
@@ -105,6 +105,27 @@ proptest! {
         chain.finish().unwrap();
         prop_assert_eq!(files(&whole), files(&cut));
     }
+}
+
+/// Takes a writer away from its rows, as the end of the process does.
+fn kill(mut writer: ChainWriter) {
+    (writer.step, writer.durable) = (Vec::new(), 0);
+}
+
+/// Rows of writers that were never finished are in the bank, those of an error on the way too.
+#[test]
+fn dropped_writers_leave_their_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bank = BankWriter::create(dir.path(), header(2, 4)).unwrap();
+    let mut chain = bank.chain(1).unwrap();
+    (0..6).for_each(|s| push(&mut chain, s).unwrap());
+    bank.push(0, 9, 1.0, 0.0, &[0.0, 1.0]).unwrap();
+    assert!(bank.push(0, 10, 1.0, 0.0, &[f32::NAN, 1.0]).is_err());
+    assert_eq!(Bank::open(dir.path()).unwrap().len(), 4);
+    drop((bank, chain));
+    let bank = Bank::open(dir.path()).unwrap();
+    assert_eq!(steps(&bank), [(0, 9), (1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (1, 5)]);
+    bank.verify().unwrap();
 }
 
 #[test]
