@@ -16,6 +16,9 @@ const KEPT_AT_HOME: [&str; 7] =
 /// Settings of the pipeline: the quick profile, with less of what no promise is checked on.
 const PIPELINE: &str = "xtask/src/ci/pipeline.toml";
 
+/// Our NUTS beside another, outside the workspace.
+const NUTS_RS: &str = "benches/nuts_rs/Cargo.toml";
+
 /// What the pipeline leaves behind.
 const OUTPUTS: [&str; 5] = ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors"];
 
@@ -56,10 +59,11 @@ const STEPS: [Step; 13] = [
 ];
 
 /// What takes long, in full. The samplers' quick half is among the tests.
-const WEEKLY: [Step; 3] = [
+const WEEKLY: [Step; 4] = [
     Step { name: "samplers", run: samplers },
     Step { name: "torture", run: |root| torture(root, 100, false) },
     Step { name: "determinism", run: |root| determinism(root, false) },
+    Step { name: "nuts-rs", run: |root| cargo(root, &["run", "--release", "--manifest-path", NUTS_RS]) },
 ];
 
 /// Runs every step, also after one has failed, and ends with a table; whether all passed.

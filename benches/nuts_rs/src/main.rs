@@ -1,0 +1,207 @@
+//! Our NUTS beside that of nuts-rs: effective draws per gradient and seconds, on densities at every scale.
+//!
+//! `cargo run --release --manifest-path benches/nuts_rs/Cargo.toml`: for each density and each way to learn the mass, from the same starts,
+//! medians over the seeds. Both run four chains of 1000 draws after 1000 of a warm-up, a thread for each.
+//!
+//! * **ESS/gradient**: of the coordinate whose bulk effective size is least, over the gradients of the draws that are kept.
+//! * **z**: the largest |error| of a mean that is known, in Monte Carlo standard errors.
+//! * **ratio**: our best ESS/gradient over theirs, of whichever metric, and our seconds over theirs with those.
+
+mod problems;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use apd_diagnostics::diagnose;
+use apd_seed::Seed;
+use apd_sgmcmc::{FromFn64, HamiltonianConfig, Metric, sample};
+use nuts_rs::rand::{SeedableRng as _, rngs::StdRng};
+use nuts_rs::{
+    Chain as _, CpuLogpFunc, CpuMath, CpuMathError, DiagNutsSettings, HasDims, LogpError, LowRankNutsSettings, Settings,
+};
+
+use problems::{Density, Problem, problems};
+
+const CHAINS: u32 = 4;
+const WARMUP: u64 = 1_000;
+const DRAWS: u64 = 1_000;
+const SEEDS: u64 = 3;
+
+/// What a run gave.
+struct Run {
+    per_gradient: f64,
+    gradients_per_draw: f64,
+    seconds: f64,
+    z: f64,
+}
+
+fn main() -> Result<()> {
+    println!(
+        "{:<28} {:<8} {:<9} {:>12} {:>14} {:>9} {:>6}",
+        "density", "sampler", "metric", "ESS/gradient", "gradients/draw", "seconds", "z"
+    );
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    for problem in problems().iter().filter(|problem| problem.name.contains(&wanted)) {
+        let low_rank = Metric::LowRank { rank: 10 };
+        let runs: [(&str, &str, &dyn Fn(u64) -> Result<Run>); 5] = [
+            ("apd", "diagonal", &|seed| ours(problem, Metric::Diagonal, seed)),
+            ("apd", "low rank", &|seed| ours(problem, low_rank, seed)),
+            ("apd", "dense", &|seed| ours(problem, Metric::Dense, seed)),
+            ("nuts-rs", "diagonal", &|seed| {
+                theirs(problem, DiagNutsSettings { num_tune: WARMUP, num_draws: DRAWS, ..Default::default() }, seed)
+            }),
+            ("nuts-rs", "low rank", &|seed| {
+                theirs(problem, LowRankNutsSettings { num_tune: WARMUP, num_draws: DRAWS, ..Default::default() }, seed)
+            }),
+        ];
+        let mut best: HashMap<&str, (f64, f64)> = HashMap::new();
+        for (sampler, metric, run) in runs {
+            // Of a thousand coordinates that are independent, only the diagonal: a low-rank mass takes nuts-rs minutes there.
+            if metric != "diagonal" && problem.dim > 100 {
+                continue;
+            }
+            let runs: Vec<Run> = (1..=SEEDS).map(run).collect::<Result<_>>()?;
+            let median = |of: fn(&Run) -> f64| {
+                let mut values: Vec<f64> = runs.iter().map(of).collect();
+                values.sort_by(f64::total_cmp);
+                values[values.len() / 2]
+            };
+            let (per_gradient, seconds) = (median(|run| run.per_gradient), median(|run| run.seconds));
+            println!(
+                "{:<28} {sampler:<8} {metric:<9} {per_gradient:>12.4} {:>14.1} {seconds:>9.3} {:>6.1}",
+                problem.name,
+                median(|run| run.gradients_per_draw),
+                median(|run| run.z)
+            );
+            let best = best.entry(sampler).or_insert((per_gradient, seconds));
+            if per_gradient > best.0 {
+                *best = (per_gradient, seconds);
+            }
+        }
+        let (ours, theirs) = (best["apd"], best["nuts-rs"]);
+        println!("{:<28} ratio: ESS/gradient {:.2}, seconds {:.2}", problem.name, ours.0 / theirs.0, ours.1 / theirs.1);
+    }
+    Ok(())
+}
+
+/// z ~ N(0, I): where a chain begins, with either sampler.
+fn start(problem: &Problem, seed: u64, chain: u32) -> Vec<f64> {
+    let mut position = vec![0.0; problem.dim];
+    Seed::root(seed).child("start").normals().fill_f64(chain.into(), 0, &mut position);
+    position
+}
+
+fn ours(problem: &Problem, metric: Metric, seed: u64) -> Result<Run> {
+    let density = problem.density.clone();
+    let potential = FromFn64::new(problem.dim, move |theta: &[f64], gradient: &mut [f64]| density(theta, gradient));
+    let config = HamiltonianConfig { metric, ..HamiltonianConfig::nuts(WARMUP, DRAWS) };
+    let begun = Instant::now();
+    let init = |chain| start(problem, seed, chain);
+    let draws = sample(CHAINS, potential).with(config).seed(Seed::root(seed)).init(init).run()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let chains = (0..CHAINS as usize).map(|chain| draws.positions(chain).flatten().copied().collect()).collect();
+    let transitions = (0..CHAINS as usize).flat_map(|chain| draws.transitions(chain));
+    judge(problem, chains, transitions.map(|transition| u64::from(transition.leapfrogs)).sum(), seconds)
+}
+
+fn theirs(problem: &Problem, settings: impl Settings + Sync, seed: u64) -> Result<Run> {
+    let begun = Instant::now();
+    let run = |chain: u32| -> Result<(Vec<f64>, u64)> {
+        let mut rng = StdRng::seed_from_u64(seed * 1_000 + u64::from(chain));
+        let math = CpuMath::new(LogDensity { density: problem.density.clone(), dim: problem.dim });
+        let mut sampler = settings.new_chain(chain.into(), math, &mut rng)?;
+        sampler.set_position(&start(problem, seed, chain))?;
+        let (mut draws, mut gradients) = (Vec::new(), 0);
+        for step in 0..WARMUP + DRAWS {
+            let (position, progress) = sampler.draw()?;
+            if step >= WARMUP {
+                draws.extend_from_slice(&position);
+                gradients += progress.num_gradients;
+            }
+        }
+        Ok((draws, gradients))
+    };
+    let chains: Vec<(Vec<f64>, u64)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CHAINS).map(|chain| scope.spawn(move || run(chain))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no chain panics")).collect::<Result<_>>()
+    })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let gradients = chains.iter().map(|(_, gradients)| gradients).sum();
+    judge(problem, chains.into_iter().map(|(draws, _)| draws).collect(), gradients, seconds)
+}
+
+/// Looks at draws, of each chain one position after the other.
+fn judge(problem: &Problem, chains: Vec<Vec<f64>>, gradients: u64, seconds: f64) -> Result<Run> {
+    let coordinate = |i: usize| -> Vec<Vec<f64>> {
+        chains.iter().map(|draws| draws.iter().skip(i).step_by(problem.dim).copied().collect()).collect()
+    };
+    let mut least = f64::INFINITY;
+    for i in 0..problem.dim {
+        least = least.min(diagnose(&coordinate(i)).map_or(0.0, |diagnosis| diagnosis.ess_bulk));
+    }
+    let mut z = f64::NAN;
+    for &(i, mean) in &problem.means {
+        let diagnosis = diagnose(&coordinate(i)).with_context(|| format!("{}, coordinate {i}", problem.name));
+        if let Ok(diagnosis) = diagnosis {
+            z = z.max(((diagnosis.mean - mean) / diagnosis.mcse_mean).abs());
+        }
+    }
+    let draws = u64::from(CHAINS) * DRAWS;
+    Ok(Run { per_gradient: least / gradients as f64, gradients_per_draw: gradients as f64 / draws as f64, seconds, z })
+}
+
+/// A density as nuts-rs takes it.
+struct LogDensity {
+    density: Density,
+    dim: usize,
+}
+
+impl HasDims for LogDensity {
+    fn dim_sizes(&self) -> HashMap<String, u64> {
+        HashMap::from([("unconstrained_parameter".to_owned(), self.dim as u64)])
+    }
+}
+
+/// No density here fails.
+#[derive(Debug)]
+struct Never(Infallible);
+
+impl std::fmt::Display for Never {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {}
+    }
+}
+
+impl std::error::Error for Never {}
+
+impl LogpError for Never {
+    fn is_recoverable(&self) -> bool {
+        true
+    }
+}
+
+impl CpuLogpFunc for LogDensity {
+    type LogpError = Never;
+    type ExpandedVector = Vec<f64>;
+    type FlowParameters = ();
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn logp(&mut self, position: &[f64], gradient: &mut [f64]) -> Result<f64, Never> {
+        let value = (self.density)(position, gradient);
+        gradient.iter_mut().for_each(|g| *g = -*g);
+        Ok(-value)
+    }
+
+    fn expand_vector<R: nuts_rs::rand::Rng + ?Sized>(
+        &mut self,
+        _: &mut R,
+        position: &[f64],
+    ) -> Result<Vec<f64>, CpuMathError> {
+        Ok(position.to_vec())
+    }
+}

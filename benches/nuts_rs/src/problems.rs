@@ -1,0 +1,170 @@
+//! What is sampled: densities whose difficulty is known, and where it can be had by other means, the truth.
+
+use std::f64::consts::PI;
+use std::sync::Arc;
+
+use apd_seed::Seed;
+
+/// U(θ) and its gradient.
+pub type Density = Arc<dyn Fn(&[f64], &mut [f64]) -> f64 + Send + Sync>;
+
+/// A density on R^d.
+pub struct Problem {
+    /// Its name.
+    pub name: &'static str,
+    /// d.
+    pub dim: usize,
+    /// U and its gradient.
+    pub density: Density,
+    /// Coordinates whose mean is known.
+    pub means: Vec<(usize, f64)>,
+}
+
+/// All of them.
+pub fn problems() -> Vec<Problem> {
+    let scales: Vec<f64> = (0..1_000).map(|i| (0.01_f64).powf(f64::from(i) / 999.0)).collect();
+    vec![
+        schools(false),
+        schools(true),
+        logistic(),
+        funnel(),
+        gaussian("sd 1 and 1e-6", vec![0.0; 2], vec![1.0, 1e-6]),
+        correlated(),
+        gaussian("d = 1000, sd 1 to 0.01", vec![0.0; 1_000], scales),
+        gaussian("centered at 1e5, sd 0.001", vec![1e5; 2], vec![1e-3; 2]),
+    ]
+}
+
+fn gaussian(name: &'static str, means: Vec<f64>, sds: Vec<f64>) -> Problem {
+    let (dim, known) = (means.len(), means.iter().copied().enumerate().collect());
+    let density = move |theta: &[f64], gradient: &mut [f64]| {
+        let mut sum = 0.0;
+        for i in 0..theta.len() {
+            let z = (theta[i] - means[i]) / sds[i];
+            gradient[i] = z / sds[i];
+            sum += 0.5 * z * z;
+        }
+        sum
+    };
+    Problem { name, dim, density: Arc::new(density), means: known }
+}
+
+/// Two coordinates of deviation 1 and correlation 0.999.
+fn correlated() -> Problem {
+    let rho = 0.999;
+    let density = move |theta: &[f64], gradient: &mut [f64]| {
+        let (x, y, narrow) = (theta[0], theta[1], 1.0 - rho * rho);
+        gradient[0] = (x - rho * y) / narrow;
+        gradient[1] = (y - rho * x) / narrow;
+        0.5 * (x * gradient[0] + y * gradient[1])
+    };
+    Problem { name: "correlation 0.999", dim: 2, density: Arc::new(density), means: vec![(0, 0.0), (1, 0.0)] }
+}
+
+/// v ~ N(0, 9), nine x ~ N(0, eᵛ).
+///
+/// Reference: Neal, *Slice sampling*, Annals of Statistics 31, 2003, section 8.
+fn funnel() -> Problem {
+    let density = |theta: &[f64], gradient: &mut [f64]| {
+        let (v, x) = (theta[0], &theta[1..]);
+        let precision = (-v).exp();
+        let squares: f64 = x.iter().map(|x| x * x).sum();
+        gradient[0] = v / 9.0 - 0.5 * precision * squares + 0.5 * x.len() as f64;
+        gradient[1..].iter_mut().zip(x).for_each(|(g, x)| *g = precision * x);
+        v * v / 18.0 + 0.5 * precision * squares + 0.5 * x.len() as f64 * v
+    };
+    Problem { name: "funnel", dim: 10, density: Arc::new(density), means: vec![(0, 0.0)] }
+}
+
+/// 20 coefficients under N(0, 1) from 500 answers that were drawn with some, the covariates being correlated.
+fn logistic() -> Problem {
+    const DIM: usize = 20;
+    let normals = |name: &str, count: usize| {
+        let mut values = vec![0.0; count];
+        Seed::root(1).child(name).normals().fill_f64(0, 0, &mut values);
+        values
+    };
+    let (mut rows, truth) = (normals("covariates", 500 * DIM), normals("coefficients", DIM));
+    let mut uniforms = Seed::root(1).child("answers").stream();
+    for row in rows.chunks_exact_mut(DIM) {
+        (1..DIM).for_each(|i| row[i] = 0.8 * row[i - 1] + 0.6 * row[i]);
+    }
+    let product = |row: &[f64], theta: &[f64]| row.iter().zip(theta).map(|(x, b)| x * b).sum::<f64>();
+    let answers: Vec<f64> = rows
+        .chunks_exact(DIM)
+        .map(|row| if uniforms.uniform() < 1.0 / (1.0 + (-product(row, &truth)).exp()) { 1.0 } else { 0.0 })
+        .collect();
+    let density = move |theta: &[f64], gradient: &mut [f64]| {
+        gradient.copy_from_slice(theta);
+        let mut sum = 0.5 * theta.iter().map(|b| b * b).sum::<f64>();
+        for (row, &answer) in rows.chunks_exact(DIM).zip(&answers) {
+            let logit = product(row, theta);
+            sum += logit.max(0.0) + (-logit.abs()).exp().ln_1p() - answer * logit;
+            let residual = 1.0 / (1.0 + (-logit).exp()) - answer;
+            gradient.iter_mut().zip(row).for_each(|(g, x)| *g += residual * x);
+        }
+        sum
+    };
+    Problem { name: "logistic regression", dim: DIM, density: Arc::new(density), means: Vec::new() }
+}
+
+/// Effects of coaching in eight schools: μ ~ N(0, 25), τ half-Cauchy of scale 5, θⱼ ~ N(μ, τ²), yⱼ ~ N(θⱼ, σⱼ²).
+///
+/// The coordinates are μ, ln τ, and θⱼ, or where they are not centered (θⱼ − μ)/τ.
+///
+/// Reference: Rubin, *Estimation in parallel randomized experiments*, Journal of Educational Statistics 6, 1981.
+fn schools(centered: bool) -> Problem {
+    let density = move |theta: &[f64], gradient: &mut [f64]| {
+        let (mu, log_tau, effects) = (theta[0], theta[1], &theta[2..]);
+        let tau = log_tau.exp();
+        let cauchy = tau * tau / 25.0;
+        let mut sum = mu * mu / 50.0 + cauchy.ln_1p() - log_tau;
+        gradient[0] = mu / 25.0;
+        gradient[1] = 2.0 * cauchy / (1.0 + cauchy) - 1.0;
+        for (j, (&y, &sigma)) in Y.iter().zip(&SIGMA).enumerate() {
+            if centered {
+                let (z, residual) = ((effects[j] - mu) / tau, (effects[j] - y) / sigma);
+                sum += 0.5 * z * z + log_tau + 0.5 * residual * residual;
+                gradient[0] -= z / tau;
+                gradient[1] += 1.0 - z * z;
+                gradient[2 + j] = z / tau + residual / sigma;
+            } else {
+                let z = effects[j];
+                let residual = (mu + tau * z - y) / sigma;
+                sum += 0.5 * z * z + 0.5 * residual * residual;
+                gradient[0] += residual / sigma;
+                gradient[1] += residual / sigma * tau * z;
+                gradient[2 + j] = z + residual / sigma * tau;
+            }
+        }
+        sum
+    };
+    let (mu, log_tau) = marginal_means();
+    let name = if centered { "eight schools, centered" } else { "eight schools, not centered" };
+    Problem { name, dim: 10, density: Arc::new(density), means: vec![(0, mu), (1, log_tau)] }
+}
+
+const Y: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
+const SIGMA: [f64; 8] = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
+
+/// E μ and E ln τ by quadrature: given τ, the effects integrate out, yⱼ ~ N(μ, σⱼ² + τ²), and μ is normal.
+fn marginal_means() -> (f64, f64) {
+    let (mut mass, mut mu_sum, mut log_tau_sum) = (0.0, 0.0, 0.0);
+    for step in 0..40_000 {
+        let log_tau = -16.0 + 24.0 * (f64::from(step) + 0.5) / 40_000.0;
+        let tau = log_tau.exp();
+        let (mut precision, mut weighted, mut log_density) = (1.0 / 25.0, 0.0, 0.0);
+        for (y, sigma) in Y.iter().zip(&SIGMA) {
+            let variance = sigma * sigma + tau * tau;
+            precision += 1.0 / variance;
+            weighted += y / variance;
+            log_density -= 0.5 * ((2.0 * PI * variance).ln() + y * y / variance);
+        }
+        log_density += 0.5 * weighted * weighted / precision - 0.5 * precision.ln();
+        let weight = (log_density + log_tau - (tau * tau / 25.0).ln_1p()).exp();
+        mass += weight;
+        mu_sum += weight * weighted / precision;
+        log_tau_sum += weight * log_tau;
+    }
+    (mu_sum / mass, log_tau_sum / mass)
+}
