@@ -13,16 +13,16 @@ use ndarray::{ArrayViewMut2, Axis};
 use crate::data::{Data, Gathered};
 use crate::error::ModelError;
 use crate::likelihood::{Likelihood, tensors};
-use crate::prior::Prior;
+use crate::prior::{Prior, Scales};
 
-/// U(θ, φ) = −Σₙ log p(yₙ|f(xₙ, θ), φ) − log p(θ) − log p(φ), the potential of a Bayesian neural network.
+/// U(θ, φ, ψ) = −Σₙ log p(yₙ|f(xₙ, θ), φ) − log p(θ|ψ) − log p(φ) − log p(ψ), the potential of a Bayesian neural network.
 ///
-/// The position is θ, the network's parameters, followed by φ, the likelihood's own, if it has any (see [`layout`](Self::layout)). A
-/// minibatch of B of the N observations estimates it, and its gradient, without bias:
+/// The position is θ, the network's parameters, followed by φ, the likelihood's own, and ψ, the logarithms of the layers' scales, if there are
+/// any (see [`layout`](Self::layout)). A minibatch of B of the N observations estimates it, and its gradient, without bias:
 ///
-/// Û = −(N/B)·Σ_batch log p(yₙ|f(xₙ, θ), φ) − log p(θ) − log p(φ).
+/// Û = −(N/B)·Σ_batch log p(yₙ|f(xₙ, θ), φ) − log p(θ|ψ) − log p(φ) − log p(ψ).
 ///
-/// **Units**: nats at full-data scale. Terms that depend on neither θ nor φ are left out.
+/// **Units**: nats at full-data scale. Terms that do not depend on the position are left out.
 ///
 /// **Batch normalization** divides by the statistics of the minibatch: log p(yₙ|xₙ, θ) then depends on the other examples too, U is no
 /// sum over the data, and minibatches estimate it with a bias. The value and gradient "on the full data" are then those of
@@ -47,6 +47,8 @@ pub struct NetworkPotential {
     layout: Layout,
     phi_layout: Layout,
     phi_gradient: Vec<f64>,
+    /// ψ, if the prior has scales to learn.
+    scales: Option<Scales>,
 }
 
 impl NetworkPotential {
@@ -61,9 +63,11 @@ impl NetworkPotential {
     ) -> Result<Self, ModelError> {
         check(model, &data, &*likelihood)?;
         prior.check()?;
+        let layout = model.layout();
         Ok(Self {
             engine: model.engine(Threads::Serial),
-            layout: model.layout(),
+            scales: prior.log_scale().map(|log_scale| Scales::new(log_scale, &layout)),
+            layout,
             phi_layout: likelihood.layout(),
             model: model.clone_model(),
             data,
@@ -101,16 +105,23 @@ impl NetworkPotential {
         &*self.likelihood
     }
 
-    /// Where each number lies in a position: the network's parameters, then the likelihood's.
+    /// Where each number lies in a position: the network's parameters, then the likelihood's, then the prior's.
     pub fn layout(&self) -> Layout {
-        let entries = self.layout.entries.iter().chain(&self.phi_layout.entries);
+        let of_prior = self.scales.as_ref().map(Scales::layout);
+        let entries = [&self.layout, &self.phi_layout].into_iter().chain(of_prior).flat_map(|part| &part.entries);
         Layout::new(entries.map(|entry| (entry.name.clone(), entry.shape.clone())))
     }
 
-    /// A starting position: that of the network, and that of the likelihood.
+    /// The first elements of a position, which predictions need: the network's parameters and the likelihood's.
+    pub fn predictive_dim(&self) -> usize {
+        self.layout.len() + self.phi_layout.len()
+    }
+
+    /// A starting position: that of the network, that of the likelihood, and that of the prior.
     pub fn initialize(&self, seed: Seed) -> Vec<f32> {
         let mut position = self.model.initialize(seed);
         position.extend(self.likelihood.initialize());
+        position.extend(self.scales.iter().flat_map(Scales::initialize));
         position
     }
 
@@ -124,7 +135,9 @@ impl NetworkPotential {
         let rows: Vec<u32> = minibatch.indices(n).map(|row| row as u32).collect();
         let mut gathered = Gathered::default();
         let (x, targets) = gathered.gather(&self.data, &rows);
-        let (theta, phi) = position.split_at(self.layout.len());
+        let (theta, rest) = position.split_at(self.layout.len());
+        let (phi, psi) = rest.split_at(self.phi_layout.len());
+        let psi: Vec<f64> = psi.iter().copied().map(f64::from).collect();
         let weights: Vec<f64> = theta.iter().copied().map(f64::from).collect();
         let params: Vec<Tensor<f64>> = self.layout.tensors(&weights).into_iter().map(Tensor::into_variable).collect();
         let phi = tensors(&self.phi_layout, phi);
@@ -134,15 +147,29 @@ impl NetworkPotential {
         let gradients = grad(&energy, &params.iter().chain(&phi).collect::<Vec<_>>());
         let (of_params, of_phi) = gradients.split_at(params.len());
         let mut gradient = self.layout.flatten(of_params);
-        let mut nlp = 0.0;
+        let (mut nlp, mut of_psi) = (0.0, vec![0.0; psi.len()]);
         for entry in &self.layout.entries {
+            let scale = self.scales.as_ref().map(|scales| scales.of(entry));
+            let log_sigma = scale.map_or(0.0, |scale| psi[scale]);
             for (gradient, &weight) in gradient[entry.range()].iter_mut().zip(&weights[entry.range()]) {
-                let (value, slope) = self.prior.nlp(entry, weight);
+                let standardized = weight / log_sigma.exp();
+                let (value, slope) = self.prior.nlp(entry, standardized);
+                nlp += value + log_sigma;
+                *gradient += slope / log_sigma.exp();
+                if let Some(scale) = scale {
+                    of_psi[scale] += 1.0 - standardized * slope;
+                }
+            }
+        }
+        if let Some(scales) = &self.scales {
+            for (&psi, gradient) in psi.iter().zip(&mut of_psi) {
+                let (value, slope) = scales.nlp(psi);
                 nlp += value;
                 *gradient += slope;
             }
         }
         gradient.extend(self.phi_layout.flatten(of_phi));
+        gradient.extend(of_psi);
         (energy.item() + nlp, gradient)
     }
 }
@@ -172,7 +199,7 @@ fn check(model: &dyn Model, data: &Data, likelihood: &dyn Likelihood) -> Result<
 
 impl Potential for NetworkPotential {
     fn dim(&self) -> usize {
-        self.layout.len() + self.phi_layout.len()
+        self.predictive_dim() + self.scales.as_ref().map_or(0, |scales| scales.layout().len())
     }
 
     fn num_data(&self) -> usize {
@@ -195,12 +222,15 @@ impl Potential for NetworkPotential {
         );
         let n = self.data.len();
         let mut stream = self.dropout.map(|seed| seed.index(fingerprint(position, minibatch)).stream());
-        let Self { model, engine, data, likelihood, prior, layout, phi_layout, phi_gradient, .. } = self;
-        let (theta, phi) = position.split_at(layout.len());
-        let (gradient, gradient_of_phi) = gradient.split_at_mut(layout.len());
+        let Self { model, engine, data, likelihood, prior, layout, phi_layout, phi_gradient, scales, .. } = self;
+        let (theta, rest) = position.split_at(layout.len());
+        let (phi, psi) = rest.split_at(phi_layout.len());
+        let (gradient, rest) = gradient.split_at_mut(layout.len());
+        let (gradient_of_phi, gradient_of_psi) = rest.split_at_mut(phi.len());
         phi_gradient.clear();
         phi_gradient.resize(phi.len(), 0.0);
-        let mut target = OntoPrior { scale: 1.0, prior: &**prior, layout, theta, nlp: 0.0 };
+        let nlp = scales.as_mut().map_or(0.0, |scales| scales.begin(theta, psi));
+        let mut target = OntoPrior { scale: 1.0, prior: &**prior, layout, theta, scales: scales.as_mut(), nlp };
         let nll = match minibatch {
             Minibatch::Full => {
                 let mut nll = 0.0;
@@ -227,6 +257,9 @@ impl Potential for NetworkPotential {
         };
         let OntoPrior { scale, nlp, .. } = target;
         let energy = scale * nll + nlp;
+        if let Some(scales) = scales {
+            gradient_of_psi.iter_mut().zip(scales.slopes()).for_each(|(out, &slope)| *out = slope as f32);
+        }
         if phi.is_empty() {
             return Ok(energy);
         }
@@ -250,6 +283,7 @@ struct OntoPrior<'a> {
     prior: &'a dyn Prior,
     layout: &'a Layout,
     theta: &'a [f32],
+    scales: Option<&'a mut Scales>,
     /// −ln p of the parts so far.
     nlp: f64,
 }
@@ -260,7 +294,10 @@ impl GradientTarget for OntoPrior<'_> {
     }
 
     fn initialize(&mut self, range: Range<usize>, gradient: &mut [f32]) {
-        self.nlp += self.prior.write_gradient(self.layout, range.clone(), &self.theta[range], gradient);
+        self.nlp += match &mut self.scales {
+            None => self.prior.write_gradient(self.layout, range.clone(), &self.theta[range], gradient),
+            Some(scales) => scales.write_gradient(self.prior, self.layout, range, gradient),
+        };
     }
 }
 
@@ -284,5 +321,7 @@ fn fingerprint(position: &[f32], minibatch: Minibatch<'_>) -> u64 {
 
 #[cfg(test)]
 mod conjugate;
+#[cfg(test)]
+mod learned_scale;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 mod config;
 mod gaussian;
 mod laplace;
+mod learned;
+mod scales;
 mod student_t;
 
 use std::fmt::Debug;
@@ -14,9 +16,12 @@ use serde::{Deserialize, Serialize};
 pub use config::PriorConfig;
 pub use gaussian::Gaussian;
 pub use laplace::Laplace;
+pub use learned::LearnedGaussian;
+pub(crate) use scales::Scales;
 pub use student_t::StudentT;
 
 use crate::error::ModelError;
+use crate::likelihood::LogScalePrior;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +50,12 @@ pub trait Prior: Debug + Send + Sync {
     ///
     /// **Errors**: the setting that does not.
     fn check(&self) -> Result<(), ModelError>;
+
+    /// The prior of ln σ, where the weights of each layer have a scale σ that is not known: they are then σ times those that
+    /// [`nlp`](Self::nlp) describes, and every layer's ln σ is sampled with them. By default there is none.
+    fn log_scale(&self) -> Option<LogScalePrior> {
+        None
+    }
 
     /// −ln p of one weight of this parameter, in nats up to a constant, and its derivative.
     fn nlp(&self, parameter: &Entry, weight: f64) -> (f64, f64);

@@ -76,7 +76,7 @@ fn what_cannot_be_a_posterior_is_distinguished_with_its_facts() {
         ),
         (
             build(zeros(), LearnedGaussian { prior: LogScalePrior { mean: f64::NAN, sd: 1.0 } }, 1.0),
-            "the mean of the noise's log scale is NaN; expected a finite number",
+            "the mean of a log scale is NaN; expected a finite number",
         ),
         (
             build(zeros(), StudentT { dof: -2.0, prior: LogScalePrior::default() }, 1.0),

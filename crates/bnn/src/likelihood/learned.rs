@@ -9,9 +9,9 @@ use super::{Likelihood, Predictive, numbers};
 use crate::data::TargetRows;
 use crate::error::{ModelError, positive};
 
-/// The prior of a noise's scale σ: ln σ ~ N(mean, sd²).
+/// The prior of a scale σ: ln σ ~ N(mean, sd²).
 ///
-/// The default, N(−1, 1), is for targets of unit variance: it puts 95 % of its mass on σ between 0.05 and 2.7.
+/// The default, N(−1, 1), is for the noise of targets of unit variance: it puts 95 % of its mass on σ between 0.05 and 2.7.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogScalePrior {
@@ -28,12 +28,12 @@ impl Default for LogScalePrior {
 }
 
 impl LogScalePrior {
-    pub(super) fn check(&self) -> Result<(), ModelError> {
+    pub(crate) fn check(&self) -> Result<(), ModelError> {
         if !self.mean.is_finite() {
-            let name = "the mean of the noise's log scale";
+            let name = "the mean of a log scale";
             return Err(ModelError::Setting { name, value: self.mean, expected: "a finite number" });
         }
-        positive("the standard deviation of the noise's log scale", self.sd)
+        positive("the standard deviation of a log scale", self.sd)
     }
 
     /// One number, the logarithm of the scale.

@@ -14,7 +14,7 @@ use crate::{likelihood, prior};
 
 const N: usize = 60;
 const BATCH: usize = 15;
-const CHAINS: usize = 24;
+pub(super) const CHAINS: usize = 24;
 const NOISE_PRECISION: f64 = 4.0;
 const PRIOR: f64 = 2.0;
 const STEP_SIZE: f64 = 2e-4;
@@ -81,7 +81,7 @@ fn sample(model: &NetworkPotential, mean: [f64; 3]) -> Vec<[f64; 6]> {
 }
 
 /// |mean of the chains' statistic − expected| beyond the allowed bias, in standard errors of that mean.
-fn excess(chains: &[[f64; 6]], statistic: usize, expected: f64, bias: f64) -> f64 {
+pub(super) fn excess<const N: usize>(chains: &[[f64; N]], statistic: usize, expected: f64, bias: f64) -> f64 {
     let n = chains.len() as f64;
     let mean = chains.iter().map(|c| c[statistic]).sum::<f64>() / n;
     let variance = chains.iter().map(|c| (c[statistic] - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -89,7 +89,7 @@ fn excess(chains: &[[f64; 6]], statistic: usize, expected: f64, bias: f64) -> f6
 }
 
 /// Student's t with 23 degrees of freedom exceeds 5.7 in absolute value with probability 8·10⁻⁶; six statistics: α < 5·10⁻⁵.
-const THRESHOLD: f64 = 5.7;
+pub(super) const THRESHOLD: f64 = 5.7;
 
 /// The drift is linear, so the mean has no bias. The variance has: relatively εA/4 ≈ 0.012 by discretization and at most
 /// ε·Var(∇Û)/4 ≈ 0.036 by the minibatches' noise (their trace is less, as epochs visit each observation once).

@@ -299,3 +299,58 @@ fn a_likelihoods_parameters_are_sampled_with_the_weights() {
         assert_eq!(model.prior_precision(), None);
     }
 }
+
+/// One scale for the weights and biases of a layer, behind the likelihood's parameters.
+#[test]
+fn a_layers_scale_is_sampled_with_the_weights() {
+    use crate::likelihood::{LearnedGaussian, LogScalePrior};
+    use crate::prior::{LearnedGaussian as LearnedPrior, Scaling};
+    let network = Network::mlp(&[3, 5, 2]);
+    let data = Data::values(normals(Seed::root(1), 20, 3), normals(Seed::root(2), 20, 2));
+    let log_scale = LogScalePrior { mean: -0.5, sd: 0.7 };
+    for scaling in [Scaling::Same, Scaling::FanIn] {
+        let (likelihood, prior) = (Arc::new(LearnedGaussian::default()), Arc::new(LearnedPrior { scaling, log_scale }));
+        let mut model = NetworkPotential::new(&network, data.clone(), likelihood, prior).unwrap();
+        let layout = model.layout();
+        let names: Vec<&str> = layout.entries[4..].iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["likelihood.log_scale", "prior.layers.0.log_scale", "prior.layers.1.log_scale"]);
+        assert_eq!((model.dim(), layout.len(), model.predictive_dim()), (35, 35, 33));
+        let mut theta = model.initialize(Seed::root(3));
+        assert_eq!(theta[33..], [-0.5, -0.5]);
+        theta[33..].copy_from_slice(&[0.25, -1.0]);
+        for minibatch in [Minibatch::Full, Minibatch::Indices(&[3, 7, 11])] {
+            let (energy, gradient) = model.reference_gradient(&theta, minibatch);
+            assert_close(&run(&mut model, &theta, minibatch), &(energy, gradient.clone()));
+            // Differences of the energy in double precision; a power of two moves an element exactly.
+            for i in 0..35 {
+                let step = 2.0_f32.powi(-11);
+                let energy = |by: f32| {
+                    let mut moved = theta.clone();
+                    moved[i] += by;
+                    (model.reference_gradient(&moved, minibatch).0, f64::from(moved[i]))
+                };
+                let ((up, above), (down, below)) = (energy(step), energy(-step));
+                let slope = (up - down) / (above - below);
+                assert!((slope - gradient[i]).abs() < 1e-4 * (1.0 + slope.abs()), "{i}: {slope}, {}", gradient[i]);
+            }
+        }
+        assert_eq!(model.prior_precision(), None);
+    }
+}
+
+/// One input, one weight and one bias under σ = 2: −ln p = (w² + b²)/(2·4) + 2·ln 2, and that of ln σ.
+#[test]
+fn the_energy_of_a_scale_is_what_the_definition_says() {
+    use crate::prior::LearnedGaussian as LearnedPrior;
+    let data = Data::values(ndarray::array![[1.0]], ndarray::array![[4.0]]);
+    let (likelihood, prior) = (Arc::new(Gaussian { sd: 0.5 }), Arc::new(LearnedPrior::default()));
+    let mut model = NetworkPotential::new(&Network::mlp(&[1, 1]), data, likelihood, prior).unwrap();
+    let log_sigma = std::f32::consts::LN_2;
+    let (energy, gradient) = run(&mut model, &[2.0, 1.0, log_sigma], Minibatch::Full);
+    let log_sigma = f64::from(log_sigma);
+    let expected = 2.0 + 5.0 / 8.0 + 2.0 * log_sigma + 0.5 * log_sigma.powi(2);
+    assert!((energy - expected).abs() < 1e-6, "{energy}, {expected}");
+    for (found, expected) in gradient.iter().zip([-4.0 + 0.5, -4.0 + 0.25, 2.0 - 5.0 / 4.0 + log_sigma]) {
+        assert!((f64::from(*found) - expected).abs() < 1e-6, "{gradient:?}");
+    }
+}

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Gaussian, Laplace, Prior, StudentT};
+use super::{Gaussian, Laplace, LearnedGaussian, Prior, StudentT};
 
 /// The priors of this crate as data, for settings and files: `kind = "laplace"`, `scale = 0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use super::{Gaussian, Laplace, Prior, StudentT};
 pub enum PriorConfig {
     /// [`Gaussian`].
     Gaussian(Gaussian),
+    /// [`LearnedGaussian`].
+    LearnedGaussian(LearnedGaussian),
     /// [`Laplace`].
     Laplace(Laplace),
     /// [`StudentT`].
@@ -21,6 +23,7 @@ impl PriorConfig {
     pub fn build(self) -> Arc<dyn Prior> {
         match self {
             Self::Gaussian(gaussian) => Arc::new(gaussian),
+            Self::LearnedGaussian(gaussian) => Arc::new(gaussian),
             Self::Laplace(laplace) => Arc::new(laplace),
             Self::StudentT(student_t) => Arc::new(student_t),
         }

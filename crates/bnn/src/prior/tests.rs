@@ -16,6 +16,7 @@ fn priors() -> Vec<Arc<dyn Prior>> {
                 PriorConfig::Gaussian(Gaussian { precision: 1.7, scaling }),
                 PriorConfig::Laplace(Laplace { scale: 0.4, scaling }),
                 PriorConfig::StudentT(StudentT { dof: 3.0, scale: 0.6, scaling }),
+                PriorConfig::LearnedGaussian(LearnedGaussian { scaling, ..LearnedGaussian::default() }),
             ]
         })
         .map(PriorConfig::build)
@@ -50,11 +51,13 @@ fn densities_are_those_of_their_laws() {
     let w = 0.7_f64;
     for (prior, of_weights, of_biases) in [
         (priors()[0].clone(), 0.5 * 1.7 * w * w, 0.5 * 1.7 * w * w),
-        (priors()[3].clone(), 0.5 * 1.7 * 9.0 * w * w, 0.5 * 1.7 * w * w),
+        (priors()[4].clone(), 0.5 * 1.7 * 9.0 * w * w, 0.5 * 1.7 * w * w),
         (priors()[1].clone(), w / 0.4, w / 0.4),
-        (priors()[4].clone(), 3.0 * w / 0.4, w / 0.4),
+        (priors()[5].clone(), 3.0 * w / 0.4, w / 0.4),
         (priors()[2].clone(), 2.0 * (1.0 + w * w / (3.0 * 0.36)).ln(), 2.0 * (1.0 + w * w / (3.0 * 0.36)).ln()),
-        (priors()[5].clone(), 2.0 * (1.0 + w * w / (3.0 * 0.04)).ln(), 2.0 * (1.0 + w * w / (3.0 * 0.36)).ln()),
+        (priors()[6].clone(), 2.0 * (1.0 + w * w / (3.0 * 0.04)).ln(), 2.0 * (1.0 + w * w / (3.0 * 0.36)).ln()),
+        (priors()[3].clone(), 0.5 * w * w, 0.5 * w * w),
+        (priors()[7].clone(), 0.5 * 9.0 * w * w, 0.5 * w * w),
     ] {
         for (entry, expected) in [(weights, of_weights), (biases, of_biases)] {
             let found = prior.nlp(entry, w).0;
@@ -109,6 +112,10 @@ fn settings_that_are_no_prior_are_errors() {
         PriorConfig::Laplace(Laplace { scale: 0.0, scaling: Scaling::Same }),
         PriorConfig::StudentT(StudentT { dof: f64::NAN, scale: 1.0, scaling: Scaling::Same }),
         PriorConfig::StudentT(StudentT { dof: 3.0, scale: f64::INFINITY, scaling: Scaling::Same }),
+        PriorConfig::LearnedGaussian(LearnedGaussian {
+            log_scale: LogScalePrior { mean: 0.0, sd: 0.0 },
+            ..LearnedGaussian::default()
+        }),
     ] {
         assert!(matches!(config.build().check(), Err(ModelError::Setting { .. })), "{config:?}");
     }
