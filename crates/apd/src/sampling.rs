@@ -132,7 +132,8 @@ impl Chain {
     }
 }
 
-/// Samples of one chain: of each, the position and then the buffers that go with it (none without batch normalization).
+/// Samples of one chain: of each, what of the position predictions need, and then the buffers that go with it (none without batch
+/// normalization).
 pub(crate) fn chain(
     number: u32,
     mut potential: NetworkPotential,
@@ -149,7 +150,7 @@ pub(crate) fn chain(
         Some(path) if path.exists() => Some(checkpoint::load(path, "chain").map_err(file)?.value),
         _ => None,
     };
-    let model = potential.model().clone_model();
+    let (model, kept) = (potential.model().clone_model(), potential.predictive_dim());
     let other_fit = || Error::OtherFit { folder: context.checkpoints.map(Into::into).unwrap_or_default() };
     let (mut chain, mut samples) = match left {
         Some(left) if left.fingerprint == fingerprint => {
@@ -167,7 +168,7 @@ pub(crate) fn chain(
     let mut saved = Instant::now();
     while chain.steps() < sampler.steps() {
         if let Some(sample) = chain.step()? {
-            let position: Vec<f32> = sample.position.iter().map(|&x| x as f32).collect();
+            let position: Vec<f32> = sample.position[..kept].iter().map(|&x| x as f32).collect();
             let buffers = model.calibrate(&position[..model.dim()], calibration);
             samples.extend(position.into_iter().chain(buffers));
         }
@@ -191,6 +192,9 @@ pub(crate) fn chain(
 
 /// Descends U by Adam from `theta`, with a learning rate that falls to 0: a start in the posterior's bulk, not its mode to the last digit.
 ///
+/// The layers' scales, if they are learned, stay where they are: U has no minimum worth having in them, since a layer that shrinks together
+/// with its scale gains density without end. Only a chain, which pays for the room that it leaves, may move them.
+///
 /// **Errors**: a potential that fails; [`Error::Stopped`], and nothing is kept of it.
 fn train(
     steps: u64,
@@ -199,12 +203,14 @@ fn train(
     context: &Context<'_>,
 ) -> Result<Vec<f32>, Error> {
     const RATE: f64 = 0.01;
+    let moved = potential.predictive_dim();
     let (mut state, mut gradient) = (AdamState::new(theta.len()), vec![0.0; theta.len()]);
     for step in 0..steps {
         if context.progress.stop_requested() {
             return Err(Error::Stopped);
         }
         potential.gradient(&theta, Minibatch::Full, &mut gradient).map_err(ChainError::from)?;
+        gradient[moved..].fill(0.0);
         context.progress.advance(1);
         let left = 1.0 - step as f64 / steps as f64;
         Adam { lr: RATE * left, ..Adam::default() }.step(&mut state, &mut theta, &gradient);

@@ -106,6 +106,7 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
         },
         chains: arguments.chains.map(std::num::NonZeroU32::get),
         seed: arguments.seed,
+        ..TableFit::default()
     })
 }
 

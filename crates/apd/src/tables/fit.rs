@@ -68,6 +68,7 @@ impl TableFit {
         })?;
         let mut fit = self.effort.fit(training.len(), network.dim());
         fit.chains = self.chains.unwrap_or(fit.chains);
+        fit.prior = self.prior.unwrap_or(fit.prior);
         let sampled = fit.sample_network(&network, likelihood, &training, seed.child("fit"), context)?;
         context.progress.begin(Stage::Check.of(1));
         let provenance = Provenance {

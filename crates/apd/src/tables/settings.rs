@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Architecture, Effort};
+use crate::PriorConfig;
 
 /// What is predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct TableFit {
     pub drop: Vec<String>,
     /// The network.
     pub architecture: Architecture,
+    /// The prior of the weights, if not that of [`Fit`](crate::Fit).
+    pub prior: Option<PriorConfig>,
     /// How much work.
     pub effort: Effort,
     /// Chains, if not as many as the effort has.

@@ -97,6 +97,26 @@ fn columns_in_any_order_and_row_by_row_give_the_same() {
     assert!(refused.to_string().contains("froude"), "{refused}");
 }
 
+#[test]
+fn the_scales_of_layers_can_be_learned() {
+    use apd_bnn::PriorConfig;
+    use apd_bnn::prior::LearnedGaussian;
+    let fit = TableFit { prior: Some(PriorConfig::LearnedGaussian(LearnedGaussian::default())), ..quick() };
+    let text = serde_json::to_string(&fit).expect("JSON");
+    assert_eq!(serde_json::from_str::<TableFit>(&text).expect("settings"), fit);
+    let (table, file) = (yacht(), file());
+    let model = fit.run(&table, "resistance").expect("a fit");
+    model.save(file.path()).expect("saved");
+    let loaded = TableModel::load(file.path()).expect("loaded");
+    let predictions = bits(&loaded.predict(&table, &[0.9], None).expect("predictions"));
+    assert_eq!(predictions, bits(&model.predict(&table, &[0.9], None).expect("predictions")));
+    assert_ne!(predictions, bits(&yachts().predict(&table, &[0.9], None).expect("predictions")));
+    let evaluation = loaded.evaluate([Ok(table)], None).expect("an evaluation");
+    let Metrics::Numbers(metrics) = &evaluation.metrics else { panic!("numbers") };
+    assert!(metrics.rmse < 10.0 && (0.8..1.0).contains(&metrics.coverage_90), "{metrics:?}");
+    assert!(evaluation.nll_constant > metrics.nll);
+}
+
 /// Stops a fit after so many steps.
 struct Stopper(std::sync::atomic::AtomicU64);
 
