@@ -40,6 +40,19 @@ pub(crate) fn archives() -> Vec<Vec<u8>> {
     vec![zip(&[("X.npy", &x), ("y.npy", &y)])]
 }
 
+/// An image in a folder of images.
+pub(crate) fn image(dir: &Path, input: &[u8]) -> bool {
+    let folder = dir.join("images");
+    std::fs::create_dir_all(&folder).expect("the workshop is writable");
+    named(&folder, "a.jpg", input);
+    TableSource::open(folder.to_str().expect("a path of letters")).is_ok()
+}
+
+pub(crate) fn images() -> Vec<Vec<u8>> {
+    let color = include_bytes!("../../crates/data/tests/color.jpg").to_vec();
+    vec![color, include_bytes!("../../crates/data/tests/gray.jpg").to_vec()]
+}
+
 fn rows() -> Table {
     apd::data::yacht().select(&(0..30).map(|i| 10 * i).collect::<Vec<_>>())
 }

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use jpeg_decoder::PixelFormat;
+
 use super::{Column, Table, Values};
 use crate::Error;
 
@@ -13,10 +15,11 @@ const MAX_IMAGE: usize = 16 << 20;
 /// Most numbers of all images: two GiB of them.
 const MAX_NUMBERS: usize = 1 << 28;
 
-/// PNG images, gray or in color and all of one size: a row each, in the order of their names.
+/// Images in PNG or JPEG, gray or in color and all of one size: a row each, in the order of their names.
 ///
 /// The columns are `image` (the path within the folder), the numbers p0, p1, … from 0 to 1 (row by row, the colors of a pixel beside each
-/// other) and, where the images lie in folders, `class`, the name of the folder. Transparency is not looked at.
+/// other) and, where the images lie in folders, `class`, the name of the folder. Neither transparency nor an orientation that a camera wrote
+/// down is looked at.
 ///
 /// **Errors**: no images; one that cannot be decoded, or is of another size or kind than the first; more than 2²⁸ numbers.
 pub(super) fn read(folder: &Path) -> Result<Table, Error> {
@@ -29,9 +32,13 @@ pub(super) fn read(folder: &Path) -> Result<Table, Error> {
             images.push((None, path));
         }
     }
-    images.retain(|(_, path)| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")));
+    let is_image = |path: &Path| {
+        let ending = path.extension().unwrap_or_default();
+        ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    };
+    images.retain(|(_, path)| is_image(path));
     let Some((_, first)) = images.first() else {
-        return Err(Error::mismatch(folder, "content", "PNG images, in a folder for each class", "none"));
+        return Err(Error::mismatch(folder, "content", "PNG or JPEG images, in a folder for each class", "none"));
     };
     let has_classes = images.iter().all(|(class, _)| class.is_some());
     let shape = decode(first)?.shape;
@@ -80,16 +87,18 @@ struct Image {
     bytes: Vec<u8>,
 }
 
+/// The format is recognized by the content, not by the name.
 fn decode(path: &Path) -> Result<Image, Error> {
-    let corrupt = |cause: png::DecodingError| Error::corrupt(path, 0, cause);
     let bytes = fs::read(path).map_err(|cause| Error::io(path, cause))?;
+    if bytes.starts_with(&[0xFF, 0xD8]) { jpeg(path, &bytes) } else { png(path, &bytes) }
+}
+
+fn png(path: &Path, bytes: &[u8]) -> Result<Image, Error> {
+    let corrupt = |cause: png::DecodingError| Error::corrupt(path, 0, cause);
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: MAX_IMAGE });
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(corrupt)?;
-    let size = reader.output_buffer_size().filter(|&size| size <= MAX_IMAGE);
-    let Some(size) = size else {
-        return Err(Error::mismatch(path, "size of the image", format!("at most {MAX_IMAGE} bytes"), "more"));
-    };
+    let size = reader.output_buffer_size().filter(|&size| size <= MAX_IMAGE).ok_or_else(|| too_large(path))?;
     let mut pixels = vec![0; size];
     let info = reader.next_frame(&mut pixels).map_err(corrupt)?;
     let (found, colors) = match info.color_type {
@@ -103,4 +112,27 @@ fn decode(path: &Path) -> Result<Image, Error> {
     let colored = pixels.chunks_exact(found).take(shape[0] * shape[1]).flat_map(|pixel| &pixel[..colors]);
     let bytes = colored.copied().collect();
     Ok(Image { shape, bytes })
+}
+
+fn jpeg(path: &Path, bytes: &[u8]) -> Result<Image, Error> {
+    let corrupt = |cause: jpeg_decoder::Error| Error::corrupt(path, 0, cause);
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    decoder.set_max_decoding_buffer_size(MAX_IMAGE);
+    decoder.read_info().map_err(corrupt)?;
+    let info = decoder.info().ok_or_else(|| Error::corrupt(path, 0, "no image"))?;
+    let colors = match info.pixel_format {
+        PixelFormat::L8 => 1,
+        PixelFormat::RGB24 => 3,
+        other => return Err(Error::mismatch(path, "color type", "gray or RGB", format!("{other:?}"))),
+    };
+    let shape = [info.height.into(), info.width.into(), colors];
+    if shape.iter().product::<usize>() > MAX_IMAGE {
+        return Err(too_large(path));
+    }
+    let bytes = decoder.decode().map_err(corrupt)?;
+    Ok(Image { shape, bytes })
+}
+
+fn too_large(path: &Path) -> Error {
+    Error::mismatch(path, "size of the image", format!("at most {MAX_IMAGE} bytes"), "more")
 }

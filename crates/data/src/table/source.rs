@@ -32,7 +32,7 @@ impl TableSource {
     pub const EMBEDDED: [&str; 3] = ["penguins", "yacht", "digits"];
 
     /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns) and perhaps `y` (n), or a text file of any name with
-    /// delimiters; or a folder with PNG images of one size in a folder for each class.
+    /// delimiters; or a folder with images (PNG, JPEG) of one size in a folder for each class.
     ///
     /// The columns of `X` are called x0, x1, …, that of `y` is called y; the pixels of the digits p0, p1, …, and what they show digit. Those of images are image (the path), p0, p1, … and class.
     ///

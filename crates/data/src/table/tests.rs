@@ -188,7 +188,7 @@ fn a_folder_of_images_for_each_class_is_a_table() {
         encoder.write_header().unwrap().write_image_data(bytes).unwrap();
     };
     let open = || TableSource::open(folder.path().to_str().unwrap()).and_then(|source| source.read());
-    refused(open(), &["PNG images", "none"]);
+    refused(open(), &["PNG or JPEG images", "none"]);
     save("cat/b.png", png::ColorType::Rgb, [1, 2], &[0, 51, 255, 1, 2, 3]);
     save("dog/a.png", png::ColorType::Rgba, [1, 2], &[255, 51, 0, 9, 3, 2, 1, 9]);
     std::fs::write(folder.path().join("cat/notes.txt"), "no image").unwrap();
@@ -204,6 +204,50 @@ fn a_folder_of_images_for_each_class_is_a_table() {
     refused(open(), &["c.png", "1×2 pixels of 3 numbers", "[1, 2, 1]"]);
     std::fs::write(folder.path().join("dog/c.png"), "nothing").unwrap();
     refused(open(), &["c.png"]);
+}
+
+/// What the decoder of the program that wrote the images makes of them, see `tests/jpeg.py`; decoders may round by a step or two.
+#[test]
+fn images_may_be_jpeg() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let read = || TableSource::open(folder.path().to_str().unwrap()).and_then(|source| source.read());
+    let steps = |table: &Table, row: usize| -> Vec<f64> {
+        let pixel = |i: usize| match &table.column(&format!("p{i}")).unwrap().values {
+            Values::Numbers(numbers) => 255.0 * numbers[row],
+            other => panic!("{other:?}"),
+        };
+        (0..table.columns().len() - 1).map(pixel).collect()
+    };
+    let near = |found: &[f64], expected: &[u8]| {
+        found.len() == expected.len() && found.iter().zip(expected).all(|(a, &b)| (a - f64::from(b)).abs() <= 2.0)
+    };
+    let (color, gray) = (include_bytes!("../../tests/color.jpg"), include_bytes!("../../tests/gray.jpg"));
+    save("a.jpg", color);
+    save("b.JPEG", color);
+    let table = read().unwrap();
+    let (red, also_red, blue) = ([200, 40, 42], [199, 42, 37], [30, 59, 221]);
+    let expected = [red, red, also_red, also_red, blue, blue].concat();
+    for row in 0..2 {
+        assert!(near(&steps(&table, row), &expected), "{:?}", steps(&table, row));
+    }
+    save("b.JPEG", gray);
+    refused(read(), &["b.JPEG", "3×2 pixels of 3 numbers", "[3, 2, 1]"]);
+    save("a.jpg", gray);
+    let found = steps(&read().unwrap(), 0);
+    assert!(near(&found, &[88, 88, 88, 88, 69, 69]), "{found:?}");
+    save("a.jpg", include_bytes!("../../tests/cmyk.jpg"));
+    refused(read(), &["a.jpg", "gray or RGB", "CMYK"]);
+    for end in [2, 20, color.len() / 2, color.len() - 40] {
+        save("a.jpg", &color[..end]);
+        refused(read(), &["a.jpg"]);
+    }
+    // As many pixels as its header can say: refused before they are decoded.
+    let at = gray.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
+    let mut huge = gray.to_vec();
+    huge[at + 5..at + 9].fill(0xFF);
+    save("a.jpg", &huge);
+    refused(read(), &["a.jpg", "size of the image"]);
 }
 
 #[test]
