@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 
 mod tables;
 
-pub(crate) use tables::{Check, Effort, Evaluate, Fit, Info, Task};
+pub(crate) use tables::{Check, Effort, Evaluate, Fit, Info, Task, Written};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -248,8 +248,10 @@ pub(crate) struct Predict {
     /// A model of a table
     #[arg(value_name = "MODEL.safetensors", requires = "data")]
     pub(crate) model: Option<PathBuf>,
-    /// Rows of that table: a text file with delimiters, a .npz with X, or one of penguins, yacht, digits
+    /// Rows of that table: a text file with delimiters, a .npz with X, a folder of images, or one of penguins, yacht, digits
     pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) written: Written,
     /// Coverages of the intervals of numbers beside 0.9, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "SHARE,…", requires = "model")]
     pub(crate) coverage: Vec<f64>,

@@ -24,7 +24,7 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         check_writable(&folder.join("report.html"))?;
     }
-    let data = source(&arguments.data)?;
+    let data = source(&arguments.data, &arguments.written)?;
     let evaluation = model.evaluate(blocks(&data, &model)?, arguments.draws.map(std::num::NonZeroUsize::get))?;
     let verdicts = model.check(&evaluation);
     warn(verdicts.iter().filter(|verdict| !verdict.met));
@@ -52,7 +52,7 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<()> {
 pub(crate) fn check(arguments: &Check) -> Result<()> {
     threads(arguments.threads)?;
     let model = TableModel::load(&arguments.model)?;
-    let data = source(&arguments.data)?;
+    let data = source(&arguments.data, &arguments.written)?;
     let mut inputs = data.blocks(model.schema(), Wanted::Inputs)?;
     let (mut ood, mut has_target) = (Vec::new(), false);
     while let Some(block) = inputs.next_block()? {

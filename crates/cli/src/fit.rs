@@ -25,6 +25,7 @@ const LOCK: &str = "fit.lock";
 pub(crate) fn fit(arguments: &Fit) -> Result<()> {
     threads(arguments.threads)?;
     let settings = settings(arguments)?;
+    let source = |name: &str| source(name, &arguments.written);
     let (data, test) = (source(&arguments.data)?, arguments.test.as_deref().map(source).transpose()?);
     check_writable(&arguments.out)?;
     let table = data.read()?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use apd::data::Dialect;
 use apd_nn::Model;
 use apd_points::{Posterior, Rearranged, npy};
 use apd_seed::Seed;
@@ -33,6 +34,9 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     threads(arguments.threads)?;
     if let (Some(model), Some(data)) = (&arguments.model, &arguments.data) {
         return predict_table(model, data, arguments);
+    }
+    if arguments.written.dialect() != Dialect::default() {
+        bail!(Usage("--delimiter, --decimal-comma and --missing are for the rows of a table".into()));
     }
     let (Some(net), Some(inputs)) = (arguments.net, &arguments.inputs) else {
         bail!(Usage("either a model and its data, or --net and --inputs are needed".into()));

@@ -25,7 +25,7 @@ pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Re
     if !coverage.contains(&COVERAGE) {
         coverage.insert(0, COVERAGE);
     }
-    let mut blocks = source(data)?.blocks(model.schema(), Wanted::Inputs)?;
+    let mut blocks = source(data, &arguments.written)?.blocks(model.schema(), Wanted::Inputs)?;
     let mut out = Out::new(&arguments.out)?;
     let (mut ood, mut abstained, mut unknown, mut surprises) = (Vec::new(), 0, Vec::new(), Vec::new());
     while let Some(block) = blocks.next_block()? {

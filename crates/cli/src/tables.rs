@@ -4,11 +4,12 @@ use anyhow::Result;
 use apd::data::{Table, TableSource, Wanted};
 use apd::{TableModel, Verdict};
 
+use crate::arguments::Written;
 use crate::output::say;
 
 /// A table by its name or path.
-pub(crate) fn source(name: &str) -> Result<TableSource> {
-    Ok(TableSource::open(name)?)
+pub(crate) fn source(name: &str, written: &Written) -> Result<TableSource> {
+    Ok(TableSource::open_as(name, written.dialect())?)
 }
 
 /// A table as a model reads it, its target included.

@@ -17,6 +17,7 @@ mod tests;
 mod write;
 
 pub use csv::read_csv;
+pub use dialect::Dialect;
 pub use embedded::{penguins, yacht};
 pub use encoding::{Encoding, add_surprises};
 pub use schema::{ColumnSchema, Feature, Role, TableSchema, Wanted};

@@ -3,12 +3,44 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use apd::data::Dialect;
 use clap::{Args, ValueEnum};
+
+/// How text files are written down, where that is not to be recognized.
+#[derive(Args)]
+pub(crate) struct Written {
+    /// What parts the fields of a text file's rows: a character, or tab [default: recognized]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Numbers of a text file have a decimal comma [default: recognized]
+    #[arg(long)]
+    decimal_comma: bool,
+    /// What stands for a missing value in a text file, beside empty fields; separated by commas [default: NA,N/A,NaN,null,None,?]
+    #[arg(long, value_delimiter = ',', value_name = "TEXT,…", allow_hyphen_values = true)]
+    missing: Option<Vec<String>>,
+}
+
+impl Written {
+    pub(crate) fn dialect(&self) -> Dialect {
+        let decimal_comma = self.decimal_comma.then_some(true);
+        Dialect { delimiter: self.delimiter, decimal_comma, missing: self.missing.clone() }
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if !byte.is_ascii_alphanumeric() && !b"\"\r\n.+-".contains(byte) => Ok(*byte),
+        _ => Err("expected one character of ASCII that is neither of a number or word nor a quote, or tab".to_owned()),
+    }
+}
 
 #[derive(Args)]
 pub(crate) struct Fit {
-    /// A text file with delimiters (CSV and its relatives), a .npz with X and y, or one of penguins, yacht, digits
+    /// A text file with delimiters (CSV and its relatives), a .npz with X and y, a folder of images, or one of penguins, yacht, digits
     pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) written: Written,
     /// The column to predict
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: String,
@@ -71,6 +103,8 @@ pub(crate) struct Evaluate {
     pub(crate) model: PathBuf,
     /// Rows whose target is known
     pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) written: Written,
     /// Write the metrics to this file
     #[arg(long, value_name = "METRICS.json")]
     pub(crate) json: Option<PathBuf>,
@@ -92,6 +126,8 @@ pub(crate) struct Check {
     pub(crate) model: PathBuf,
     /// Rows, with the target or without
     pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) written: Written,
     /// Threads [default: one per core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::dialect::{Dialect, SNIFFED, is_missing};
+use super::dialect::{Dialect, Known, SNIFFED};
 use super::inference::{Inference, Kind};
 use super::{Column, MISSING, Table, TableSchema, Values, Wanted};
 use crate::Error;
@@ -20,15 +20,16 @@ pub(super) struct Source {
     path: PathBuf,
     /// The text itself, if it is compiled in.
     embedded: Option<&'static [u8]>,
+    dialect: Dialect,
 }
 
 impl Source {
-    pub(super) fn file(path: &Path) -> Self {
-        Self { path: path.to_owned(), embedded: None }
+    pub(super) fn file(path: &Path, dialect: Dialect) -> Self {
+        Self { path: path.to_owned(), embedded: None, dialect }
     }
 
     pub(super) fn embedded(name: &str, text: &'static [u8]) -> Self {
-        Self { path: PathBuf::from(format!("embedded {name}")), embedded: Some(text) }
+        Self { path: PathBuf::from(format!("embedded {name}")), embedded: Some(text), dialect: Dialect::default() }
     }
 
     fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
@@ -38,13 +39,13 @@ impl Source {
         }
     }
 
-    fn dialect(&self) -> Result<Dialect, Error> {
+    fn dialect(&self) -> Result<Known, Error> {
         let mut head = Vec::new();
         self.open()?.take(SNIFFED as u64).read_to_end(&mut head).map_err(|e| Error::io(&self.path, e))?;
-        Ok(Dialect::of(&head))
+        self.dialect.recognize(&self.path, &head)
     }
 
-    fn reader(&self, dialect: Dialect) -> Result<Reader<Box<dyn Read + Send>>, Error> {
+    fn reader(&self, dialect: &Known) -> Result<Reader<Box<dyn Read + Send>>, Error> {
         let mut text = self.open()?;
         let mut start = Vec::new();
         text.by_ref().take(3).read_to_end(&mut start).map_err(|e| Error::io(&self.path, e))?;
@@ -70,8 +71,8 @@ impl Source {
 
     pub(super) fn read(self) -> Result<Table, Error> {
         let dialect = self.dialect()?;
-        let mut rows = Rows::open(self.clone(), dialect)?;
-        let mut inference = Inference::new(rows.names(), dialect);
+        let mut rows = Rows::open(self.clone(), dialect.clone())?;
+        let mut inference = Inference::new(rows.names(), dialect.clone());
         while let Some((line, record)) = rows.next()? {
             inference.see(line, record);
         }
@@ -89,7 +90,7 @@ impl Source {
 /// **Errors**: a file that cannot be read or is not UTF-8; no header; a name that stands twice; a row with too many or too few fields; an
 /// infinite number; a column of numbers with a few values that are none. Line and column are named.
 pub fn read_csv(path: impl AsRef<Path>) -> Result<Table, Error> {
-    Source::file(path.as_ref()).read()
+    Source::file(path.as_ref(), Dialect::default()).read()
 }
 
 /// A table read block by block: memory does not grow with the file.
@@ -107,7 +108,7 @@ impl CsvBlocks {
 
     fn read_up_to(&mut self, count: usize) -> Result<Table, Error> {
         let Self { rows, kinds } = self;
-        let (path, dialect) = (rows.source.path.clone(), rows.dialect);
+        let (path, dialect) = (rows.source.path.clone(), rows.dialect.clone());
         let mut values: Vec<Values> = kinds.iter().map(Kind::empty).collect();
         let names: Vec<String> = rows.names().map(str::to_owned).collect();
         let mut read = 0;
@@ -115,17 +116,18 @@ impl CsvBlocks {
             let Some((line, record)) = rows.next()? else { break };
             for ((field, values), name) in record.iter().zip(&mut values).zip(&names) {
                 let field = field.trim();
+                let is_missing = dialect.is_missing(field);
                 match values {
                     Values::Numbers(numbers) => {
-                        let number = if is_missing(field) { Some(f64::NAN) } else { dialect.number(field) };
+                        let number = if is_missing { Some(f64::NAN) } else { dialect.number(field) };
                         let number = number.filter(|number| !number.is_infinite());
                         numbers.push(number.ok_or_else(|| Error::cell(&path, line, name, "a number", field))?);
                     }
                     Values::Categories { codes, levels } => {
                         let code = levels.binary_search_by(|level| level.as_str().cmp(field));
-                        codes.push(if is_missing(field) { MISSING } else { code.map_or(MISSING, |code| code as u32) });
+                        codes.push(if is_missing { MISSING } else { code.map_or(MISSING, |code| code as u32) });
                     }
-                    Values::Text(text) => text.push(if is_missing(field) { String::new() } else { field.to_owned() }),
+                    Values::Text(text) => text.push(if is_missing { String::new() } else { field.to_owned() }),
                 }
             }
             read += 1;
@@ -137,15 +139,15 @@ impl CsvBlocks {
 /// The rows of a file one after the other, with the lines at which they begin.
 struct Rows {
     source: Source,
-    dialect: Dialect,
+    dialect: Known,
     reader: Reader<Box<dyn Read + Send>>,
     names: StringRecord,
     record: StringRecord,
 }
 
 impl Rows {
-    fn open(source: Source, dialect: Dialect) -> Result<Self, Error> {
-        let mut reader = source.reader(dialect)?;
+    fn open(source: Source, dialect: Known) -> Result<Self, Error> {
+        let mut reader = source.reader(&dialect)?;
         let path = &source.path;
         let names = reader.headers().map_err(|e| Error::csv(path, e))?.clone();
         if names.is_empty() || names.iter().all(|name| name.trim().is_empty()) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::Values;
-use super::dialect::{Dialect, is_missing};
+use super::dialect::Known;
 use crate::Error;
 
 /// Most different values of a column of categories.
@@ -33,7 +33,7 @@ impl Kind {
 
 /// What has been seen of each column.
 pub(super) struct Inference {
-    dialect: Dialect,
+    dialect: Known,
     columns: Vec<Seen>,
 }
 
@@ -50,7 +50,7 @@ struct Seen {
 }
 
 impl Inference {
-    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>, dialect: Dialect) -> Self {
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>, dialect: Known) -> Self {
         let seen = |name: &str| Seen {
             name: name.to_owned(),
             numbers: 0,
@@ -65,7 +65,7 @@ impl Inference {
     pub(super) fn see(&mut self, line: u64, record: &csv::StringRecord) {
         for (seen, field) in self.columns.iter_mut().zip(record) {
             let field = field.trim();
-            if is_missing(field) {
+            if self.dialect.is_missing(field) {
                 continue;
             }
             match self.dialect.number(field) {

@@ -6,7 +6,7 @@ use apd_points::FormatError;
 use ndarray::Array2;
 
 use super::csv::{CsvBlocks, Source};
-use super::{Column, CsvWriter, Table, TableSchema, Values, Wanted, embedded, folder};
+use super::{Column, CsvWriter, Dialect, Table, TableSchema, Values, Wanted, embedded, folder};
 use crate::{Error, all_digits, digest};
 
 /// A table that can be read, as often as need be.
@@ -38,8 +38,15 @@ impl TableSource {
     ///
     /// **Errors**: a file that is not there; arrays that cannot be read.
     pub fn open(name: &str) -> Result<Self, Error> {
+        Self::open_as(name, Dialect::default())
+    }
+
+    /// As [`open`](Self::open), of text that is written down as told.
+    ///
+    /// **Errors**: as [`open`](Self::open); a dialect for what is no text file.
+    pub fn open_as(name: &str, dialect: Dialect) -> Result<Self, Error> {
         let path = Path::new(name);
-        Ok(Self(match name {
+        let source = Self(match name {
             "penguins" | "yacht" => Kind::Text(embedded::source(name)),
             "digits" => {
                 let digits = all_digits();
@@ -54,8 +61,13 @@ impl TableSource {
                 let expected = format!("a file, or one of {}", Self::EMBEDDED.join(", "));
                 return Err(Error::mismatch(path, "data", expected, "nothing of this name"));
             }
-            _ => Kind::Text(Source::file(path)),
-        }))
+            _ => return Ok(Self(Kind::Text(Source::file(path, dialect)))),
+        });
+        if dialect != Dialect::default() {
+            let (expected, found) = ("a text file, of which a delimiter or missing values can be told", "another kind");
+            return Err(Error::mismatch(path, "data", expected, found));
+        }
+        Ok(source)
     }
 
     /// All of it.
@@ -73,7 +85,7 @@ impl TableSource {
     /// **Errors**: as [`read_csv`](crate::read_csv), here or in a block.
     pub fn blocks(&self, schema: &TableSchema, wanted: Wanted) -> Result<TableBlocks, Error> {
         Ok(TableBlocks(match &self.0 {
-            Kind::Text(source) => Blocks::Text(source.clone().blocks(schema, wanted)?),
+            Kind::Text(source) => Blocks::Text(Box::new(source.clone().blocks(schema, wanted)?)),
             Kind::Arrays { table, .. } => Blocks::Arrays(Some(table.clone())),
         }))
     }
@@ -93,7 +105,7 @@ impl TableSource {
 pub struct TableBlocks(Blocks);
 
 enum Blocks {
-    Text(CsvBlocks),
+    Text(Box<CsvBlocks>),
     Arrays(Option<Table>),
 }
 

@@ -48,6 +48,40 @@ fn missing_values_are_missing_whatever_they_are_called() {
 }
 
 #[test]
+fn a_dialect_can_be_told() {
+    let read = |text: &str, dialect: Dialect| {
+        let file = file(text);
+        TableSource::open_as(file.path().to_str().unwrap(), dialect).and_then(|source| source.read())
+    };
+    let told = Dialect::default;
+    // Recognized, the delimiter would be the semicolon, and the comma one of decimals.
+    let text = "a;b,c;d\n1;2,3;4\n";
+    assert_eq!(read(text, told()).unwrap().columns().len(), 3);
+    let table = read(text, Dialect { delimiter: Some(b','), ..told() }).unwrap();
+    assert_eq!(table.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["a;b", "c;d"]);
+    let table = read("a~b\n1~x\n2~y\n", Dialect { delimiter: Some(b'~'), ..told() }).unwrap();
+    assert_eq!(table.column("a").unwrap().values, Values::Numbers(vec![1.0, 2.0]));
+
+    let comma = || Dialect { decimal_comma: Some(true), ..told() };
+    let table = read("a,b\n\"1,5\",2\n\"-0,5\",3\n", comma()).unwrap();
+    assert_eq!(table.column("a").unwrap().values, Values::Numbers(vec![1.5, -0.5]));
+    let rows: String = (0..30).map(|i| format!("{i},5;1\n")).collect();
+    refused(read(&format!("a;b\n{rows}1.234;2\n"), comma()), &["line 32", "`a`", "1.234"]);
+    let point = Dialect { decimal_comma: Some(false), ..told() };
+    refused(read(&format!("a;b\n{}1,5;2\n", "1;2\n".repeat(30)), point), &["line 32", "`a`", "1,5"]);
+
+    let missing = Dialect { missing: Some(vec!["-999".to_owned(), "unknown".to_owned()]), ..told() };
+    let table = read("a,b\n-999,NA\n,Unknown\n3,x\n4,x\n", missing).unwrap();
+    let missing = |name: &str| (0..4).map(|row| table.column(name).unwrap().values.is_missing(row)).collect::<Vec<_>>();
+    assert_eq!((missing("a"), missing("b")), (vec![true, true, false, false], vec![false, true, false, false]));
+
+    let semicolon = Dialect { delimiter: Some(b';'), ..told() };
+    refused(read("a,b,c\n1,2,3\n", semicolon.clone()), &["first line", "`;`", "`,` parts it into 3"]);
+    assert_eq!(read("a\n1\n2\n", semicolon.clone()).unwrap().columns().len(), 1);
+    refused(TableSource::open_as("penguins", semicolon).map(drop), &["penguins", "a text file"]);
+}
+
+#[test]
 fn a_table_that_cannot_be_read_says_where_and_why() {
     refused(read("a,b\n1,2\n3\n"), &["line 3", "expected 2", "found 1"]);
     refused(read("a,a\n1,2\n"), &["`a`", "columns 1 and 2"]);
