@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Compare a model's predictions with what is known
     Evaluate(Evaluate),
-    /// Say whether a model is to be believed on these rows
+    /// Say whether a model is to be believed on these rows; the exit code is 0 if it is in every respect, 1 if not
     Check(Check),
     /// Describe any file of ours in words
     Info(Info),

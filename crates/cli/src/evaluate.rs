@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
-use apd::TableModel;
+use anyhow::{Context, Result, bail, ensure};
 use apd::data::Wanted;
+use apd::{TableModel, Verdict};
 use apd_points::write_atomic;
 
 use crate::arguments::{Check, Evaluate};
@@ -64,7 +64,7 @@ pub(crate) fn check(arguments: &Check) -> Result<()> {
     }
     if has_target {
         let evaluation = model.evaluate(blocks(&data, &model)?, None)?;
-        return say_verdicts(&model.check(&evaluation));
+        return judge(&model.check(&evaluation), arguments);
     }
     if ood.is_empty() {
         bail!("{}: no rows", arguments.data);
@@ -76,5 +76,21 @@ pub(crate) fn check(arguments: &Check) -> Result<()> {
         ood.len(),
         model.target()
     ))?;
-    say_verdicts(&model.check_inputs(&ood))
+    judge(&model.check_inputs(&ood), arguments)
+}
+
+/// Says the verdicts.
+///
+/// **Errors**: one that is not met, so that a script may ask.
+fn judge(verdicts: &[Verdict], arguments: &Check) -> Result<()> {
+    say_verdicts(verdicts)?;
+    let unmet = verdicts.iter().filter(|verdict| !verdict.met).count();
+    ensure!(
+        unmet == 0,
+        "{} on {}: {unmet} of {} verdicts not met",
+        arguments.model.display(),
+        arguments.data,
+        verdicts.len()
+    );
+    Ok(())
 }

@@ -35,6 +35,18 @@ fn fails(output: &Output, code: i32, facts: &[&str]) {
     assert!(!message.contains("panicked"), "{message}");
 }
 
+/// What `check` said; its exit code is what the verdicts say.
+#[track_caller]
+fn checked(output: &Output) -> String {
+    let said = text(&output.stdout);
+    let unmet = said.lines().filter(|line| line.starts_with("  NOT MET ")).count();
+    match unmet {
+        0 => assert_eq!(output.status.code(), Some(0), "{said}"),
+        _ => fails(output, 1, &[&format!("{unmet} of 5 verdicts not met")]),
+    }
+    said
+}
+
 /// A fit of a second or two.
 fn fit<'a>(data: &'a str, target: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments = vec!["fit", data, "--target", target, "--out", out];
@@ -92,9 +104,9 @@ fn penguins_from_a_name_to_a_report() {
         assert!(page.contains(words), "{words}");
     }
 
-    let said = succeeds(&apd(dir.path(), &["check", "p.safetensors", "penguins"]));
+    let said = checked(&apd(dir.path(), &["check", "p.safetensors", "penguins"]));
     assert_eq!(said.lines().count(), 5, "{said}");
-    let said = succeeds(&apd(dir.path(), &["check", "p.safetensors", "new.csv"]));
+    let said = checked(&apd(dir.path(), &["check", "p.safetensors", "new.csv"]));
     assert!(said.contains("without `species`"), "{said}");
     let said = succeeds(&apd(dir.path(), &["info", "p.safetensors"]));
     for words in ["3 classes", "SHA-256", "categorical", "held out", "seed 1"] {
@@ -268,6 +280,62 @@ fn models_and_rows_that_do_not_fit_are_refused() {
     succeeds(&predict("m.safetensors", "target.csv"));
 }
 
+#[test]
+fn a_script_learns_from_the_exit_code_whether_a_model_is_to_be_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    succeeds(&apd(dir.path(), &fit("yacht", "resistance", "m.safetensors", &[])));
+    // Rows that no training row is like, and a resistance to go with them.
+    let mut rows = YACHT.lines();
+    let header = rows.next().unwrap();
+    let strange = |line: &str| {
+        let numbers: Vec<f64> = fields(line).iter().map(|field| field.parse().unwrap()).collect();
+        numbers.iter().map(|x| (2.0 * x + 2.0).to_string()).collect::<Vec<_>>().join(",")
+    };
+    fs::write(at("other.csv"), format!("{header}\n{}\n", rows.map(strange).collect::<Vec<_>>().join("\n"))).unwrap();
+    let check = |data| apd(dir.path(), &["check", "m.safetensors", data]);
+    let output = check("other.csv");
+    let said = checked(&output);
+    for question in ["better than a constant?", "as sure as it says?", "rows like those it learned?"] {
+        assert!(said.lines().any(|line| line.starts_with("  NOT MET ") && line.contains(question)), "{said}");
+    }
+    fails(&output, 1, &["m.safetensors on other.csv"]);
+    checked(&check("yacht"));
+    fails(&check("nothing.csv"), 1, &["nothing.csv"]);
+    fails(&apd(dir.path(), &["check", "m.safetensors"]), 2, &["DATA"]);
+    let help = succeeds(&apd(dir.path(), &["check", "--help"]));
+    assert!(help.contains("exit code is 0"), "{help}");
+}
+
+#[test]
+fn how_a_file_is_written_down_can_be_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    // As a spreadsheet writes it somewhere else: the same table, with one value more that is missing.
+    let european = YACHT.replace(',', "~").replace('.', ",").replacen("\n-2,3~", "\n-999~", 1);
+    fs::write(at("train.txt"), &european).unwrap();
+    let told = ["--delimiter", "~", "--decimal-comma", "--missing", "-999,unknown"];
+    let said = succeeds(&apd(dir.path(), &fit("train.txt", "resistance", "m.safetensors", &told)));
+    assert!(said.contains("308 rows, 7 columns"), "{said}");
+    let run = |command: &[&str], told: &[&str]| apd(dir.path(), &[command, told].concat());
+    succeeds(&run(&["predict", "m.safetensors", "train.txt", "--out", "a.csv"], &told));
+    succeeds(&run(&["evaluate", "m.safetensors", "train.txt"], &told));
+    checked(&run(&["check", "m.safetensors", "train.txt"], &told));
+    assert_eq!(fs::read_to_string(at("a.csv")).unwrap().lines().count(), 309);
+
+    let wrong = fit("yacht.csv", "resistance", "w.safetensors", &["--delimiter", ";"]);
+    fs::write(at("yacht.csv"), YACHT).unwrap();
+    fails(&apd(dir.path(), &wrong), 1, &["yacht.csv", "`;`", "`,` parts it into 7"]);
+    let predict = ["predict", "m.safetensors", "yacht.csv", "--out", "b.csv"];
+    fails(&run(&predict, &["--delimiter", "tab"]), 1, &["yacht.csv", "a tab"]);
+    for delimiter in ["", "ab", "7", "é", "\""] {
+        fails(&run(&predict, &["--delimiter", delimiter]), 2, &["--delimiter", "one character"]);
+    }
+    fails(&run(&["predict", "m.safetensors", "yacht", "--out", "b.csv"], &["--decimal-comma"]), 1, &["a text file"]);
+    let bank = ["predict", "--bank", "b.npy", "--net", "fc1", "--inputs", "x.npy", "--out", "p.npy"];
+    fails(&run(&bank, &["--missing", "-1"]), 2, &["--missing", "table"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_killed_fit_goes_on_to_the_same_bits() {
@@ -332,14 +400,14 @@ fn outputs_are_checked_before_the_work_and_keep_their_mode() {
     }
 
     // Nobody reads what is said: the work is done all the same, and well.
-    for arguments in
-        [&["info", "m.safetensors"][..], &["check", "m.safetensors", "yacht"], &["evaluate", "m.safetensors", "yacht"]]
-    {
+    let unread = fit("yacht", "resistance", "unread.safetensors", &[]);
+    for arguments in [&["info", "m.safetensors"][..], &["evaluate", "m.safetensors", "yacht"], &unread] {
         let mut child = command(dir.path(), arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         fails(&output, 0, &[]);
     }
+    assert!(at("unread.safetensors").exists(), "a fit that nobody listens to leaves no model");
     if Path::new("/dev/full").exists() {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = command(dir.path(), &["info", "m.safetensors"]).stdout(full).output().unwrap();
