@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use apd::data::Wanted;
+use apd::data::{Surprise, Wanted};
 use apd::{TableModel, Verdict};
 use apd_points::write_atomic;
 
@@ -35,7 +35,9 @@ pub(crate) fn evaluate(arguments: &Evaluate) -> Result<()> {
             model.target()
         );
     }
-    say_surprises(&[], &evaluation.predictions.surprises);
+    // Predictions are of the rows with a target; a person counts all.
+    let in_table = |surprise: &Surprise| Surprise { first: evaluation.rows[surprise.first], ..surprise.clone() };
+    say_surprises(&[], &evaluation.predictions.surprises.iter().map(in_table).collect::<Vec<_>>());
     if let Some(json) = &arguments.json {
         let metrics = serde_json::to_string_pretty(&evaluation.metrics)?;
         write_atomic(json, format!("{metrics}\n").as_bytes())?;

@@ -37,7 +37,7 @@ pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Re
         if let Answers::Classes { abstain, .. } = &predictions.answers {
             abstained += abstain.iter().filter(|&&abstain| abstain).count();
         }
-        add_surprises(&mut surprises, predictions.surprises);
+        add_surprises(&mut surprises, predictions.surprises, ood.len());
         ood.extend(predictions.ood);
     }
     if ood.is_empty() {

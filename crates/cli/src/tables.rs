@@ -1,7 +1,7 @@
 //! What the commands for tables share.
 
 use anyhow::Result;
-use apd::data::{Table, TableSource, Wanted};
+use apd::data::{Surprise, Table, TableSource, Wanted};
 use apd::{TableModel, Verdict};
 
 use crate::arguments::Written;
@@ -34,11 +34,14 @@ pub(crate) fn warn<'a>(unmet: impl Iterator<Item = &'a Verdict>) {
 }
 
 /// Says which columns are not used, and where rows hold what training rows did not.
-pub(crate) fn say_surprises(unknown: &[String], surprises: &[(String, usize)]) {
+pub(crate) fn say_surprises(unknown: &[String], surprises: &[Surprise]) {
     if !unknown.is_empty() {
         eprintln!("note: columns that the model does not know, not used: {}", unknown.join(", "));
     }
-    for (name, count) in surprises {
-        eprintln!("note: column `{name}`: {count} rows with what training rows did not have (unseen, or missing)");
+    for Surprise { column, rows, first } in surprises {
+        let first = first + 1;
+        eprintln!(
+            "note: column `{column}`: {rows} rows with what training rows did not have (unseen, or missing), the first is row {first}"
+        );
     }
 }

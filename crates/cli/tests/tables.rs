@@ -84,7 +84,10 @@ fn penguins_from_a_name_to_a_report() {
     let output = apd(dir.path(), &["predict", "p.safetensors", "new.csv", "--out", "out.csv"]);
     succeeds(&output);
     let notes = text(&output.stderr);
-    assert!(notes.contains("id, color") && notes.contains("`island`: 1 rows"), "{notes}");
+    assert!(
+        notes.contains("id, color") && notes.contains("`island`: 1 rows") && notes.contains("first is row 2"),
+        "{notes}"
+    );
     let out = fs::read_to_string(at("out.csv")).unwrap();
     let lines: Vec<Vec<&str>> = out.lines().map(fields).collect();
     assert_eq!(lines[0], ["prediction", "p_Adelie", "p_Chinstrap", "p_Gentoo", "entropy", "bald", "ood", "abstain"]);
@@ -200,7 +203,7 @@ fn tables_that_cannot_be_learned_from_are_refused_by_name_and_nothing_is_lost() 
         ),
         ("ragged", format!("x,y\n{numbers}\n1\n").into(), &["line 62", "expected 2", "found 1"]),
         ("mixed", format!("x,y\n{numbers}\nabc,1\n").into(), &["line 62", "`x`", "abc"]),
-        ("not UTF-8", [format!("x,y\n{numbers}\n").as_bytes(), b"\xff,1\n"].concat(), &["line 62", "UTF-8"]),
+        ("not UTF-8", [format!("x,y\n{numbers}\n").as_bytes(), b"\xff,1\n"].concat(), &["line 62", "`x`", "UTF-8"]),
         (
             "twice",
             format!("x,x,y\n{}\n", rows(&|i| format!("{i}.5,1,{}.5", i % 7))).into(),
@@ -220,7 +223,11 @@ fn tables_that_cannot_be_learned_from_are_refused_by_name_and_nothing_is_lost() 
     }
     // A million names that all differ are an identifier: not used, and then nothing is left to learn from.
     fs::write(at("data.csv"), format!("x,y\n{many}")).unwrap();
-    fails(&apd(dir.path(), &fit("data.csv", "y", "m.safetensors", &[])), 1, &["no column"]);
+    fails(
+        &apd(dir.path(), &fit("data.csv", "y", "m.safetensors", &[])),
+        1,
+        &["no column", "`x`", "differs in every row"],
+    );
     fails(&apd(dir.path(), &fit("nothing.csv", "y", "m.safetensors", &[])), 1, &["nothing.csv", "penguins"]);
     fails(
         &apd(dir.path(), &fit("yacht", "resistance", "m.safetensors", &["--drop", "sails"])),

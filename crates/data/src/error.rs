@@ -136,7 +136,8 @@ impl Error {
         Self::Cell { path: path.to_owned(), line, column, expected, found: found.chars().take(40).collect() }
     }
 
-    pub(crate) fn csv(path: &Path, cause: csv::Error) -> Self {
+    /// Of a file whose columns have these names, as far as they are known.
+    pub(crate) fn csv(path: &Path, names: &csv::StringRecord, cause: csv::Error) -> Self {
         let at = |pos: &Option<csv::Position>| pos.as_ref().map_or(0, csv::Position::line);
         match cause.kind() {
             csv::ErrorKind::UnequalLengths { pos, expected_len, len } => Self::Mismatch {
@@ -149,7 +150,10 @@ impl Error {
                 path: path.to_owned(),
                 what: "text",
                 expected: "UTF-8".to_owned(),
-                found: format!("other bytes in line {}, field {}", at(pos), err.field() + 1),
+                found: match names.get(err.field()) {
+                    Some(name) => format!("other bytes in line {}, column `{name}`", at(pos)),
+                    None => format!("other bytes in line {}, field {}", at(pos), err.field() + 1),
+                },
             },
             _ => Self::corrupt(path, cause.position().map_or(0, csv::Position::byte), cause),
         }

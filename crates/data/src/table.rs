@@ -19,7 +19,7 @@ mod write;
 pub use csv::read_csv;
 pub use dialect::Dialect;
 pub use embedded::{penguins, yacht};
-pub use encoding::{Encoding, add_surprises};
+pub use encoding::{Encoding, Surprise, add_surprises};
 pub use schema::{ColumnSchema, Feature, Role, TableSchema, Wanted};
 pub use source::{TableBlocks, TableSource};
 pub use write::CsvWriter;

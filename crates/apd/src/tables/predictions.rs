@@ -1,4 +1,4 @@
-use apd_data::{Column, Table, Values, add_surprises};
+use apd_data::{Column, Surprise, Table, Values, add_surprises};
 use apd_uncertainty::{ClassPredictive, NumberPredictive, Score};
 use ndarray::{Array2, Axis};
 
@@ -17,8 +17,8 @@ pub struct Predictions {
     pub answers: Answers,
     /// Of each row the share of held-out training rows that look less strange, from 0 to 1.
     pub ood: Vec<f64>,
-    /// By column, in how many rows there was something that training rows did not have.
-    pub surprises: Vec<(String, usize)>,
+    /// The columns of which some rows hold something that training rows did not.
+    pub surprises: Vec<Surprise>,
 }
 
 /// What is predicted, row by row.
@@ -134,6 +134,7 @@ impl Answers {
 impl Predictions {
     /// Those of further rows below these. **Panics** if they are of another model.
     pub(crate) fn append(&mut self, further: Self) {
+        add_surprises(&mut self.surprises, further.surprises, self.ood.len());
         self.answers.append(further.answers);
         self.ood.extend(further.ood);
         for (column, more) in self.identifiers.iter_mut().zip(further.identifiers) {
@@ -143,7 +144,6 @@ impl Predictions {
                 _ => panic!("blocks of one table have columns of one kind"),
             }
         }
-        add_surprises(&mut self.surprises, further.surprises);
     }
 
     /// Everything as a table: identifiers; `prediction`, `p_<class>`, `entropy`, `bald`, `ood`, `abstain`, or `mean`, `sd`, `aleatoric_sd`,

@@ -149,7 +149,7 @@ impl Rows {
     fn open(source: Source, dialect: Known) -> Result<Self, Error> {
         let mut reader = source.reader(&dialect)?;
         let path = &source.path;
-        let names = reader.headers().map_err(|e| Error::csv(path, e))?.clone();
+        let names = reader.headers().map_err(|e| Error::csv(path, &StringRecord::new(), e))?.clone();
         if names.is_empty() || names.iter().all(|name| name.trim().is_empty()) {
             return Err(Error::mismatch(path, "first line", "the names of the columns", "none"));
         }
@@ -172,7 +172,7 @@ impl Rows {
         match self.reader.read_record(&mut self.record) {
             Ok(false) => Ok(None),
             Ok(true) => Ok(Some((self.record.position().map_or(0, ::csv::Position::line), &self.record))),
-            Err(e) => Err(Error::csv(&self.source.path, e)),
+            Err(e) => Err(Error::csv(&self.source.path, &self.names, e)),
         }
     }
 }

@@ -10,17 +10,27 @@ use crate::{Error, Examples, Targets};
 pub struct Encoding {
     /// n × [`TableSchema::inputs`], standardized.
     pub inputs: Array2<f32>,
-    /// For each feature, how many rows hold something that training rows did not: an unseen category, a number that is missing where none
-    /// was. By the column's name.
-    pub surprises: Vec<(String, usize)>,
+    /// The features of which some rows hold something that training rows did not.
+    pub surprises: Vec<Surprise>,
 }
 
-/// Adds the surprises of further rows to those of the rows before.
-pub fn add_surprises(surprises: &mut Vec<(String, usize)>, further: Vec<(String, usize)>) {
-    for (name, count) in further {
-        match surprises.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, sum)) => *sum += count,
-            None => surprises.push((name, count)),
+/// Rows that hold something that training rows did not: an unseen category, a number that is missing where none was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surprise {
+    /// The column's name.
+    pub column: String,
+    /// How many rows.
+    pub rows: usize,
+    /// The first of them, from 0.
+    pub first: usize,
+}
+
+/// Adds the surprises of further rows to those of the `before` rows before them.
+pub fn add_surprises(surprises: &mut Vec<Surprise>, further: Vec<Surprise>, before: usize) {
+    for Surprise { column, rows, first } in further {
+        match surprises.iter_mut().find(|other| other.column == column) {
+            Some(other) => other.rows += rows,
+            None => surprises.push(Surprise { column, rows, first: before + first }),
         }
     }
 }
@@ -41,7 +51,7 @@ impl TableSchema {
         let mut start = 0;
         for (name, feature) in self.features() {
             let column = table.column(name).expect("looked for above");
-            let mut surprised = 0;
+            let mut surprised = Vec::new();
             match (feature, &column.values) {
                 (Feature::Number { mean, sd, indicator }, Values::Numbers(numbers)) => {
                     for (row, &number) in numbers.iter().enumerate() {
@@ -50,7 +60,7 @@ impl TableSchema {
                         } else if *indicator {
                             inputs[[row, start + 1]] = 1.0;
                         } else {
-                            surprised += 1;
+                            surprised.push(row);
                         }
                     }
                 }
@@ -59,14 +69,18 @@ impl TableSchema {
                         theirs.iter().map(|level| levels.binary_search(level).ok()).collect();
                     for (row, &code) in codes.iter().enumerate() {
                         let place = if code == MISSING { None } else { places[code as usize] };
-                        surprised += usize::from(place.is_none() && code != MISSING);
+                        if place.is_none() && code != MISSING {
+                            surprised.push(row);
+                        }
                         inputs[[row, start + place.unwrap_or(levels.len())]] = 1.0;
                     }
                 }
                 (Feature::Category { levels }, Values::Text(text)) => {
                     for (row, category) in text.iter().enumerate() {
                         let place = levels.binary_search(category).ok();
-                        surprised += usize::from(place.is_none() && !category.is_empty());
+                        if place.is_none() && !category.is_empty() {
+                            surprised.push(row);
+                        }
                         inputs[[row, start + place.unwrap_or(levels.len())]] = 1.0;
                     }
                 }
@@ -83,8 +97,8 @@ impl TableSchema {
                     ));
                 }
             }
-            if surprised > 0 {
-                surprises.push((name.to_owned(), surprised));
+            if let Some(&first) = surprised.first() {
+                surprises.push(Surprise { column: name.to_owned(), rows: surprised.len(), first });
             }
             start += feature.width();
         }

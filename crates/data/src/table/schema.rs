@@ -9,6 +9,8 @@ use crate::Error;
 
 /// Most categories of a feature: each is an input of the network.
 const MOST_CATEGORIES: usize = 256;
+/// Names that are shown of a list of any length.
+const SHOWN: usize = 4;
 
 /// The columns of a table, and what each is to a model; kept with the model, so that the next table is read the same way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,7 +107,6 @@ impl fmt::Display for Role {
 
 /// The first few names.
 fn some(names: &[String]) -> String {
-    const SHOWN: usize = 4;
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN { format!("{shown}, …") } else { shown }
 }
@@ -140,7 +141,12 @@ impl TableSchema {
         });
         let schema = Self { columns: columns.collect::<Result<_, Error>>()? };
         if schema.features().next().is_none() {
-            return Err(Error::column(target, "cannot be predicted: no column is left to predict it from".to_owned()));
+            let remarks = schema.columns.iter().filter_map(|column| Some((&column.name, column.remark.as_ref()?)));
+            let why: String = remarks.take(SHOWN).map(|(name, remark)| format!("; `{name}`: {remark}")).collect();
+            return Err(Error::column(
+                target,
+                format!("cannot be predicted: no column is left to predict it from{why}"),
+            ));
         }
         Ok(schema)
     }
