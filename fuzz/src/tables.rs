@@ -11,7 +11,7 @@ use crate::files::{named, npy_file, zip};
 fn table(dir: &Path, name: &str, input: &[u8]) -> bool {
     let path = named(dir, name, input);
     let Ok(source) = TableSource::open(path.to_str().expect("a path of letters")) else { return false };
-    let Ok(table) = source.read() else { return false };
+    let Ok(table) = source.clone().read() else { return false };
     let Some(last) = table.columns().last() else { return false };
     if let Ok(schema) = TableSchema::infer(&table, &last.name, &[], None) {
         let mut blocks = source.blocks(&schema, Wanted::Inputs).expect("read before");

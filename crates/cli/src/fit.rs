@@ -28,6 +28,7 @@ pub(crate) fn fit(arguments: &Fit) -> Result<()> {
     let source = |name: &str| source(name, &arguments.written);
     let (data, test) = (source(&arguments.data)?, arguments.test.as_deref().map(source).transpose()?);
     check_writable(&arguments.out)?;
+    let sha256 = data.sha256()?;
     let table = data.read()?;
     let schema = settings.schema(&table, &arguments.target)?;
     say(format_args!("{}: {} rows, {} columns", arguments.data, table.len(), table.columns().len()))?;
@@ -45,7 +46,7 @@ pub(crate) fn fit(arguments: &Fit) -> Result<()> {
     let lock = Lock::acquire(&left, LOCK)?;
     let stages = Stages::default();
     let context = Context { progress: &stages, checkpoints: Some(&left), ..Context::default() };
-    let model = settings.run_as(&schema, &table, Some((arguments.data.clone(), data.sha256()?)), &context);
+    let model = settings.run_as(&schema, &table, Some((arguments.data.clone(), sha256)), &context);
     stages.finish();
     let saved = model.and_then(|model| model.save(&arguments.out).map(|()| model));
     drop(lock);

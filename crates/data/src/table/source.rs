@@ -73,10 +73,10 @@ impl TableSource {
     /// All of it.
     ///
     /// **Errors**: as [`read_csv`](crate::read_csv).
-    pub fn read(&self) -> Result<Table, Error> {
-        match &self.0 {
-            Kind::Text(source) => source.clone().read(),
-            Kind::Arrays { table, .. } => Ok(table.clone()),
+    pub fn read(self) -> Result<Table, Error> {
+        match self.0 {
+            Kind::Text(source) => source.read(),
+            Kind::Arrays { table, .. } => Ok(table),
         }
     }
 
@@ -133,16 +133,18 @@ fn columns(prefix: &str, matrix: &Array2<f64>) -> impl Iterator<Item = Column> {
 /// A table in memory. Its digest is that of its text.
 fn arrays(path: &Path, table: Table) -> Result<Kind, Error> {
     let io = |cause| Error::io(path, cause);
-    let mut writer = CsvWriter::new(Vec::new());
+    let mut writer = CsvWriter::new(digest::Digest::default());
     writer.write(&table).map_err(io)?;
-    let sha256 = digest::sha256(&writer.finish().map_err(io)?[..]).map_err(io)?;
+    let sha256 = writer.finish().map_err(io)?.finish();
     Ok(Kind::Arrays { table, sha256 })
 }
 
 /// `X` and, if it is there, `y`.
 fn npz(path: &Path) -> Result<Kind, Error> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let sha256 = digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))?;
     let members = apd_points::npy::members(&bytes).map_err(FormatError::of(path))?;
+    drop(bytes);
     let array = |name: &str| -> Result<Option<Array2<f64>>, Error> {
         let Some((_, member)) = members.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)) else {
             return Ok(None);
@@ -175,5 +177,5 @@ fn npz(path: &Path) -> Result<Kind, Error> {
         Some(y) => return Err(Error::mismatch(path, "columns of `y`", 1, y.ncols())),
         None => {}
     }
-    Ok(Kind::Arrays { table: Table::new(all)?, sha256: digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))? })
+    Ok(Kind::Arrays { table: Table::new(all)?, sha256 })
 }
