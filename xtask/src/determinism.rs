@@ -25,7 +25,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) bless: bool,
     /// One run with one thread and one with seven, of the program that the tests compile, no more
-    #[arg(long, conflicts_with = "bless")]
+    #[arg(long)]
     pub(crate) quick: bool,
     /// Say how far the numbers of a run with another seed are from those written down, and nothing else
     #[arg(long, value_name = "SEED")]
