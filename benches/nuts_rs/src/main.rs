@@ -5,6 +5,7 @@
 //!
 //! * **ESS/gradient**: of the coordinate whose bulk effective size is least, over the gradients of the draws that are kept.
 //! * **z**: the largest |error| of a mean that is known, in Monte Carlo standard errors.
+//! * **divergent**: draws that are kept whose trajectory diverged, of 4000.
 //! * **ratio**: our best ESS/gradient over theirs, of whichever metric, and our seconds over theirs with those.
 
 mod problems;
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use apd_diagnostics::diagnose;
 use apd_seed::Seed;
 use apd_sgmcmc::{FromFn64, HamiltonianConfig, Metric, sample};
@@ -35,12 +36,13 @@ struct Run {
     gradients_per_draw: f64,
     seconds: f64,
     z: f64,
+    divergent: f64,
 }
 
 fn main() -> Result<()> {
     println!(
-        "{:<28} {:<8} {:<9} {:>12} {:>14} {:>9} {:>6}",
-        "density", "sampler", "metric", "ESS/gradient", "gradients/draw", "seconds", "z"
+        "{:<28} {:<8} {:<9} {:>12} {:>14} {:>9} {:>6} {:>9}",
+        "density", "sampler", "metric", "ESS/gradient", "gradients/draw", "seconds", "z", "divergent"
     );
     let wanted = std::env::args().nth(1).unwrap_or_default();
     for problem in problems().iter().filter(|problem| problem.name.contains(&wanted)) {
@@ -70,10 +72,11 @@ fn main() -> Result<()> {
             };
             let (per_gradient, seconds) = (median(|run| run.per_gradient), median(|run| run.seconds));
             println!(
-                "{:<28} {sampler:<8} {metric:<9} {per_gradient:>12.4} {:>14.1} {seconds:>9.3} {:>6.1}",
+                "{:<28} {sampler:<8} {metric:<9} {per_gradient:>12.4} {:>14.1} {seconds:>9.3} {:>6.1} {:>9}",
                 problem.name,
                 median(|run| run.gradients_per_draw),
-                median(|run| run.z)
+                median(|run| run.z),
+                median(|run| run.divergent)
             );
             let best = best.entry(sampler).or_insert((per_gradient, seconds));
             if per_gradient > best.0 {
@@ -103,37 +106,41 @@ fn ours(problem: &Problem, metric: Metric, seed: u64) -> Result<Run> {
     let seconds = begun.elapsed().as_secs_f64();
     let chains = (0..CHAINS as usize).map(|chain| draws.positions(chain).flatten().copied().collect()).collect();
     let transitions = (0..CHAINS as usize).flat_map(|chain| draws.transitions(chain));
-    judge(problem, chains, transitions.map(|transition| u64::from(transition.leapfrogs)).sum(), seconds)
+    let (gradients, divergent) = transitions.fold((0, 0), |(gradients, divergent), transition| {
+        (gradients + u64::from(transition.leapfrogs), divergent + u64::from(transition.divergent))
+    });
+    judge(problem, chains, gradients, divergent, seconds)
 }
 
 fn theirs(problem: &Problem, settings: impl Settings + Sync, seed: u64) -> Result<Run> {
     let begun = Instant::now();
-    let run = |chain: u32| -> Result<(Vec<f64>, u64)> {
+    let run = |chain: u32| -> Result<(Vec<f64>, u64, u64)> {
         let mut rng = StdRng::seed_from_u64(seed * 1_000 + u64::from(chain));
         let math = CpuMath::new(LogDensity { density: problem.density.clone(), dim: problem.dim });
         let mut sampler = settings.new_chain(chain.into(), math, &mut rng)?;
         sampler.set_position(&start(problem, seed, chain))?;
-        let (mut draws, mut gradients) = (Vec::new(), 0);
+        let (mut draws, mut gradients, mut divergent) = (Vec::new(), 0, 0);
         for step in 0..WARMUP + DRAWS {
             let (position, progress) = sampler.draw()?;
             if step >= WARMUP {
                 draws.extend_from_slice(&position);
                 gradients += progress.num_gradients;
+                divergent += u64::from(progress.diverging);
             }
         }
-        Ok((draws, gradients))
+        Ok((draws, gradients, divergent))
     };
-    let chains: Vec<(Vec<f64>, u64)> = std::thread::scope(|scope| {
+    let chains: Vec<(Vec<f64>, u64, u64)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..CHAINS).map(|chain| scope.spawn(move || run(chain))).collect();
         threads.into_iter().map(|thread| thread.join().expect("no chain panics")).collect::<Result<_>>()
     })?;
     let seconds = begun.elapsed().as_secs_f64();
-    let gradients = chains.iter().map(|(_, gradients)| gradients).sum();
-    judge(problem, chains.into_iter().map(|(draws, _)| draws).collect(), gradients, seconds)
+    let (gradients, divergent) = chains.iter().fold((0, 0), |sums, chain| (sums.0 + chain.1, sums.1 + chain.2));
+    judge(problem, chains.into_iter().map(|(draws, ..)| draws).collect(), gradients, divergent, seconds)
 }
 
 /// Looks at draws, of each chain one position after the other.
-fn judge(problem: &Problem, chains: Vec<Vec<f64>>, gradients: u64, seconds: f64) -> Result<Run> {
+fn judge(problem: &Problem, chains: Vec<Vec<f64>>, gradients: u64, divergent: u64, seconds: f64) -> Result<Run> {
     let coordinate = |i: usize| -> Vec<Vec<f64>> {
         chains.iter().map(|draws| draws.iter().skip(i).step_by(problem.dim).copied().collect()).collect()
     };
@@ -143,13 +150,17 @@ fn judge(problem: &Problem, chains: Vec<Vec<f64>>, gradients: u64, seconds: f64)
     }
     let mut z = f64::NAN;
     for &(i, mean) in &problem.means {
-        let diagnosis = diagnose(&coordinate(i)).with_context(|| format!("{}, coordinate {i}", problem.name));
-        if let Ok(diagnosis) = diagnosis {
-            z = z.max(((diagnosis.mean - mean) / diagnosis.mcse_mean).abs());
-        }
+        let diagnosis = diagnose(&coordinate(i))?;
+        z = z.max(((diagnosis.mean - mean) / diagnosis.mcse_mean).abs());
     }
     let draws = u64::from(CHAINS) * DRAWS;
-    Ok(Run { per_gradient: least / gradients as f64, gradients_per_draw: gradients as f64 / draws as f64, seconds, z })
+    Ok(Run {
+        per_gradient: least / gradients as f64,
+        gradients_per_draw: gradients as f64 / draws as f64,
+        seconds,
+        z,
+        divergent: divergent as f64,
+    })
 }
 
 /// A density as nuts-rs takes it.

@@ -72,9 +72,6 @@ impl Activation {
     }
 }
 
-// Slopes are moved into the closures: a load through a reference may not be made for elements that do not need it, so that a loop with one
-// does not vectorize.
-
 /// rows ← rows + bias, through the activation if there is one.
 #[track_caller]
 pub(crate) fn finish(activation: Option<Activation>, rows: &mut [f32], stride: usize, bias: &[f32]) {
@@ -104,6 +101,8 @@ fn relu(z: f32) -> f32 {
 fn leaky_relu(slope: f32, z: f32) -> f32 {
     if z > 0.0 { z } else { slope * z }
 }
+
+// `map` here and below owns what it uses: a loop that loads a slope through a reference, for some elements only, does not vectorize.
 
 struct Map<'a, F> {
     values: &'a mut [f32],

@@ -49,8 +49,9 @@ pub struct HamiltonianState {
 
 /// One Markov chain with the law exp(−U/T) on the full data: Hamiltonian Monte Carlo, or NUTS.
 ///
-/// The warm-up learns the step size (dual averaging) and the [`Metric`] (from draws and gradients, over growing windows). Chain c takes the momenta of draw t from row t of `seed/chain[c]/momentum`, its choices from the stream
-/// `seed/chain[c]/choices[t]`: chains of one seed are independent of each other, and nothing depends on threads or interruptions.
+/// The warm-up learns the step size (dual averaging) and the [`Metric`] (from draws and gradients, over growing windows). Chain c takes
+/// the momenta of draw t from row t of `seed/chain[c]/momentum`, its choices from the stream `seed/chain[c]/choices[t]`: chains of one
+/// seed are independent of each other, and nothing depends on threads or interruptions.
 ///
 /// Positions are in double precision throughout. A potential on `f32` vectors is taken in by [`FullBatch`](crate::FullBatch).
 ///

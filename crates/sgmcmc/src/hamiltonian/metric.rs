@@ -100,8 +100,11 @@ impl Preconditioner {
         // Those of before were directions in other scales.
         (self.stretches, self.directions) = (Vec::new(), Vec::new());
         let (dim, n) = (self.scales.len(), window.recent.len());
+        if rank == 0 || n < 2 {
+            return;
+        }
         let [x, g] = self.whitened(window, temperature);
-        if rank == 0 || n < 2 || !(x.norm_squared() + g.norm_squared()).is_finite() {
+        if !(x.norm_squared() + g.norm_squared()).is_finite() {
             return;
         }
         let basis = (n < dim).then(|| basis(&x, &g, rank));

@@ -123,8 +123,6 @@ fn mutated(potential: Box<dyn Potential>, mutation: Mutation) -> impl Potential 
 struct Method {
     name: &'static str,
     dynamics: Dynamics,
-    /// The mass that Hamiltonian ones learn.
-    metric: Metric,
     /// The acceptance that the step size is adapted to: low, for long steps that are far off without the correction.
     acceptance: f64,
     /// Copies of a density in one position.
@@ -133,28 +131,25 @@ struct Method {
 
 #[derive(Clone, Copy)]
 enum Dynamics {
-    Hamiltonian(Trajectory),
+    /// The trajectory, and the mass that is learned.
+    Hamiltonian(Trajectory, Metric),
     Microcanonical,
 }
 
+const NO_U_TURN: Trajectory = Trajectory::Nuts { max_depth: 10 };
 const HMC: Method = Method {
     name: "HMC",
-    dynamics: Dynamics::Hamiltonian(Trajectory::Hmc { length: 1.5, jitter: 0.5, max_steps: 1000 }),
-    metric: Metric::Diagonal,
+    dynamics: Dynamics::Hamiltonian(Trajectory::Hmc { length: 1.5, jitter: 0.5, max_steps: 1000 }, Metric::Diagonal),
     acceptance: 0.7,
     blocks: 1,
 };
-const NUTS: Method = Method {
-    name: "NUTS",
-    dynamics: Dynamics::Hamiltonian(Trajectory::Nuts { max_depth: 10 }),
-    metric: Metric::Diagonal,
-    acceptance: 0.7,
-    blocks: 1,
-};
-const DENSE_NUTS: Method = Method { name: "NUTS, dense mass", metric: Metric::Dense, ..NUTS };
+const NUTS: Method =
+    Method { name: "NUTS", dynamics: Dynamics::Hamiltonian(NO_U_TURN, Metric::Diagonal), acceptance: 0.7, blocks: 1 };
+const DENSE_NUTS: Method =
+    Method { name: "NUTS, dense mass", dynamics: Dynamics::Hamiltonian(NO_U_TURN, Metric::Dense), ..NUTS };
 /// Directions need two dimensions.
 const MICROCANONICAL: Method =
-    Method { name: "adjusted microcanonical", dynamics: Dynamics::Microcanonical, blocks: 2, ..NUTS };
+    Method { name: "adjusted microcanonical", dynamics: Dynamics::Microcanonical, acceptance: 0.7, blocks: 2 };
 
 /// A method on a target.
 #[derive(Clone, Copy)]
@@ -175,10 +170,8 @@ impl Case {
         let start = self.target.start(method.blocks);
         let target_acceptance = method.acceptance;
         match method.dynamics {
-            Dynamics::Hamiltonian(trajectory) => {
-                let config = HamiltonianConfig::nuts(warmup, draws);
-                let metric = method.metric;
-                let config = HamiltonianConfig { trajectory, target_acceptance, temperature, metric, ..config };
+            Dynamics::Hamiltonian(trajectory, metric) => {
+                let config = HamiltonianConfig { warmup, draws, trajectory, target_acceptance, temperature, metric };
                 visit_all(HamiltonianChain::new(c, potential, config, seed, start)?, visit)
             }
             Dynamics::Microcanonical => {
