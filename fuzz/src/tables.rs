@@ -40,6 +40,14 @@ pub(crate) fn archives() -> Vec<Vec<u8>> {
     vec![zip(&[("X.npy", &x), ("y.npy", &y)])]
 }
 
+pub(crate) fn parquet(dir: &Path, input: &[u8]) -> bool {
+    table(dir, "table.parquet", input)
+}
+
+pub(crate) fn parquets() -> Vec<Vec<u8>> {
+    vec![include_bytes!("../../crates/data/tests/mixed.parquet").to_vec()]
+}
+
 /// An image in a folder of images.
 pub(crate) fn image(dir: &Path, input: &[u8]) -> bool {
     let folder = dir.join("images");

@@ -65,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target { name: "table-text", seeds: tables::texts, parse: tables::text },
     Target { name: "table-npz", seeds: tables::archives, parse: tables::archive },
+    Target { name: "table-parquet", seeds: tables::parquets, parse: tables::parquet },
     Target { name: "table-images", seeds: tables::images, parse: tables::image },
     Target { name: "table-model", seeds: tables::models, parse: tables::model },
     Target { name: "results", seeds: results, parse: |dir, input| Results::load(&file(dir, input)).is_ok() },

@@ -248,7 +248,7 @@ pub(crate) struct Predict {
     /// A model of a table
     #[arg(value_name = "MODEL.safetensors", requires = "data")]
     pub(crate) model: Option<PathBuf>,
-    /// Rows of that table: a text file with delimiters, a .npz with X, a folder of images, or one of penguins, yacht, digits
+    /// Rows of that table: a text file with delimiters, Parquet, a .npz with X, a folder of images, or one of penguins, yacht, digits
     pub(crate) data: Option<String>,
     #[command(flatten)]
     pub(crate) written: Written,

@@ -1,8 +1,12 @@
 //! SHA-256 of streams.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::Error;
 
 /// SHA-256 of all that is written to it.
 #[derive(Default)]
@@ -31,4 +35,11 @@ pub(crate) fn sha256(mut reader: impl Read) -> io::Result<String> {
     let mut digest = Digest::default();
     io::copy(&mut reader, &mut digest)?;
     Ok(digest.finish())
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+///
+/// **Errors**: a file that cannot be read.
+pub(crate) fn of_file(path: &Path) -> Result<String, Error> {
+    File::open(path).and_then(sha256).map_err(|e| Error::io(path, e))
 }

@@ -1,8 +1,8 @@
 //! What can be wrong with a file that somebody else wrote.
 
 use apd_points::FileError;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 /// Why a dataset could not be read; every variant names the file and the facts.
 ///
@@ -103,12 +103,12 @@ pub enum Error {
         found: String,
     },
     /// A cell of a table that is not what its column holds.
-    #[error("{}: line {line}, column `{column}`: expected {expected}, found `{found}`", path.display())]
+    #[error("{}: {place}, column `{column}`: expected {expected}, found `{found}`", path.display())]
     Cell {
         /// The file.
         path: PathBuf,
-        /// The line at which its row begins, from 1.
-        line: u64,
+        /// Where its row stands.
+        place: Place,
         /// The column's name.
         column: String,
         /// What the column holds, or what to do.
@@ -126,14 +126,33 @@ pub enum Error {
     },
 }
 
+/// Where a row of a table stands in its file, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// The line at which it begins.
+    Line(u64),
+    /// As a row.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn column(name: &str, problem: String) -> Self {
         Self::Column { name: name.to_owned(), problem }
     }
 
-    pub(crate) fn cell(path: &Path, line: u64, column: &str, expected: &str, found: &str) -> Self {
+    pub(crate) fn cell(path: &Path, place: Place, column: &str, expected: &str, found: &str) -> Self {
         let (column, expected) = (column.to_owned(), expected.to_owned());
-        Self::Cell { path: path.to_owned(), line, column, expected, found: found.chars().take(40).collect() }
+        Self::Cell { path: path.to_owned(), place, column, expected, found: found.chars().take(40).collect() }
     }
 
     /// Of a file whose columns have these names, as far as they are known.

@@ -67,7 +67,7 @@ mod user;
 pub use cifar10::{cifar10, read_cifar10};
 pub use dataset::{Dataset, UnknownDataset};
 pub use digits::{all_digits, digits};
-pub use error::Error;
+pub use error::{Error, Place};
 pub use examples::{Examples, Targets};
 pub use generate::{gaussian, uniform};
 pub use images::{Images, Labelled, Split};

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -258,8 +259,8 @@ impl TableModel {
 
     /// Columns of a table that the model does not know.
     pub fn unknown_columns<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a str> {
-        let known = |column: &&Column| self.schema().columns.iter().any(|known| known.name == column.name);
-        table.columns().iter().filter(move |column| !known(column)).map(|column| column.name.as_str())
+        let known: HashSet<&str> = self.schema().columns.iter().map(|column| column.name.as_str()).collect();
+        table.columns().iter().map(|column| column.name.as_str()).filter(move |name| !known.contains(name))
     }
 
     /// Mean −ln p of these under the best constant prediction that training rows give.

@@ -37,7 +37,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
 
 #[derive(Args)]
 pub(crate) struct Fit {
-    /// A text file with delimiters (CSV and its relatives), a .npz with X and y, a folder of images, or one of penguins, yacht, digits
+    /// A text file with delimiters (CSV and its relatives), Parquet, a .npz with X and y, a folder of images, or one of penguins, yacht, digits
     pub(crate) data: String,
     #[command(flatten)]
     pub(crate) written: Written,

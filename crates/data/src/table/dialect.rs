@@ -97,6 +97,11 @@ fn shown(delimiter: u8) -> String {
 }
 
 impl Known {
+    /// As values are written that were none of text: an empty field is missing, and nothing else.
+    pub(super) fn plain() -> Self {
+        Self { delimiter: b',', decimal_comma: false, missing: Arc::new([]) }
+    }
+
     /// The number that a field says; `None` if it says none.
     pub(super) fn number(&self, field: &str) -> Option<f64> {
         match self.decimal_comma {

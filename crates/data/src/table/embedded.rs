@@ -1,7 +1,8 @@
 //! Tables that are compiled in.
 
 use super::Table;
-use super::csv::Source;
+use super::csv::Text;
+use super::records::Source;
 
 /// Palmer penguins: 344 birds of three species, with categories and missing values; `species` is what is usually predicted.
 ///
@@ -24,12 +25,12 @@ fn read(name: &str) -> Table {
     source(name).read().expect("the embedded tables are well-formed")
 }
 
-/// The text of a table. **Panics** if there is none of this name.
+/// A table by its name. **Panics** if there is none of this name.
 pub(super) fn source(name: &str) -> Source {
     let text: &'static [u8] = match name {
         "penguins" => include_bytes!("../../data/penguins.csv"),
         "yacht" => include_bytes!("../../data/yacht.csv"),
         _ => panic!("no embedded table is called {name}"),
     };
-    Source::embedded(name, text)
+    Source::Text(Text::embedded(name, text))
 }

@@ -1,5 +1,7 @@
 //! Rows of a table as inputs and targets of a network.
 
+use std::collections::HashMap;
+
 use ndarray::Array2;
 
 use super::{Feature, MISSING, Table, TableSchema, Values};
@@ -27,9 +29,10 @@ pub struct Surprise {
 
 /// Adds the surprises of further rows to those of the `before` rows before them.
 pub fn add_surprises(surprises: &mut Vec<Surprise>, further: Vec<Surprise>, before: usize) {
+    let places: HashMap<String, usize> = surprises.iter().map(|it| it.column.clone()).zip(0..).collect();
     for Surprise { column, rows, first } in further {
-        match surprises.iter_mut().find(|other| other.column == column) {
-            Some(other) => other.rows += rows,
+        match places.get(&column) {
+            Some(&place) => surprises[place].rows += rows,
             None => surprises.push(Surprise { column, rows, first: before + first }),
         }
     }

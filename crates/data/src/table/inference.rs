@@ -1,4 +1,4 @@
-//! What the columns of a table of text hold.
+//! What the columns of a table hold.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Values;
 use super::dialect::Known;
 use crate::Error;
+use crate::error::Place;
 
 /// Most different values of a column of categories.
 const MOST_LEVELS: usize = 1_000;
@@ -41,10 +42,10 @@ struct Seen {
     name: String,
     numbers: u64,
     others: u64,
-    /// The first value that is no finite number, and its line.
-    odd: Option<(u64, String)>,
-    /// The first infinite number, and its line.
-    infinite: Option<(u64, String)>,
+    /// The first value that is no finite number, and its place.
+    odd: Option<(Place, String)>,
+    /// The first infinite number, and its place.
+    infinite: Option<(Place, String)>,
     /// Different values, until they are too many.
     levels: Option<HashSet<String>>,
 }
@@ -62,7 +63,7 @@ impl Inference {
         Self { dialect, columns: names.map(seen).collect() }
     }
 
-    pub(super) fn see(&mut self, line: u64, record: &csv::StringRecord) {
+    pub(super) fn see(&mut self, place: Place, record: &csv::StringRecord) {
         for (seen, field) in self.columns.iter_mut().zip(record) {
             let field = field.trim();
             if self.dialect.is_missing(field) {
@@ -71,11 +72,11 @@ impl Inference {
             match self.dialect.number(field) {
                 Some(number) if number.is_finite() => seen.numbers += 1,
                 Some(_) => {
-                    seen.infinite.get_or_insert_with(|| (line, field.to_owned()));
+                    seen.infinite.get_or_insert_with(|| (place, field.to_owned()));
                     seen.numbers += 1;
                 }
                 None => {
-                    seen.odd.get_or_insert_with(|| (line, field.to_owned()));
+                    seen.odd.get_or_insert_with(|| (place, field.to_owned()));
                     seen.others += 1;
                 }
             }
@@ -98,10 +99,10 @@ impl Inference {
 impl Seen {
     fn kind(self, path: &Path) -> Result<Kind, Error> {
         let (numbers, all) = (self.numbers as f64, (self.numbers + self.others) as f64);
-        if let Some((line, found)) = &self.odd {
+        if let Some((place, found)) = &self.odd {
             if numbers >= MOSTLY * all {
                 let expected = "a number as nearly everywhere in this column (or an empty field, if it is missing)";
-                return Err(Error::cell(path, *line, &self.name, expected, found));
+                return Err(Error::cell(path, *place, &self.name, expected, found));
             }
             return Ok(match self.levels {
                 // Names that all differ tell rows apart, not kinds of rows.
@@ -112,7 +113,7 @@ impl Seen {
             });
         }
         match self.infinite {
-            Some((line, found)) => Err(Error::cell(path, line, &self.name, "a finite number", &found)),
+            Some((place, found)) => Err(Error::cell(path, place, &self.name, "a finite number", &found)),
             None => Ok(Kind::Numbers),
         }
     }

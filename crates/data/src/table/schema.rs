@@ -1,5 +1,6 @@
 //! What each column of a table is to a model.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -155,8 +156,8 @@ impl TableSchema {
     ///
     /// **Errors**: the column that cannot.
     pub fn check(&self) -> Result<(), Error> {
-        let mut targets = 0;
-        for (i, ColumnSchema { name, role, .. }) in self.columns.iter().enumerate() {
+        let (mut names, mut targets) = (HashSet::new(), 0);
+        for ColumnSchema { name, role, .. } in &self.columns {
             let usable = match role {
                 Role::Feature(Feature::Number { mean, sd, .. }) => mean.is_finite() && sd.is_finite() && *sd > 0.0,
                 Role::Feature(Feature::Category { levels }) => {
@@ -168,7 +169,7 @@ impl TableSchema {
                 }
                 Role::Identifier | Role::Ignored => true,
             };
-            let twice = self.columns[..i].iter().any(|other| other.name == *name);
+            let twice = !names.insert(name);
             if !usable || twice || targets > 1 {
                 return Err(Error::column(name, "is described in a way that cannot be used".to_owned()));
             }
@@ -197,10 +198,9 @@ impl TableSchema {
         self.columns.iter().filter(|column| column.role == Role::Identifier).map(|column| column.name.as_str())
     }
 
-    /// Whether a column of this name has to hold numbers.
-    pub(super) fn is_number(&self, name: &str, wanted: Wanted) -> bool {
-        let Some(column) = self.columns.iter().find(|column| column.name == name) else { return false };
-        match &column.role {
+    /// The columns that have to hold numbers.
+    pub(super) fn numbers(&self, wanted: Wanted) -> HashSet<&str> {
+        let is_number = |column: &&ColumnSchema| match &column.role {
             Role::Feature(feature) => matches!(feature, Feature::Number { .. }),
             // Classes that were numbers when the schema was made are told by their value, however it is written.
             Role::Target { classes } => {
@@ -208,7 +208,8 @@ impl TableSchema {
                 wanted == Wanted::InputsAndTarget && classes.as_ref().is_none_or(|names| names.iter().all(is_number))
             }
             Role::Identifier | Role::Ignored => false,
-        }
+        };
+        self.columns.iter().filter(is_number).map(|column| column.name.as_str()).collect()
     }
 
     /// Inputs of a network.
@@ -306,7 +307,7 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
             if text.iter().filter(|value| !value.is_empty()).all(|value| is_date(value)) {
                 return error(dates(name, first));
             }
-            let different: std::collections::HashSet<&str> = text.iter().map(String::as_str).collect();
+            let different: HashSet<&str> = text.iter().map(String::as_str).collect();
             if different.len() == text.len() && text.iter().all(|value| !value.contains(' ')) {
                 return Ok((
                     Role::Identifier,

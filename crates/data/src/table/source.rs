@@ -1,12 +1,13 @@
-//! Tables by name: embedded ones, text, arrays.
+//! Tables by name: embedded ones, text, Parquet, arrays.
 
 use std::path::Path;
 
 use apd_points::FormatError;
 use ndarray::Array2;
 
-use super::csv::{CsvBlocks, Source};
-use super::{Column, CsvWriter, Dialect, Table, TableSchema, Values, Wanted, embedded, folder};
+use super::csv::Text;
+use super::records::{RecordBlocks, Source};
+use super::{Column, CsvWriter, Dialect, Table, TableSchema, Values, Wanted, embedded, folder, parquet};
 use crate::{Error, all_digits, digest};
 
 /// A table that can be read, as often as need be.
@@ -23,7 +24,7 @@ pub struct TableSource(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Text(Source),
+    Records(Source),
     Arrays { table: Table, sha256: String },
 }
 
@@ -31,8 +32,8 @@ impl TableSource {
     /// The names of the embedded tables.
     pub const EMBEDDED: [&str; 3] = ["penguins", "yacht", "digits"];
 
-    /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns) and perhaps `y` (n), or a text file of any name with
-    /// delimiters; or a folder with images (PNG, JPEG) of one size in a folder for each class.
+    /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns) and perhaps `y` (n), a Parquet file, or a text file of
+    /// any name with delimiters; or a folder with images (PNG, JPEG) of one size in a folder for each class.
     ///
     /// The columns of `X` are called x0, x1, …, that of `y` is called y; the pixels of the digits p0, p1, …, and what they show digit. Those of images are image (the path), p0, p1, … and class.
     ///
@@ -47,7 +48,7 @@ impl TableSource {
     pub fn open_as(name: &str, dialect: Dialect) -> Result<Self, Error> {
         let path = Path::new(name);
         let source = Self(match name {
-            "penguins" | "yacht" => Kind::Text(embedded::source(name)),
+            "penguins" | "yacht" => Kind::Records(embedded::source(name)),
             "digits" => {
                 let digits = all_digits();
                 let labels = digits.labels.iter().map(|&label| f64::from(label)).collect();
@@ -61,7 +62,8 @@ impl TableSource {
                 let expected = format!("a file, or one of {}", Self::EMBEDDED.join(", "));
                 return Err(Error::mismatch(path, "data", expected, "nothing of this name"));
             }
-            _ => return Ok(Self(Kind::Text(Source::file(path, dialect)))),
+            _ if parquet::is_parquet(path) => Kind::Records(Source::Parquet(path.to_owned())),
+            _ => return Ok(Self(Kind::Records(Source::Text(Text::file(path, dialect))))),
         });
         if dialect != Dialect::default() {
             let (expected, found) = ("a text file, of which a delimiter or missing values can be told", "another kind");
@@ -75,7 +77,7 @@ impl TableSource {
     /// **Errors**: as [`read_csv`](crate::read_csv).
     pub fn read(self) -> Result<Table, Error> {
         match self.0 {
-            Kind::Text(source) => source.read(),
+            Kind::Records(source) => source.read(),
             Kind::Arrays { table, .. } => Ok(table),
         }
     }
@@ -85,7 +87,7 @@ impl TableSource {
     /// **Errors**: as [`read_csv`](crate::read_csv), here or in a block.
     pub fn blocks(&self, schema: &TableSchema, wanted: Wanted) -> Result<TableBlocks, Error> {
         Ok(TableBlocks(match &self.0 {
-            Kind::Text(source) => Blocks::Text(Box::new(source.clone().blocks(schema, wanted)?)),
+            Kind::Records(source) => Blocks::Records(Box::new(source.blocks(schema, wanted)?)),
             Kind::Arrays { table, .. } => Blocks::Arrays(Some(table.clone())),
         }))
     }
@@ -95,17 +97,17 @@ impl TableSource {
     /// **Errors**: a file that cannot be read.
     pub fn sha256(&self) -> Result<String, Error> {
         match &self.0 {
-            Kind::Text(source) => source.sha256(),
+            Kind::Records(source) => source.sha256(),
             Kind::Arrays { sha256, .. } => Ok(sha256.clone()),
         }
     }
 }
 
-/// A table read block by block: for text, memory does not grow with the file.
+/// A table read block by block: for text and Parquet, memory does not grow with the file.
 pub struct TableBlocks(Blocks);
 
 enum Blocks {
-    Text(Box<CsvBlocks>),
+    Records(Box<RecordBlocks>),
     Arrays(Option<Table>),
 }
 
@@ -115,7 +117,7 @@ impl TableBlocks {
     /// **Errors**: as [`read_csv`](crate::read_csv).
     pub fn next_block(&mut self) -> Result<Option<Table>, Error> {
         match &mut self.0 {
-            Blocks::Text(blocks) => blocks.next_block(),
+            Blocks::Records(blocks) => blocks.next_block(),
             Blocks::Arrays(table) => Ok(table.take()),
         }
     }

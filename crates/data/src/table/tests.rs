@@ -179,6 +179,22 @@ fn a_target_is_not_looked_at_unless_it_is_wanted() {
     refused(next(Wanted::InputsAndTarget), &["line 2", "`y`", "who knows"]);
 }
 
+/// With a look at every other column for each, these would be 10¹¹ comparisons.
+#[test]
+fn a_table_may_be_as_wide_as_an_image_is_large() {
+    let columns = (0..300_000).map(|i| Column { name: format!("p{i}"), values: Values::Numbers(vec![0.0, 0.5, 0.25]) });
+    let table = Table::new(columns.collect()).unwrap();
+    let schema = TableSchema::infer(&table, "p299999", &[], Some(false)).unwrap();
+    schema.check().unwrap();
+    assert_eq!(schema.encode(&table).unwrap().inputs.dim(), (3, 299_999));
+    let text: Vec<String> = (0..300_000).map(|i| format!("p{i}")).collect();
+    let text = text.join(",") + "\n" + &"1,".repeat(299_999) + "1\n";
+    let file = file(text);
+    let source = TableSource::open(file.path().to_str().unwrap()).unwrap();
+    let block = source.blocks(&schema, Wanted::Inputs).unwrap().next_block().unwrap().unwrap();
+    assert_eq!((block.len(), block.columns().len()), (1, 300_000));
+}
+
 #[test]
 fn tables_by_name() {
     for (name, rows, columns) in [("penguins", 344, 8), ("yacht", 308, 7), ("digits", 1_797, 65)] {
