@@ -67,7 +67,7 @@ fn main() -> Result<()> {
                 if rows.iter().any(is_done) {
                     continue;
                 }
-                let mut scores = method.judge(&training, &test, &loaded.target, *effort, *seed)?;
+                let mut scores = method.judge(set.kind.task(), &training, &test, &loaded.target, *effort, *seed)?;
                 if set.kind == Kind::OneSplit {
                     scores = scores::standardized(scores, deviation(&training, &loaded.target)?);
                 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use apd::bnn::likelihood::Predictive;
 use apd::data::{Column, Table, TableSchema, Targets};
 use apd::uncertainty::{Score, detection};
-use apd::{Architecture, Effort, Network, Seed, TableFit};
+use apd::{Architecture, Effort, Network, Seed, TableFit, Task};
 
 use crate::baseline::Baseline;
 use crate::scores::{self, Scores};
@@ -41,6 +41,7 @@ impl Method {
     /// **Errors**: whatever stops a fit.
     pub(crate) fn judge(
         self,
+        task: Task,
         training: &Table,
         test: &Table,
         target: &str,
@@ -51,7 +52,7 @@ impl Method {
         let strange = permuted(test, target, Seed::root(seed).child("permuted"));
         let mut scores = match self {
             Self::Apd => {
-                let model = TableFit { effort, seed, ..TableFit::default() }.run(training, target)?;
+                let model = TableFit { task: Some(task), effort, seed, ..TableFit::default() }.run(training, target)?;
                 let seconds = started.elapsed().as_secs_f64();
                 let evaluation = model.evaluate([Ok(test.clone())], None)?;
                 let mut scores = scores::of_metrics(&evaluation.metrics);
@@ -64,7 +65,7 @@ impl Method {
                 return Ok(scores);
             }
             Self::Linear | Self::Point | Self::Ensemble => {
-                let schema = TableSchema::infer(training, target, &[], None)?;
+                let schema = TableSchema::infer(training, target, &[], Some(task == Task::Classification))?;
                 let (training, test) = (schema.examples(training)?, schema.examples(test)?);
                 let outputs = match &training.targets {
                     Targets::Classes { names, .. } => names.len(),
@@ -127,7 +128,8 @@ mod tests {
     #[test]
     fn baselines_learn() {
         let (training, test) = apd::data::penguins().split(0.8, Seed::root(1));
-        let judge = |method: Method| method.judge(&training, &test, "species", Effort::Quick, 1).unwrap();
+        let judge =
+            |method: Method| method.judge(Task::Classification, &training, &test, "species", Effort::Quick, 1).unwrap();
         for method in [Method::Linear, Method::Point, Method::Ensemble] {
             let scores = judge(method);
             assert!(scores["accuracy"] > 0.95 && scores["nll"] < 0.2, "{method:?}: {scores:?}");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use apd::Seed;
 use apd::data::{Table, read_csv};
+use apd::{Seed, Task};
 
 /// A table by name, its target the last column.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,13 @@ pub(crate) enum Kind {
     OneSplit,
     /// Classes, on random fifths.
     Classes,
+}
+
+impl Kind {
+    /// What the table is judged as: whole numbers of a few values could be either.
+    pub(crate) fn task(self) -> Task {
+        if self == Self::Classes { Task::Classification } else { Task::Regression }
+    }
 }
 
 const fn published(name: &'static str, ln_p: (f64, f64), rmse: (f64, f64)) -> Set {
