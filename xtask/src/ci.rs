@@ -39,7 +39,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 11] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -51,14 +51,15 @@ const STEPS: [Step; 12] = [
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]) },
     Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
-    Step { name: "sanitize", run: |_| crate::sanitize::run() },
     Step { name: "torture", run: |root| torture(root, 4, true) },
     Step { name: "determinism", run: |root| determinism(root, true) },
     Step { name: "pipeline", run: pipeline },
 ];
 
 /// What takes long, in full. The samplers' quick half is among the tests.
-const WEEKLY: [Step; 4] = [
+const WEEKLY: [Step; 6] = [
+    Step { name: "assertions", run: assertions },
+    Step { name: "sanitize", run: |_| crate::sanitize::run() },
     Step { name: "samplers", run: samplers },
     Step { name: "torture", run: |root| torture(root, 100, false) },
     Step { name: "determinism", run: |root| determinism(root, false) },
@@ -110,6 +111,15 @@ fn finish(mut command: Command) -> Result<Option<String>> {
 fn cargo(root: &Path, arguments: &[&str]) -> Result<Option<String>> {
     let mut command = crate::cargo();
     command.current_dir(root).args(arguments);
+    finish(command)
+}
+
+/// The tests with the assertions of the standard library and ours, among them those of every pointer in the kernels: twice the code to
+/// compile.
+fn assertions(root: &Path) -> Result<Option<String>> {
+    let mut command = crate::cargo();
+    command.current_dir(root).env("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "true");
+    command.args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]);
     finish(command)
 }
 
