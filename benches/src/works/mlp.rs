@@ -36,7 +36,7 @@ fn gradients(thread: u64) -> impl FnMut() + Send {
     };
     let data = Data::values(random(0, WIDTHS[0]), random(1, 1));
     let network = Network::Mlp(Mlp { widths: WIDTHS.to_vec(), activation: Activation::Tanh, dropout: 0.0 });
-    let likelihood = LikelihoodConfig::HeteroscedasticGaussian.build();
+    let likelihood = Arc::new(HeteroscedasticGaussian::default());
     let mut potential = NetworkPotential::new(&network, data, likelihood, Arc::new(prior::Gaussian::isotropic(1.0)))
         .expect("the network fits its data");
     let theta = network.initialize(Seed::root(1).child("initial").index(thread));

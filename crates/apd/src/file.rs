@@ -26,11 +26,15 @@ impl Fitted {
     }
 
     /// As [`save`](Self::save), with more among the metadata.
-    pub(crate) fn save_with(&self, path: &Path, mut metadata: BTreeMap<String, String>) -> Result<(), Error> {
+    pub(crate) fn save_with(&self, path: &Path, metadata: BTreeMap<String, String>) -> Result<(), Error> {
+        apd_points::write_atomic(path, &self.bytes(path, metadata)?).map_err(fault(path))
+    }
+
+    /// What [`save_with`](Self::save_with) writes to this path.
+    pub(crate) fn bytes(&self, path: &Path, mut metadata: BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
         let description = serde_json::to_string(&(&self.description, self.seed)).expect("a description is JSON");
         metadata.insert(KEY.to_owned(), description);
-        let bytes = self.posterior.to_safetensors(&self.layout, &metadata).map_err(fault(path))?;
-        apd_points::write_atomic(path, &bytes).map_err(fault(path))
+        self.posterior.to_safetensors(&self.layout, &metadata).map_err(fault(path))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use apd_bnn::likelihood::LearnedGaussian;
+use apd_bnn::likelihood::{HeteroscedasticGaussian, LearnedGaussian};
 use apd_data::{TableSchema, yacht};
 use ndarray::{Array2, array, s};
 
@@ -85,6 +85,11 @@ fn inputs_that_do_not_fit_are_named() {
     let nan = array![[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0]];
     assert!(matches!(fitted.predict(nan.view(), 5), Err(Error::NotFinite { row: 0, column: 4, .. })));
     let none = Fit { chains: 0, ..quick() };
-    let refused = none.run(&network(), LikelihoodConfig::HeteroscedasticGaussian, &examples, Seed::root(1));
+    let refused = none.run(
+        &network(),
+        LikelihoodConfig::HeteroscedasticGaussian(HeteroscedasticGaussian::default()),
+        &examples,
+        Seed::root(1),
+    );
     assert!(matches!(refused, Err(Error::Setting { name: "chains", .. })));
 }

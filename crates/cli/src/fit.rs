@@ -107,6 +107,7 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
             Effort::Thorough => apd::Effort::Thorough,
         },
         chains: arguments.chains.map(std::num::NonZeroU32::get),
+        steps: arguments.steps,
         seed: arguments.seed,
         ..TableFit::default()
     })

@@ -1,6 +1,6 @@
 //! Tables: named columns of numbers and categories, with missing values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use apd_seed::Seed;
@@ -67,6 +67,18 @@ pub enum Values {
 pub const MISSING: u32 = u32::MAX;
 
 impl Values {
+    /// Those of a column of strings, an empty one missing: categories where values repeat, text where they tell rows apart.
+    pub fn of_strings(values: Vec<String>) -> Self {
+        let present = || values.iter().filter(|value| !value.is_empty());
+        let levels: BTreeSet<&String> = present().collect();
+        if !inference::are_categories(levels.len(), present().count()) {
+            return Self::Text(values);
+        }
+        let levels: Vec<String> = levels.into_iter().cloned().collect();
+        let code = |value: &String| levels.binary_search(value).map_or(MISSING, |code| code as u32);
+        Self::Categories { codes: values.iter().map(code).collect(), levels }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match self {

@@ -172,6 +172,15 @@ impl NumberPredictive {
         self.each(|mixture, _| mixture.quantile(p), &self.mean)
     }
 
+    /// As [`quantile`](Self::quantile), with a probability for each number: draws, where they are uniform between 0 and 1.
+    ///
+    /// **Shapes** `p`: N × M. **Panics** on another shape or a probability that is not strictly between 0 and 1, or if no network was added.
+    #[track_caller]
+    pub fn quantiles(&self, p: ArrayView2<'_, f64>) -> Array2<f64> {
+        assert!(p.iter().all(|&p| p > 0.0 && p < 1.0), "probabilities are between 0 and 1");
+        self.each(|mixture, p| mixture.quantile(p), &p)
+    }
+
     /// Lower and upper end of the central interval that holds `mass` of the probability: .9 is from the 5 % to the 95 % quantile.
     ///
     /// **Panics** if `mass` is not strictly between 0 and 1, or no network was added.

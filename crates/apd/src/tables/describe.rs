@@ -36,7 +36,7 @@ impl TableModel {
         line(format!("  network    {network}: {} parameters", self.fitted().model.dim()));
         let likelihood = match description.likelihood {
             Some(LikelihoodConfig::Categorical) => "categorical".to_owned(),
-            Some(LikelihoodConfig::HeteroscedasticGaussian) => "normal, its deviation depends on the row".to_owned(),
+            Some(LikelihoodConfig::HeteroscedasticGaussian(_)) => "normal, its deviation depends on the row".to_owned(),
             Some(other) => format!("{other:?}"),
             None => "one of somebody's own".to_owned(),
         };

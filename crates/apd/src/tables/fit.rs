@@ -1,4 +1,5 @@
 use apd_bnn::LikelihoodConfig;
+use apd_bnn::likelihood::HeteroscedasticGaussian;
 use apd_data::{Examples, Table, TableSchema, Targets};
 use apd_distill::{Distilled, Format, Subsample};
 use apd_nn::Model as _;
@@ -58,7 +59,12 @@ impl TableFit {
 
         let (likelihood, outputs) = match &training.targets {
             Targets::Classes { names, .. } => (LikelihoodConfig::Categorical, names.len()),
-            Targets::Numbers { .. } => (LikelihoodConfig::HeteroscedasticGaussian, 2),
+            Targets::Numbers { values, .. } => {
+                // In units of the target's spread, as the network has it.
+                let sd = values.std(0.0);
+                let floor = if sd > 0.0 { HeteroscedasticGaussian::rounded(values).floor / sd } else { 0.0 };
+                (LikelihoodConfig::HeteroscedasticGaussian(HeteroscedasticGaussian { floor }), 2)
+            }
         };
         let network = self.architecture.network(training.len(), schema.inputs(), outputs);
         let network = network.map_err(|e| Error::Setting {
@@ -66,7 +72,7 @@ impl TableFit {
             value: e.to_string(),
             expected: "one that can be",
         })?;
-        let mut fit = self.effort.fit(training.len(), network.dim());
+        let mut fit = self.effort.fit(training.len(), network.dim(), self.steps);
         fit.chains = self.chains.unwrap_or(fit.chains);
         fit.prior = self.prior.unwrap_or(fit.prior);
         let sampled = fit.sample_network(&network, likelihood, &training, seed.child("fit"), context)?;

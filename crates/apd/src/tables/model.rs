@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use apd_data::{Column, Table, TableSchema};
+use apd_data::{Table, TableSchema};
 use ndarray::s;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use crate::{Error, Fitted, Prediction, file, stored};
 
 /// Under which the table's part of the description stands among the file's metadata.
 const KEY: &str = "apd.table";
+/// What a model that is no file is called in errors.
+const IN_MEMORY: &str = "model";
 /// Rows that are predicted at once, and chunks of them that are in flight.
 const CHUNK: usize = 512;
 const FLIGHT: usize = 32;
@@ -118,8 +120,19 @@ impl TableModel {
     ///
     /// **Errors**: a file that cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.fitted.save_with(path.as_ref(), self.metadata())
+    }
+
+    /// The bytes of the file that [`save`](Self::save) writes.
+    ///
+    /// **Errors**: none that is known; the format could refuse them.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.fitted.bytes(Path::new(IN_MEMORY), self.metadata())
+    }
+
+    fn metadata(&self) -> BTreeMap<String, String> {
         let description = serde_json::to_string(&self.description).expect("a description is JSON");
-        self.fitted.save_with(path.as_ref(), BTreeMap::from([(KEY.to_owned(), description)]))
+        BTreeMap::from([(KEY.to_owned(), description)])
     }
 
     /// Reads what [`save`](Self::save) has written.
@@ -127,8 +140,18 @@ impl TableModel {
     /// **Errors**: a file that cannot be read, is another, or whose parts do not fit together.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(fault(path))?;
-        let (fitted, metadata) = file::read_fitted(path, &bytes)?;
+        Self::read(path, &fs::read(path).map_err(fault(path))?)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) gave.
+    ///
+    /// **Errors**: as [`load`](Self::load).
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Self::read(Path::new(IN_MEMORY), bytes)
+    }
+
+    fn read(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let (fitted, metadata) = file::read_fitted(path, bytes)?;
         let text = metadata.get(KEY).ok_or_else(|| {
             fault(path)("a fitted model, but not one of a table: it has no columns (load it with the library)")
         })?;

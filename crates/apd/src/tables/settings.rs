@@ -33,6 +33,9 @@ pub struct TableFit {
     pub effort: Effort,
     /// Chains, if not as many as the effort has.
     pub chains: Option<u32>,
+    /// Most steps of each chain, its warm-up included; as many as the effort affords, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     /// Root of every random stream.
     pub seed: u64,
 }

@@ -41,7 +41,7 @@ fn what_cannot_be_a_posterior_is_distinguished_with_its_facts() {
             "the targets have 4 columns, but the network 3 outputs; a Gaussian likelihood has one for each",
         ),
         (
-            build(values(Array2::zeros((2, 1))), HeteroscedasticGaussian, 1.0),
+            build(values(Array2::zeros((2, 1))), HeteroscedasticGaussian::default(), 1.0),
             "the targets have 1 columns, but the network 3 outputs; a heteroscedastic Gaussian likelihood has two for each",
         ),
         (build(classes(x(), &[0, 0]), GAUSSIAN, 1.0), "a Gaussian likelihood cannot explain targets that are classes"),

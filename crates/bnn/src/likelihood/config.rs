@@ -19,7 +19,7 @@ pub enum LikelihoodConfig {
     /// [`LearnedGaussian`].
     LearnedGaussian(LearnedGaussian),
     /// [`HeteroscedasticGaussian`].
-    HeteroscedasticGaussian,
+    HeteroscedasticGaussian(HeteroscedasticGaussian),
     /// [`StudentT`].
     StudentT(StudentT),
     /// [`Poisson`].
@@ -34,7 +34,7 @@ impl LikelihoodConfig {
             Self::Bernoulli => Arc::new(Bernoulli),
             Self::Gaussian(gaussian) => Arc::new(gaussian),
             Self::LearnedGaussian(gaussian) => Arc::new(gaussian),
-            Self::HeteroscedasticGaussian => Arc::new(HeteroscedasticGaussian),
+            Self::HeteroscedasticGaussian(gaussian) => Arc::new(gaussian),
             Self::StudentT(student_t) => Arc::new(student_t),
             Self::Poisson => Arc::new(Poisson),
         }

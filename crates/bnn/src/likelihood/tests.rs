@@ -25,12 +25,13 @@ fn cases() -> Vec<Case> {
         (LikelihoodConfig::Bernoulli, values(|x| f32::from(x > 0.0))),
         (LikelihoodConfig::Gaussian(Gaussian { sd: 0.7 }), values(|x| x)),
         (LikelihoodConfig::LearnedGaussian(LearnedGaussian { prior: learned }), values(|x| x)),
-        (LikelihoodConfig::HeteroscedasticGaussian, values(|x| x)),
+        (LikelihoodConfig::HeteroscedasticGaussian(HeteroscedasticGaussian::default()), values(|x| x)),
+        (LikelihoodConfig::HeteroscedasticGaussian(HeteroscedasticGaussian { floor: 0.5 }), values(|x| x)),
         (LikelihoodConfig::StudentT(StudentT { dof: 3.0, prior: learned }), values(|x| 3.0 * x)),
         (LikelihoodConfig::Poisson, values(|x| (2.0 * x.abs()).floor())),
     ]
     .map(|(config, targets)| {
-        let columns = if config == LikelihoodConfig::HeteroscedasticGaussian { 6 } else { 3 };
+        let columns = if matches!(config, LikelihoodConfig::HeteroscedasticGaussian(_)) { 6 } else { 3 };
         Case { likelihood: config.build(), outputs: normals(7, columns, 1), targets }
     })
     .into()
@@ -80,6 +81,22 @@ fn gradients_are_those_of_the_definition() {
         let ((nll, gradient), (expected, slopes)) = (case.fast(), case.reference());
         assert_close(&[nll], &[expected], &case.likelihood);
         assert_close(&gradient, &slopes, &case.likelihood);
+    }
+}
+
+#[test]
+fn noise_is_no_smaller_than_what_rounding_took() {
+    let floor = |targets: &[f64]| HeteroscedasticGaussian::rounded(targets).floor;
+    assert_eq!(floor(&[5.0, 3.0, 8.0, 5.0, 6.0]), 1.0 / 12_f64.sqrt());
+    assert!((floor(&[0.1 + 0.2, 0.3, 0.45, 0.7]) - 0.15 / 12_f64.sqrt()).abs() < 1e-12, "binary dust is no distance");
+    assert_eq!((floor(&[2.0, 2.0]), floor(&[]), floor(&[f64::NAN, 1.0])), (0.0, 0.0, 0.0));
+    // A network that says −∞ for s, and is exactly right, or wrong.
+    let likelihood = HeteroscedasticGaussian { floor: 0.25 };
+    for (y, expected) in [(1.0, 0.25_f64.ln()), (1.5, 0.25_f64.ln() + 2.0)] {
+        let (mut outputs, targets) = (array![[1.0_f32, -1000.0]], Targets::Values(array![[y]].into()));
+        let nll = likelihood.add_nll(&[], outputs.view_mut(), targets.rows(), &mut []);
+        assert!((nll - expected).abs() < 1e-4, "{nll} is not {expected}");
+        assert!(outputs.iter().all(|slope| slope.is_finite()), "{outputs}");
     }
 }
 

@@ -62,6 +62,9 @@ pub(crate) struct Fit {
     /// Chains [default: by the effort]
     #[arg(long)]
     pub(crate) chains: Option<std::num::NonZeroU32>,
+    /// Most steps of each chain, its warm-up included [default: by the effort]
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u64>,
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

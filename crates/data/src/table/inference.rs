@@ -32,6 +32,11 @@ impl Kind {
     }
 }
 
+/// Whether so many different values of so many rows are categories: names that all differ tell rows apart, not kinds of rows.
+pub(super) fn are_categories(different: usize, rows: usize) -> bool {
+    different <= MOST_LEVELS && (different < 3 || 2 * different <= rows)
+}
+
 /// What has been seen of each column.
 pub(super) struct Inference {
     dialect: Known,
@@ -105,8 +110,7 @@ impl Seen {
                 return Err(Error::cell(path, *place, &self.name, expected, found));
             }
             return Ok(match self.levels {
-                // Names that all differ tell rows apart, not kinds of rows.
-                Some(levels) if levels.len() < 3 || (levels.len() as f64) <= 0.5 * all => {
+                Some(levels) if are_categories(levels.len(), self.numbers as usize + self.others as usize) => {
                     Kind::Categories(levels.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
                 }
                 _ => Kind::Text,

@@ -1,7 +1,7 @@
 //! What else people fit to tables: a linear model, a network, an ensemble of them. All by Adam on the posterior's mode.
 
 use anyhow::Result;
-use apd::bnn::likelihood::Predictive;
+use apd::bnn::likelihood::{HeteroscedasticGaussian, Predictive};
 use apd::bnn::prior::Gaussian;
 use apd::bnn::{NetworkPotential, PriorConfig, predict};
 use apd::data::{Examples, Targets};
@@ -35,7 +35,7 @@ impl Baseline {
     pub(crate) fn fit(network: Network, training: &Examples, members: u64, seed: Seed) -> Result<Self> {
         let likelihood = match &training.targets {
             Targets::Classes { .. } => LikelihoodConfig::Categorical,
-            Targets::Numbers { .. } => LikelihoodConfig::HeteroscedasticGaussian,
+            Targets::Numbers { .. } => LikelihoodConfig::HeteroscedasticGaussian(HeteroscedasticGaussian::default()),
         };
         let order = seed.child("held-out").stream().permutation(training.len());
         let order: Vec<usize> = order.into_iter().map(|row| row as usize).collect();
