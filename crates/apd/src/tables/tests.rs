@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use apd_data::{Column, Table, TableSource, Values, Wanted, penguins, yacht};
+use apd_seed::Seed;
 
 use super::*;
 use crate::{Context, Error, Progress};
@@ -209,4 +210,20 @@ fn networks_by_name() {
     for name in ["mlp", "mlp:", "mlp:0", "mlp:8:sin", "mlp:-8", "cnn", "mlp:99999999999999999999"] {
         assert!(name.parse::<Architecture>().is_err(), "{name}");
     }
+}
+
+/// Without a floor under the noise, ln p of rows that were not learned from was −1000 and worse.
+#[test]
+fn targets_that_were_rounded_are_not_taken_for_exact() {
+    let mut stream = Seed::root(5).stream();
+    let x: Vec<f64> = (0..300).map(|_| (8.0 * stream.uniform()).floor()).collect();
+    let y = x.iter().map(|x| (0.5 * x + 2.0 * stream.uniform()).round()).collect();
+    let column = |name: &str, values| Column { name: name.to_owned(), values: Values::Numbers(values) };
+    let table = Table::new(vec![column("x", x), column("y", y)]).expect("a table");
+    let (training, test) = table.split(0.7, Seed::root(6));
+    let model = TableFit { task: Some(Task::Regression), ..quick() }.run(&training, "y").expect("a fit");
+    let evaluation = model.evaluate([Ok(test)], None).expect("an evaluation");
+    let Metrics::Numbers(metrics) = &evaluation.metrics else { panic!("numbers") };
+    let constant = evaluation.nll_constant;
+    assert!(metrics.nll < constant, "{} is not better than {constant}", metrics.nll);
 }

@@ -1,0 +1,258 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import apd
+from conftest import QUICK
+
+
+@pytest.mark.parametrize("kind", [apd.ApdClassifier, apd.ApdRegressor])
+def test_scikit_learn_is_content(kind):
+    check_estimator(kind(effort="quick", chains=2, steps=300))
+
+
+def test_a_regression_says_how_sure_it_is(wave, regressor):
+    X, y = wave
+    mean, sd = regressor.predict(X, return_std=True)
+    assert regressor.score(X, y) > 0.95
+    assert np.all(sd > 0) and 0.05 < np.median(sd) < 0.3
+    parts = regressor.predict_parts(X)
+    np.testing.assert_allclose(parts["aleatoric_sd"] ** 2 + parts["epistemic_sd"] ** 2, sd**2, rtol=1e-9)
+    lower, upper = regressor.predict_interval(X, coverage=0.9)
+    assert 0.8 < apd.metrics.coverage(lower, upper, y) <= 1
+    narrow = regressor.predict_interval(X, coverage=0.5)
+    assert np.all(lower <= narrow[0]) and np.all(narrow[1] <= upper)
+    far = np.full((1, 2), 40.0)
+    assert regressor.ood_score(far)[0] > 0.98 and 0.3 < regressor.ood_score(X).mean() < 0.7
+    assert regressor.verdicts_ and all(isinstance(met, bool) for met, _ in regressor.verdicts_)
+    assert regressor.provenance_["rows"] == 200
+
+
+def test_a_law_is_that_of_its_samples(wave, regressor):
+    X, y = wave
+    law = regressor.predict_dist(X[:5])
+    draws = law.sample(20_000, seed=1)
+    assert draws.shape == (5, 20_000)
+    # Five standard errors, and those of a standard deviation.
+    np.testing.assert_allclose(draws.mean(1), law.mean(), atol=5 * law.std().max() / np.sqrt(20_000))
+    np.testing.assert_allclose(draws.std(1), law.std(), rtol=0.05)
+    np.testing.assert_allclose(np.mean(draws <= law.quantile(0.3)[:, None], axis=1), 0.3, atol=0.02)
+    np.testing.assert_allclose(law.cdf(law.quantile(0.3)), 0.3, atol=1e-6)
+    step = 1e-4
+    slope = (law.cdf(y[:5] + step) - law.cdf(y[:5] - step)) / (2 * step)
+    np.testing.assert_allclose(slope, np.exp(law.logpdf(y[:5])), rtol=1e-3)
+    spread = np.abs(draws[:, ::2] - draws[:, 1::2]).mean(1)
+    np.testing.assert_allclose(law.crps(y[:5]), np.abs(draws - y[:5, None]).mean(1) - 0.5 * spread, atol=0.01)
+    np.testing.assert_array_equal(regressor.sample(X[:5], 3, seed=7), law.sample(3, 7))
+    with pytest.raises(ValueError, match="y has 4 values"):
+        law.logpdf(y[:4])
+
+
+def test_classes_keep_their_labels(blobs, classifier):
+    X, labels = blobs
+    p = classifier.predict_proba(X)
+    assert p.shape == (150, 3)
+    np.testing.assert_allclose(p.sum(1), 1, atol=1e-6)
+    assert classifier.score(X, labels) > 0.95
+    assert set(classifier.predict(X)) == {"a", "b", "c"}
+    parts = classifier.predict_parts(X)
+    assert np.all(parts["bald"] <= parts["entropy"] + 1e-9) and parts["abstain"].dtype == bool
+    for other in (np.array([10, 9, -1])[np.searchsorted(["a", "b", "c"], labels)], labels == "a"):
+        again = apd.ApdClassifier(**QUICK).fit(X, other)
+        assert again.classes_.dtype == other.dtype and np.mean(again.predict(X) == other) > 0.9
+
+
+def test_frames_have_categories_and_gaps(tmp_path):
+    rng = np.random.default_rng(2)
+    n = 120
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=n),
+            "color": rng.choice(["red", "green"], n),
+            "kind": pd.Categorical(rng.choice(["u", "v", "w"], n)),
+            "new": rng.choice([True, False], n),
+        }
+    )
+    y = frame["x"] + 2.0 * (frame["color"] == "red") + 0.1 * rng.normal(size=n)
+    frame.loc[3, "x"] = np.nan
+    frame.loc[5, "color"] = None
+    model = apd.ApdRegressor(**{**QUICK, "steps": 1500}).fit(frame, y)
+    assert model.score(frame.drop(index=[3, 5]), y.drop(index=[3, 5])) > 0.9
+    assert list(model.feature_names_in_) == list(frame.columns)
+    unseen = frame.copy()
+    unseen["color"] = "blue"
+    assert np.isfinite(model.predict(unseen)).all()
+    path = tmp_path / "frame.safetensors"
+    model.save(path)
+    # A file knows its columns by name, whatever their order.
+    np.testing.assert_array_equal(apd.load(path).predict(frame[["new", "kind", "color", "x"]]), model.predict(frame))
+    with pytest.raises(ValueError, match="dates"):
+        apd.ApdRegressor(**QUICK).fit(frame.assign(day=pd.Timestamp("2026-01-01")), y)
+    with pytest.raises(ValueError, match="`color`"):
+        apd.load(path).predict(frame[["x", "kind", "new"]])
+
+
+def test_a_file_and_a_pickle_predict_the_same_bits(tmp_path, wave, regressor, blobs, classifier):
+    for model, X in ((regressor, wave[0]), (classifier, blobs[0])):
+        path = tmp_path / "model.safetensors"
+        model.save(path)
+        for other in (apd.load(path), pickle.loads(pickle.dumps(model))):
+            np.testing.assert_array_equal(other.predict(X), model.predict(X))
+        assert apd.load(path).model_.to_bytes() == path.read_bytes()
+
+
+def test_bits_do_not_depend_on_threads_processes_or_who_fits(wave):
+    X, y = wave
+    expected = apd.ApdRegressor(**QUICK, n_jobs=1).fit(X, y).model_.to_bytes()
+    assert apd.ApdRegressor(**QUICK, n_jobs=7).fit(X, y).model_.to_bytes() == expected
+    with ThreadPoolExecutor(16) as pool:
+        fits = pool.map(lambda _: apd.ApdRegressor(**QUICK, n_jobs=1).fit(X, y).model_.to_bytes(), range(100))
+        assert all(bytes == expected for bytes in fits)
+    other = apd.ApdRegressor(**{**QUICK, "random_state": 4}).fit(X, y)
+    assert other.model_.to_bytes() != expected
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_children_can_fit_and_predict(method, wave, regressor):
+    X, _ = wave
+    expected = regressor.predict(X)
+    import multiprocessing
+
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        for found in pool.map(regressor.predict, [X, X]):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_pipelines_and_searches(wave):
+    X, y = wave
+    model = make_pipeline(StandardScaler(), apd.ApdRegressor(**QUICK))
+    search = GridSearchCV(model, {"apdregressor__chains": [1, 2]}, cv=2).fit(X, y)
+    assert search.best_score_ > 0.5
+    assert clone(apd.ApdRegressor(chains=3)).get_params()["chains"] == 3
+
+
+def test_a_fit_goes_on_from_its_checkpoints(tmp_path, wave):
+    X, y = wave
+    expected = apd.ApdRegressor(**{**QUICK, "steps": 4000}).fit(X, y).model_.to_bytes()
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+
+    class Enough(Exception):
+        pass
+
+    def stop(stage, done, steps):
+        if done > steps // 3:
+            raise Enough
+
+    model = apd.ApdRegressor(**{**QUICK, "steps": 4000}, checkpoints=folder, progress=stop)
+    with pytest.raises(Enough):
+        model.fit(X, y)
+    assert list(folder.iterdir())
+    assert model.set_params(progress=None).fit(X, y).model_.to_bytes() == expected
+
+
+def test_control_c_stops_a_fit(wave):
+    X, y = wave
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    started = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        apd.ApdRegressor(effort="thorough").fit(X, y)
+    assert time.monotonic() - started < 30
+
+
+def test_other_threads_run_while_a_fit_does(wave):
+    X, y = wave
+    turns, done = [0], threading.Event()
+
+    def count():
+        while not done.is_set():
+            turns[0] += 1
+            time.sleep(0.001)
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    apd.ApdRegressor(**{**QUICK, "steps": 3000}).fit(X, y)
+    done.set()
+    counter.join()
+    assert turns[0] > 20
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("effort", "much"),
+        ("effort", 3),
+        ("network", "mlp:x"),
+        ("network", None),
+        ("chains", 0),
+        ("chains", 1.5),
+        ("steps", -1),
+        ("random_state", -1),
+        ("random_state", "seed"),
+        ("n_jobs", 0),
+        ("n_jobs", 2.5),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named(argument, value, wave):
+    with pytest.raises(ValueError, match=argument.replace("network", "network|mlp")):
+        apd.ApdRegressor(**{**QUICK, argument: value}).fit(*wave)
+
+
+def test_data_that_cannot_be_used_is_named(wave, regressor):
+    X, y = wave
+    fit = apd.ApdRegressor(**QUICK).fit
+    with pytest.raises(ValueError, match="infinity|infinite"):
+        fit(np.where(X == X[3, 1], np.inf, X), y)
+    with pytest.raises(ValueError, match="NaN"):
+        fit(X, np.where(y == y[4], np.nan, y))
+    with pytest.raises(ValueError, match="constant"):
+        fit(X, np.ones(200))
+    with pytest.raises(ValueError, match="at least 10"):
+        fit(X[:9], y[:9])
+    with pytest.raises(ValueError, match="column 'x', row 2"):
+        fit(pd.DataFrame({"x": np.where(np.arange(200) == 2, np.inf, y)}), y)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        regressor.predict_interval(X, coverage=1.0)
+    with pytest.raises(ValueError, match="3 features"):
+        regressor.predict(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="one class"):
+        apd.ApdClassifier(**QUICK).fit(X, np.zeros(200, int))
+    with pytest.raises(OSError, match="nothing.safetensors"):
+        apd.load("nothing.safetensors")
+
+
+def test_without_scikit_learn(tmp_path, wave):
+    """numpy is all that is needed."""
+    program = f"""
+import sys
+sys.modules["sklearn"] = None
+import numpy as np, apd
+X, y = np.load({str(tmp_path / 'X.npy')!r}), np.load({str(tmp_path / 'y.npy')!r})
+model = apd.ApdRegressor(**{QUICK!r}).fit(X, y)
+assert model.score(X, y) > 0.5 and model.set_params(chains=1).get_params()["chains"] == 1
+assert apd.ApdClassifier(**{QUICK!r}).fit(X, y > 0).score(X, y > 0) > 0.8
+try:
+    model.predict(X[:, :1])
+except ValueError as error:
+    assert "1 columns" in str(error)
+else:
+    raise AssertionError
+"""
+    np.save(tmp_path / "X.npy", wave[0])
+    np.save(tmp_path / "y.npy", wave[1])
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,115 @@
+import pickle
+
+import numpy as np
+import pytest
+
+import apd
+
+
+def network(rng, i):
+    return {
+        "0.weight": rng.normal(i % 3, 0.1, (4, 2)).astype(np.float32),
+        "0.bias": rng.normal(size=4).astype(np.float32),
+        "1.running_var": np.exp(rng.normal(-3, 2, 4)).astype(np.float32),
+        "1.num_batches_tracked": np.int64(100 + i),
+    }
+
+
+@pytest.fixture
+def networks():
+    rng = np.random.default_rng(0)
+    return [network(rng, i) for i in range(400)]
+
+
+@pytest.mark.parametrize("method", ["rows", "subspace"])
+def test_whole_networks_are_drawn_again(networks, method, tmp_path):
+    posterior = apd.distill(networks, method=method, share=0.25)
+    assert posterior.nbytes <= 0.25 * 400 * 4 * 16
+    assert posterior.shapes == {"0.weight": (4, 2), "0.bias": (4,), "1.running_var": (4,), "1.num_batches_tracked": ()}
+    drawn = posterior.draw(300, seed=1)
+    assert drawn["0.weight"].shape == (300, 4, 2) and drawn["0.weight"].dtype == np.float32
+    assert np.all(drawn["1.running_var"] > 0), "a variance is positive"
+    assert np.all(drawn["1.num_batches_tracked"] == 499)
+    weights = np.stack([it["0.weight"] for it in networks])
+    np.testing.assert_allclose(drawn["0.weight"].mean(0), weights.mean(0), atol=0.3)
+    np.testing.assert_allclose(drawn["0.weight"].std(0), weights.std(0), rtol=0.2)
+    np.testing.assert_array_equal(posterior.draw(5, seed=1)["0.bias"], drawn["0.bias"][:5])
+    path = tmp_path / "posterior.safetensors"
+    posterior.save(path)
+    for other in (apd.Posterior.load(path), pickle.loads(pickle.dumps(posterior))):
+        np.testing.assert_array_equal(other.draw(3)["0.weight"], posterior.draw(3)["0.weight"])
+        assert other.shapes == posterior.shapes
+
+
+def test_rows_and_stacked_arrays_are_banks_too(tmp_path):
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(200, 6)).astype(np.float32)
+    np.save(tmp_path / "bank.npy", rows)
+    same = [rows, str(tmp_path / "bank.npy")]
+    drawn = [apd.distill(it, share=1.0).draw(9)["theta"] for it in same]
+    np.testing.assert_array_equal(*drawn)
+    # Draws are the rows, in 8 bits.
+    nearest = np.abs(drawn[0][:, None] - rows[None]).max(-1).min(1)
+    assert nearest.max() < 0.03
+    nested = {"layer": {"w": rows[:, :4].reshape(200, 2, 2), "b": rows[:, 4:]}}
+    assert apd.distill(nested).shapes == {"layer.w": (2, 2), "layer.b": (2,)}
+
+
+def test_predictions_are_those_of_the_bank():
+    rng = np.random.default_rng(2)
+    bank = {"w": rng.normal(1.0, 0.3, (1000, 3)), "b": rng.normal(0.0, 0.1, 1000)}
+    X = rng.normal(size=(50, 3))
+    found = apd.distill(bank, share=0.1).predict(lambda theta, X: X @ theta["w"] + theta["b"], X, n=400)
+    exact = X @ bank["w"].T + bank["b"]
+    assert found.shape == (400, 50)
+    np.testing.assert_allclose(found.mean(0), exact.mean(1), atol=5 * exact.std() / np.sqrt(400))
+
+
+def test_pytorch_takes_what_is_drawn():
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    states = []
+    for i in range(64):
+        torch.manual_seed(i)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.copy_(torch.randn_like(parameter))
+        module.train()
+        module(torch.randn(32, 3))
+        states.append({name: value.clone() for name, value in module.state_dict().items()})
+    posterior = apd.distill(states, share=0.5)
+    for state in posterior.state_dicts(10, like=module):
+        module.load_state_dict(state, strict=True)
+        assert torch.isfinite(module.eval()(torch.randn(5, 3))).all()
+    with pytest.raises(ValueError, match="0.bias"):
+        posterior.state_dicts(1, like=torch.nn.Sequential(torch.nn.Linear(3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.zeros(3), "shape"),
+        (np.zeros((0, 3)), "nothing to distil"),
+        (np.array([[1.0, np.nan]]), r"rows\[0, 1\]"),
+        ([{"a": np.zeros(2)}, {"a": np.zeros(3)}], r"samples\[1\]\['a'\]"),
+        ({"a": np.zeros((2, 1)), "b": np.zeros((3, 1))}, "unequal"),
+        ({"x.running_var": -np.ones((5, 2))}, "running_var"),
+        ({"a": np.array(["x", "y"])}, "dtype"),
+    ],
+)
+def test_what_is_no_bank_is_named(samples, words):
+    with pytest.raises(ValueError, match=words):
+        apd.distill(samples)
+
+
+def test_settings_that_cannot_be_are_named():
+    rows = np.random.default_rng(3).normal(size=(50, 4))
+    for settings, words in [({"method": "gan"}, "method"), ({"share": 0.0}, "share"), ({"n_jobs": 0}, "n_jobs")]:
+        with pytest.raises(ValueError, match=words):
+            apd.distill(rows, **settings)
+    with pytest.raises(ValueError, match="n is -1"):
+        apd.distill(rows).draw(-1)
+    with pytest.raises(ValueError, match="memory"):
+        apd.distill(rows).draw(2**61)
+    with pytest.raises(OSError, match="nothing.safetensors"):
+        apd.Posterior.load("nothing.safetensors")
