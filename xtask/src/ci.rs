@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 /// Packages that are never published and so never packaged.
-const KEPT_AT_HOME: [&str; 7] =
-    ["xtask", "apd-tables", "apd-tests", "apd-watch", "apd-benches", "apd-fuzz", "your-own"];
+const KEPT_AT_HOME: [&str; 8] =
+    ["xtask", "apd-python", "apd-tables", "apd-tests", "apd-watch", "apd-benches", "apd-fuzz", "your-own"];
 
 /// Settings of the pipeline: the quick profile, with less of what no promise is checked on.
 const PIPELINE: &str = "xtask/src/ci/pipeline.toml";
@@ -39,7 +39,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -51,6 +51,7 @@ const STEPS: [Step; 11] = [
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]) },
     Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
+    Step { name: "python", run: |root| crate::python::run(root).map(|()| None) },
     Step { name: "torture", run: |root| torture(root, 4, true) },
     Step { name: "determinism", run: |root| determinism(root, true) },
     Step { name: "pipeline", run: pipeline },

@@ -7,6 +7,7 @@ mod determinism;
 mod experiment;
 mod mutants;
 mod outcome;
+mod python;
 mod sanitize;
 mod tidy;
 mod torture;
@@ -48,6 +49,8 @@ enum Command {
     Torture(torture::Options),
     /// Run every stage with several numbers of threads, again, and in a debug build, and compare the bits
     Determinism(determinism::Options),
+    /// Build the wheel of the Python package, install it beside what its tests need, and run them
+    Python,
     /// Test the crates with unsafe code under AddressSanitizer
     Sanitize,
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
@@ -75,6 +78,10 @@ fn main() -> ExitCode {
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Python => {
+            let root = std::fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
+            python::run(&root).map(|()| ExitCode::SUCCESS)
+        }
         Command::Sanitize => sanitize::run().map(|skipped| {
             skipped.iter().for_each(|why| println!("not run: {why}"));
             ExitCode::SUCCESS
