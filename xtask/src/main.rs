@@ -78,10 +78,7 @@ fn main() -> ExitCode {
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),
-        Command::Python => {
-            let root = std::fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
-            python::run(&root).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Python => python::run().map(|()| ExitCode::SUCCESS),
         Command::Sanitize => sanitize::run().map(|skipped| {
             skipped.iter().for_each(|why| println!("not run: {why}"));
             ExitCode::SUCCESS

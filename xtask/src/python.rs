@@ -1,7 +1,6 @@
 //! The Python package: its wheel, in an environment of its own, and its tests there.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 /// Builds the wheel, installs it and what its tests need, and runs them.
 ///
 /// The wheel is of the profile that the tests of the workspace have compiled most of; what people install is a release build.
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn run() -> Result<()> {
+    let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     let (package, environment) = (root.join("crates/python"), root.join("target/python"));
     let program = |name: &str| environment.join(if cfg!(windows) { "Scripts" } else { "bin" }).join(name);
     if !program("pip").exists() {

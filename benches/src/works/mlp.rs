@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use apd_bnn::{Data, LikelihoodConfig, NetworkPotential, prior};
+use apd_bnn::likelihood::HeteroscedasticGaussian;
+use apd_bnn::{Data, NetworkPotential, prior};
 use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_seed::Seed;
 use apd_sgmcmc::{Minibatch, Potential};

@@ -3,6 +3,7 @@
 //! Work is done without the interpreter's lock, on a pool of threads of its own (a process that was forked has lost those of its parent), and
 //! Ctrl-C stops it at the next step.
 
+mod arrays;
 mod error;
 mod metrics;
 mod posterior;
@@ -29,3 +30,7 @@ mod _apd {
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

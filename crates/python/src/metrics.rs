@@ -6,8 +6,8 @@ use ndarray::ArrayView2;
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::prelude::*;
 
+use crate::arrays::Vector;
 use crate::error::value_error;
-use crate::table::Vector;
 
 type Probabilities<'py> = PyReadonlyArray2<'py, f64>;
 type Labels<'py> = PyReadonlyArray1<'py, u32>;
@@ -58,7 +58,7 @@ fn scored<'py>(py: Python<'py>, p: &PyReadonlyArray3<'_, f64>, score: Score) -> 
     for (network, p) in p.outer_iter().enumerate() {
         for (row, p) in p.outer_iter().enumerate() {
             let sum: f64 = p.sum();
-            if p.iter().any(|&p| !(p >= 0.0)) || (sum - 1.0).abs() > 1e-4 {
+            if p.iter().any(|&p| p < 0.0 || p.is_nan()) || (sum - 1.0).abs() > 1e-4 {
                 return Err(value_error(format!("p[{network}, {row}] is no distribution: it sums to {sum}")));
             }
         }
@@ -128,25 +128,25 @@ fn diagnosed(
 /// Rank-normalized split-R̂: near 1 where chains agree.
 #[pyfunction]
 pub(crate) fn rhat(chains: PyReadonlyArray2<'_, f64>) -> PyResult<f64> {
-    diagnosed(&chains, |chains| diagnostics::rhat(chains))
+    diagnosed(&chains, diagnostics::rhat)
 }
 
 /// Effective sample size of the bulk.
 #[pyfunction]
 pub(crate) fn ess_bulk(chains: PyReadonlyArray2<'_, f64>) -> PyResult<f64> {
-    diagnosed(&chains, |chains| diagnostics::ess_bulk(chains))
+    diagnosed(&chains, diagnostics::ess_bulk)
 }
 
 /// Effective sample size of the tails: the smaller one of those of the 5 % and 95 % quantiles.
 #[pyfunction]
 pub(crate) fn ess_tail(chains: PyReadonlyArray2<'_, f64>) -> PyResult<f64> {
-    diagnosed(&chains, |chains| diagnostics::ess_tail(chains))
+    diagnosed(&chains, diagnostics::ess_tail)
 }
 
 /// Monte Carlo standard error of the mean.
 #[pyfunction]
 pub(crate) fn mcse_mean(chains: PyReadonlyArray2<'_, f64>) -> PyResult<f64> {
-    diagnosed(&chains, |chains| diagnostics::mcse_mean(chains))
+    diagnosed(&chains, diagnostics::mcse_mean)
 }
 
 /// Kernel Stein discrepancy of samples, n × d, by the gradients of the log density there.

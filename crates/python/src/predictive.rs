@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 
+use crate::arrays::{Matrix, Vector};
 use crate::error::value_error;
-use crate::table::{Matrix, Vector};
 
 /// The law of each row's number: a mixture over networks, in the target's own units.
 #[pyclass(frozen, module = "apd._apd")]

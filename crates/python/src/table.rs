@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use apd::data::{Column, Feature, Role, Table, TableSchema, Values};
 use apd::{Answers, Architecture, Context, Effort, Prediction, TableFit, TableModel, Task};
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -225,8 +225,3 @@ impl Model {
         Ok((constructor, (self.to_bytes(py)?,)))
     }
 }
-
-/// An n-vector.
-pub(crate) type Vector<'py> = Bound<'py, PyArray1<f64>>;
-/// A matrix.
-pub(crate) type Matrix<'py> = Bound<'py, PyArray2<f64>>;

@@ -37,7 +37,8 @@ def test_a_regression_says_how_sure_it_is(wave, regressor):
     narrow = regressor.predict_interval(X, coverage=0.5)
     assert np.all(lower <= narrow[0]) and np.all(narrow[1] <= upper)
     far = np.full((1, 2), 40.0)
-    assert regressor.ood_score(far)[0] > 0.98 and 0.3 < regressor.ood_score(X).mean() < 0.7
+    new = np.random.default_rng(9).uniform(-2, 2, (200, 2))
+    assert regressor.ood_score(far)[0] > 0.98 and 0.3 < regressor.ood_score(new).mean() < 0.7
     assert regressor.verdicts_ and all(isinstance(met, bool) for met, _ in regressor.verdicts_)
     assert regressor.provenance_["rows"] == 200
 
@@ -45,18 +46,19 @@ def test_a_regression_says_how_sure_it_is(wave, regressor):
 def test_a_law_is_that_of_its_samples(wave, regressor):
     X, y = wave
     law = regressor.predict_dist(X[:5])
-    draws = law.sample(20_000, seed=1)
-    assert draws.shape == (5, 20_000)
+    n = 4_000
+    draws = law.sample(n, seed=1)
+    assert draws.shape == (5, n)
     # Five standard errors, and those of a standard deviation.
-    np.testing.assert_allclose(draws.mean(1), law.mean(), atol=5 * law.std().max() / np.sqrt(20_000))
-    np.testing.assert_allclose(draws.std(1), law.std(), rtol=0.05)
-    np.testing.assert_allclose(np.mean(draws <= law.quantile(0.3)[:, None], axis=1), 0.3, atol=0.02)
+    np.testing.assert_allclose(draws.mean(1), law.mean(), atol=5 * law.std().max() / np.sqrt(n))
+    np.testing.assert_allclose(draws.std(1), law.std(), rtol=0.1)
+    np.testing.assert_allclose(np.mean(draws <= law.quantile(0.3)[:, None], axis=1), 0.3, atol=0.04)
     np.testing.assert_allclose(law.cdf(law.quantile(0.3)), 0.3, atol=1e-6)
     step = 1e-4
     slope = (law.cdf(y[:5] + step) - law.cdf(y[:5] - step)) / (2 * step)
     np.testing.assert_allclose(slope, np.exp(law.logpdf(y[:5])), rtol=1e-3)
     spread = np.abs(draws[:, ::2] - draws[:, 1::2]).mean(1)
-    np.testing.assert_allclose(law.crps(y[:5]), np.abs(draws - y[:5, None]).mean(1) - 0.5 * spread, atol=0.01)
+    np.testing.assert_allclose(law.crps(y[:5]), np.abs(draws - y[:5, None]).mean(1) - 0.5 * spread, atol=0.02)
     np.testing.assert_array_equal(regressor.sample(X[:5], 3, seed=7), law.sample(3, 7))
     with pytest.raises(ValueError, match="y has 4 values"):
         law.logpdf(y[:4])
@@ -116,14 +118,15 @@ def test_a_file_and_a_pickle_predict_the_same_bits(tmp_path, wave, regressor, bl
 
 
 def test_bits_do_not_depend_on_threads_processes_or_who_fits(wave):
-    X, y = wave
-    expected = apd.ApdRegressor(**QUICK, n_jobs=1).fit(X, y).model_.to_bytes()
-    assert apd.ApdRegressor(**QUICK, n_jobs=7).fit(X, y).model_.to_bytes() == expected
+    X, y = wave[0][:60], wave[1][:60]
+
+    def bits(**settings):
+        return apd.ApdRegressor(**{**QUICK, "network": "mlp:4", "steps": 100, **settings}).fit(X, y).model_.to_bytes()
+
+    expected = bits(n_jobs=1)
+    assert bits(n_jobs=7) == expected and bits(random_state=4) != expected
     with ThreadPoolExecutor(16) as pool:
-        fits = pool.map(lambda _: apd.ApdRegressor(**QUICK, n_jobs=1).fit(X, y).model_.to_bytes(), range(100))
-        assert all(bytes == expected for bytes in fits)
-    other = apd.ApdRegressor(**{**QUICK, "random_state": 4}).fit(X, y)
-    assert other.model_.to_bytes() != expected
+        assert all(found == expected for found in pool.map(lambda _: bits(n_jobs=1), range(100)))
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::Table;
 use super::dialect::{Dialect, Known, SNIFFED};
-use super::records::{Records, Source, check_names};
+use super::records::{Records, check_names};
 use crate::Error;
 use crate::error::Place;
 
@@ -67,18 +66,6 @@ impl Text {
     pub(super) fn sha256(&self) -> Result<String, Error> {
         crate::digest::sha256(self.open()?).map_err(|e| Error::io(&self.path, e))
     }
-}
-
-/// Reads a table whose first line names the columns; dialect and kinds of the columns are recognized.
-///
-/// A column whose values all are numbers is one of numbers; one with at most 1 000 different values, or in which values repeat, is one of
-/// categories; the rest is text. Empty fields, `NA`, `N/A`, `NaN`, `null`, `None` and `?` are missing values. The file is read twice, and no
-/// more than the table is held in memory.
-///
-/// **Errors**: a file that cannot be read or is not UTF-8; no header; a name that stands twice; a row with too many or too few fields; an
-/// infinite number; a column of numbers with a few values that are none. Line and column are named.
-pub fn read_csv(path: impl AsRef<Path>) -> Result<Table, Error> {
-    Source::Text(Text::file(path.as_ref(), Dialect::default())).read()
 }
 
 /// The rows of a text, with the lines at which they begin.

@@ -2,7 +2,7 @@
 
 use super::Table;
 use super::csv::Text;
-use super::records::Source;
+use super::file::TableFile;
 
 /// Palmer penguins: 344 birds of three species, with categories and missing values; `species` is what is usually predicted.
 ///
@@ -26,11 +26,11 @@ fn read(name: &str) -> Table {
 }
 
 /// A table by its name. **Panics** if there is none of this name.
-pub(super) fn source(name: &str) -> Source {
+pub(super) fn source(name: &str) -> TableFile {
     let text: &'static [u8] = match name {
         "penguins" => include_bytes!("../../data/penguins.csv"),
         "yacht" => include_bytes!("../../data/yacht.csv"),
         _ => panic!("no embedded table is called {name}"),
     };
-    Source::Text(Text::embedded(name, text))
+    TableFile::Text(Text::embedded(name, text))
 }

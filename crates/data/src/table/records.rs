@@ -7,9 +7,9 @@ use ::csv::StringRecord;
 
 use super::dialect::Known;
 use super::inference::{Inference, Kind};
-use super::{Column, MISSING, Table, TableSchema, Values, Wanted, csv, parquet};
+use super::{Column, MISSING, Table, Values};
+use crate::Error;
 use crate::error::Place;
-use crate::{Error, digest};
 
 /// Rows of a block of [`RecordBlocks`].
 const BLOCK: usize = 16_384;
@@ -23,63 +23,13 @@ pub(super) trait Records: Send {
     fn next(&mut self) -> Result<Option<(Place, &StringRecord)>, Error>;
 }
 
-/// Where such a table comes from; it can be read as often as need be.
-#[derive(Clone)]
-pub(super) enum Source {
-    Text(csv::Text),
-    Parquet(PathBuf),
-}
-
-impl Source {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Text(text) => text.path(),
-            Self::Parquet(path) => path,
-        }
+/// What each column holds, by all rows.
+pub(super) fn kinds(path: &Path, dialect: &Known, mut records: Box<dyn Records>) -> Result<Vec<Kind>, Error> {
+    let mut inference = Inference::new(records.names().iter(), dialect.clone());
+    while let Some((place, record)) = records.next()? {
+        inference.see(place, record);
     }
-
-    fn dialect(&self) -> Result<Known, Error> {
-        match self {
-            Self::Text(text) => text.dialect(),
-            Self::Parquet(_) => Ok(Known::plain()),
-        }
-    }
-
-    fn records(&self, dialect: &Known) -> Result<Box<dyn Records>, Error> {
-        Ok(match self {
-            Self::Text(text) => Box::new(text.records(dialect)?),
-            Self::Parquet(path) => Box::new(parquet::Rows::open(path)?),
-        })
-    }
-
-    /// Numbers where the schema wants them, everything else as text: categories that it does not know are told from missing ones.
-    pub(super) fn blocks(&self, schema: &TableSchema, wanted: Wanted) -> Result<RecordBlocks, Error> {
-        let dialect = self.dialect()?;
-        let records = self.records(&dialect)?;
-        let numbers = schema.numbers(wanted);
-        let kind = |name: &str| if numbers.contains(name) { Kind::Numbers } else { Kind::Text };
-        let kinds = records.names().iter().map(kind).collect();
-        Ok(RecordBlocks { path: self.path().to_owned(), dialect, records, kinds })
-    }
-
-    /// SHA-256 of the bytes, in hexadecimal digits.
-    pub(super) fn sha256(&self) -> Result<String, Error> {
-        match self {
-            Self::Text(text) => text.sha256(),
-            Self::Parquet(path) => digest::of_file(path),
-        }
-    }
-
-    pub(super) fn read(&self) -> Result<Table, Error> {
-        let dialect = self.dialect()?;
-        let mut records = self.records(&dialect)?;
-        let mut inference = Inference::new(records.names().iter(), dialect.clone());
-        while let Some((place, record)) = records.next()? {
-            inference.see(place, record);
-        }
-        let (path, kinds) = (self.path().to_owned(), inference.finish(self.path())?);
-        RecordBlocks { path, records: self.records(&dialect)?, dialect, kinds }.read_up_to(usize::MAX)
-    }
+    inference.finish(path)
 }
 
 /// A table read block by block: memory does not grow with the file.
@@ -91,6 +41,16 @@ pub(super) struct RecordBlocks {
 }
 
 impl RecordBlocks {
+    /// Of columns that hold these kinds.
+    pub(super) fn new(path: &Path, dialect: Known, records: Box<dyn Records>, kinds: Vec<Kind>) -> Self {
+        Self { path: path.to_owned(), dialect, records, kinds }
+    }
+
+    /// All rows that are left.
+    pub(super) fn rest(mut self) -> Result<Table, Error> {
+        self.read_up_to(usize::MAX)
+    }
+
     /// The next rows, `None` at the end.
     pub(super) fn next_block(&mut self) -> Result<Option<Table>, Error> {
         let block = self.read_up_to(BLOCK)?;

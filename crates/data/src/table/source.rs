@@ -6,7 +6,8 @@ use apd_points::FormatError;
 use ndarray::Array2;
 
 use super::csv::Text;
-use super::records::{RecordBlocks, Source};
+use super::file::TableFile;
+use super::records::RecordBlocks;
 use super::{Column, CsvWriter, Dialect, Table, TableSchema, Values, Wanted, embedded, folder, parquet};
 use crate::{Error, all_digits, digest};
 
@@ -24,7 +25,7 @@ pub struct TableSource(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Records(Source),
+    File(TableFile),
     Arrays { table: Table, sha256: String },
 }
 
@@ -48,7 +49,7 @@ impl TableSource {
     pub fn open_as(name: &str, dialect: Dialect) -> Result<Self, Error> {
         let path = Path::new(name);
         let source = Self(match name {
-            "penguins" | "yacht" => Kind::Records(embedded::source(name)),
+            "penguins" | "yacht" => Kind::File(embedded::source(name)),
             "digits" => {
                 let digits = all_digits();
                 let labels = digits.labels.iter().map(|&label| f64::from(label)).collect();
@@ -62,8 +63,8 @@ impl TableSource {
                 let expected = format!("a file, or one of {}", Self::EMBEDDED.join(", "));
                 return Err(Error::mismatch(path, "data", expected, "nothing of this name"));
             }
-            _ if parquet::is_parquet(path) => Kind::Records(Source::Parquet(path.to_owned())),
-            _ => return Ok(Self(Kind::Records(Source::Text(Text::file(path, dialect))))),
+            _ if parquet::is_parquet(path) => Kind::File(TableFile::Parquet(path.to_owned())),
+            _ => return Ok(Self(Kind::File(TableFile::Text(Text::file(path, dialect))))),
         });
         if dialect != Dialect::default() {
             let (expected, found) = ("a text file, of which a delimiter or missing values can be told", "another kind");
@@ -77,7 +78,7 @@ impl TableSource {
     /// **Errors**: as [`read_csv`](crate::read_csv).
     pub fn read(self) -> Result<Table, Error> {
         match self.0 {
-            Kind::Records(source) => source.read(),
+            Kind::File(source) => source.read(),
             Kind::Arrays { table, .. } => Ok(table),
         }
     }
@@ -87,7 +88,7 @@ impl TableSource {
     /// **Errors**: as [`read_csv`](crate::read_csv), here or in a block.
     pub fn blocks(&self, schema: &TableSchema, wanted: Wanted) -> Result<TableBlocks, Error> {
         Ok(TableBlocks(match &self.0 {
-            Kind::Records(source) => Blocks::Records(Box::new(source.blocks(schema, wanted)?)),
+            Kind::File(source) => Blocks::Records(Box::new(source.blocks(schema, wanted)?)),
             Kind::Arrays { table, .. } => Blocks::Arrays(Some(table.clone())),
         }))
     }
@@ -97,7 +98,7 @@ impl TableSource {
     /// **Errors**: a file that cannot be read.
     pub fn sha256(&self) -> Result<String, Error> {
         match &self.0 {
-            Kind::Records(source) => source.sha256(),
+            Kind::File(source) => source.sha256(),
             Kind::Arrays { sha256, .. } => Ok(sha256.clone()),
         }
     }

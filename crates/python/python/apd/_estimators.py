@@ -106,18 +106,14 @@ class _Estimator(BaseEstimator):
         if _columns.is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=False)
             return _columns.of_frame(X)
-        if not hasattr(self, "n_features_in_"):  # read from a file
-            X = np.asarray(X, dtype=np.float64)
-        else:
-            X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         columns = _columns.of_matrix(X)
-        names = [name for name, _ in self.model_.features]
-        if len(names) == len(columns) and hasattr(self, "feature_names_in_"):
-            columns = [(name, values) for name, (_, values) in zip(self.feature_names_in_, columns)]
-        return columns
+        names = getattr(self, "feature_names_in_", [name for name, _ in columns])
+        return [(name, values) for name, (_, values) in zip(names, columns)]
 
     def _predict(self, X: Any, coverage: list[float]) -> dict[str, Any]:
-        return self.model_.predict(self._new_columns(X), coverage=coverage, threads=_threads(self.n_jobs))
+        columns = self._new_columns(X)
+        return self.model_.predict(columns, coverage=coverage, threads=_threads(self.n_jobs))
 
     # What both answer.
 
@@ -196,7 +192,8 @@ class ApdRegressor(RegressorMixin, _Estimator):
 
     def predict_dist(self, X: Any) -> Any:
         """The law of each row's number: `mean()`, `std()`, `quantile(q)`, `logpdf(y)`, `cdf(y)`, `crps(y)`, `sample(n, seed)`."""
-        return self.model_.law(self._new_columns(X), threads=_threads(self.n_jobs))
+        columns = self._new_columns(X)
+        return self.model_.law(columns, threads=_threads(self.n_jobs))
 
     def sample(self, X: Any, n: int = 1, seed: int = 0) -> np.ndarray:
         """`n` new observations of each row, (rows, n)."""
@@ -261,6 +258,10 @@ def load(path: str | os.PathLike[str]) -> ApdClassifier | ApdRegressor:
         estimator = ApdClassifier()
         estimator.classes_ = _labels(model.classes)
     estimator.model_ = model
+    names = [name for name, _ in model.features]
+    estimator.n_features_in_ = len(names)
+    if names != [f"x{i}" for i in range(len(names))]:
+        estimator.feature_names_in_ = np.array(names, dtype=object)
     return estimator
 
 

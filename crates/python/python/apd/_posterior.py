@@ -66,6 +66,8 @@ def distill(
     if not kept:
         raise ValueError("samples hold no numbers that vary")
     n = len(next(iter(kept.values())))
+    if n == 0:
+        raise ValueError("samples are none: nothing to distil")
     rows = np.concatenate([value.reshape(n, -1) for value in kept.values()], axis=1)
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     shapes = [(name, list(value.shape[1:])) for name, value in kept.items()]
