@@ -30,7 +30,14 @@ pub(crate) fn run() -> Result<()> {
     let install = ["install", "--quiet", "--force-reinstall", "--no-deps"];
     succeed(Command::new(program("pip")).args(install).arg(wheel))?;
     // Not in the package's folder: its sources would be found before what is installed.
-    succeed(Command::new(program("python")).current_dir(package.join("tests")).args(["-m", "pytest", "-q", "."]))
+    succeed(Command::new(program("python")).current_dir(package.join("tests")).args([
+        "-m",
+        "pytest",
+        "-q",
+        "--timeout",
+        "300",
+        ".",
+    ]))
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
