@@ -23,7 +23,7 @@ use crate::set::{Kind, SETS, divide};
 #[derive(Parser)]
 #[command(name = "apd-tables", bin_name = "cargo xtask tables", max_term_width = 110)]
 struct Arguments {
-    /// Folder of the tables: NAME.csv, its target the last column, and NAME.splits.csv
+    /// Folder of the tables: NAME.csv and NAME.splits.csv
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     /// Only these tables, separated by commas
