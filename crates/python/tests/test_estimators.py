@@ -73,9 +73,12 @@ def test_classes_keep_their_labels(blobs, classifier):
     assert set(classifier.predict(X)) == {"a", "b", "c"}
     parts = classifier.predict_parts(X)
     assert np.all(parts["bald"] <= parts["entropy"] + 1e-9) and parts["abstain"].dtype == bool
-    for other in (np.array([10, 9, -1])[np.searchsorted(["a", "b", "c"], labels)], labels == "a"):
+    numbers = np.array([10, 9, -1])[np.searchsorted(["a", "b", "c"], labels)]
+    for other in (numbers, labels == "a", labels.astype(object)):
         again = apd.ApdClassifier(**QUICK).fit(X, other)
         assert again.classes_.dtype == other.dtype and np.mean(again.predict(X) == other) > 0.9
+    with pytest.raises(ValueError, match="label ''"):
+        apd.ApdClassifier(**QUICK).fit(X, np.where(labels == "a", "", labels))
 
 
 def test_frames_have_categories_and_gaps(tmp_path):
@@ -87,6 +90,8 @@ def test_frames_have_categories_and_gaps(tmp_path):
             "color": rng.choice(["red", "green"], n),
             "kind": pd.Categorical(rng.choice(["u", "v", "w"], n)),
             "new": rng.choice([True, False], n),
+            "count": pd.array([None, *range(n - 1)], dtype="Int64"),
+            "code": pd.Categorical(rng.choice([10, 20], n)),
         }
     )
     y = frame["x"] + 2.0 * (frame["color"] == "red") + 0.1 * rng.normal(size=n)
@@ -95,6 +100,7 @@ def test_frames_have_categories_and_gaps(tmp_path):
     model = apd.ApdRegressor(**{**QUICK, "steps": 1500}).fit(frame, y)
     assert model.score(frame.drop(index=[3, 5]), y.drop(index=[3, 5])) > 0.9
     assert list(model.feature_names_in_) == list(frame.columns)
+    assert dict(model.model_.features)["code"] == ["10", "20"] and dict(model.model_.features)["count"] is None
     unseen = frame.copy()
     unseen["color"] = "blue"
     assert np.isfinite(model.predict(unseen)).all()

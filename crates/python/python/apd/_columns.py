@@ -23,24 +23,25 @@ def of_matrix(X: np.ndarray) -> Columns:
 def of_frame(X: Any) -> Columns:
     """The columns of a DataFrame: numbers where it has numbers, strings for everything else; missing values are NaN and ''."""
     names = [str(name) for name in X.columns]
-    return [(name, _values(name, np.asarray(X[column]))) for name, column in zip(names, X.columns)]
+    return [(name, _values(name, X[column])) for name, column in zip(names, X.columns)]
 
 
-def _values(name: str, values: np.ndarray) -> Any:
+def _values(name: str, column: Any) -> Any:
+    values = np.asarray(column)
     if values.ndim != 1:
         raise ValueError(f"column {name!r} has {values.ndim} axes, expected one")
-    if values.dtype.kind in "fiu":
+    # Categories may be called by numbers.
+    is_category = str(getattr(column, "dtype", "")) == "category"
+    if values.dtype.kind in "fiu" and not is_category:
         numbers = np.ascontiguousarray(values, dtype=np.float64)
         _finite(name, numbers)
         return numbers
-    if values.dtype.kind == "b":
-        return [str(value).lower() for value in values]
     if values.dtype.kind in "mM":
         raise ValueError(f"column {name!r} holds dates: make numbers of them, or leave it out")
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: column {name!r}")
     present = [value for value in values if not _is_missing(value)]
-    if present and all(isinstance(value, (int, float, np.number)) and not isinstance(value, bool) for value in present):
+    if present and not is_category and all(isinstance(value, (int, float, np.number)) and not isinstance(value, bool) for value in present):
         numbers = np.array([math.nan if _is_missing(value) else float(value) for value in values])
         _finite(name, numbers)
         return numbers
@@ -54,4 +55,5 @@ def _finite(name: str, numbers: np.ndarray) -> None:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+    # First by its type: pandas' NA has no truth.
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value

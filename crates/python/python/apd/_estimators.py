@@ -223,7 +223,10 @@ class ApdClassifier(ClassifierMixin, _Estimator):
         if self.classes_.dtype.kind in "fiub":
             target: Any = np.ascontiguousarray(y, dtype=np.float64)
         else:
-            # As Python sorts them they are sorted by their bytes too.
+            odd = [label for label in self.classes_ if not isinstance(label, str) or not label]
+            if odd:
+                raise ValueError(f"y has the label {str(odd[0])!r}, expected numbers or strings that are not empty")
+            # As Python sorts strings they are sorted by their bytes too, which is the file's order.
             target = [str(self.classes_[code]) for code in codes]
         self._fit(columns, target, classification=True)
         return self
