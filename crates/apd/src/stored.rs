@@ -35,11 +35,7 @@ pub(crate) fn nearest(
 ) -> Result<Distilled, Error> {
     let (samples, dim) = bank.dim();
     let bytes = (share * (4 * samples * dim) as f64).max((FEWEST.min(samples) * 2 * dim) as f64);
-    let subsample = |count: usize, format| {
-        let count = count.clamp(1, samples);
-        let rows: Vec<usize> = (0..count).map(|i| (2 * i + 1) * samples / (2 * count)).collect();
-        Distilled::Subsample(Subsample::new(bank.select(Axis(0), &rows).view(), None, format))
-    };
+    let subsample = |count: usize, format| Distilled::Subsample(Subsample::evenly(bank.view(), count, format));
     let mut candidates = vec![
         subsample((bytes / (dim + 4) as f64) as usize, Format::Int8),
         subsample((bytes / (2 * dim) as f64) as usize, Format::F16),

@@ -35,6 +35,17 @@ impl Subsample {
         Self { points: Matrix::new(format, points), sd }
     }
 
+    /// `count` of the points, at equal distances through them: one at least, all at most.
+    ///
+    /// **Shapes**: points is m × d. **Panics** if there are no points.
+    #[track_caller]
+    pub fn evenly(points: ArrayView2<'_, f32>, count: usize, format: Format) -> Self {
+        let m = points.nrows();
+        let count = count.clamp(1, m);
+        let rows: Vec<usize> = (0..count).map(|i| (2 * i + 1) * m / (2 * count)).collect();
+        Self::new(points.select(Axis(0), &rows).view(), None, format)
+    }
+
     /// Points that are kept.
     pub fn count(&self) -> usize {
         self.points.rows()

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use apd::Seed;
 use apd::distill::{Distilled, Format, Subsample, Subspace, SubspaceConfig};
 use apd::points::{Layout, Posterior as _, write_atomic};
-use ndarray::{ArrayView2, Axis};
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -53,7 +52,9 @@ pub(crate) fn distill(
     }
     let bytes = ((share * (4 * n * d) as f64) as usize).max(FEWEST.min(n) * (d + 4));
     let distilled = match method {
-        "rows" => detached(py, threads, || Distilled::Subsample(evenly(rows, bytes / (d + 4))))?,
+        "rows" => {
+            detached(py, threads, || Distilled::Subsample(Subsample::evenly(rows, bytes / (d + 4), Format::Int8)))?
+        }
         "subspace" => {
             let config = SubspaceConfig { noise: 0.0, ..SubspaceConfig::default() }.within(bytes, d, n);
             let config =
@@ -64,14 +65,6 @@ pub(crate) fn distill(
         other => return Err(value_error(format!("method is {other:?}, expected 'rows' or 'subspace'"))),
     };
     Ok(Posterior { distilled, layout, metadata })
-}
-
-/// So many rows at equal distances, in 8 bits.
-fn evenly(rows: ArrayView2<'_, f32>, count: usize) -> Subsample {
-    let n = rows.nrows();
-    let count = count.clamp(1, n);
-    let places: Vec<usize> = (0..count).map(|i| (2 * i + 1) * n / (2 * count)).collect();
-    Subsample::new(rows.select(Axis(0), &places).view(), None, Format::Int8)
 }
 
 /// A distilled posterior, and which of its numbers is which parameter.

@@ -77,10 +77,7 @@ pub(crate) fn fit(
 fn use_all_numbers(schema: &mut TableSchema, table: &Table) {
     for (column, Column { values, .. }) in schema.columns.iter_mut().zip(table.columns()) {
         if let (Role::Identifier, Values::Numbers(numbers)) = (&column.role, values) {
-            let n = numbers.len() as f64;
-            let mean = numbers.iter().sum::<f64>() / n;
-            let sd = (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-            column.role = Role::Feature(Feature::Number { mean, sd, indicator: false });
+            column.role = Role::Feature(Feature::of_numbers(numbers));
             column.remark = None;
         }
     }

@@ -81,6 +81,15 @@ pub enum Wanted {
 }
 
 impl Feature {
+    /// Numbers in units of their own deviation, by those that are not missing.
+    pub fn of_numbers(numbers: &[f64]) -> Self {
+        let seen = || numbers.iter().filter(|number| !number.is_nan());
+        let present = seen().count() as f64;
+        let mean = seen().sum::<f64>() / present;
+        let sd = (seen().map(|number| (number - mean).powi(2)).sum::<f64>() / present).sqrt();
+        Self::Number { mean, sd, indicator: seen().count() < numbers.len() }
+    }
+
     /// Inputs that it makes.
     pub fn width(&self) -> usize {
         match self {
@@ -268,9 +277,6 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
     match values {
         Values::Numbers(numbers) => {
             let seen = || numbers.iter().filter(|number| !number.is_nan());
-            let mean = seen().sum::<f64>() / present as f64;
-            let sd = (seen().map(|number| (number - mean).powi(2)).sum::<f64>() / present as f64).sqrt();
-            let indicator = present < numbers.len();
             if seen().all(|number| Some(number) == seen().next()) {
                 return Ok((Role::Ignored, Some("constant: not used".to_owned())));
             }
@@ -279,8 +285,8 @@ fn feature(name: &str, values: &Values) -> Result<(Role, Option<String>), Error>
                 return Ok((Role::Identifier, Some("counts the rows: taken for an identifier, not used".to_owned())));
             }
             let missing = numbers.len() - present;
-            let remark = indicator.then(|| format!("{missing} missing: set to the mean, and marked"));
-            Ok((Role::Feature(Feature::Number { mean, sd, indicator }), remark))
+            let remark = (missing > 0).then(|| format!("{missing} missing: set to the mean, and marked"));
+            Ok((Role::Feature(Feature::of_numbers(numbers)), remark))
         }
         Values::Categories { codes, levels } => {
             let used: Vec<String> = (0..levels.len())
