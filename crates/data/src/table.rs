@@ -1,6 +1,6 @@
 //! Tables: named columns of numbers and categories, with missing values.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apd_seed::Seed;
@@ -34,8 +34,8 @@ pub use write::CsvWriter;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     columns: Vec<Column>,
-    /// Where the column of each name is: images make a hundred thousand of them.
-    places: Arc<HashMap<String, usize>>,
+    /// Where the column of each name is: images make a hundred thousand of them. In order, so that a table is shown in one way.
+    places: Arc<BTreeMap<String, usize>>,
     rows: usize,
 }
 
@@ -120,7 +120,7 @@ impl Table {
     /// **Errors**: columns of unequal lengths, or two of one name.
     pub fn new(columns: Vec<Column>) -> Result<Self, Error> {
         let rows = columns.first().map_or(0, |column| column.values.len());
-        let mut places = HashMap::with_capacity(columns.len());
+        let mut places = BTreeMap::new();
         for (i, column) in columns.iter().enumerate() {
             if column.values.len() != rows {
                 let (name, found) = (column.name.clone(), column.values.len());
