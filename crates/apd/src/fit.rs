@@ -20,11 +20,10 @@ const CALIBRATION: usize = 256;
 
 /// How a posterior is sampled and distilled; the defaults are for tables of up to some thousand rows.
 ///
-/// Each chain starts at a network of its own, trained by Adam, and goes on by a sampler on the full data, at temperature 1. The chains run
-/// in parallel, and the result does not depend on the number of threads.
+/// Each chain starts at a network of its own, trained by Adam, and goes on by a sampler at temperature 1. The chains run in parallel, and the
+/// result does not depend on the number of threads.
 ///
-/// **Where it fails**: the cost of a step grows with rows × parameters, as every step needs all rows. For large data, sample with
-/// minibatches ([`sgmcmc`](crate::sgmcmc)) into a bank ([`store`](crate::store)).
+/// **Where it fails**: with all samplers but [`FitSampler::Langevin`] every step needs all rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fit {

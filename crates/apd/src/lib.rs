@@ -64,7 +64,7 @@ pub use error::Error;
 pub use file::{load, load_with};
 pub use fit::Fit;
 pub use fitted::{Fitted, Mixing, Prediction};
-pub use sampling::FitSampler;
+pub use sampling::{FitSampler, LangevinConfig};
 pub use scaling::Scaling;
 pub use tables::{
     Answers, Architecture, ClassMetrics, Concern, Effort, Evaluation, HeldOut, Metrics, NumberMetrics, Outcomes,

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use apd_bnn::NetworkPotential;
 use apd_nn::optim::{Adam, AdamState};
-use apd_seed::Seed;
+use apd_seed::{Minibatches, Seed};
 use apd_sgmcmc::{
-    ChainError, Correction, FullBatch, HamiltonianChain, HamiltonianConfig, HamiltonianState, MicrocanonicalChain,
-    MicrocanonicalConfig, MicrocanonicalState, Minibatch, Potential, Sample,
+    Baoab, BaoabState, ChainConfig, ChainError, ChainState, Correction, FullBatch, HamiltonianChain, HamiltonianConfig,
+    HamiltonianState, LangevinTuning, MicrocanonicalChain, MicrocanonicalConfig, MicrocanonicalState, Minibatch,
+    Potential, Rescaled, Sample, Svrg,
 };
 use apd_store::checkpoint;
 use ndarray::{Array2, ArrayView2};
@@ -15,7 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error};
 
-/// How a chain goes on from its trained network: on all rows at every step, with a warm-up that learns what can be learned.
+/// Most of the temperature that minibatches may add to it.
+const BIAS: f64 = 0.02;
+
+/// How a chain goes on from its trained network; nothing is left to be tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FitSampler {
@@ -23,6 +27,37 @@ pub enum FitSampler {
     Microcanonical(MicrocanonicalConfig),
     /// HMC or NUTS: exact, and up to a thousand gradients a draw.
     Hamiltonian(HamiltonianConfig),
+    /// Langevin dynamics (BAOAB) on minibatches, for more rows than a step can go over: three minibatch gradients a step, since a control
+    /// variate that follows the chain ([`Svrg`]) takes most of their noise away. Units, step size and friction are measured at the trained network
+    /// ([`LangevinTuning`]); what is left of the noise adds at most 2 % to the temperature there.
+    Langevin(LangevinConfig),
+}
+
+/// The length of a chain on minibatches.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LangevinConfig {
+    /// Rows of a minibatch.
+    pub batch: usize,
+    /// First steps, of which nothing is kept.
+    pub warmup: u64,
+    /// Positions that are kept.
+    pub draws: u64,
+    /// Steps from one to the next.
+    pub thinning: u64,
+}
+
+impl LangevinConfig {
+    fn chain(&self) -> ChainConfig {
+        let Self { batch: batch_size, warmup, draws, thinning } = *self;
+        ChainConfig { steps: warmup + draws * thinning, burn_in: warmup, thinning, batch_size }
+    }
+
+    /// A center for each pass over the rows.
+    fn svrg(&self, potential: NetworkPotential) -> Result<Svrg<NetworkPotential>, ChainError> {
+        let period = potential.num_data() / self.batch.max(1);
+        Svrg::new(potential, period.max(1) as u64)
+    }
 }
 
 impl FitSampler {
@@ -39,6 +74,7 @@ impl FitSampler {
         match self {
             Self::Microcanonical(config) => config.draws,
             Self::Hamiltonian(config) => config.draws,
+            Self::Langevin(config) => config.draws,
         }
     }
 
@@ -47,6 +83,15 @@ impl FitSampler {
         match self {
             Self::Microcanonical(config) => config.warmup + config.draws * config.thinning,
             Self::Hamiltonian(config) => config.warmup + config.draws,
+            Self::Langevin(config) => config.chain().steps,
+        }
+    }
+
+    /// Rows of a minibatch, `None` where every step goes over all of them.
+    fn batch(&self) -> Option<usize> {
+        match self {
+            Self::Microcanonical(_) | Self::Hamiltonian(_) => None,
+            Self::Langevin(config) => Some(config.batch),
         }
     }
 }
@@ -64,11 +109,13 @@ struct Checkpoint {
 enum State {
     Microcanonical(MicrocanonicalState),
     Hamiltonian(HamiltonianState),
+    Langevin(LangevinTuning, ChainState<BaoabState>),
 }
 
 enum Chain {
     Microcanonical(Box<MicrocanonicalChain<FullBatch<NetworkPotential>>>),
     Hamiltonian(Box<HamiltonianChain<FullBatch<NetworkPotential>>>),
+    Langevin(LangevinTuning, Box<apd_sgmcmc::Chain<Rescaled<Svrg<NetworkPotential>>, Baoab>>),
 }
 
 impl Chain {
@@ -79,13 +126,26 @@ impl Chain {
         seed: Seed,
         start: Vec<f32>,
     ) -> Result<Self, ChainError> {
-        let potential = FullBatch::new(potential);
         Ok(match sampler {
             FitSampler::Microcanonical(config) => {
+                let potential = FullBatch::new(potential);
                 Self::Microcanonical(Box::new(MicrocanonicalChain::new(number, potential, config, seed, start)?))
             }
             FitSampler::Hamiltonian(config) => {
+                let potential = FullBatch::new(potential);
                 Self::Hamiltonian(Box::new(HamiltonianChain::new(number, potential, config, seed, start)?))
+            }
+            FitSampler::Langevin(config) => {
+                config.chain().validate()?;
+                let precision = potential.prior_precision().unwrap_or(1.0);
+                let tuning_seed = seed.child("tuning").index(u64::from(number));
+                let (tuning, potential) =
+                    LangevinTuning::measure(potential, &start, precision, config.batch, BIAS, tuning_seed)?;
+                let potential = Rescaled::new(config.svrg(potential)?, tuning.scale.clone());
+                let z = start.iter().zip(&tuning.scale).map(|(x, s)| x / s).collect();
+                let (sampler, config) = (tuning.sampler(), config.chain());
+                let chain = apd_sgmcmc::Chain::new(number, potential, sampler, config, seed, z)?;
+                Self::Langevin(tuning, Box::new(chain))
             }
         })
     }
@@ -97,23 +157,34 @@ impl Chain {
         seed: Seed,
         state: State,
     ) -> Result<Option<Self>, ChainError> {
-        let potential = FullBatch::new(potential);
         Ok(match (sampler, state) {
             (FitSampler::Microcanonical(config), State::Microcanonical(state)) => {
+                let potential = FullBatch::new(potential);
                 Some(Self::Microcanonical(Box::new(MicrocanonicalChain::resume(potential, config, seed, state)?)))
             }
             (FitSampler::Hamiltonian(config), State::Hamiltonian(state)) => {
+                let potential = FullBatch::new(potential);
                 Some(Self::Hamiltonian(Box::new(HamiltonianChain::resume(potential, config, seed, state)?)))
+            }
+            (FitSampler::Langevin(config), State::Langevin(tuning, state)) => {
+                let potential = Rescaled::new(config.svrg(potential)?, tuning.scale.clone());
+                let chain = apd_sgmcmc::Chain::resume(potential, tuning.sampler(), config.chain(), seed, state)?;
+                Some(Self::Langevin(tuning, Box::new(chain)))
             }
             _ => None,
         })
     }
 
-    fn step(&mut self) -> Result<Option<Sample<'_, f64>>, ChainError> {
-        match self {
-            Self::Microcanonical(chain) => chain.step(),
-            Self::Hamiltonian(chain) => chain.step(),
-        }
+    /// Makes a step; θ if it is to be kept.
+    fn step(&mut self) -> Result<Option<Vec<f32>>, ChainError> {
+        let rounded = |sample: Sample<'_, f64>| sample.position.iter().map(|&x| x as f32).collect();
+        Ok(match self {
+            Self::Microcanonical(chain) => chain.step()?.map(rounded),
+            Self::Hamiltonian(chain) => chain.step()?.map(rounded),
+            Self::Langevin(tuning, chain) => {
+                chain.step()?.map(|sample| sample.position.iter().zip(&tuning.scale).map(|(z, s)| z * s).collect())
+            }
+        })
     }
 
     /// Steps made.
@@ -121,6 +192,7 @@ impl Chain {
         match self {
             Self::Microcanonical(chain) => chain.progress().step,
             Self::Hamiltonian(chain) => chain.progress().step,
+            Self::Langevin(_, chain) => chain.progress().step,
         }
     }
 
@@ -128,6 +200,7 @@ impl Chain {
         match self {
             Self::Microcanonical(chain) => State::Microcanonical(chain.state()),
             Self::Hamiltonian(chain) => State::Hamiltonian(chain.state()),
+            Self::Langevin(tuning, chain) => State::Langevin(tuning.clone(), chain.state()),
         }
     }
 }
@@ -161,14 +234,17 @@ pub(crate) fn chain(
         Some(_) => return Err(other_fit()),
         None => {
             let initial = potential.initialize(seed.child("initial").index(u64::from(number)));
-            let start = train(training_steps, &mut potential, initial, context)?;
+            let batch = sampler.batch().unwrap_or(usize::MAX);
+            let training = seed.child("training").index(u64::from(number));
+            let minibatches = Minibatches::new(training, potential.num_data(), batch);
+            let start = train(training_steps, &mut potential, initial, minibatches, context)?;
             (Chain::new(number, potential, sampler, seed, start)?, Vec::new())
         }
     };
     let mut saved = Instant::now();
     while chain.steps() < sampler.steps() {
-        if let Some(sample) = chain.step()? {
-            let position: Vec<f32> = sample.position[..kept].iter().map(|&x| x as f32).collect();
+        if let Some(mut position) = chain.step()? {
+            position.truncate(kept);
             let buffers = model.calibrate(&position[..model.dim()], calibration);
             samples.extend(position.into_iter().chain(buffers));
         }
@@ -200,6 +276,7 @@ fn train(
     steps: u64,
     potential: &mut NetworkPotential,
     mut theta: Vec<f32>,
+    mut minibatches: Minibatches,
     context: &Context<'_>,
 ) -> Result<Vec<f32>, Error> {
     const RATE: f64 = 0.01;
@@ -209,7 +286,11 @@ fn train(
         if context.progress.stop_requested() {
             return Err(Error::Stopped);
         }
-        potential.gradient(&theta, Minibatch::Full, &mut gradient).map_err(ChainError::from)?;
+        let minibatch = match minibatches.batch() == potential.num_data() {
+            true => Minibatch::Full,
+            false => Minibatch::Indices(minibatches.indices(step)),
+        };
+        potential.gradient(&theta, minibatch, &mut gradient).map_err(ChainError::from)?;
         gradient[moved..].fill(0.0);
         context.progress.advance(1);
         let left = 1.0 - step as f64 / steps as f64;
@@ -217,3 +298,6 @@ fn train(
     }
     Ok(theta)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use apd::data::TableSchema;
-use apd::{Architecture, Context, Error, Provenance, TableFit, TableModel};
+use apd::{Architecture, Context, Error, TableFit, TableModel};
 use apd_store::Lock;
 
 use crate::arguments::{Effort, Fit, Task};
@@ -127,11 +127,6 @@ fn say_model(model: &TableModel, path: &Path) -> Result<()> {
     let bytes = fs::metadata(path).with_context(|| path.display().to_string())?.len();
     let share = 100.0 * bytes as f64 / model.provenance().sampled_bytes as f64;
     say(format_args!("{}: {}; the file is {share:.1} % of all samples' bytes", path.display(), model.kept()))?;
-    let Provenance { rows, without_target, fitted, held_out, .. } = model.provenance();
-    let left_out = rows - without_target - fitted - held_out;
-    if left_out > 0 {
-        eprintln!("note: {left_out} of {rows} rows are left out, drawn at random: a larger --effort fits to more");
-    }
     match model.held_out().coverage {
         Some((before, after)) => say(format_args!(
             "90 % intervals held {:.1} % of held-out rows before calibration, {:.1} % after",

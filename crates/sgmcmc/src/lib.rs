@@ -41,6 +41,7 @@
 //! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
+//! | no tuning by hand | [`LangevinTuning`]: units ([`Rescaled`]), step size and friction, measured where a chain with minibatches starts |
 //! | several temperatures | [`ReplicaExchange`] |
 //! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact, with a learned [`Metric`]; [`MicrocanonicalChain`]: for many dimensions and long chains, exact or nearly so; in double precision ([`Potential64`]) |
 //!
@@ -122,6 +123,7 @@ mod schedule;
 mod summary;
 #[cfg(test)]
 mod testing;
+mod tuning;
 mod warning;
 
 pub use chain::{Chain, ChainConfig, ChainState};
@@ -138,6 +140,7 @@ pub use microcanonical::{
 pub use parallel::run_chains;
 pub use potential::control_variate::ControlVariate;
 pub use potential::double::{FromFn64, FullBatch, Potential64};
+pub use potential::rescaled::Rescaled;
 pub use potential::svrg::Svrg;
 pub use potential::with_gradient::WithGradient;
 pub use potential::{Buffers, FromFn, Minibatch, Potential};
@@ -153,6 +156,7 @@ pub use sampler::{Sampler, Update};
 pub use sampling::{ChainSettings, Sampling, sample};
 pub use schedule::Schedule;
 pub use summary::Summary;
+pub use tuning::LangevinTuning;
 pub use warning::Warning;
 
 #[cfg(doctest)]

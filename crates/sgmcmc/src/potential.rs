@@ -10,6 +10,7 @@ use crate::{ChainError, PotentialError};
 pub(crate) mod control_variate;
 pub(crate) mod double;
 pub(crate) mod forward;
+pub(crate) mod rescaled;
 pub(crate) mod svrg;
 pub(crate) mod with_gradient;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
-    /// Four hidden layers of 16 units for fewer than 2 000 rows, two of 32 for more.
+    /// Four hidden layers of 16 units for fewer than 2 000 rows, two of 32 for more, two of 64 from 20 000 on.
     #[default]
     Auto,
     /// Hidden layers of these widths.
@@ -41,7 +41,8 @@ impl Architecture {
         };
         let network = match self {
             Self::Auto if rows < 2_000 => mlp(&[16; 4], Activation::Tanh),
-            Self::Auto => mlp(&[32, 32], Activation::Tanh),
+            Self::Auto if rows < 20_000 => mlp(&[32, 32], Activation::Tanh),
+            Self::Auto => mlp(&[64, 64], Activation::Tanh),
             Self::Mlp { hidden, activation } => mlp(hidden, *activation),
             Self::Network(network) => network.clone(),
         };

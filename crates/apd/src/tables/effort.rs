@@ -1,6 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Fit, FitSampler};
+use crate::{Fit, FitSampler, LangevinConfig};
+
+/// Most rows that every step goes over.
+const FULL: usize = 10_000;
+/// Rows of a step where there are more.
+const BATCH: usize = 1_000;
+/// Times that training goes over all of them then, if that is not too often.
+const TRAINING_PASSES: usize = 20;
 
 /// How much work a fit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,27 +26,28 @@ impl Effort {
     /// How the posterior is sampled, of networks of so many weights given so many rows.
     ///
     /// Chains are as long as so many floating-point operations allow, at about 6·rows·weights for a gradient; a core makes some 2·10¹⁰ of them
-    /// a second, and are no longer than `most` steps.
+    /// a second, and are no longer than `most` steps. Of more than 10 000 rows a step takes a minibatch, and there are four times as many operations.
     pub fn fit(self, rows: usize, weights: usize, most: Option<u64>) -> Fit {
         let (chains, operations, longest) = match self {
             Self::Quick => (6, 5e11, 8_000.0),
-            Self::Default => (10, 6e12, 50_000.0),
+            Self::Default => (10, 3e12, 50_000.0),
             Self::Thorough => (20, 4e13, 200_000.0),
         };
-        let gradient = 6.0 * (rows * weights) as f64;
-        let steps = (operations / (2.0 * gradient * f64::from(chains))).clamp(800.0, longest) as u64;
+        let is_large = rows > FULL;
+        let (operations, in_step, gradients) =
+            if is_large { (4.0 * operations, BATCH, 3.0) } else { (operations, rows, 2.0) };
+        let step = gradients * 6.0 * (in_step * weights) as f64;
+        let steps = (operations / (step * f64::from(chains))).clamp(800.0, longest) as u64;
         let steps = most.map_or(steps, |most| steps.min(most));
         let draws = (steps / 2).clamp(4, 400);
-        let sampler = FitSampler::microcanonical(steps / 2, draws, (steps / (2 * draws)).max(1));
-        Fit { chains, training_steps: (steps / 10).clamp(500, 3_000), sampler, ..Fit::default() }
-    }
-
-    /// Rows that are fitted to at most: chains go over all of them at every step.
-    pub fn rows(self) -> usize {
-        match self {
-            Self::Quick => 2_000,
-            Self::Default => 10_000,
-            Self::Thorough => 100_000,
-        }
+        let (warmup, thinning) = (steps / 2, (steps / (2 * draws)).max(1));
+        let (sampler, training_steps) = if is_large {
+            let passes = (TRAINING_PASSES * rows / BATCH) as u64;
+            let config = LangevinConfig { batch: BATCH, warmup, draws, thinning };
+            (FitSampler::Langevin(config), passes.clamp(500, 3_000))
+        } else {
+            (FitSampler::microcanonical(warmup, draws, thinning), (steps / 10).clamp(500, 3_000))
+        };
+        Fit { chains, training_steps, sampler, ..Fit::default() }
     }
 }

@@ -4,13 +4,14 @@ use apd_data::{Examples, Table, TableSchema, Targets};
 use apd_distill::{Distilled, Format, Subsample};
 use apd_nn::Model as _;
 use apd_seed::Seed;
+use ndarray::{Array2, ArrayView1, Axis};
 
 use super::model::{Constant, Description};
 use super::{HeldOut, Provenance, TableFit, TableModel, Task, check};
 use crate::calibration::Calibration;
 use crate::fit::Sampled;
 use crate::reference::Reference;
-use crate::{Context, Error, Prediction, Stage};
+use crate::{Context, Error, Fitted, Prediction, Stage};
 
 /// Fewest rows with a target.
 const FEWEST: usize = 10;
@@ -51,11 +52,10 @@ impl TableFit {
         }
         let order = seed.child("held-out").stream().permutation(with_target.len());
         let held_out = (with_target.len() / 10).clamp(40, 1_000).min(with_target.len() / 5);
-        let most = self.effort.rows();
         let rows = |order: &[u32]| order.iter().map(|&place| with_target[place as usize]).collect::<Vec<_>>();
         let (held_out, others) = order.split_at(held_out);
         let held_out = table.select(&rows(held_out));
-        let training = schema.examples(&table.select(&rows(&others[..others.len().min(most)])))?;
+        let training = schema.examples(&table.select(&rows(others)))?;
 
         let (likelihood, outputs) = match &training.targets {
             Targets::Classes { names, .. } => (LikelihoodConfig::Categorical, names.len()),
@@ -104,10 +104,7 @@ fn judge(
     let examples = schema.examples(held_out)?;
     let networks = crate::stored::networks(fitted.posterior());
     let kept = fitted.predict(examples.inputs.view(), networks)?;
-    let all = Distilled::Subsample(Subsample::new(bank.view(), None, Format::F32));
-    let kept_posterior = std::mem::replace(&mut fitted.posterior, all);
-    let of_all = fitted.predict(examples.inputs.view(), bank.nrows())?;
-    fitted.posterior = kept_posterior;
+    let distilling_lost = lost(&mut fitted, &kept, &bank, &examples)?;
 
     let (calibration, coverage) = match (&kept, &examples.targets) {
         (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
@@ -119,7 +116,6 @@ fn judge(
         }
         _ => unreachable!("a schema has targets of its model's kind"),
     };
-    let distilling_lost = nll(&kept, &examples.targets)? - nll(&of_all, &examples.targets)?;
     let description = Description {
         schema: schema.clone(),
         calibration,
@@ -145,17 +141,41 @@ fn judge(
     Ok(model)
 }
 
-/// Mean −ln p of what was there.
-fn nll(prediction: &Prediction, targets: &Targets) -> Result<f64, Error> {
-    Ok(match (prediction, targets) {
+/// ln p of what was there, for each row.
+fn ln_p(prediction: &Prediction, targets: &Targets) -> Vec<f64> {
+    match (prediction, targets) {
         (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
-            apd_uncertainty::nll(classes.mean().view(), labels)?
+            let p = classes.mean();
+            let of_row = |(p, &label): (ArrayView1<'_, f64>, &u32)| p[label as usize].max(f64::MIN_POSITIVE).ln();
+            p.outer_iter().zip(labels).map(of_row).collect()
         }
         (Prediction::Numbers(numbers), Targets::Numbers { values, .. }) => {
-            apd_uncertainty::regression::nll(numbers, values.view())?
+            numbers.ln_density(values.view()).iter().copied().collect()
         }
         _ => unreachable!("targets of the prediction's kind"),
-    })
+    }
+}
+
+/// ln p̄(all samples) − ln p̄(kept), the mean over rows.
+///
+/// The mixture of a thousand normals merges neighbors, which is right for quantiles but not for the tails of a density, so that each part of
+/// the samples predicts by itself.
+fn lost(fitted: &mut Fitted, kept: &Prediction, bank: &Array2<f32>, examples: &Examples) -> Result<f64, Error> {
+    const EXACT: usize = 250;
+    let ln_p_kept = ln_p(kept, &examples.targets);
+    let mut ratios = vec![0.0; examples.len()];
+    for part in bank.axis_chunks_iter(Axis(0), EXACT) {
+        let share = part.nrows() as f64 / bank.nrows() as f64;
+        let part = Distilled::Subsample(Subsample::new(part, None, Format::F32));
+        let networks = crate::stored::networks(&part);
+        let kept = std::mem::replace(&mut fitted.posterior, part);
+        let prediction = fitted.predict(examples.inputs.view(), networks);
+        fitted.posterior = kept;
+        for ((ratio, ln_p), ln_p_kept) in ratios.iter_mut().zip(ln_p(&prediction?, &examples.targets)).zip(&ln_p_kept) {
+            *ratio += share * (ln_p - ln_p_kept).exp();
+        }
+    }
+    Ok(ratios.iter().map(|ratio| ratio.ln().min(f64::MAX)).sum::<f64>() / ratios.len() as f64)
 }
 
 /// Frequencies with one row more of each class, so that none is impossible; or mean and deviation.

@@ -10,6 +10,7 @@ use apd::points::Ensemble;
 use apd::sgmcmc::{Minibatch, Potential as _};
 use apd::{LikelihoodConfig, Network, Scaling, Seed};
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use crate::scores;
 
@@ -48,7 +49,7 @@ impl Baseline {
         };
         let [held_out, others] = [held_out, others].map(|rows| training.select(rows));
         let member = |i: u64| baseline.train(&others, &held_out, seed.child("member").index(i));
-        let members = (0..members).map(member).collect::<Result<Vec<_>>>()?;
+        let members = (0..members).into_par_iter().map(member).collect::<Result<Vec<_>>>()?;
         baseline.members = Ensemble::of(members);
         Ok(baseline)
     }

@@ -39,8 +39,12 @@ pub(crate) fn page(rows: &[Row], command: &str) -> String {
     let mut page = format!(
         "# Tables\n\nWhat the defaults reach beside baselines that are fitted to the same rows, as mean ± standard error over splits. `apd` is \
          what the distilled file predicts; `linear`, `point` and `ensemble` (five members) are trained by Adam and stopped by held-out rows.\n\n\
-         By `{command}`.\n"
+         By `{command}`.\n\n## Verdicts\n\n| set | asked | found | |\n|---|---|---|---|\n"
     );
+    let mut verdicts = SETS.iter().flat_map(|set| verdicts(rows, set).into_iter().map(|verdict| (set.name, verdict)));
+    let _ = verdicts.try_for_each(|(set, Verdict { asked, found, is_met })| {
+        writeln!(page, "| {set} | {asked} | {found} | {} |", if is_met { "met" } else { "NOT met" })
+    });
     let regression =
         ["ln_p", "rmse", "crps", "coverage_90", "width_90", "nll_normal", "seconds", "file_share", "distilling_lost"];
     let classification = ["nll", "ece", "accuracy", "auroc_strange", "seconds", "file_share", "distilling_lost"];
@@ -100,6 +104,61 @@ pub(crate) fn page(rows: &[Row], command: &str) -> String {
     page
 }
 
+/// What is asked of the defaults, and what was found.
+struct Verdict {
+    asked: String,
+    found: String,
+    is_met: bool,
+}
+
+/// The questions to a set, or none before it was fitted to.
+fn verdicts(rows: &[Row], set: &Set) -> Vec<Verdict> {
+    let values = |method, metric: &str| -> Vec<f64> {
+        of(rows, set.name, method).iter().filter_map(|row| row.scores.get(metric).copied()).collect()
+    };
+    let ours = |metric| summary(&values(Method::Apd, metric));
+    let mut verdicts = Vec::new();
+    let mut ask = |asked: String, found: String, is_met| verdicts.push(Verdict { asked, found, is_met });
+    if values(Method::Apd, "seconds").is_empty() {
+        return verdicts;
+    }
+    match set.kind {
+        Kind::Published { ln_p: (published, error), .. } => {
+            let (ln_p, ln_p_error) = ours("ln_p");
+            let gap = (ln_p - published, ln_p_error.hypot(error));
+            ask("ln p above MC-dropout's".to_owned(), format!("by {}", written(gap)), gap.0 > 0.0);
+            let coverage = ours("coverage_90");
+            let within = (0.88..=0.92).contains(&coverage.0);
+            ask("90 % intervals hold 88–92 %".to_owned(), written(coverage), within);
+        }
+        Kind::OneSplit => {
+            for (metric, most) in [
+                ("rmse", 0.122),
+                ("nll_normal", -0.91),
+                ("seconds", 240.0),
+                ("file_share", 0.02),
+                ("distilling_lost", 0.01),
+            ] {
+                let found = ours(metric);
+                ask(format!("{} ≤ {most}", metric.replace('_', " ")), written(found), found.0 <= most);
+            }
+        }
+        Kind::Classes => {
+            for metric in ["nll", "ece"] {
+                let mean = |method| summary(&values(method, metric)).0;
+                let better =
+                    if mean(Method::Linear) < mean(Method::Ensemble) { Method::Linear } else { Method::Ensemble };
+                let gap = summary(&paired(rows, set.name, better, metric));
+                let asked = format!("{} no worse than that of `{}`, beyond the error", metric, better.name());
+                ask(asked, format!("by {}", written(gap)), gap.0 <= gap.1);
+            }
+            let gap = summary(&paired(rows, set.name, Method::Ensemble, "auroc_strange"));
+            ask("AUROC of strange rows ≥ the ensemble's".to_owned(), format!("by {}", written(gap)), gap.0 >= 0.0);
+        }
+    }
+    verdicts
+}
+
 fn of<'a>(rows: &'a [Row], set: &str, method: Method) -> Vec<&'a Row> {
     rows.iter().filter(|row| row.set == set && row.method == method.name()).collect()
 }
@@ -138,6 +197,7 @@ mod tests {
         assert_eq!(summary(&[2.0, 3.0]), (2.5, 0.5));
         let page = page(&rows, "x");
         assert!(page.contains("| yacht | ln p | 2.500 ± 0.500 | – | – |"), "{page}");
+        assert!(page.contains("| yacht | ln p above MC-dropout's | by 3.250 ±"), "{page}");
         assert!(page.contains("| yacht | 20 | MC-dropout (published) | -1.250 ± 0.016 | 0.666 ± 0.050 |"), "{page}");
     }
 }

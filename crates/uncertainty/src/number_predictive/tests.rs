@@ -22,7 +22,36 @@ fn quantiles_invert_the_distribution() {
         assert!((predictive.pit(y.view())[[0, 0]] - p).abs() < 1e-12, "{p}");
     }
     let (lower, upper) = predictive.interval(0.9);
-    assert_eq!((lower, upper), (predictive.quantile(0.05), predictive.quantile(0.95)));
+    for (end, p) in [(lower, 0.05), (upper, 0.95)] {
+        assert!((end[[0, 0]] - predictive.quantile(p)[[0, 0]]).abs() < 1e-14, "{p}");
+    }
+}
+
+/// The least y where the distribution function jumps over p, is level there, or all of it is one point.
+#[test]
+fn quantiles_are_the_least_that_reach_their_probability() {
+    let points = |locations: &[f64]| {
+        let mut predictive = NumberPredictive::new(1, 1, Normal);
+        locations.iter().for_each(|&x| predictive.add(|_, _| (x, 0.0)));
+        predictive
+    };
+    for (locations, p, expected) in [
+        (&[1.0, 3.0][..], 0.5, 1.0),
+        (&[1.0, 3.0], 0.500_001, 3.0),
+        (&[-7.0], 0.3, -7.0),
+        (&[0.0], 0.3, 0.0),
+        (&[1e300, 1e300], 0.9, 1e300),
+        (&[0.0, 1e-300], 0.9, 1e-300),
+    ] {
+        let found = points(locations).quantile(p)[[0, 0]];
+        assert!((found - expected).abs() <= 1e-13 * expected.abs() + 1e-300, "{locations:?} at {p}: {found}");
+    }
+    let mut apart = NumberPredictive::new(1, 1, Normal);
+    [(-100.0, 1.0), (100.0, 1.0), (-100.0, 1e-3), (100.0, 1e3)].into_iter().for_each(|law| apart.add(|_, _| law));
+    for p in [1e-6, 0.2, 0.3, 0.6, 0.9, 1.0 - 1e-6] {
+        let y = apart.quantile(p);
+        assert!((apart.pit(y.view())[[0, 0]] - p).abs() < 1e-11, "{p}");
+    }
 }
 
 /// Beyond its capacity the mixture stays that of all networks: here of 20 000, beside the exact one, computed on its own.

@@ -1,0 +1,82 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apd_bnn::likelihood::{Gaussian, LearnedGaussian};
+use apd_data::{Examples, TableSchema, yacht};
+use ndarray::Array2;
+
+use super::*;
+use crate::{Fit, Fitted, LikelihoodConfig, Network, Prediction, Progress};
+
+fn examples() -> Examples {
+    let table = yacht();
+    let schema = TableSchema::infer(&table, "resistance", &[], None).expect("a table");
+    schema.examples(&table).expect("examples")
+}
+
+fn langevin(draws: u64, thinning: u64) -> FitSampler {
+    FitSampler::Langevin(LangevinConfig { batch: 50, warmup: 1_000, draws, thinning })
+}
+
+fn deviations(fitted: &Fitted, examples: &Examples) -> (Array2<f64>, Array2<f64>) {
+    match fitted.predict(examples.inputs.view(), 200).expect("a prediction") {
+        Prediction::Numbers(numbers) => (numbers.mean(), numbers.epistemic_deviation()),
+        Prediction::Classes(_) => panic!("numbers are predicted"),
+    }
+}
+
+/// On a linear model with noise of a known size, whose posterior has one mode, chains on minibatches find what those on all rows find.
+#[test]
+fn minibatches_find_the_posterior_of_all_rows() {
+    let examples = examples();
+    let fit = |sampler| {
+        let fit = Fit { chains: 4, training_steps: 500, sampler, share: 1.0, ..Fit::default() };
+        let likelihood = LikelihoodConfig::Gaussian(Gaussian { sd: 0.6 });
+        fit.run(&Network::mlp(&[6, 1]), likelihood, &examples, Seed::root(1)).expect("a fit")
+    };
+    let (mean, spread) = deviations(&fit(langevin(100, 40)), &examples);
+    let (exact_mean, exact_spread) = deviations(&fit(FitSampler::microcanonical(2_000, 100, 20)), &examples);
+    let ratio = spread.sum() / exact_spread.sum();
+    // 400 draws that hardly depend on each other: their deviation is known to 1/√800 = 3.5 %, of each sampler. Three of both are allowed.
+    assert!((ratio - 1.0).abs() < 0.15, "the spread is {ratio} of what it is to be");
+    let apart = ((&mean - &exact_mean) / &exact_spread).mapv(|z| z * z).mean().expect("rows");
+    assert!(apart < 0.05, "means are {} deviations apart", apart.sqrt());
+}
+
+/// Stops a fit after so many steps of a call.
+struct Stopper(AtomicU64);
+
+impl Progress for Stopper {
+    fn advance(&self, steps: u64) {
+        self.0.fetch_sub(steps.min(self.0.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+
+    fn resume(&self, _steps: u64) {}
+
+    fn stop_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+#[test]
+fn a_chain_on_minibatches_goes_on_where_it_was_to_the_bit() {
+    let examples = examples();
+    let fit = Fit { chains: 1, training_steps: 100, sampler: langevin(20, 3), ..Fit::default() };
+    let run = |context: &Context<'_>| {
+        let likelihood = LikelihoodConfig::LearnedGaussian(LearnedGaussian::default());
+        fit.sample_network(&Network::mlp(&[6, 8, 1]), likelihood, &examples, Seed::root(2), context)
+    };
+    let whole = run(&Context::default()).expect("a fit").bank;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stops = 0;
+    let resumed = loop {
+        // More than training takes, which begins anew.
+        let stopper = Stopper(AtomicU64::new(317));
+        match run(&Context { progress: &stopper, checkpoints: Some(folder.path()), ..Context::default() }) {
+            Ok(sampled) => break sampled.bank,
+            Err(Error::Stopped) => stops += 1,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert!(stops > 2, "{stops}");
+    assert_eq!(resumed, whole);
+}
