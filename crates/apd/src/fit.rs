@@ -6,6 +6,7 @@ use apd_bnn::prior::Gaussian;
 use apd_bnn::{Likelihood, LikelihoodConfig, NetworkPotential, PriorConfig};
 use apd_data::{Examples, Targets};
 use apd_nn::{Model, Network};
+use apd_points::Layout;
 use apd_seed::Seed;
 use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
@@ -92,11 +93,69 @@ impl Fit {
         seed: Seed,
         context: &Context<'_>,
     ) -> Result<Sampled, Error> {
-        let scaling = if likelihood == LikelihoodConfig::Poisson { None } else { Scaling::of(&examples.targets) };
+        let scaling = scaling(likelihood, examples);
         let mut sampled = self.sample(network, likelihood.build(), examples, scaling, seed, context)?;
         sampled.fitted.description.network = Some(network.clone());
         sampled.fitted.description.likelihood = Some(likelihood);
         Ok(sampled)
+    }
+
+    /// Samples chain `number` alone, of those that [`sample_network`](Self::sample_network) samples, and leaves its checkpoint: chains are jobs of
+    /// their own, wherever they run, and a fit that finds the checkpoints of all of them samples no more.
+    pub(crate) fn sample_chain(
+        &self,
+        number: u32,
+        network: &Network,
+        likelihood: LikelihoodConfig,
+        examples: &Examples,
+        seed: Seed,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        if number >= self.chains || context.checkpoints.is_none() {
+            let (value, expected) =
+                (number.to_string(), "less than the number of chains, with a folder of checkpoints");
+            return Err(Error::Setting { name: "chain", value, expected });
+        }
+        let scaling = scaling(likelihood, examples);
+        let Prepared { potential, fingerprint, .. } =
+            self.prepare(network, likelihood.build(), examples, scaling.as_ref(), seed)?;
+        context.progress.begin(Stage::Sample.of(self.training_steps + self.sampler.steps()));
+        self.chain(number, potential, examples, &fingerprint, seed, context).map(drop)
+    }
+
+    /// What all chains share.
+    fn prepare(
+        &self,
+        model: &dyn Model,
+        likelihood: Arc<dyn Likelihood>,
+        examples: &Examples,
+        scaling: Option<&Scaling>,
+        seed: Seed,
+    ) -> Result<Prepared, Error> {
+        let draws = self.sampler.draws();
+        if self.chains == 0 || draws < 4 {
+            let (name, value) = if self.chains == 0 { ("chains", 0) } else { ("draws", draws) };
+            return Err(Error::Setting { name, value: value.to_string(), expected: "at least 1 chain of 4 draws" });
+        }
+        let layout = fitted::layout(model, &*likelihood);
+        let fingerprint = fingerprint::of(&(self, &layout, format!("{likelihood:?}"), seed), examples);
+        let prior: Arc<dyn Prior> = self.prior.build();
+        let potential = NetworkPotential::new(model, Scaling::data(scaling, examples), likelihood, prior)?;
+        Ok(Prepared { potential, layout, fingerprint })
+    }
+
+    fn chain(
+        &self,
+        number: u32,
+        potential: NetworkPotential,
+        examples: &Examples,
+        fingerprint: &str,
+        seed: Seed,
+        context: &Context<'_>,
+    ) -> Result<Array2<f32>, Error> {
+        let Self { training_steps, sampler, .. } = *self;
+        let calibration = examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..]);
+        sampling::chain(number, potential, calibration, training_steps, sampler, seed, fingerprint, context)
     }
 
     fn sample(
@@ -108,27 +167,15 @@ impl Fit {
         seed: Seed,
         context: &Context<'_>,
     ) -> Result<Sampled, Error> {
-        let draws = self.sampler.draws();
-        if self.chains == 0 || draws < 4 {
-            let (name, value) = if self.chains == 0 { ("chains", 0) } else { ("draws", draws) };
-            return Err(Error::Setting { name, value: value.to_string(), expected: "at least 1 chain of 4 draws" });
-        }
-        let prior: Arc<dyn Prior> = self.prior.build();
-        let potential =
-            NetworkPotential::new(model, Scaling::data(scaling.as_ref(), examples), likelihood.clone(), prior)?;
-        let layout = fitted::layout(model, &*likelihood);
-        let calibration = examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..]);
-        let fingerprint = fingerprint::of(&(self, &layout, format!("{likelihood:?}"), seed), examples);
+        let Prepared { potential, layout, fingerprint } =
+            self.prepare(model, likelihood.clone(), examples, scaling.as_ref(), seed)?;
         let steps = u64::from(self.chains) * (self.training_steps + self.sampler.steps());
         context.progress.begin(Stage::Sample.of(steps));
         let potentials: Vec<_> = (0..self.chains).map(|number| (number, potential.clone())).collect();
         let chains = potentials
             .into_par_iter()
             .with_max_len(1)
-            .map(|(number, potential)| {
-                let Self { training_steps, sampler, .. } = *self;
-                sampling::chain(number, potential, calibration, training_steps, sampler, seed, &fingerprint, context)
-            })
+            .map(|(number, potential)| self.chain(number, potential, examples, &fingerprint, seed, context))
             .collect::<Result<Vec<Array2<f32>>, _>>()?;
         context.progress.begin(Stage::Distill.of(1));
         let mixing = Mixing::of(&chains, model, &*likelihood, examples.inputs.view())?;
@@ -155,6 +202,18 @@ impl Fit {
         };
         Ok(Sampled { fitted, bank })
     }
+}
+
+/// What all chains of a fit share.
+struct Prepared {
+    potential: NetworkPotential,
+    layout: Layout,
+    fingerprint: String,
+}
+
+/// Numbers are standardized but for counts.
+fn scaling(likelihood: LikelihoodConfig, examples: &Examples) -> Option<Scaling> {
+    if likelihood == LikelihoodConfig::Poisson { None } else { Scaling::of(&examples.targets) }
 }
 
 /// A fitted model, and the samples that it was distilled from: networks × parameters.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use apd::data::TableSchema;
+use apd::data::{Table, TableSchema};
 use apd::{Architecture, Context, Error, TableFit, TableModel};
 use apd_store::Lock;
 
@@ -36,6 +36,9 @@ pub(crate) fn fit(arguments: &Fit) -> Result<()> {
 
     stop_on_signals()?;
     let left = with_ending(&arguments.out, "ckpt");
+    if let Some(chain) = arguments.chain {
+        return one_chain(chain, &settings, &schema, &table, &left);
+    }
     if left.exists() && !arguments.resume {
         bail!(
             "{}: left by a fit that was interrupted; --resume goes on, removing the folder begins anew",
@@ -80,6 +83,29 @@ pub(crate) fn fit(arguments: &Fit) -> Result<()> {
             say(&evaluation.metrics)?;
             say_verdicts(&model.check(&evaluation))
         }
+    }
+}
+
+/// A chain as a job of its own. The folder is shared by such jobs; each has its own lock and checkpoint, and goes on from it.
+fn one_chain(chain: u32, settings: &TableFit, schema: &TableSchema, table: &Table, left: &Path) -> Result<()> {
+    let chains = settings.chains(schema, table)?;
+    if chain >= chains {
+        return Err(Usage(format!("--chain {chain}: this fit has the chains 0 to {}", chains - 1)).into());
+    }
+    fs::create_dir_all(left).with_context(|| left.display().to_string())?;
+    let _lock = Lock::acquire(left, &format!("chain-{chain}.lock"))?;
+    let stages = Stages::default();
+    let context = Context { progress: &stages, checkpoints: Some(left), ..Context::default() };
+    let sampled = settings.sample_chain(chain, schema, table, &context);
+    stages.finish();
+    match sampled {
+        Ok(()) => say(format_args!(
+            "chain {chain} of 0 to {} is in {}; when all are, the same command with --resume in place of --chain makes the model",
+            chains - 1,
+            left.display()
+        )),
+        Err(Error::Stopped) => bail!("stopped; the same command goes on from {}", left.display()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -343,6 +343,25 @@ fn how_a_file_is_written_down_can_be_told() {
     fails(&run(&bank, &["--missing", "-1"]), 2, &["--missing", "table"]);
 }
 
+#[test]
+fn chains_as_jobs_make_the_model_of_one_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |path: &str| dir.path().join(path);
+    let arguments = |out: &'static str| fit("yacht", "resistance", out, &["--steps", "400"]);
+    succeeds(&apd(dir.path(), &arguments("whole.safetensors")));
+    let run = |more: &[&str]| command(dir.path(), &arguments("jobs.safetensors")).args(more).output().unwrap();
+    assert!(succeeds(&run(&["--chain", "1"])).contains("chain 1 of 0 to 1"));
+    fails(&run(&["--chain", "2"]), 2, &["--chain 2", "0 to 1"]);
+    fails(&run(&[]), 1, &["--resume"]);
+    succeeds(&run(&["--chain", "0"]));
+    fails(&run(&["--resume", "--seed", "9"]), 1, &["other data or with other settings"]);
+    succeeds(&run(&["--resume"]));
+    assert_eq!(fs::read(at("jobs.safetensors")).unwrap(), fs::read(at("whole.safetensors")).unwrap());
+    assert!(!at("jobs.ckpt").exists());
+    let few = fit("yacht", "resistance", "few.safetensors", &["--steps", "7"]);
+    fails(&apd(dir.path(), &few), 1, &["steps is 7", "at least 8"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_killed_fit_goes_on_to_the_same_bits() {

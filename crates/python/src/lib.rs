@@ -4,10 +4,12 @@
 //! Ctrl-C stops it at the next step.
 
 mod arrays;
+mod compiled;
 mod error;
 mod metrics;
 mod posterior;
 mod predictive;
+mod sample;
 mod table;
 mod work;
 
@@ -23,7 +25,9 @@ mod _apd {
     #[pymodule_export]
     use crate::predictive::Law;
     #[pymodule_export]
-    use crate::table::{Model, fit};
+    use crate::sample::{Sampled, sample};
+    #[pymodule_export]
+    use crate::table::{Fit, Model};
 
     /// The version of the library.
     #[pymodule_export]

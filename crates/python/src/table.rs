@@ -1,10 +1,12 @@
 //! Models of tables.
 
+use std::ffi::CString;
 use std::path::PathBuf;
 
-use apd::data::{Column, Feature, Role, Table, TableSchema, Values};
+use apd::data::{Column, Feature, Role, Surprise, Table, TableSchema, Values};
 use apd::{Answers, Architecture, Context, Effort, Prediction, TableFit, TableModel, Task};
 use numpy::{IntoPyArray, PyReadonlyArray1};
+use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -35,42 +37,74 @@ fn table(columns: Columns<'_>) -> PyResult<Table> {
     Table::new(columns.into_iter().map(column).collect()).map_err(value_error)
 }
 
-/// Fits a model to the column `target` of a table, as `apd fit` does.
-#[pyfunction]
-#[pyo3(signature = (columns, target, *, classification, network, effort, chains, steps, seed, threads, checkpoints, progress))]
-#[expect(clippy::too_many_arguments, reason = "keywords, set by the estimators alone")]
-pub(crate) fn fit(
-    py: Python<'_>,
-    columns: Columns<'_>,
-    target: &str,
-    classification: bool,
-    network: &str,
-    effort: &str,
-    chains: Option<u32>,
-    steps: Option<u64>,
-    seed: u64,
-    threads: Option<usize>,
-    checkpoints: Option<PathBuf>,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<Model> {
-    let table = table(columns)?;
-    let settings = TableFit {
-        task: Some(if classification { Task::Classification } else { Task::Regression }),
-        architecture: network.parse::<Architecture>().map_err(value_error)?,
-        effort: serde_json::from_value::<Effort>(effort.into())
-            .map_err(|_| value_error(format!("effort is {effort:?}, expected 'quick', 'default' or 'thorough'")))?,
-        chains,
-        steps,
-        seed,
-        ..TableFit::default()
-    };
-    let mut schema = settings.schema(&table, target).map_err(raised)?;
-    use_all_numbers(&mut schema, &table);
-    let model = watched(py, threads, progress.as_ref(), |watch| {
-        let context = Context { progress: watch, checkpoints: checkpoints.as_deref(), ..Context::default() };
-        settings.run_as(&schema, &table, None, &context)
-    })?;
-    Ok(Model(model.map_err(raised)?))
+/// A fit to the column `target` of a table, as that of `apd fit`.
+#[pyclass(frozen, module = "apd._apd")]
+pub(crate) struct Fit {
+    settings: TableFit,
+    schema: TableSchema,
+    table: Table,
+}
+
+#[pymethods]
+impl Fit {
+    #[new]
+    #[pyo3(signature = (columns, target, *, classification, network, effort, chains, steps, seed))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, set by the estimators alone")]
+    fn new(
+        columns: Columns<'_>,
+        target: &str,
+        classification: bool,
+        network: &str,
+        effort: &str,
+        chains: Option<u32>,
+        steps: Option<u64>,
+        seed: u64,
+    ) -> PyResult<Self> {
+        let table = table(columns)?;
+        let settings = TableFit {
+            task: Some(if classification { Task::Classification } else { Task::Regression }),
+            architecture: network.parse::<Architecture>().map_err(value_error)?,
+            effort: serde_json::from_value::<Effort>(effort.into())
+                .map_err(|_| value_error(format!("effort is {effort:?}, expected 'quick', 'default' or 'thorough'")))?,
+            chains,
+            steps,
+            seed,
+            ..TableFit::default()
+        };
+        let mut schema = settings.schema(&table, target).map_err(raised)?;
+        use_all_numbers(&mut schema, &table);
+        Ok(Self { settings, schema, table })
+    }
+
+    /// Its chains, jobs that need nothing of each other.
+    fn chains(&self) -> PyResult<u32> {
+        self.settings.chains(&self.schema, &self.table).map_err(raised)
+    }
+
+    /// Samples a chain, from where its checkpoint in this folder is.
+    fn sample_chain(&self, py: Python<'_>, chain: u32, checkpoints: PathBuf) -> PyResult<()> {
+        let sampled = watched(py, Some(1), None, |watch| {
+            let context = Context { progress: watch, checkpoints: Some(&checkpoints), ..Context::default() };
+            self.settings.sample_chain(chain, &self.schema, &self.table, &context)
+        })?;
+        sampled.map_err(raised)
+    }
+
+    /// Samples the chains whose checkpoints are not there, and all that follows.
+    #[pyo3(signature = (*, threads, checkpoints, progress))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        threads: Option<usize>,
+        checkpoints: Option<PathBuf>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Model> {
+        let model = watched(py, threads, progress.as_ref(), |watch| {
+            let context = Context { progress: watch, checkpoints: checkpoints.as_deref(), ..Context::default() };
+            self.settings.run_as(&self.schema, &self.table, None, &context)
+        })?;
+        Ok(Model(model.map_err(raised)?))
+    }
 }
 
 /// A column of numbers that count the rows is no identifier where somebody has put it among the features.
@@ -101,6 +135,13 @@ impl Model {
     ) -> PyResult<Bound<'py, PyDict>> {
         let table = table(columns)?;
         let predictions = detached(py, threads, || self.0.predict(&table, &coverage, networks))?.map_err(raised)?;
+        for Surprise { column, rows, first } in &predictions.surprises {
+            let words = format!(
+                "column {column:?}: {rows} rows hold what training rows did not (unseen, or missing), the first is row {first}"
+            );
+            let words = CString::new(words.replace('\0', " ")).expect("no end in it");
+            PyErr::warn(py, &py.get_type::<PyUserWarning>(), &words, 1)?;
+        }
         let dict = PyDict::new(py);
         let set = |name: &str, values: Vec<f64>| dict.set_item(name, values.into_pyarray(py));
         set("ood", predictions.ood)?;

@@ -15,7 +15,7 @@ use crate::error::value_error;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Threads of its own: those that a library keeps are gone in a process that was forked.
-fn pool(threads: Option<usize>) -> PyResult<ThreadPool> {
+pub(crate) fn pool(threads: Option<usize>) -> PyResult<ThreadPool> {
     const MOST: usize = 1024;
     let threads = threads.unwrap_or(0);
     if threads > MOST {

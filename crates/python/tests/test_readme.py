@@ -1,14 +1,27 @@
 import re
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def run(page, blocks):
+    found = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(found) == blocks
+    names = {}
+    for block in found:
+        exec(block, names)  # noqa: S102
+    return names
 
 
 def test_the_front_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 2
-    names = {}
-    for block in blocks:
-        exec(block, names)  # noqa: S102
+    names = run(PACKAGE / "README.md", 3)
     assert names["f"].shape == (200, 50)
+    assert abs(names["mu"].mean() - names["data"].mean()) < 0.2
+
+
+def test_the_page_on_clusters_runs():
+    pytest.importorskip("joblib")
+    run(PACKAGE.parents[1] / "docs" / "cluster.md", 1)

@@ -34,7 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! And [`sample`] runs several chains of any of them, and sums up their draws in a table.
+//! And [`sample`] runs several chains of any of them, and sums up their draws in a table; [`check_gradient`] looks at a potential of one's own.
 //!
 //! | | |
 //! |---|---|
@@ -107,6 +107,7 @@
 
 mod adaptation;
 mod chain;
+mod check_gradient;
 mod draws;
 mod error;
 mod hamiltonian;
@@ -127,6 +128,7 @@ mod tuning;
 mod warning;
 
 pub use chain::{Chain, ChainConfig, ChainState};
+pub use check_gradient::{GradientError, check_gradient};
 pub use draws::{Draws, DrawsSummary, Parameter, Row};
 pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
 pub use hamiltonian::{

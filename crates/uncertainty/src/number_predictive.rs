@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2, Zip};
+use rayon::prelude::*;
 
 use crate::Family;
 use crate::crps::crps;
@@ -245,24 +246,34 @@ impl NumberPredictive {
         self
     }
 
-    /// `f` of every number's mixture, and of the number at its place in `y`.
+    /// `f` of every number's mixture, and of the number at its place in `y`, on all threads.
     #[track_caller]
-    fn each<S: Data<Elem = f64>>(&self, f: impl Fn(&Mixture<'_>, f64) -> f64, y: &ArrayBase<S, Ix2>) -> Array2<f64> {
+    fn each<S: Data<Elem = f64>>(
+        &self,
+        f: impl Fn(&Mixture<'_>, f64) -> f64 + Sync,
+        y: &ArrayBase<S, Ix2>,
+    ) -> Array2<f64> {
         let total = self.divisor();
         assert_eq!(y.dim(), self.mean.dim(), "values must have the shape the predictions were made with");
-        let mut mixture = Mixture { family: &*self.family, laws: Vec::new() };
-        let of_number = |(n, &y): (usize, &f64)| {
-            mixture.laws.clear();
+        let of_number = |laws: &mut Vec<(f64, f64, f64)>, (n, y): (usize, f64)| {
+            laws.clear();
             for (level, networks) in self.levels.iter().enumerate() {
                 let weight = (1_u64 << level) as f64 / total;
-                mixture.laws.extend(networks.iter().map(|laws| (weight, laws[n].0, laws[n].1)));
+                laws.extend(networks.iter().map(|laws| (weight, laws[n].0, laws[n].1)));
             }
             // Searches and quadratures presume a distribution function.
             let is_law =
                 |&(_, location, scale): &(f64, f64, f64)| location.is_finite() && scale.is_finite() && scale >= 0.0;
-            if mixture.laws.iter().all(is_law) && !y.is_nan() { f(&mixture, y) } else { f64::NAN }
+            if !laws.iter().all(is_law) || y.is_nan() {
+                return f64::NAN;
+            }
+            let mixture = Mixture { family: &*self.family, laws: std::mem::take(laws) };
+            let value = f(&mixture, y);
+            *laws = mixture.laws;
+            value
         };
-        let values = y.iter().enumerate().map(of_number).collect();
+        let y: Vec<(usize, f64)> = y.iter().copied().enumerate().collect();
+        let values = y.into_par_iter().with_min_len(16).map_init(Vec::new, of_number).collect();
         Array2::from_shape_vec(self.mean.dim(), values).expect("one value for each number")
     }
 

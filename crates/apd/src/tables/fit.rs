@@ -2,7 +2,7 @@ use apd_bnn::LikelihoodConfig;
 use apd_bnn::likelihood::HeteroscedasticGaussian;
 use apd_data::{Examples, Table, TableSchema, Targets};
 use apd_distill::{Distilled, Format, Subsample};
-use apd_nn::Model as _;
+use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
 use ndarray::{Array2, ArrayView1, Axis};
 
@@ -11,10 +11,12 @@ use super::{HeldOut, Provenance, TableFit, TableModel, Task, check};
 use crate::calibration::Calibration;
 use crate::fit::Sampled;
 use crate::reference::Reference;
-use crate::{Context, Error, Fitted, Prediction, Stage};
+use crate::{Context, Error, Fit, Fitted, Prediction, Stage};
 
 /// Fewest rows with a target.
 const FEWEST: usize = 10;
+/// Fewest steps of a chain.
+const FEWEST_STEPS: u64 = 8;
 
 impl TableFit {
     /// What each column of the table is to the model.
@@ -42,7 +44,54 @@ impl TableFit {
         data: Option<(String, String)>,
         context: &Context<'_>,
     ) -> Result<TableModel, Error> {
+        let Prepared { held_out, training, without_target, network, likelihood, fit } = self.prepare(schema, table)?;
         let seed = Seed::root(self.seed);
+        let sampled = fit.sample_network(&network, likelihood, &training, seed.child("fit"), context)?;
+        context.progress.begin(Stage::Check.of(1));
+        let provenance = Provenance {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: self.clone(),
+            data,
+            rows: table.len(),
+            without_target,
+            fitted: training.len(),
+            held_out: held_out.len(),
+            samples: sampled.bank.nrows(),
+            sampled_bytes: 4 * sampled.bank.len(),
+        };
+        judge(schema, sampled, &training, &held_out, provenance)
+    }
+
+    /// Chains of a fit to this table.
+    ///
+    /// **Errors**: as [`run`](Self::run).
+    pub fn chains(&self, schema: &TableSchema, table: &Table) -> Result<u32, Error> {
+        Ok(self.prepare(schema, table)?.fit.chains)
+    }
+
+    /// Samples chain `number` alone, from 0, and leaves its checkpoint in the context's folder.
+    ///
+    /// Chains are jobs of their own, in any process on any machine: [`run_as`](Self::run_as) with a folder that has the checkpoints of all of them
+    /// samples no more, and gives the bits of a fit that has sampled them itself. A job that was killed goes on from its checkpoint.
+    ///
+    /// **Errors**: as [`run_as`](Self::run_as); a number that no chain has; a context without a folder.
+    pub fn sample_chain(
+        &self,
+        number: u32,
+        schema: &TableSchema,
+        table: &Table,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let Prepared { training, network, likelihood, fit, .. } = self.prepare(schema, table)?;
+        fit.sample_chain(number, &network, likelihood, &training, Seed::root(self.seed).child("fit"), context)
+    }
+
+    /// Rows that are held out and others, and how these are fitted to.
+    fn prepare(&self, schema: &TableSchema, table: &Table) -> Result<Prepared, Error> {
+        if let Some(steps) = self.steps.filter(|&steps| steps < FEWEST_STEPS) {
+            let expected = "at least 8: a warm-up and four draws";
+            return Err(Error::Setting { name: "steps", value: steps.to_string(), expected });
+        }
         let name = schema.target().map_or("", |(name, _)| name);
         let problem = |problem: String| Error::Data(apd_data::Error::Column { name: name.to_owned(), problem });
         let (_, with_target) =
@@ -50,7 +99,7 @@ impl TableFit {
         if with_target.len() < FEWEST {
             return Err(problem(format!("has {} rows with a value; at least {FEWEST} are needed", with_target.len())));
         }
-        let order = seed.child("held-out").stream().permutation(with_target.len());
+        let order = Seed::root(self.seed).child("held-out").stream().permutation(with_target.len());
         let held_out = (with_target.len() / 10).clamp(40, 1_000).min(with_target.len() / 5);
         let rows = |order: &[u32]| order.iter().map(|&place| with_target[place as usize]).collect::<Vec<_>>();
         let (held_out, others) = order.split_at(held_out);
@@ -75,21 +124,19 @@ impl TableFit {
         let mut fit = self.effort.fit(training.len(), network.dim(), self.steps);
         fit.chains = self.chains.unwrap_or(fit.chains);
         fit.prior = self.prior.unwrap_or(fit.prior);
-        let sampled = fit.sample_network(&network, likelihood, &training, seed.child("fit"), context)?;
-        context.progress.begin(Stage::Check.of(1));
-        let provenance = Provenance {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: self.clone(),
-            data,
-            rows: table.len(),
-            without_target: table.len() - with_target.len(),
-            fitted: training.len(),
-            held_out: held_out.len(),
-            samples: sampled.bank.nrows(),
-            sampled_bytes: 4 * sampled.bank.len(),
-        };
-        judge(schema, sampled, &training, &held_out, provenance)
+        let without_target = table.len() - with_target.len();
+        Ok(Prepared { held_out, training, without_target, network, likelihood, fit })
     }
+}
+
+/// What is fitted, and how.
+struct Prepared {
+    held_out: Table,
+    training: Examples,
+    without_target: usize,
+    network: Network,
+    likelihood: LikelihoodConfig,
+    fit: Fit,
 }
 
 /// Calibrates a sampled model by held-out rows, and says how right it is there.

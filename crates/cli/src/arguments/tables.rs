@@ -68,9 +68,12 @@ pub(crate) struct Fit {
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Go on with what an interrupted fit has left beside the model's file
+    /// Go on with what an interrupted fit, or jobs of single chains, have left beside the model's file
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Sample this chain only, from 0 on, and leave it beside the model's file: a job of its own, here or on another machine
+    #[arg(long, value_name = "K", conflicts_with = "resume")]
+    pub(crate) chain: Option<u32>,
     /// The model's file
     #[arg(long, value_name = "MODEL.safetensors")]
     pub(crate) out: PathBuf,

@@ -12,20 +12,24 @@ Progress = Callable[[str, int, int], Any]
 
 __version__: str
 
-def fit(
-    columns: Columns,
-    target: str,
-    *,
-    classification: bool,
-    network: str,
-    effort: str,
-    chains: int | None,
-    steps: int | None,
-    seed: int,
-    threads: int | None,
-    checkpoints: str | None,
-    progress: Progress | None,
-) -> Model: ...
+class Fit:
+    """A fit to the column `target`."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        target: str,
+        *,
+        classification: bool,
+        network: str,
+        effort: str,
+        chains: int | None,
+        steps: int | None,
+        seed: int,
+    ) -> None: ...
+    def chains(self) -> int: ...
+    def sample_chain(self, chain: int, checkpoints: str) -> None: ...
+    def run(self, *, threads: int | None, checkpoints: str | None, progress: Progress | None) -> Model: ...
 
 class Model:
     classes: list[str] | None
@@ -45,6 +49,37 @@ class Model:
     def to_bytes(self) -> bytes: ...
     @staticmethod
     def from_bytes(bytes: bytes) -> Model: ...
+
+def sample(
+    function: Any,
+    address: int | None,
+    shapes: list[tuple[str, list[int]]],
+    *,
+    method: str,
+    chains: int,
+    draws: int,
+    warmup: int,
+    thinning: int,
+    initial: Numbers | None,
+    metric: str,
+    step_size: float | None,
+    friction: float,
+    batch: int,
+    rows: int,
+    seed: int,
+    threads: int | None,
+    check: bool,
+    progress: Progress | None,
+) -> Sampled: ...
+
+class Sampled:
+    """Draws of several chains."""
+
+    def positions(self) -> Numbers: ...
+    def statistics(self) -> dict[str, list[list[float]]]: ...
+    def warnings(self) -> list[str]: ...
+    def is_finished(self) -> bool: ...
+    def summary(self) -> str: ...
 
 class Law:
     """The law of each row's number: a mixture over networks, in the target's own units."""

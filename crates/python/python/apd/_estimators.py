@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _apd, _columns
+from . import _apd, _columns, _work
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -40,6 +40,7 @@ class _Estimator(BaseEstimator):
         steps: int | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
+        backend: str | None = None,
         checkpoints: str | os.PathLike[str] | None = None,
         progress: Any = None,
     ):
@@ -49,6 +50,7 @@ class _Estimator(BaseEstimator):
         self.steps = steps
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.backend = backend
         self.checkpoints = checkpoints
         self.progress = progress
 
@@ -66,24 +68,27 @@ class _Estimator(BaseEstimator):
         name = _TARGET
         while name in names:
             name += "_"
-        progress = _Bar() if self.progress is True else self.progress
-        try:
-            self.model_ = _apd.fit(
-                [*columns, (name, target)],
-                name,
-                classification=classification,
-                network=_of_type("network", self.network, str),
-                effort=_of_type("effort", self.effort, str),
-                chains=_count("chains", self.chains),
-                steps=_count("steps", self.steps),
-                seed=_seed(self.random_state),
-                threads=_threads(self.n_jobs),
-                checkpoints=None if self.checkpoints is None else os.fspath(self.checkpoints),
-                progress=progress,
-            )
-        finally:
-            if isinstance(progress, _Bar):
-                progress.close()
+        settings = {
+            "columns": [*columns, (name, target)],
+            "target": name,
+            "classification": classification,
+            "network": _of_type("network", self.network, str),
+            "effort": _of_type("effort", self.effort, str),
+            "chains": _count("chains", self.chains),
+            "steps": _count("steps", self.steps),
+            "seed": _seed(self.random_state),
+        }
+        fit = _apd.Fit(**settings)
+        threads = _work.threads(self.n_jobs)
+        checkpoints = None if self.checkpoints is None else os.fspath(self.checkpoints)
+        with _work.progress(self.progress) as progress:
+            if self.backend in (None, "threads"):
+                self.model_ = fit.run(threads=threads, checkpoints=checkpoints, progress=progress)
+            elif self.backend == "joblib":
+                with _work.chains_by_joblib(settings, fit.chains(), self.n_jobs, checkpoints) as folder:
+                    self.model_ = fit.run(threads=threads, checkpoints=folder, progress=progress)
+            else:
+                raise ValueError(f"backend is {self.backend!r}, expected 'threads' or 'joblib'")
 
     def _training_columns(self, X: Any, y: Any) -> tuple[_columns.Columns, np.ndarray]:
         if _columns.is_frame(X):
@@ -113,7 +118,7 @@ class _Estimator(BaseEstimator):
 
     def _predict(self, X: Any, coverage: list[float]) -> dict[str, Any]:
         columns = self._new_columns(X)
-        return self.model_.predict(columns, coverage=coverage, threads=_threads(self.n_jobs))
+        return self.model_.predict(columns, coverage=coverage, threads=_work.threads(self.n_jobs))
 
     # What both answer.
 
@@ -154,7 +159,10 @@ class ApdRegressor(RegressorMixin, _Estimator):
     random_state : int or numpy.random.RandomState, optional
         Root of every random number. The result does not depend on the number of threads.
     n_jobs : int, optional
-        Threads; one for each core unless given.
+        Threads; one for each core unless given. With joblib its jobs.
+    backend : 'threads' or 'joblib', optional
+        Where the chains are sampled: on threads, or each as a job of joblib, in processes or wherever `joblib.parallel_config` says (Dask, Ray,
+        Spark). The model is the same.
     checkpoints : path, optional
         A folder in which the chains leave checkpoints every ten seconds, and from which a fit that was interrupted goes on.
     progress : True or callable, optional
@@ -193,7 +201,7 @@ class ApdRegressor(RegressorMixin, _Estimator):
     def predict_dist(self, X: Any) -> Any:
         """The law of each row's number: `mean()`, `std()`, `quantile(q)`, `logpdf(y)`, `cdf(y)`, `crps(y)`, `sample(n, seed)`."""
         columns = self._new_columns(X)
-        return self.model_.law(columns, threads=_threads(self.n_jobs))
+        return self.model_.law(columns, threads=_work.threads(self.n_jobs))
 
     def sample(self, X: Any, n: int = 1, seed: int = 0) -> np.ndarray:
         """`n` new observations of each row, (rows, n)."""
@@ -302,38 +310,3 @@ def _seed(random_state: Any) -> int:
     if isinstance(random_state, bool) or not isinstance(random_state, (int, np.integer)) or random_state < 0:
         raise ValueError(f"random_state is {random_state!r}, expected a whole number from 0 on, or a numpy generator")
     return int(random_state)
-
-
-def _threads(n_jobs: Any) -> int | None:
-    if n_jobs is None:
-        return None
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or n_jobs == 0:
-        raise ValueError(f"n_jobs is {n_jobs!r}, expected a whole number other than 0")
-    cores = os.cpu_count() or 1
-    return int(n_jobs) if n_jobs > 0 else max(cores + 1 + int(n_jobs), 1)
-
-
-class _Bar:
-    """Progress by tqdm, or as lines where there is no tqdm."""
-
-    def __init__(self) -> None:
-        self.bar: Any = None
-        self.stage: str | None = None
-
-    def __call__(self, stage: str, done: int, steps: int) -> None:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            if stage != self.stage:
-                print(f"{stage} …", flush=True)
-            self.stage = stage
-            return
-        if stage != self.stage:
-            self.close()
-            self.stage, self.bar = stage, tqdm(total=steps, desc=stage, unit="step")
-        self.bar.update(done - self.bar.n)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _apd
+from . import _apd, _work
 
 _KEY = "apd.python"
 
@@ -34,8 +34,6 @@ def distill(
     Positive entries (those whose names end in `running_var`) are kept as logarithms, whole numbers (counters) as they are in the last
     sample: a draw never has a negative variance.
     """
-    from ._estimators import _threads
-
     if isinstance(samples, (str, os.PathLike)):
         samples = np.load(os.fspath(samples))
     if isinstance(samples, Mapping):
@@ -73,7 +71,7 @@ def distill(
     shapes = [(name, list(value.shape[1:])) for name, value in kept.items()]
     about = {"order": list(entries), "whole": whole, "logarithms": logarithms}
     core = _apd.distill(
-        rows, shapes, method=method, share=float(share), metadata={_KEY: json.dumps(about)}, seed=seed, threads=_threads(n_jobs)
+        rows, shapes, method=method, share=float(share), metadata={_KEY: json.dumps(about)}, seed=seed, threads=_work.threads(n_jobs)
     )
     return Posterior(core)
 

@@ -1,0 +1,301 @@
+//! Samplers on anybody's log density: a function of Python, or one that was compiled.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use apd::Seed;
+use apd::sgmcmc::{
+    Baoab, ChainConfig, ChainError, ChainSettings, Draws, GradientError, HamiltonianConfig, MarkovChain, Metric,
+    MicrocanonicalConfig, Minibatch, Outcome, Potential, Potential64, PotentialError, Psgld, SamplerConfig, Schedule,
+    Sghmc, Sgld, Sgnht, check_gradient, sample as sampling,
+};
+use numpy::{IntoPyArray, PyArray1, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::compiled::Compiled;
+use crate::error::value_error;
+use crate::work::pool;
+
+/// U and ∇U as a function of Python has them.
+#[derive(Clone)]
+struct Called {
+    function: Arc<Py<PyAny>>,
+    dim: usize,
+    num_data: usize,
+}
+
+impl Called {
+    /// Calls it with θ, and the rows of a minibatch; writes ∇U and returns U.
+    fn call(&self, position: &[f64], rows: Option<Vec<i64>>, gradient: &mut [f64]) -> Result<f64, PotentialError> {
+        let call = |py: Python<'_>| {
+            let theta = PyArray1::from_slice(py, position).into_any();
+            let arguments = match rows {
+                None => vec![theta],
+                Some(rows) => vec![theta, rows.into_pyarray(py).into_any()],
+            };
+            let answer = self.function.call1(py, PyTuple::new(py, arguments)?)?;
+            let (value, slope): (f64, PyReadonlyArray1<'_, f64>) = answer.extract(py)?;
+            let slope = slope.as_array();
+            if slope.len() != gradient.len() {
+                let (found, expected) = (slope.len(), gradient.len());
+                return Err(value_error(format!(
+                    "potential returns a gradient of {found} numbers, expected {expected}"
+                )));
+            }
+            gradient.iter_mut().zip(slope).for_each(|(to, &from)| *to = from);
+            Ok(value)
+        };
+        Python::attach(call).map_err(PotentialError::fatal)
+    }
+}
+
+impl Potential64 for Called {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn gradient(&mut self, position: &[f64], gradient: &mut [f64]) -> Result<f64, PotentialError> {
+        self.call(position, None, gradient)
+    }
+}
+
+impl Potential for Called {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn num_data(&self) -> usize {
+        self.num_data
+    }
+
+    fn gradient(
+        &mut self,
+        position: &[f32],
+        minibatch: Minibatch<'_>,
+        gradient: &mut [f32],
+    ) -> Result<f64, PotentialError> {
+        let rows = minibatch.indices(self.num_data).map(|row| row as i64).collect();
+        let position: Vec<f64> = position.iter().map(|&x| x.into()).collect();
+        let mut double = vec![0.0; gradient.len()];
+        let value = self.call(&position, Some(rows), &mut double)?;
+        gradient.iter_mut().zip(double).for_each(|(to, from)| *to = from as f32);
+        Ok(value)
+    }
+}
+
+/// What is common to all samplers.
+struct Run<'a> {
+    chains: u32,
+    seed: u64,
+    initial: Option<Vec<Vec<f64>>>,
+    shapes: Vec<(String, Vec<usize>)>,
+    progress: Option<&'a Py<PyAny>>,
+}
+
+impl Run<'_> {
+    /// All chains, with a look at signals between their steps.
+    fn draws<P: Clone + Send, S: ChainSettings<P> + Send + Sync>(self, potential: P, settings: S) -> PyResult<Draws>
+    where
+        S::Chain: MarkovChain,
+    {
+        let Self { chains, seed, initial, shapes, progress } = self;
+        let (cancel, mut interrupted) = (AtomicBool::new(false), Ok(()));
+        let mut run = sampling(chains, potential)
+            .with(settings)
+            .seed(Seed::root(seed))
+            .parameters(shapes)
+            .cancel(&cancel)
+            .progress(|chains| {
+                if let Err(error) = look(chains.iter().map(|it| (it.step, it.steps)), progress) {
+                    cancel.store(true, Ordering::Relaxed);
+                    interrupted = Err(error);
+                }
+            });
+        if let Some(initial) = &initial {
+            run = run.init(|chain| initial[chain as usize].clone());
+        }
+        let draws = run.run().map_err(raised);
+        interrupted?;
+        draws
+    }
+}
+
+/// Whether a signal has come; tells `progress` of the steps of all chains.
+fn look(chains: impl Iterator<Item = (u64, u64)>, progress: Option<&Py<PyAny>>) -> PyResult<()> {
+    let (done, all) = chains.fold((0, 0), |(done, all), (step, steps)| (done + step, all + steps));
+    Python::attach(|py| {
+        py.check_signals()?;
+        if let Some(progress) = progress {
+            progress.call1(py, ("sample", done, all))?;
+        }
+        Ok(())
+    })
+}
+
+/// A chain's error; that of the function of Python as it was raised.
+fn raised(error: ChainError) -> PyErr {
+    let cause = match &error {
+        ChainError::Potential(PotentialError::Fatal(cause) | PotentialError::Recoverable(cause)) => {
+            cause.downcast_ref::<PyErr>()
+        }
+        _ => None,
+    };
+    cause.map_or_else(|| value_error(&error), |cause| Python::attach(|py| cause.clone_ref(py)))
+}
+
+/// Draws of a density exp(−U): see `apd.sample`.
+#[pyfunction]
+#[pyo3(signature = (
+    function, address, shapes, *, method, chains, draws, warmup, thinning, initial, metric, step_size, friction, batch, rows, seed, threads,
+    check, progress
+))]
+#[expect(clippy::too_many_arguments, reason = "keywords, set by `apd.sample` alone")]
+pub(crate) fn sample(
+    py: Python<'_>,
+    function: Py<PyAny>,
+    address: Option<usize>,
+    shapes: Vec<(String, Vec<usize>)>,
+    method: &str,
+    chains: u32,
+    draws: u64,
+    warmup: u64,
+    thinning: u64,
+    initial: Option<PyReadonlyArray2<'_, f64>>,
+    metric: &str,
+    step_size: Option<f64>,
+    friction: f64,
+    batch: usize,
+    rows: usize,
+    seed: u64,
+    threads: Option<usize>,
+    check: bool,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Sampled> {
+    let dim: usize = shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let called = Called { function: Arc::new(function), dim, num_data: rows };
+    let initial = initial.map(|rows| rows.as_array().outer_iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+    let at = initial.as_ref().map_or_else(|| vec![0.1; dim], |rows| rows[0].clone());
+    let run = Run { chains, seed, initial, shapes, progress: progress.as_ref() };
+    let config = ChainConfig { steps: warmup + draws * thinning, burn_in: warmup, thinning, batch_size: batch };
+    let pool = pool(threads)?;
+    let exact = match method {
+        "nuts" => {
+            let metric = match metric {
+                "identity" => Metric::Identity,
+                "diagonal" => Metric::Diagonal,
+                "dense" => Metric::Dense,
+                other => {
+                    return Err(value_error(format!(
+                        "metric is {other:?}, expected 'diagonal', 'dense' or 'identity'"
+                    )));
+                }
+            };
+            Some(Exact::Hamiltonian(HamiltonianConfig { metric, ..HamiltonianConfig::nuts(warmup, draws) }))
+        }
+        "mclmc" => Some(Exact::Microcanonical(MicrocanonicalConfig::langevin(warmup, draws, thinning))),
+        "adjusted-mclmc" => Some(Exact::Microcanonical(MicrocanonicalConfig::adjusted(warmup, draws))),
+        _ => None,
+    };
+    let draws = if let Some(settings) = exact {
+        py.detach(|| {
+            pool.install(|| match address {
+                None => run.exact(called, settings, &at, check),
+                Some(address) => run.exact(Compiled::new(address, dim), settings, &at, check),
+            })
+        })?
+    } else {
+        let schedule = Schedule::Constant(step_size.ok_or_else(|| value_error(format!("{method} needs a step_size")))?);
+        let sampler: SamplerConfig = match method {
+            "sgld" => Sgld::new(schedule, 1.0).into(),
+            "psgld" => Psgld::new(schedule, 1.0, rows).into(),
+            "sghmc" => Sghmc::new(schedule, 1.0, friction).into(),
+            "sgnht" => Sgnht::new(schedule, 1.0, friction).into(),
+            "baoab" => Baoab::new(schedule, 1.0, friction).into(),
+            other => {
+                return Err(value_error(format!(
+                    "method is {other:?}, expected 'nuts', 'mclmc', 'adjusted-mclmc', 'sgld', 'psgld', 'sghmc', 'sgnht' or 'baoab'"
+                )));
+            }
+        };
+        py.detach(|| pool.install(|| run.draws(called, (sampler, config))))?
+    };
+    Ok(Sampled(draws))
+}
+
+/// Samplers that want all of U.
+enum Exact {
+    Hamiltonian(HamiltonianConfig),
+    Microcanonical(MicrocanonicalConfig),
+}
+
+impl Run<'_> {
+    fn exact<P: Potential64 + Clone>(
+        self,
+        mut potential: P,
+        settings: Exact,
+        at: &[f64],
+        check: bool,
+    ) -> PyResult<Draws> {
+        if check {
+            check_gradient(&mut potential, at).map_err(|error| match error {
+                GradientError::Potential(error) => raised(ChainError::Potential(error)),
+                differs @ GradientError::Differs { .. } => value_error(format!("potential: {differs}")),
+            })?;
+        }
+        match settings {
+            Exact::Hamiltonian(config) => self.draws(potential, config),
+            Exact::Microcanonical(config) => self.draws(potential, config),
+        }
+    }
+}
+
+/// The draws of several chains.
+#[pyclass(frozen, module = "apd._apd")]
+pub(crate) struct Sampled(Draws);
+
+#[pymethods]
+impl Sampled {
+    /// chains × draws × d; of chains that have more draws than the shortest, the last are left out.
+    fn positions<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray3<f64>> {
+        let (chains, dim) = (self.0.chains(), self.0.dim());
+        let draws = (0..chains).map(|chain| self.0.positions(chain).len()).min().unwrap_or(0);
+        let numbers = (0..chains).flat_map(|chain| self.0.positions(chain).take(draws)).flatten().copied().collect();
+        ndarray::Array3::from_shape_vec((chains, draws, dim), numbers).expect("whole positions").into_pyarray(py)
+    }
+
+    /// Of each draw, chain by chain, what its trajectory was like; nothing of samplers that have none.
+    fn statistics(&self) -> BTreeMap<&'static str, Vec<Vec<f64>>> {
+        let number = |is: bool| f64::from(u8::from(is));
+        let mut statistics: BTreeMap<&'static str, Vec<Vec<f64>>> = BTreeMap::new();
+        for chain in 0..self.0.chains() {
+            let transitions = self.0.transitions(chain);
+            if transitions.is_empty() {
+                continue;
+            }
+            let mut add = |name, values: Vec<f64>| statistics.entry(name).or_default().push(values);
+            add("acceptance_rate", transitions.iter().map(|it| it.acceptance).collect());
+            add("energy", transitions.iter().map(|it| it.energy).collect());
+            add("n_steps", transitions.iter().map(|it| it.leapfrogs.into()).collect());
+            add("tree_depth", transitions.iter().map(|it| it.depth.unwrap_or(0).into()).collect());
+            add("diverging", transitions.iter().map(|it| number(it.divergent)).collect());
+        }
+        statistics
+    }
+
+    /// What the chains' own statistics say against them.
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings().iter().map(|(chain, warning)| format!("chain {chain}: {warning}")).collect()
+    }
+
+    /// Whether the chains came to their end.
+    fn is_finished(&self) -> bool {
+        matches!(self.0.outcome, Outcome::Finished)
+    }
+
+    /// The table of means, deviations, errors, R̂ and effective sizes.
+    fn summary(&self) -> String {
+        self.0.summary().to_string()
+    }
+}

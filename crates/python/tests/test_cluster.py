@@ -1,0 +1,67 @@
+"""Chains on clusters: where `dask.distributed` and `ray` are installed, which they are once a week."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+import apd
+from conftest import QUICK
+
+joblib = pytest.importorskip("joblib")
+
+SETTINGS = {**QUICK, "steps": 6000, "chains": 4}
+
+
+@pytest.fixture(scope="module")
+def expected(wave):
+    return apd.ApdRegressor(**SETTINGS).fit(*wave).model_.to_bytes()
+
+
+def test_dask_with_four_processes_gives_the_same_bytes_though_workers_are_killed(tmp_path, wave, expected):
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1000}):
+        cluster = distributed.LocalCluster(n_workers=4, threads_per_worker=1, processes=True, dashboard_address=None)
+    over, kills = threading.Event(), []
+
+    def kill(client):
+        chosen = random.Random(1)
+        while not over.is_set() and len(kills) < 20:
+            time.sleep(0.7)
+            pids = list(client.run(os.getpid, on_error="ignore").values())
+            pids = [pid for pid in pids if isinstance(pid, int)]
+            if pids and not over.is_set():
+                os.kill(chosen.choice(pids), signal.SIGKILL)
+                kills.append(pids)
+
+    with cluster, distributed.Client(cluster) as client, joblib.parallel_config(backend="dask"):
+        assert apd.ApdRegressor(**SETTINGS, backend="joblib").fit(*wave).model_.to_bytes() == expected
+        killer = threading.Thread(target=kill, args=[client])
+        killer.start()
+        model = apd.ApdRegressor(**SETTINGS, backend="joblib", checkpoints=tmp_path / "shared").fit(*wave)
+        over.set()
+        killer.join()
+    assert model.model_.to_bytes() == expected
+    assert kills
+
+
+def test_ray_with_two_nodes_gives_the_same_bytes(wave, expected):
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+    from ray.util.joblib import register_ray
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
+    try:
+        ray.init(address=cluster.address)
+        register_ray()
+        with joblib.parallel_config(backend="ray", n_jobs=2):
+            assert apd.ApdRegressor(**SETTINGS, backend="joblib").fit(*wave).model_.to_bytes() == expected
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

@@ -1,0 +1,175 @@
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import apd
+
+SD = np.array([1.0, 10.0, 0.01])
+
+
+def normal(theta):
+    """Independent normals of very different spreads, the first around 3."""
+    z = (theta - np.array([3.0, 0.0, 0.0])) / SD
+    return 0.5 * z @ z, z / SD
+
+
+def summed(draws, truth_sd):
+    """z of each mean by its Monte Carlo error, and deviations relative to the truth."""
+    chains = np.moveaxis(draws, -1, 0)
+    errors = np.array([apd.diagnostics.mcse_mean(chain) for chain in chains])
+    return chains.mean(axis=(1, 2)), errors, chains.std(axis=(1, 2)) / truth_sd
+
+
+@pytest.mark.parametrize("method", ["nuts", "mclmc", "adjusted-mclmc"])
+def test_draws_have_the_law_of_the_density(method):
+    draws = apd.sample(normal, {"mu": (), "rest": (2,)}, method=method, draws=1000, warmup=1000, seed=1, thinning=1)
+    assert draws["mu"].shape == (4, 1000) and draws["rest"].shape == (4, 1000, 2)
+    mean, errors, spread = summed(draws.positions, SD)
+    # Six comparisons at 5 errors each: one in a million by chance. Deviations: 4 000 draws, worth 400 at least.
+    assert (np.abs(mean - [3.0, 0.0, 0.0]) < 5 * errors).all(), (mean, errors)
+    assert (np.abs(spread - 1) < 5 / np.sqrt(800)).all(), spread
+    assert draws.warnings == [] and "mu" in draws.summary() and "R-hat" in repr(draws)
+
+
+def test_a_wrong_gradient_is_found_before_anything_is_drawn():
+    def forgetful(theta):
+        value, gradient = normal(theta)
+        return value, np.array([gradient[0], gradient[1], 0.0])
+
+    with pytest.raises(ValueError, match="potential: coordinate 2 of the gradient"):
+        apd.sample(forgetful, 3, draws=10, warmup=10)
+    # The negative control of the test above: unchecked, its draws are not those of the density.
+    wrong = apd.sample(lambda theta: (normal(theta)[0], 1.2 * normal(theta)[1]), 3, draws=1000, check=False, seed=1)
+    _, _, spread = summed(wrong.positions, SD)
+    assert not (np.abs(spread - 1) < 0.05).all() or wrong.warnings
+
+
+def test_arviz_has_draws_and_statistics():
+    arviz = pytest.importorskip("arviz")
+    draws = apd.sample(normal, {"mu": (), "rest": (2,)}, draws=200, warmup=300, chains=2)
+    data = draws.to_arviz(predictions={"y": draws["mu"] + 1})
+    assert data["posterior"]["rest"].shape == (2, 200, 2)
+    np.testing.assert_array_equal(data["predictions"]["y"], draws["mu"] + 1)
+    for name in ["energy", "acceptance_rate", "diverging", "tree_depth", "n_steps"]:
+        assert data["sample_stats"][name].shape == (2, 200), name
+    theirs = arviz.summary(data, var_names=["mu"])
+    assert apd.diagnostics.ess_bulk(draws["mu"]) == pytest.approx(float(theirs["ess_bulk"].iloc[0]), abs=0.51)
+
+
+def test_minibatches_find_the_mean_of_the_data():
+    rng = np.random.default_rng(0)
+    data = rng.normal(2.0, 1.0, (1000, 2))
+    seen = []
+
+    def potential(theta, rows):
+        seen.append(len(rows))
+        residual = theta - data[rows]
+        scale = len(data) / len(rows)
+        return 0.5 * scale * (residual**2).sum() + 0.5 * theta @ theta, scale * residual.sum(axis=0) + theta
+
+    draws = apd.sample(
+        potential, 2, method="sghmc", step_size=2e-5, batch_size=100, num_data=1000, draws=300, warmup=2000, chains=2, init=[2, 2]
+    )
+    assert set(seen) == {100}
+    exact = data.sum(axis=0) / 1001
+    assert (np.abs(draws.positions.mean(axis=(0, 1)) - exact) < 0.02).all()
+    assert draws.sample_stats == {}
+
+
+def test_draws_depend_on_the_seed_alone():
+    run = lambda **how: apd.sample(normal, 3, draws=50, warmup=100, **how).positions
+    np.testing.assert_array_equal(run(seed=1, n_jobs=1), run(seed=1, n_jobs=3))
+    assert (run(seed=1) != run(seed=2)).any()
+
+
+def test_a_compiled_function_gives_what_the_same_in_python_gives(tmp_path):
+    source = tmp_path / "normal.c"
+    source.write_text(
+        "#include <stdint.h>\n"
+        "double normal(int64_t d, const double *theta, double *gradient) {\n"
+        "  double u = 0; for (int64_t i = 0; i < d; i++) { gradient[i] = theta[i]; u += 0.5 * theta[i] * theta[i]; } return u; }\n"
+    )
+    try:
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "normal.so", source], check=True)
+    except FileNotFoundError:
+        pytest.skip("no C compiler")
+    compiled = ctypes.CDLL(str(tmp_path / "normal.so")).normal
+
+    def same(theta):
+        # Summed in the same order.
+        value = 0.0
+        for x in theta:
+            value += 0.5 * x * x
+        return value, theta
+
+    run = lambda potential: apd.sample(potential, 5, draws=100, warmup=100, seed=3).positions
+    np.testing.assert_array_equal(run(compiled), run(same))
+
+
+def test_what_the_function_raises_comes_out():
+    class Own(Exception):
+        pass
+
+    def failing(theta):
+        raise Own("here")
+
+    with pytest.raises(Own, match="here"):
+        apd.sample(failing, 1)
+
+
+def test_ctrl_c_stops_it():
+    def slow(theta):
+        time.sleep(0.001)
+        return normal(theta)
+
+    threading.Timer(0.7, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        apd.sample(slow, 3, draws=1_000_000)
+    assert time.monotonic() - started < 20
+
+
+def test_progress_is_told():
+    told = []
+    apd.sample(normal, 3, draws=50, warmup=50, chains=2, progress=lambda *it: told.append(it))
+    assert told[-1] == ("sample", 200, 200)
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("potential", {"potential": 3}),
+        ("potential", {"potential": lambda theta: theta}),
+        ("potential", {"potential": lambda theta: (0.0, theta[:1])}),
+        ("parameters", {"parameters": 0}),
+        ("parameters", {"parameters": {"mu": (0,)}}),
+        ("parameters", {"parameters": {}}),
+        ("method", {"method": "gibbs"}),
+        ("chains", {"chains": 0}),
+        ("draws", {"draws": 2.5}),
+        ("warmup", {"warmup": -1}),
+        ("thinning", {"thinning": 0}),
+        ("init", {"init": [1.0, 2.0]}),
+        ("init", {"init": [1.0, np.nan, 2.0]}),
+        ("metric", {"metric": "round"}),
+        ("step_size", {"step_size": 0.1}),
+        ("step_size", {"method": "sgld"}),
+        ("batch_size", {"method": "sgld", "step_size": 0.1}),
+        ("seed", {"seed": -1}),
+        ("n_jobs", {"n_jobs": 0}),
+    ],
+)
+def test_an_argument_that_does_not_fit_is_named(name, arguments):
+    with pytest.raises(ValueError, match=name):
+        apd.sample(**{"potential": normal, "parameters": 3, "draws": 5, "warmup": 5, **arguments})
+
+
+def test_a_start_outside_the_density_is_said():
+    with pytest.raises(ValueError, match="cannot start"):
+        apd.sample(lambda theta: (np.inf, theta), 2, check=False)
