@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use apd::Seed;
 use apd::sgmcmc::{
-    Baoab, ChainConfig, ChainError, ChainSettings, Draws, GradientError, HamiltonianConfig, MarkovChain, Metric,
-    MicrocanonicalConfig, Minibatch, Outcome, Potential, Potential64, PotentialError, Psgld, SamplerConfig, Schedule,
-    Sghmc, Sgld, Sgnht, check_gradient, sample as sampling,
+    Baoab, ChainConfig, ChainError, ChainSettings, Draws, GradientError, HamiltonianConfig, Metric,
+    MicrocanonicalConfig, Minibatch, Outcome, Potential, Potential64, PotentialError, Progress, Psgld, SamplerConfig,
+    Schedule, Sghmc, Sgld, Sgnht, check_gradient, sample as sampling,
 };
 use numpy::{IntoPyArray, PyArray1, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -16,7 +15,7 @@ use pyo3::types::PyTuple;
 
 use crate::compiled::Compiled;
 use crate::error::value_error;
-use crate::work::pool;
+use crate::work::{Watch, watched};
 
 /// U and ∇U as a function of Python has them.
 #[derive(Clone)]
@@ -86,52 +85,84 @@ impl Potential for Called {
 }
 
 /// What is common to all samplers.
-struct Run<'a> {
+struct Run {
     chains: u32,
     seed: u64,
     initial: Option<Vec<Vec<f64>>>,
     shapes: Vec<(String, Vec<usize>)>,
-    progress: Option<&'a Py<PyAny>>,
 }
 
-impl Run<'_> {
-    /// All chains, with a look at signals between their steps.
-    fn draws<P: Clone + Send, S: ChainSettings<P> + Send + Sync>(self, potential: P, settings: S) -> PyResult<Draws>
-    where
-        S::Chain: MarkovChain,
-    {
-        let Self { chains, seed, initial, shapes, progress } = self;
-        let (cancel, mut interrupted) = (AtomicBool::new(false), Ok(()));
-        let mut run = sampling(chains, potential)
-            .with(settings)
-            .seed(Seed::root(seed))
-            .parameters(shapes)
-            .cancel(&cancel)
-            .progress(|chains| {
-                if let Err(error) = look(chains.iter().map(|it| (it.step, it.steps)), progress) {
-                    cancel.store(true, Ordering::Relaxed);
-                    interrupted = Err(error);
-                }
-            });
-        if let Some(initial) = &initial {
-            run = run.init(|chain| initial[chain as usize].clone());
+impl Run {
+    fn draws<P: Clone + Send, S: ChainSettings<P>>(
+        self,
+        potential: P,
+        settings: S,
+        watch: &Watch,
+    ) -> Result<Draws, ChainError> {
+        let Self { chains, seed, initial, shapes } = self;
+        let told = |chains: &[Progress]| {
+            let sum = |steps: fn(&Progress) -> u64| chains.iter().map(steps).sum();
+            watch.sampled(sum(|it| it.step), sum(|it| it.steps));
+        };
+        let run = sampling(chains, potential).with(settings).seed(Seed::root(seed)).parameters(shapes);
+        let run = run.cancel(watch.stop()).progress(told);
+        match initial {
+            Some(initial) => run.init(move |chain| initial[chain as usize].clone()).run(),
+            None => run.run(),
         }
-        let draws = run.run().map_err(raised);
-        interrupted?;
-        draws
+    }
+
+    fn exact<P: Potential64 + Clone>(
+        self,
+        mut potential: P,
+        settings: Exact,
+        check_at: Option<&[f64]>,
+        watch: &Watch,
+    ) -> Result<Draws, Failure> {
+        if let Some(position) = check_at {
+            check_gradient(&mut potential, position)?;
+        }
+        Ok(match settings {
+            Exact::Hamiltonian(config) => self.draws(potential, config, watch)?,
+            Exact::Microcanonical(config) => self.draws(potential, config, watch)?,
+        })
     }
 }
 
-/// Whether a signal has come; tells `progress` of the steps of all chains.
-fn look(chains: impl Iterator<Item = (u64, u64)>, progress: Option<&Py<PyAny>>) -> PyResult<()> {
-    let (done, all) = chains.fold((0, 0), |(done, all), (step, steps)| (done + step, all + steps));
-    Python::attach(|py| {
-        py.check_signals()?;
-        if let Some(progress) = progress {
-            progress.call1(py, ("sample", done, all))?;
+/// Samplers that want all of U.
+enum Exact {
+    Hamiltonian(HamiltonianConfig),
+    Microcanonical(MicrocanonicalConfig),
+}
+
+/// Why there are no draws.
+enum Failure {
+    Gradient(GradientError),
+    Chain(ChainError),
+}
+
+impl From<GradientError> for Failure {
+    fn from(error: GradientError) -> Self {
+        match error {
+            GradientError::Potential(error) => Self::Chain(ChainError::Potential(error)),
+            differs @ GradientError::Differs { .. } => Self::Gradient(differs),
         }
-        Ok(())
-    })
+    }
+}
+
+impl From<ChainError> for Failure {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(error)
+    }
+}
+
+impl From<Failure> for PyErr {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Gradient(error) => value_error(format!("potential: {error}")),
+            Failure::Chain(error) => raised(error),
+        }
+    }
 }
 
 /// A chain's error; that of the function of Python as it was raised.
@@ -177,9 +208,7 @@ pub(crate) fn sample(
     let called = Called { function: Arc::new(function), dim, num_data: rows };
     let initial = initial.map(|rows| rows.as_array().outer_iter().map(|row| row.to_vec()).collect::<Vec<_>>());
     let at = initial.as_ref().map_or_else(|| vec![0.1; dim], |rows| rows[0].clone());
-    let run = Run { chains, seed, initial, shapes, progress: progress.as_ref() };
     let config = ChainConfig { steps: warmup + draws * thinning, burn_in: warmup, thinning, batch_size: batch };
-    let pool = pool(threads)?;
     let exact = match method {
         "nuts" => {
             let metric = match metric {
@@ -198,13 +227,13 @@ pub(crate) fn sample(
         "adjusted-mclmc" => Some(Exact::Microcanonical(MicrocanonicalConfig::adjusted(warmup, draws))),
         _ => None,
     };
+    let run = Run { chains, seed, initial, shapes };
     let draws = if let Some(settings) = exact {
-        py.detach(|| {
-            pool.install(|| match address {
-                None => run.exact(called, settings, &at, check),
-                Some(address) => run.exact(Compiled::new(address, dim), settings, &at, check),
-            })
-        })?
+        let check_at = check.then_some(&at[..]);
+        watched(py, threads, progress.as_ref(), |watch| match address {
+            None => run.exact(called, settings, check_at, watch),
+            Some(address) => run.exact(Compiled::new(address, dim), settings, check_at, watch),
+        })??
     } else {
         let schedule = Schedule::Constant(step_size.ok_or_else(|| value_error(format!("{method} needs a step_size")))?);
         let sampler: SamplerConfig = match method {
@@ -213,42 +242,11 @@ pub(crate) fn sample(
             "sghmc" => Sghmc::new(schedule, 1.0, friction).into(),
             "sgnht" => Sgnht::new(schedule, 1.0, friction).into(),
             "baoab" => Baoab::new(schedule, 1.0, friction).into(),
-            other => {
-                return Err(value_error(format!(
-                    "method is {other:?}, expected 'nuts', 'mclmc', 'adjusted-mclmc', 'sgld', 'psgld', 'sghmc', 'sgnht' or 'baoab'"
-                )));
-            }
+            other => return Err(value_error(format!("method is {other:?}, which is no sampler"))),
         };
-        py.detach(|| pool.install(|| run.draws(called, (sampler, config))))?
+        watched(py, threads, progress.as_ref(), |watch| run.draws(called, (sampler, config), watch))?.map_err(raised)?
     };
     Ok(Sampled(draws))
-}
-
-/// Samplers that want all of U.
-enum Exact {
-    Hamiltonian(HamiltonianConfig),
-    Microcanonical(MicrocanonicalConfig),
-}
-
-impl Run<'_> {
-    fn exact<P: Potential64 + Clone>(
-        self,
-        mut potential: P,
-        settings: Exact,
-        at: &[f64],
-        check: bool,
-    ) -> PyResult<Draws> {
-        if check {
-            check_gradient(&mut potential, at).map_err(|error| match error {
-                GradientError::Potential(error) => raised(ChainError::Potential(error)),
-                differs @ GradientError::Differs { .. } => value_error(format!("potential: {differs}")),
-            })?;
-        }
-        match settings {
-            Exact::Hamiltonian(config) => self.draws(potential, config),
-            Exact::Microcanonical(config) => self.draws(potential, config),
-        }
-    }
 }
 
 /// The draws of several chains.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use apd::{Progress, Steps};
+use apd::{Progress, Stage, Steps};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -15,7 +15,7 @@ use crate::error::value_error;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Threads of its own: those that a library keeps are gone in a process that was forked.
-pub(crate) fn pool(threads: Option<usize>) -> PyResult<ThreadPool> {
+fn pool(threads: Option<usize>) -> PyResult<ThreadPool> {
     const MOST: usize = 1024;
     let threads = threads.unwrap_or(0);
     if threads > MOST {
@@ -39,6 +39,19 @@ pub(crate) struct Watch {
     stage: Mutex<Option<Steps>>,
     done: AtomicU64,
     stop: AtomicBool,
+}
+
+impl Watch {
+    /// Whether to stop.
+    pub(crate) fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    /// So many of all steps of sampling are done.
+    pub(crate) fn sampled(&self, done: u64, steps: u64) {
+        *self.stage.lock().expect("nobody panics with it") = Some(Steps { stage: Stage::Sample, steps });
+        self.done.store(done, Ordering::Relaxed);
+    }
 }
 
 impl Progress for Watch {
@@ -89,6 +102,9 @@ pub(crate) fn watched<T: Send>(
                     interrupted = look();
                     watch.stop.store(interrupted.is_err(), Ordering::Relaxed);
                 }
+            }
+            if interrupted.is_ok() {
+                interrupted = look();
             }
             let outcome = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             interrupted.map(|()| outcome)
