@@ -4,6 +4,8 @@
 use apd::sgmcmc::{Potential64, PotentialError};
 
 /// double potential(int64_t d, const double *theta, double *gradient)
+///
+/// SAFETY: whoever calls it points to d numbers, twice.
 type Function = unsafe extern "C" fn(i64, *const f64, *mut f64) -> f64;
 
 /// U and ∇U by the address of a function of C, such as `numba.cfunc` makes.

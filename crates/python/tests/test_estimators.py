@@ -189,7 +189,7 @@ def test_chains_are_jobs_of_their_own_with_the_same_bytes(tmp_path, wave):
 
 def test_workers_that_are_killed_lose_nothing(tmp_path, wave):
     X, y = wave
-    settings = {**QUICK, "steps": 6000, "chains": 2}
+    settings = {**QUICK, "steps": 3000, "chains": 2}
     expected = apd.ApdRegressor(**settings).fit(X, y).model_.to_bytes()
     np.savez(tmp_path / "wave.npz", X=X, y=y)
     program = f"""
@@ -197,7 +197,7 @@ import numpy as np, sys
 from apd import _work
 data = np.load(sys.argv[1])
 columns = [(f"x{{i}}", np.ascontiguousarray(data["X"][:, i])) for i in range(2)] + [("y", data["y"])]
-settings = dict(columns=columns, target="y", classification=False, network="auto", effort="quick", chains=2, steps=6000, seed={QUICK["random_state"]})
+settings = dict(columns=columns, target="y", classification=False, network="auto", effort="quick", chains=2, steps=3000, seed={QUICK["random_state"]})
 _work._chain(settings, int(sys.argv[2]), sys.argv[3])
 """
     shared = tmp_path / "shared"
