@@ -207,8 +207,8 @@ _work._chain(settings, int(sys.argv[2]), sys.argv[3])
             command = [sys.executable, "-c", program, str(tmp_path / "wave.npz"), str(chain), str(shared)]
             worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             try:
-                # Longer every time: in the end it comes through, whatever machine this is.
-                assert worker.wait(timeout=0.5 * (attempt + 1)) == 0
+                # The first time not even what it imports is there; longer every time, in the end it comes through, whatever machine this is.
+                assert worker.wait(timeout=0.1 * (attempt + 1) ** 2) == 0
                 break
             except subprocess.TimeoutExpired:
                 worker.send_signal(signal.SIGINT if attempt % 2 == 0 else signal.SIGKILL)
