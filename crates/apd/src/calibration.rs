@@ -1,7 +1,7 @@
 //! What held-out rows correct: how wide intervals have to be, and below which probability a class is not to be taken for the answer.
 
 use apd_uncertainty::{ClassPredictive, NumberPredictive};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -13,6 +13,9 @@ const MASSES: [f64; 12] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.
 const FEWEST: usize = 10;
 /// The mass of the intervals that a model is judged by.
 const INTERVAL: f64 = 0.9;
+/// The deviation of ln β before any row is seen, and how many twentieths from 0 it is looked for.
+const POWER_DEVIATION: f64 = 0.5;
+const POWER_STEPS: i32 = 30;
 /// The share of rows whose class is to be among those that are not ruled out.
 const CLASS_COVERAGE: f64 = 0.9;
 
@@ -22,18 +25,24 @@ const CLASS_COVERAGE: f64 = 0.9;
 /// how many times wider the interval had to be in order to hold what was measured. It covers m of new rows on average if they are like
 /// the held-out ones, whatever the model; it is as wide in proportion as the model has it.
 ///
-/// Of classes: those of probability ≥ t are not ruled out, where t is such that nine in ten held-out rows' classes are among them. No
-/// probability is changed.
+/// Of classes: probabilities are ∝ p̄^β, where ln β minimizes −Σ ln p of held-out rows' classes + ½·(ln β/½)², a prior by which few rows change little
+/// (temperature scaling: an average over networks that disagree is often less sure than it is right). And those of probability ≥ t are not
+/// ruled out, where t is such that nine in ten held-out rows' classes are among them.
 ///
 /// References: Vovk, Gammerman & Shafer, *Algorithmic learning in a random world*, 2005; Romano, Patterson & Candès, *Conformalized quantile
-/// regression*, NeurIPS 2019; Sadinle, Lei & Wasserman, *Least ambiguous set-valued classifiers*, JASA 114, 2019.
+/// regression*, NeurIPS 2019; Sadinle, Lei & Wasserman, *Least ambiguous set-valued classifiers*, JASA 114, 2019; Guo, Pleiss, Sun &
+/// Weinberger, *On calibration of modern neural networks*, ICML 2017, eq. 9.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Calibration {
     /// A factor c for each of the masses, which rise.
     Numbers { masses: Vec<f64>, factors: Vec<f64> },
-    /// t.
-    Classes { threshold: f64 },
+    /// t, and β.
+    Classes {
+        threshold: f64,
+        #[serde(default = "unchanged")]
+        power: f64,
+    },
 }
 
 /// An interval for each row: the lower and the upper ends.
@@ -73,11 +82,21 @@ impl Calibration {
 
     /// Of predictions of classes and what they were.
     pub(crate) fn of_classes(predictive: &ClassPredictive, labels: &[u32]) -> Self {
-        let p = predictive.mean();
+        let mean = predictive.mean();
+        let power = if labels.len() < FEWEST { unchanged() } else { power(&mean, labels) };
+        let p = raised(mean, power);
         let mut doubts: Vec<f64> =
             labels.iter().zip(p.outer_iter()).map(|(&label, p)| 1.0 - p[label as usize]).collect();
         let threshold = if labels.len() < FEWEST { 0.5 } else { 1.0 - conformal_quantile(&mut doubts, CLASS_COVERAGE) };
-        Self::Classes { threshold: threshold.clamp(0.0, 1.0) }
+        Self::Classes { threshold: threshold.clamp(0.0, 1.0), power }
+    }
+
+    /// The calibrated probabilities of classes.
+    ///
+    /// **Panics** where numbers are predicted.
+    pub(crate) fn probabilities(&self, predictive: &ClassPredictive) -> Array2<f64> {
+        let Self::Classes { power, .. } = self else { panic!("probabilities are those of classes") };
+        raised(predictive.mean(), *power)
     }
 
     /// Whether what a file says can be used: for classes or numbers, with a finite factor for each mass.
@@ -93,7 +112,9 @@ impl Calibration {
                     && within
                     && factors.iter().all(|&c| c.is_finite() && c >= 0.0)
             }
-            Self::Classes { threshold } => classes && (0.0..=1.0).contains(threshold),
+            Self::Classes { threshold, power } => {
+                classes && (0.0..=1.0).contains(threshold) && *power > 0.0 && power.is_finite()
+            }
         }
     }
 
@@ -128,9 +149,37 @@ impl Calibration {
     ///
     /// **Panics** where numbers are predicted.
     pub(crate) fn is_ambiguous<'a>(&self, p: impl IntoIterator<Item = &'a f64>) -> bool {
-        let Self::Classes { threshold } = self else { panic!("ambiguity is that of classes") };
+        let Self::Classes { threshold, .. } = self else { panic!("ambiguity is that of classes") };
         p.into_iter().filter(|p| *p >= threshold).count() != 1
     }
+}
+
+/// β of probabilities that stay as they are.
+fn unchanged() -> f64 {
+    1.0
+}
+
+/// ∝ p^β, row by row.
+fn raised(mut p: Array2<f64>, power: f64) -> Array2<f64> {
+    if power != unchanged() {
+        for mut row in p.rows_mut() {
+            row.mapv_inplace(|p| p.powf(power));
+            let sum = row.sum();
+            row /= sum;
+        }
+    }
+    p
+}
+
+/// The β that held-out classes make most probable, by a search over ln β in steps of a twentieth.
+fn power(mean: &Array2<f64>, labels: &[u32]) -> f64 {
+    let loss = |log: f64| {
+        let p = raised(mean.clone(), log.exp());
+        let of_label = |(p, &label): (ArrayView1<'_, f64>, &u32)| -p[label as usize].max(f64::MIN_POSITIVE).ln();
+        p.outer_iter().zip(labels).map(of_label).sum::<f64>() + 0.5 * (log / POWER_DEVIATION).powi(2)
+    };
+    let losses = (-POWER_STEPS..=POWER_STEPS).map(|step| f64::from(step) / 20.0).map(|log| (loss(log), log));
+    losses.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(unchanged(), |(_, log)| log.exp())
 }
 
 /// The value below which a new one lies with probability `mass`: the order statistic (n + 1)·mass, interpolated, or the largest.

@@ -66,10 +66,37 @@ fn a_class_is_the_answer_where_it_alone_is_not_ruled_out() {
         Array2::from_shape_fn((10, 3), |(i, c)| if c == 0 { 0.9 - 0.01 * i as f32 } else { 0.05 + 0.005 * i as f32 });
     predictive.add(p.view());
     let calibration = Calibration::of_classes(&predictive, &[0; 10]);
-    // Doubts are .10, .11, …, .19; number 11·.9 = 9.9 of them is .189.
-    let Calibration::Classes { threshold } = calibration else { panic!("classes") };
-    assert!((threshold - 0.811).abs() < 1e-6, "{threshold}");
-    assert!(!calibration.is_ambiguous(&array![0.9, 0.05, 0.05]));
+    // Number 11·.9 = 9.9 of the doubts, which rise.
+    let p = calibration.probabilities(&predictive);
+    let Calibration::Classes { threshold, .. } = calibration else { panic!("classes") };
+    assert!((threshold - (0.1 * p[[8, 0]] + 0.9 * p[[9, 0]])).abs() < 1e-12, "{threshold}");
+    assert!(!calibration.is_ambiguous(&array![0.98, 0.01, 0.01]));
     assert!(calibration.is_ambiguous(&array![0.5, 0.3, 0.2]));
     assert!(calibration.is_valid(true) && !calibration.is_valid(false));
+}
+
+/// Rows whose class has this share of the probability, and is the right one as often as `right` of a hundred times.
+fn sure(rows: usize, p: f32, right: usize) -> (ClassPredictive, Vec<u32>) {
+    let mut predictive = ClassPredictive::new(rows, 2);
+    predictive.add(Array2::from_shape_fn((rows, 2), |(_, c)| if c == 0 { p } else { 1.0 - p }).view());
+    (predictive, (0..rows).map(|i| u32::from((37 * i) % 100 >= right)).collect())
+}
+
+#[test]
+fn probabilities_become_as_sure_as_they_are_right_where_rows_say_so() {
+    for (p, right) in [(0.8, 95), (0.95, 80)] {
+        let (predictive, labels) = sure(1_000, p, right);
+        let calibrated = Calibration::of_classes(&predictive, &labels).probabilities(&predictive)[[0, 0]];
+        assert!(
+            (calibrated - right as f64 / 100.0).abs() < 0.01,
+            "{p} is right in {right} %, and becomes {calibrated}"
+        );
+    }
+    // Those that are right as often as they say stay as they are, and twenty rows, all of them right, do not make certainty.
+    let (predictive, labels) = sure(1_000, 0.9, 90);
+    assert!((Calibration::of_classes(&predictive, &labels).probabilities(&predictive)[[0, 0]] - 0.9).abs() < 0.01);
+    let (predictive, labels) = sure(20, 0.9, 100);
+    let calibrated = Calibration::of_classes(&predictive, &labels).probabilities(&predictive);
+    assert!((0.92..0.98).contains(&calibrated[[0, 0]]), "{}", calibrated[[0, 0]]);
+    assert!(calibrated.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-12));
 }

@@ -104,7 +104,7 @@ impl Scored {
         let (predictions, scores) =
             model.predict_with(table, &COVERAGES, networks, |rows, prediction| match (prediction, targets) {
                 (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
-                    let p = classes.mean();
+                    let p = model.calibration().probabilities(classes);
                     let of_label =
                         |(p, &label): (ndarray::ArrayView1<'_, f64>, &u32)| -p[label as usize].max(LEAST).ln();
                     (p.outer_iter().zip(&labels[rows]).map(of_label).collect(), Vec::new())

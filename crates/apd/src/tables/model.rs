@@ -259,6 +259,10 @@ impl TableModel {
         self.schema().target().map_or("", |(name, _)| name)
     }
 
+    pub(super) fn calibration(&self) -> &Calibration {
+        &self.description.calibration
+    }
+
     /// What held-out rows said.
     pub fn held_out(&self) -> &HeldOut {
         &self.description.held_out

@@ -1,6 +1,6 @@
 use apd_data::{Column, Surprise, Table, Values, add_surprises};
 use apd_uncertainty::{ClassPredictive, NumberPredictive, Score};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::Error;
 use crate::calibration::{Calibration, Interval};
@@ -28,11 +28,11 @@ pub enum Answers {
     Classes {
         /// The classes.
         names: Vec<String>,
-        /// Their probabilities: n × classes.
+        /// Their probabilities, calibrated on held-out rows: n × classes.
         p: Array2<f64>,
-        /// Entropy of the averaged prediction, in nats.
+        /// Their entropy, in nats.
         entropy: Vec<f64>,
-        /// The part of it that the networks disagree about, in nats.
+        /// The part of it that the networks disagree about, in nats: the share that it has before probabilities are calibrated.
         bald: Vec<f64>,
         /// Whether not to answer is better: another class, or none, is as likely to be the right one, or the row is stranger than 99 % of
         /// the held-out rows.
@@ -69,12 +69,15 @@ impl Answers {
         calibration: &Calibration,
         ood: &[f64],
     ) -> Self {
-        let p = classes.mean();
+        let p = calibration.probabilities(classes);
+        let entropy: Vec<f64> = p.outer_iter().map(entropy).collect();
+        let raw = classes.score(Score::Bald).into_iter().zip(classes.score(Score::Entropy));
+        let shares = raw.zip(&entropy);
         let ambiguous = p.outer_iter().map(|p| calibration.is_ambiguous(p.iter()));
         Self::Classes {
             names: names.to_vec(),
-            entropy: classes.score(Score::Entropy),
-            bald: classes.score(Score::Bald),
+            bald: shares.map(|((bald, raw), entropy)| if raw > 0.0 { bald / raw * entropy } else { 0.0 }).collect(),
+            entropy,
             abstain: ambiguous.zip(ood).map(|(ambiguous, &ood)| ambiguous || ood > STRANGE).collect(),
             p,
         }
@@ -124,7 +127,7 @@ impl Answers {
     /// The most probable class of each row. **Panics** if numbers are predicted.
     pub fn classes(&self) -> Vec<u32> {
         let Self::Classes { p, .. } = self else { panic!("numbers are predicted, not classes") };
-        let largest = |row: ndarray::ArrayView1<'_, f64>| {
+        let largest = |row: ArrayView1<'_, f64>| {
             (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best }) as u32
         };
         p.outer_iter().map(largest).collect()
@@ -188,6 +191,11 @@ impl Predictions {
         });
         Ok(Table::new(identifiers.collect::<Vec<_>>().into_iter().chain(columns).collect())?)
     }
+}
+
+/// −Σ p·ln p.
+fn entropy(p: ArrayView1<'_, f64>) -> f64 {
+    p.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum()
 }
 
 /// A share as per cent, without a trailing fraction: 90, 99.5.
