@@ -1,8 +1,10 @@
-//! What held-out rows correct: how wide intervals have to be, and below which probability a class is not to be taken for the answer.
+//! What held-out rows correct: how wide intervals have to be, how sure of a class to be, and below which probability a class is not to be taken for the answer.
 
 use apd_uncertainty::{ClassPredictive, NumberPredictive};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
+
+use crate::rows::ln_p_of_labels;
 
 #[cfg(test)]
 mod tests;
@@ -82,12 +84,15 @@ impl Calibration {
 
     /// Of predictions of classes and what they were.
     pub(crate) fn of_classes(predictive: &ClassPredictive, labels: &[u32]) -> Self {
+        if labels.len() < FEWEST {
+            return Self::Classes { threshold: 0.5, power: unchanged() };
+        }
         let mean = predictive.mean();
-        let power = if labels.len() < FEWEST { unchanged() } else { power(&mean, labels) };
+        let power = power(&mean, labels);
         let p = raised(mean, power);
         let mut doubts: Vec<f64> =
             labels.iter().zip(p.outer_iter()).map(|(&label, p)| 1.0 - p[label as usize]).collect();
-        let threshold = if labels.len() < FEWEST { 0.5 } else { 1.0 - conformal_quantile(&mut doubts, CLASS_COVERAGE) };
+        let threshold = 1.0 - conformal_quantile(&mut doubts, CLASS_COVERAGE);
         Self::Classes { threshold: threshold.clamp(0.0, 1.0), power }
     }
 
@@ -175,8 +180,7 @@ fn raised(mut p: Array2<f64>, power: f64) -> Array2<f64> {
 fn power(mean: &Array2<f64>, labels: &[u32]) -> f64 {
     let loss = |log: f64| {
         let p = raised(mean.clone(), log.exp());
-        let of_label = |(p, &label): (ArrayView1<'_, f64>, &u32)| -p[label as usize].max(f64::MIN_POSITIVE).ln();
-        p.outer_iter().zip(labels).map(of_label).sum::<f64>() + 0.5 * (log / POWER_DEVIATION).powi(2)
+        0.5 * (log / POWER_DEVIATION).powi(2) - ln_p_of_labels(p.view(), labels).iter().sum::<f64>()
     };
     let losses = (-POWER_STEPS..=POWER_STEPS).map(|step| f64::from(step) / 20.0).map(|log| (loss(log), log));
     losses.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(unchanged(), |(_, log)| log.exp())

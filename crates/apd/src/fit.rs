@@ -111,10 +111,12 @@ impl Fit {
         seed: Seed,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        if number >= self.chains || context.checkpoints.is_none() {
-            let (value, expected) =
-                (number.to_string(), "less than the number of chains, with a folder of checkpoints");
-            return Err(Error::Setting { name: "chain", value, expected });
+        let setting = |name, value: String, expected| Err(Error::Setting { name, value, expected });
+        if number >= self.chains {
+            return setting("chain", number.to_string(), "less than the number of chains");
+        }
+        if context.checkpoints.is_none() {
+            return setting("checkpoints", "none".to_owned(), "a folder: it is all that a chain alone leaves");
         }
         let scaling = scaling(likelihood, examples);
         let Prepared { potential, fingerprint, .. } =

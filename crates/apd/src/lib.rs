@@ -51,6 +51,8 @@ mod scaling;
 mod stored;
 mod tables;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use apd_bnn::{Likelihood, LikelihoodConfig, Prior, PriorConfig};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use apd::Seed;
 use apd::sgmcmc::{
     Baoab, ChainConfig, ChainError, ChainSettings, Draws, GradientError, HamiltonianConfig, Metric,
-    MicrocanonicalConfig, Minibatch, Outcome, Potential, Potential64, PotentialError, Progress, Psgld, SamplerConfig,
-    Schedule, Sghmc, Sgld, Sgnht, check_gradient, sample as sampling,
+    MicrocanonicalConfig, Minibatch, Potential, Potential64, PotentialError, Progress, Psgld, SamplerConfig, Schedule,
+    Sghmc, Sgld, Sgnht, check_gradient, sample as sampling,
 };
 use numpy::{IntoPyArray, PyArray1, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -93,12 +93,7 @@ struct Run {
 }
 
 impl Run {
-    fn draws<P: Clone + Send, S: ChainSettings<P>>(
-        self,
-        potential: P,
-        settings: S,
-        watch: &Watch,
-    ) -> Result<Draws, ChainError> {
+    fn draws<P: Clone + Send, S: ChainSettings<P>>(self, potential: P, settings: S, watch: &Watch) -> PyResult<Draws> {
         let Self { chains, seed, initial, shapes } = self;
         let told = |chains: &[Progress]| {
             let sum = |steps: fn(&Progress) -> u64| chains.iter().map(steps).sum();
@@ -106,10 +101,11 @@ impl Run {
         };
         let run = sampling(chains, potential).with(settings).seed(Seed::root(seed)).parameters(shapes);
         let run = run.cancel(watch.stop()).progress(told);
-        match initial {
+        let draws = match initial {
             Some(initial) => run.init(move |chain| initial[chain as usize].clone()).run(),
             None => run.run(),
-        }
+        };
+        draws.map_err(raised)
     }
 
     fn exact<P: Potential64 + Clone>(
@@ -118,14 +114,17 @@ impl Run {
         settings: Exact,
         check_at: Option<&[f64]>,
         watch: &Watch,
-    ) -> Result<Draws, Failure> {
+    ) -> PyResult<Draws> {
         if let Some(position) = check_at {
-            check_gradient(&mut potential, position)?;
+            check_gradient(&mut potential, position).map_err(|error| match error {
+                GradientError::Potential(error) => raised(error.into()),
+                differs @ GradientError::Differs { .. } => value_error(format!("potential: {differs}")),
+            })?;
         }
-        Ok(match settings {
-            Exact::Hamiltonian(config) => self.draws(potential, config, watch)?,
-            Exact::Microcanonical(config) => self.draws(potential, config, watch)?,
-        })
+        match settings {
+            Exact::Hamiltonian(config) => self.draws(potential, config, watch),
+            Exact::Microcanonical(config) => self.draws(potential, config, watch),
+        }
     }
 }
 
@@ -133,36 +132,6 @@ impl Run {
 enum Exact {
     Hamiltonian(HamiltonianConfig),
     Microcanonical(MicrocanonicalConfig),
-}
-
-/// Why there are no draws.
-enum Failure {
-    Gradient(GradientError),
-    Chain(ChainError),
-}
-
-impl From<GradientError> for Failure {
-    fn from(error: GradientError) -> Self {
-        match error {
-            GradientError::Potential(error) => Self::Chain(ChainError::Potential(error)),
-            differs @ GradientError::Differs { .. } => Self::Gradient(differs),
-        }
-    }
-}
-
-impl From<ChainError> for Failure {
-    fn from(error: ChainError) -> Self {
-        Self::Chain(error)
-    }
-}
-
-impl From<Failure> for PyErr {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Gradient(error) => value_error(format!("potential: {error}")),
-            Failure::Chain(error) => raised(error),
-        }
-    }
 }
 
 /// A chain's error; that of the function of Python as it was raised.
@@ -244,7 +213,7 @@ pub(crate) fn sample(
             "baoab" => Baoab::new(schedule, 1.0, friction).into(),
             other => return Err(value_error(format!("method is {other:?}, which is no sampler"))),
         };
-        watched(py, threads, progress.as_ref(), |watch| run.draws(called, (sampler, config), watch))?.map_err(raised)?
+        watched(py, threads, progress.as_ref(), |watch| run.draws(called, (sampler, config), watch))??
     };
     Ok(Sampled(draws))
 }
@@ -285,11 +254,6 @@ impl Sampled {
     /// What the chains' own statistics say against them.
     fn warnings(&self) -> Vec<String> {
         self.0.warnings().iter().map(|(chain, warning)| format!("chain {chain}: {warning}")).collect()
-    }
-
-    /// Whether the chains came to their end.
-    fn is_finished(&self) -> bool {
-        matches!(self.0.outcome, Outcome::Finished)
     }
 
     /// The table of means, deviations, errors, R̂ and effective sizes.

@@ -77,8 +77,8 @@ impl Fit {
     }
 
     /// Its chains, jobs that need nothing of each other.
-    fn chains(&self) -> PyResult<u32> {
-        self.settings.chains(&self.schema, &self.table).map_err(raised)
+    fn chains(&self) -> u32 {
+        self.settings.chains()
     }
 
     /// Samples a chain, from where its checkpoint in this folder is.

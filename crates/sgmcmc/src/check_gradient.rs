@@ -34,7 +34,7 @@ pub enum GradientError {
 ///
 /// |g − (U(θ + h·e) − U(θ − h·e))/(2h)| ≤ 10⁻³·max(|g|, |quotient|) + 10·(rounding of U)/h, for one h at least of 10⁻⁶ to 10⁻² times max(1, |θᵢ|).
 ///
-/// Costs nine gradients per coordinate. **Where it fails**: at a kink of U the slope is none, and where U is rough below 10⁻⁶ it is another one.
+/// Costs eight gradients per coordinate, and one. Where every step ends at a wall there is no slope, and nothing to compare. **Where it fails**: at a kink of U the slope is none, and where U is rough below 10⁻⁶ it is another one.
 ///
 /// **Errors**: [`GradientError`].
 /// **Panics** if `position` does not have the potential's dimension.
@@ -58,7 +58,7 @@ pub fn check_gradient<P: Potential64>(potential: &mut P, position: &[f64]) -> Re
     let looked_at = dim.min(COORDINATES);
     for coordinate in (0..looked_at).map(|i| (2 * i + 1) * dim / (2 * looked_at)) {
         let (given, x) = (gradient[coordinate], position[coordinate]);
-        let mut nearest = f64::INFINITY;
+        let mut nearest = None::<f64>;
         let mut is_met = false;
         for step in STEPS.map(|step| step * x.abs().max(1.0)) {
             let mut moved = position.to_vec();
@@ -71,15 +71,17 @@ pub fn check_gradient<P: Potential64>(potential: &mut P, position: &[f64]) -> Re
             };
             let slope = (at(x + step)? - at(x - step)?) / (2.0 * step);
             let rounding = 10.0 * f64::EPSILON * value.abs().max(1.0) / step;
-            // Beyond a wall there is no slope to compare with.
-            is_met |=
-                !slope.is_finite() || (slope - given).abs() <= TOLERANCE * slope.abs().max(given.abs()) + rounding;
-            if (slope - given).abs() < (nearest - given).abs() {
-                nearest = slope;
+            if !slope.is_finite() {
+                continue;
+            }
+            let distance = (slope - given).abs();
+            is_met |= distance <= TOLERANCE * slope.abs().max(given.abs()) + rounding;
+            if nearest.is_none_or(|nearest| distance < (nearest - given).abs()) {
+                nearest = Some(slope);
             }
         }
-        if !is_met {
-            return Err(GradientError::Differs { coordinate, given, measured: nearest });
+        if let (false, Some(measured)) = (is_met, nearest) {
+            return Err(GradientError::Differs { coordinate, given, measured });
         }
     }
     Ok(())

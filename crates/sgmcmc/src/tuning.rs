@@ -3,7 +3,8 @@
 use apd_seed::{Minibatches, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::{Baoab, ControlVariate, Minibatch, Potential, PotentialError, Rescaled, Schedule};
+use crate::adaptation::Variances;
+use crate::{Baoab, ControlVariate, Minibatch, Potential, PotentialError, Rescaled, Sampler as _, Schedule};
 
 /// Minibatches by which the noise of gradients is measured.
 const NOISE_BATCHES: u64 = 32;
@@ -60,11 +61,11 @@ impl LangevinTuning {
     ) -> Result<(Self, P), PotentialError> {
         let n = potential.num_data();
         let mut minibatches = Minibatches::new(seed.child("minibatch"), n, batch);
-        let moments = Moments::of(&mut potential, position, &mut minibatches, 0)?;
+        let of_terms = noise(&mut potential, position, &mut minibatches, 0)?;
         // Without replacement: minibatches of all rows have no noise.
         let per_term = batch.min(n) as f64 / (n.max(1) as f64 * (1.0 - batch.min(n) as f64 / (n + 1) as f64));
         let scale: Vec<f32> =
-            moments.variances().map(|variance| (1.0 / (variance * per_term + precision).sqrt()) as f32).collect();
+            of_terms.variances().map(|variance| (1.0 / (variance * per_term + precision).sqrt()) as f32).collect();
         let mut rescaled = Rescaled::new(potential, scale);
         let z: Vec<f32> = position.iter().zip(rescaled.scale()).map(|(x, s)| x / s).collect();
 
@@ -89,8 +90,8 @@ impl LangevinTuning {
         normals.fill(1, 0, &mut moved);
         moved.iter_mut().zip(&z).for_each(|(moved, z)| *moved += z);
         let mut controlled = ControlVariate::new(rescaled, z)?;
-        let moments = Moments::of(&mut controlled, &moved, &mut minibatches, NOISE_BATCHES)?;
-        let gradient_noise = moments.variances().sum::<f64>() / moved.len().max(1) as f64;
+        let left = noise(&mut controlled, &moved, &mut minibatches, NOISE_BATCHES)?;
+        let gradient_noise = left.variances().sum::<f64>() / moved.len().max(1) as f64;
 
         let rescaled = controlled.into_inner();
         let (step_size, friction) = settings(curvature, gradient_noise, bias);
@@ -105,7 +106,7 @@ impl LangevinTuning {
 
     /// What minibatches add to the temperature: ε·v·(2 − α)/(4α).
     pub fn bias(&self) -> f64 {
-        0.25 * self.step_size * self.gradient_noise * (2.0 - self.friction) / self.friction
+        self.sampler().noise_temperature(self.step_size, self.gradient_noise).expect("BAOAB has one")
     }
 }
 
@@ -121,37 +122,21 @@ fn settings(curvature: f64, noise: f64, bias: f64) -> (f64, f64) {
     (step_size, least.max(1.0 - (-step_size.sqrt()).exp()).min(1.0))
 }
 
-/// Sums over minibatch gradients, by which variances do not lose their digits to a large mean.
-struct Moments {
-    count: u64,
-    mean: Vec<f64>,
-    squares: Vec<f64>,
-}
-
-impl Moments {
-    fn of<P: Potential>(
-        potential: &mut P,
-        position: &[f32],
-        minibatches: &mut Minibatches,
-        first: u64,
-    ) -> Result<Self, PotentialError> {
-        let mut gradient = vec![0.0; position.len()];
-        let mut moments = Self { count: 0, mean: vec![0.0; position.len()], squares: vec![0.0; position.len()] };
-        for step in first..first + NOISE_BATCHES {
-            potential.gradient(position, Minibatch::Indices(minibatches.indices(step)), &mut gradient)?;
-            moments.count += 1;
-            for ((mean, squares), &g) in moments.mean.iter_mut().zip(&mut moments.squares).zip(&gradient) {
-                let before = f64::from(g) - *mean;
-                *mean += before / moments.count as f64;
-                *squares += before * (f64::from(g) - *mean);
-            }
-        }
-        Ok(moments)
+/// Of the gradient at one position, by minibatches from number `first` on, each coordinate's variance.
+fn noise<P: Potential>(
+    potential: &mut P,
+    position: &[f32],
+    minibatches: &mut Minibatches,
+    first: u64,
+) -> Result<Variances, PotentialError> {
+    let (mut gradient, mut double) = (vec![0.0; position.len()], vec![0.0; position.len()]);
+    let mut seen = Variances::new(position.len());
+    for step in first..first + NOISE_BATCHES {
+        potential.gradient(position, Minibatch::Indices(minibatches.indices(step)), &mut gradient)?;
+        double.iter_mut().zip(&gradient).for_each(|(to, &g)| *to = g.into());
+        seen.add(&double);
     }
-
-    fn variances(&self) -> impl Iterator<Item = f64> {
-        self.squares.iter().map(|squares| squares / (self.count - 1) as f64)
-    }
+    Ok(seen)
 }
 
 #[cfg(test)]

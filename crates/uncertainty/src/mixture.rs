@@ -29,7 +29,7 @@ impl Mixture<'_> {
     /// The least y with P(Y ≤ y) ≥ p, to about 1e-14 of it.
     ///
     /// Chandrupatla's method: inverse quadratic interpolation where the last three points allow it, bisection where they do not, as at the
-    /// step of a law of a single point. An evaluation costs a function call per law, and a tenth of bisection's are enough.
+    /// step of a law of a single point. An evaluation costs a function call per law, and few are needed: see the test that counts them.
     ///
     /// Reference: Chandrupatla, *A new hybrid quadratic/bisection algorithm for finding the zero of a nonlinear function without using
     /// derivatives*, Advances in Engineering Software 28, 1997.

@@ -1,11 +1,10 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use apd_bnn::likelihood::{Gaussian, LearnedGaussian};
 use apd_data::{Examples, TableSchema, yacht};
 use ndarray::Array2;
 
 use super::*;
-use crate::{Fit, Fitted, LikelihoodConfig, Network, Prediction, Progress};
+use crate::testing::Stopper;
+use crate::{Fit, Fitted, LikelihoodConfig, Network, Prediction};
 
 fn examples() -> Examples {
     let table = yacht();
@@ -42,21 +41,6 @@ fn minibatches_find_the_posterior_of_all_rows() {
     assert!(apart < 0.05, "means are {} deviations apart", apart.sqrt());
 }
 
-/// Stops a fit after so many steps of a call.
-struct Stopper(AtomicU64);
-
-impl Progress for Stopper {
-    fn advance(&self, steps: u64) {
-        self.0.fetch_sub(steps.min(self.0.load(Ordering::Relaxed)), Ordering::Relaxed);
-    }
-
-    fn resume(&self, _steps: u64) {}
-
-    fn stop_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
-    }
-}
-
 #[test]
 fn a_chain_on_minibatches_goes_on_where_it_was_to_the_bit() {
     let examples = examples();
@@ -70,7 +54,7 @@ fn a_chain_on_minibatches_goes_on_where_it_was_to_the_bit() {
     let mut stops = 0;
     let resumed = loop {
         // More than training takes, which begins anew.
-        let stopper = Stopper(AtomicU64::new(317));
+        let stopper = Stopper::after(317);
         match run(&Context { progress: &stopper, checkpoints: Some(folder.path()), ..Context::default() }) {
             Ok(sampled) => break sampled.bank,
             Err(Error::Stopped) => stops += 1,

@@ -23,16 +23,26 @@ pub enum Effort {
 }
 
 impl Effort {
+    /// Chains.
+    pub fn chains(self) -> u32 {
+        match self {
+            Self::Quick => 6,
+            Self::Default => 10,
+            Self::Thorough => 20,
+        }
+    }
+
     /// How the posterior is sampled, of networks of so many weights given so many rows.
     ///
     /// Chains are as long as so many floating-point operations allow, at about 6·rows·weights for a gradient; a core makes some 2·10¹⁰ of them
     /// a second, and are no longer than `most` steps. Of more than 10 000 rows a step takes a minibatch, and there are four times as many operations.
     pub fn fit(self, rows: usize, weights: usize, most: Option<u64>) -> Fit {
-        let (chains, operations, longest) = match self {
-            Self::Quick => (6, 5e11, 8_000.0),
-            Self::Default => (10, 3e12, 50_000.0),
-            Self::Thorough => (20, 4e13, 200_000.0),
+        let (operations, longest) = match self {
+            Self::Quick => (5e11, 8_000.0),
+            Self::Default => (3e12, 50_000.0),
+            Self::Thorough => (4e13, 200_000.0),
         };
+        let chains = self.chains();
         let is_large = rows > FULL;
         let (operations, in_step, gradients) =
             if is_large { (4.0 * operations, BATCH, 3.0) } else { (operations, rows, 2.0) };
@@ -42,9 +52,8 @@ impl Effort {
         let draws = (steps / 2).clamp(4, 400);
         let (warmup, thinning) = (steps / 2, (steps / (2 * draws)).max(1));
         let (sampler, training_steps) = if is_large {
-            let passes = (TRAINING_PASSES * rows / BATCH) as u64;
             let config = LangevinConfig { batch: BATCH, warmup, draws, thinning };
-            (FitSampler::Langevin(config), passes.clamp(500, 3_000))
+            (FitSampler::Langevin(config), ((TRAINING_PASSES * rows / BATCH) as u64).clamp(500, 3_000))
         } else {
             (FitSampler::microcanonical(warmup, draws, thinning), (steps / 10).clamp(500, 3_000))
         };

@@ -8,14 +8,13 @@ use apd_uncertainty::{
 use ndarray::{ArrayView2, aview1, s};
 
 use super::{Answers, ClassMetrics, Metrics, NumberMetrics, Outcomes, Predictions, TableModel};
+use crate::rows::ln_p_of_labels;
 use crate::{Error, Prediction};
 
 /// Coverages that an evaluation looks at.
 const COVERAGES: [f64; 9] = [0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99];
 /// Bins of the reliability diagram and of ECE.
 const BINS: usize = 15;
-/// Probabilities below count as this, as in [`nll`].
-const LEAST: f64 = f32::MIN_POSITIVE as f64;
 
 /// How right a model is on rows whose target is known.
 #[derive(Clone, Debug)]
@@ -105,9 +104,8 @@ impl Scored {
             model.predict_with(table, &COVERAGES, networks, |rows, prediction| match (prediction, targets) {
                 (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
                     let p = model.calibration().probabilities(classes);
-                    let of_label =
-                        |(p, &label): (ndarray::ArrayView1<'_, f64>, &u32)| -p[label as usize].max(LEAST).ln();
-                    (p.outer_iter().zip(&labels[rows]).map(of_label).collect(), Vec::new())
+                    let ln_p = ln_p_of_labels(p.view(), &labels[rows]);
+                    (ln_p.into_iter().map(|ln_p| -ln_p).collect(), Vec::new())
                 }
                 (Prediction::Numbers(numbers), Targets::Numbers { values, .. }) => {
                     let y = values.slice(s![rows, ..]);

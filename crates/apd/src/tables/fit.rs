@@ -4,13 +4,14 @@ use apd_data::{Examples, Table, TableSchema, Targets};
 use apd_distill::{Distilled, Format, Subsample};
 use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, Axis};
 
 use super::model::{Constant, Description};
 use super::{HeldOut, Provenance, TableFit, TableModel, Task, check};
 use crate::calibration::Calibration;
 use crate::fit::Sampled;
 use crate::reference::Reference;
+use crate::rows::ln_p_of_labels;
 use crate::{Context, Error, Fit, Fitted, Prediction, Stage};
 
 /// Fewest rows with a target.
@@ -62,11 +63,9 @@ impl TableFit {
         judge(schema, sampled, &training, &held_out, provenance)
     }
 
-    /// Chains of a fit to this table.
-    ///
-    /// **Errors**: as [`run`](Self::run).
-    pub fn chains(&self, schema: &TableSchema, table: &Table) -> Result<u32, Error> {
-        Ok(self.prepare(schema, table)?.fit.chains)
+    /// Its chains.
+    pub fn chains(&self) -> u32 {
+        self.chains.unwrap_or(self.effort.chains())
     }
 
     /// Samples chain `number` alone, from 0, and leaves its checkpoint in the context's folder.
@@ -122,7 +121,7 @@ impl TableFit {
             expected: "one that can be",
         })?;
         let mut fit = self.effort.fit(training.len(), network.dim(), self.steps);
-        fit.chains = self.chains.unwrap_or(fit.chains);
+        fit.chains = self.chains();
         fit.prior = self.prior.unwrap_or(fit.prior);
         let without_target = table.len() - with_target.len();
         Ok(Prepared { held_out, training, without_target, network, likelihood, fit })
@@ -192,9 +191,7 @@ fn judge(
 fn ln_p(prediction: &Prediction, targets: &Targets) -> Vec<f64> {
     match (prediction, targets) {
         (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
-            let p = classes.mean();
-            let of_row = |(p, &label): (ArrayView1<'_, f64>, &u32)| p[label as usize].max(f64::MIN_POSITIVE).ln();
-            p.outer_iter().zip(labels).map(of_row).collect()
+            ln_p_of_labels(classes.mean().view(), labels)
         }
         (Prediction::Numbers(numbers), Targets::Numbers { values, .. }) => {
             numbers.ln_density(values.view()).iter().copied().collect()

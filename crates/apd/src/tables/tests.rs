@@ -4,7 +4,8 @@ use apd_data::{Column, Table, TableSource, Values, Wanted, penguins, yacht};
 use apd_seed::Seed;
 
 use super::*;
-use crate::{Context, Error, Progress};
+use crate::testing::Stopper;
+use crate::{Context, Error};
 
 fn quick() -> TableFit {
     TableFit {
@@ -118,33 +119,19 @@ fn the_scales_of_layers_can_be_learned() {
     assert!(evaluation.nll_constant > metrics.nll);
 }
 
-/// Stops a fit after so many steps.
-struct Stopper(std::sync::atomic::AtomicU64);
-
-impl Progress for Stopper {
-    fn advance(&self, steps: u64) {
-        let left = self.0.load(std::sync::atomic::Ordering::Relaxed);
-        self.0.store(left.saturating_sub(steps), std::sync::atomic::Ordering::Relaxed);
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Relaxed) == 0
-    }
-}
-
 #[test]
 fn a_fit_that_was_stopped_goes_on_to_the_same_bits() {
     let (table, folder) = (yacht(), tempfile::tempdir().expect("a folder"));
     let schema = quick().schema(&table, "resistance").expect("a schema");
     let run = |fit: &TableFit, steps: u64| {
-        let stopper = Stopper(steps.into());
+        let stopper = Stopper::after(steps);
         let context = Context { progress: &stopper, checkpoints: Some(folder.path()), ..Context::default() };
         fit.run_as(&schema, &table, None, &context)
     };
     let mut stops = 0;
     let resumed = loop {
-        // Steps that were made before count again.
-        match run(&quick(), 150 + 200 * stops) {
+        // More than training takes, which begins anew.
+        match run(&quick(), 3_000) {
             Err(Error::Stopped) => stops += 1,
             other => break other.expect("a fit"),
         }

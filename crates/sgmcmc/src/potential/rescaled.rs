@@ -1,7 +1,7 @@
 //! A potential in other units of its coordinates.
 
 use crate::potential::forward::forward;
-use crate::{Buffers, ChainError, Minibatch, Potential, PotentialError};
+use crate::{Minibatch, Potential, PotentialError};
 
 /// A potential in coordinates zᵢ = θᵢ/sᵢ: Ũ(z) = U(s∘z), whose gradient is s∘∇U and the diagonal of whose curvature is s²∘h.
 ///
@@ -57,7 +57,7 @@ impl<P: Potential> Rescaled<P> {
 }
 
 impl<P: Potential> Potential for Rescaled<P> {
-    forward!(self, self.potential; dim num_data save);
+    forward!(self, self.potential; dim num_data save restore);
 
     fn gradient(
         &mut self,
@@ -86,9 +86,5 @@ impl<P: Potential> Potential for Rescaled<P> {
     fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
         self.set_theta(position);
         self.potential.refresh(step, &self.theta)
-    }
-
-    fn restore(&mut self, buffers: &Buffers) -> Result<(), ChainError> {
-        self.potential.restore(buffers)
     }
 }

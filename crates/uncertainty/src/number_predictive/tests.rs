@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ndarray::array;
 
 use super::*;
@@ -51,6 +53,36 @@ fn quantiles_are_the_least_that_reach_their_probability() {
     for p in [1e-6, 0.2, 0.3, 0.6, 0.9, 1.0 - 1e-6] {
         let y = apart.quantile(p);
         assert!((apart.pit(y.view())[[0, 0]] - p).abs() < 1e-11, "{p}");
+    }
+}
+
+/// A quantile costs some ten evaluations of each law; bisection to the same place would cost fifty.
+#[test]
+fn a_quantile_takes_few_evaluations() {
+    #[derive(Clone, Debug)]
+    struct Counted(Arc<AtomicU64>);
+    impl Family for Counted {
+        fn cdf(&self, location: f64, scale: f64, y: f64) -> f64 {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Normal.cdf(location, scale, y)
+        }
+        fn ln_density(&self, location: f64, scale: f64, y: f64) -> f64 {
+            Normal.ln_density(location, scale, y)
+        }
+        fn variance(&self, location: f64, scale: f64) -> f64 {
+            Normal.variance(location, scale)
+        }
+    }
+    let (count, probabilities) = (Arc::new(AtomicU64::new(0)), [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]);
+    for noise in [0.01, 0.3, 5.0] {
+        let mut predictive = NumberPredictive::new(1, 1, Counted(count.clone()));
+        locations(100).for_each(|x| predictive.add(|_, _| (x, noise)));
+        for p in probabilities {
+            count.store(0, Ordering::Relaxed);
+            predictive.quantile(p);
+            let evaluations = count.load(Ordering::Relaxed) / 100;
+            assert!(evaluations <= 16, "noise {noise}: {evaluations} for the {p} quantile");
+        }
     }
 }
 
