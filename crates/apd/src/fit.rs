@@ -140,7 +140,9 @@ impl Fit {
             return Err(Error::Setting { name, value: value.to_string(), expected: "at least 1 chain of 4 draws" });
         }
         let layout = fitted::layout(model, &*likelihood);
-        let fingerprint = fingerprint::of(&(self, &layout, format!("{likelihood:?}"), seed), examples);
+        // Neither other chains nor further draws change what a chain has sampled so far.
+        let of_chain = (self.training_steps, self.sampler.with_draws(0), &self.prior);
+        let fingerprint = fingerprint::of(&(of_chain, &layout, format!("{likelihood:?}"), seed), examples);
         let prior: Arc<dyn Prior> = self.prior.build();
         let potential = NetworkPotential::new(model, Scaling::data(scaling, examples), likelihood, prior)?;
         Ok(Prepared { potential, layout, fingerprint })

@@ -78,6 +78,16 @@ impl FitSampler {
         }
     }
 
+    /// The same with so many draws.
+    pub fn with_draws(mut self, draws: u64) -> Self {
+        match &mut self {
+            Self::Microcanonical(config) => config.draws = draws,
+            Self::Hamiltonian(config) => config.draws = draws,
+            Self::Langevin(config) => config.draws = draws,
+        }
+        self
+    }
+
     /// Steps of each chain after its network is trained, those of the warm-up included.
     pub fn steps(&self) -> u64 {
         match self {
@@ -261,8 +271,9 @@ pub(crate) fn chain(
             return Err(Error::Stopped);
         }
     }
-    let draws = sampler.draws() as usize;
-    let dim = samples.len() / draws;
+    let (draws, dim) = (sampler.draws() as usize, kept + model.buffers());
+    // The checkpoint may be that of a longer chain, which begins alike.
+    samples.truncate(draws * dim);
     Ok(Array2::from_shape_vec((draws, dim), samples).expect("all draws of a finished chain"))
 }
 

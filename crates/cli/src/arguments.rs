@@ -144,6 +144,9 @@ pub(crate) struct SamplePosterior {
     /// Folder of the bank
     #[arg(long, value_name = "BANK")]
     pub(crate) out: PathBuf,
+    /// Sample this chain only, from 0 on, into a bank of its own: a job, here or on another machine; `apd bank merge` makes one bank of them
+    #[arg(long, value_name = "K")]
+    pub(crate) chain: Option<u32>,
     #[command(flatten)]
     pub(crate) run: Run,
 }
@@ -307,6 +310,15 @@ pub(crate) enum Bank {
         /// The file [default: the bank's name with the format as its ending]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Make one bank of chains that were sampled apart, of one posterior
+    Merge {
+        /// Their folders
+        #[arg(required = true)]
+        banks: Vec<PathBuf>,
+        /// The new bank's folder
+        #[arg(long, value_name = "BANK")]
+        out: PathBuf,
     },
     /// Read every row and check it against the checksums
     Verify {

@@ -1,4 +1,4 @@
-//! `apd bank`: what a bank holds, whether it is whole, and copies of it in one file.
+//! `apd bank`: what a bank holds, whether it is whole, copies of it in one file, and one bank of several.
 
 use anyhow::{Result, bail};
 
@@ -24,6 +24,7 @@ pub(crate) fn bank(command: &Bank) -> Result<()> {
             }
             say(format_args!("{}: {} networks of {} parameters", out.display(), opened.len(), opened.dim()))?;
         }
+        Bank::Merge { banks, out } => say(apd_tasks::merge_banks(banks, out)?)?,
         Bank::Verify { bank, repair: true } => say(apd_store::repair(bank)?)?,
         Bank::Verify { bank, repair: false } => {
             let opened = apd_store::Bank::open(bank)?;

@@ -134,6 +134,7 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
         },
         chains: arguments.chains.map(std::num::NonZeroU32::get),
         steps: arguments.steps,
+        draws: arguments.draws,
         seed: arguments.seed,
         ..TableFit::default()
     })

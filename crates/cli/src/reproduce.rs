@@ -36,7 +36,8 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
     lay_over(&mut table, &arguments.run)?;
     let config = typed(table, Config::check_sampling)?;
     let (terminal, options) = start(&arguments.run)?;
-    let info = match apd_tasks::sample_posterior(apd_tasks::Context::of(&terminal), config, &arguments.out, options) {
+    let (context, chain) = (apd_tasks::Context::of(&terminal), arguments.chain);
+    let info = match apd_tasks::sample_posterior(context, config, &arguments.out, chain, options) {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };

@@ -48,7 +48,7 @@ pub(crate) struct Fit {
 #[pymethods]
 impl Fit {
     #[new]
-    #[pyo3(signature = (columns, target, *, classification, network, effort, chains, steps, seed))]
+    #[pyo3(signature = (columns, target, *, classification, network, effort, chains, steps, draws, seed))]
     #[expect(clippy::too_many_arguments, reason = "keywords, set by the estimators alone")]
     fn new(
         columns: Columns<'_>,
@@ -58,6 +58,7 @@ impl Fit {
         effort: &str,
         chains: Option<u32>,
         steps: Option<u64>,
+        draws: Option<u64>,
         seed: u64,
     ) -> PyResult<Self> {
         let table = table(columns)?;
@@ -68,6 +69,7 @@ impl Fit {
                 .map_err(|_| value_error(format!("effort is {effort:?}, expected 'quick', 'default' or 'thorough'")))?,
             chains,
             steps,
+            draws,
             seed,
             ..TableFit::default()
         };

@@ -174,6 +174,21 @@ def test_a_fit_goes_on_from_its_checkpoints(tmp_path, wave):
     assert model.set_params(progress=None).fit(X, y).model_.to_bytes() == expected
 
 
+def test_chains_go_on_after_the_end(tmp_path, wave):
+    X, y = wave
+    model = apd.ApdRegressor(**QUICK, checkpoints=tmp_path / "checkpoints").fit(X, y)
+    before = model.draws_
+    assert model.sample_more(X, y, draws=30).draws_ == before + 30
+    assert model.set_params(chains=3).fit(X, y).draws_ == before + 30
+    at_once = apd.ApdRegressor(**{**QUICK, "chains": 3}, draws=before + 30).fit(X, y)
+    assert at_once.model_.to_bytes() == model.model_.to_bytes()
+    with pytest.raises(ValueError, match="other data"):
+        model.sample_more(X, y + 1, draws=30)
+    assert model.draws == before + 30
+    with pytest.raises(ValueError, match="checkpoints"):
+        at_once.sample_more(X, y, draws=30)
+
+
 def test_chains_are_jobs_of_their_own_with_the_same_bytes(tmp_path, wave):
     joblib = pytest.importorskip("joblib")
     X, y = wave
@@ -197,7 +212,7 @@ import numpy as np, sys
 from apd import _work
 data = np.load(sys.argv[1])
 columns = [(f"x{{i}}", np.ascontiguousarray(data["X"][:, i])) for i in range(2)] + [("y", data["y"])]
-settings = dict(columns=columns, target="y", classification=False, network="auto", effort="quick", chains=2, steps=3000, seed={QUICK["random_state"]})
+settings = dict(columns=columns, target="y", classification=False, network="auto", effort="quick", chains=2, steps=3000, draws=None, seed={QUICK["random_state"]})
 _work._chain(settings, int(sys.argv[2]), sys.argv[3])
 """
     shared = tmp_path / "shared"
@@ -255,6 +270,8 @@ def test_other_threads_run_while_a_fit_does(wave):
         ("chains", 0),
         ("chains", 1.5),
         ("steps", -1),
+        ("draws", 3),
+        ("draws", 1e3),
         ("random_state", -1),
         ("random_state", "seed"),
         ("n_jobs", 0),

@@ -206,6 +206,11 @@ impl Bank {
         &self.header
     }
 
+    /// The folder or file that it was opened from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Row `i`, without a copy.
     ///
     /// **Shapes** d. **Panics** if `i` ≥ `len()`.

@@ -51,6 +51,7 @@ mod error;
 mod lock;
 mod manifest;
 mod map;
+mod merge;
 mod repair;
 mod tensors;
 mod writer;
@@ -59,6 +60,7 @@ pub use bank::{Bank, BankInfo, ChainInfo, Kind, RowMeta, Verified};
 pub use error::Error;
 pub use lock::Lock;
 pub use manifest::Header;
+pub use merge::merge;
 pub use repair::{Repaired, repair};
 pub use writer::{BankWriter, ChainWriter};
 

@@ -39,7 +39,7 @@ impl Effort {
     pub fn fit(self, rows: usize, weights: usize, most: Option<u64>) -> Fit {
         let (operations, longest) = match self {
             Self::Quick => (5e11, 8_000.0),
-            Self::Default => (3e12, 50_000.0),
+            Self::Default => (6e12, 50_000.0),
             Self::Thorough => (4e13, 200_000.0),
         };
         let chains = self.chains();

@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use apd_bnn::LikelihoodConfig;
 use apd_bnn::likelihood::HeteroscedasticGaussian;
 use apd_data::{Examples, Table, TableSchema, Targets};
@@ -18,6 +20,8 @@ use crate::{Context, Error, Fit, Fitted, Prediction, Stage};
 const FEWEST: usize = 10;
 /// Fewest steps of a chain.
 const FEWEST_STEPS: u64 = 8;
+/// Draws of a chain that can be asked for: what is kept of all chains has to fit in memory.
+const DRAWS: RangeInclusive<u64> = 4..=1_000_000;
 
 impl TableFit {
     /// What each column of the table is to the model.
@@ -91,6 +95,9 @@ impl TableFit {
             let expected = "at least 8: a warm-up and four draws";
             return Err(Error::Setting { name: "steps", value: steps.to_string(), expected });
         }
+        if let Some(draws) = self.draws.filter(|draws| !DRAWS.contains(draws)) {
+            return Err(Error::Setting { name: "draws", value: draws.to_string(), expected: "from 4 to 1 000 000" });
+        }
         let name = schema.target().map_or("", |(name, _)| name);
         let problem = |problem: String| Error::Data(apd_data::Error::Column { name: name.to_owned(), problem });
         let (_, with_target) =
@@ -122,6 +129,7 @@ impl TableFit {
         })?;
         let mut fit = self.effort.fit(training.len(), network.dim(), self.steps);
         fit.chains = self.chains();
+        fit.sampler = fit.sampler.with_draws(self.draws.unwrap_or(fit.sampler.draws()));
         fit.prior = self.prior.unwrap_or(fit.prior);
         let without_target = table.len() - with_target.len();
         Ok(Prepared { held_out, training, without_target, network, likelihood, fit })

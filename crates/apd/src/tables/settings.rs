@@ -36,6 +36,10 @@ pub struct TableFit {
     /// Most steps of each chain, its warm-up included; as many as the effort affords, if nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// Positions of each chain that are kept, at the distance that the effort has; as many as the effort has, if nothing is said. A fit whose
+    /// checkpoints are there goes on with its chains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draws: Option<u64>,
     /// Root of every random stream.
     pub seed: u64,
 }

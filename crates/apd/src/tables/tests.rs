@@ -140,6 +140,13 @@ fn a_fit_that_was_stopped_goes_on_to_the_same_bits() {
     let whole = yachts();
     let predictions = |model: &TableModel| bits(&model.predict(&table, &[0.9], None).expect("predictions"));
     assert_eq!(predictions(&resumed), predictions(&whole));
+    // They go on, and another one joins them.
+    let more = TableFit { chains: Some(3), draws: Some(500), ..quick() };
+    let gone_on = run(&more, u64::MAX).expect("a fit that goes on");
+    assert_eq!(predictions(&gone_on), predictions(&more.run(&table, "resistance").expect("a fit")));
+    assert_eq!(gone_on.provenance().samples, 1_500);
+    // A shorter fit finds what it needs in longer chains.
+    assert_eq!(predictions(&run(&quick(), u64::MAX).expect("a shorter fit")), predictions(&whole));
     let other = run(&TableFit { seed: 7, ..quick() }, u64::MAX).expect_err("another fit's checkpoints");
     assert!(matches!(other, Error::OtherFit { .. }), "{other}");
 }

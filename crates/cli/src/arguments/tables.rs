@@ -65,6 +65,9 @@ pub(crate) struct Fit {
     /// Most steps of each chain, its warm-up included [default: by the effort]
     #[arg(long, value_name = "N")]
     pub(crate) steps: Option<u64>,
+    /// Networks that each chain keeps; with more of them it is longer [default: by the effort]
+    #[arg(long, value_name = "N")]
+    pub(crate) draws: Option<u64>,
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

@@ -80,7 +80,7 @@ pub use tasks::gan_losses::settings::GanLossesConfig;
 pub use tasks::samplers::settings::SamplersConfig;
 pub use tasks::toy2d::settings::Toy2dConfig;
 
-pub use sample::{Sampled, sample, sample_posterior};
+pub use sample::{Sampled, merge_banks, sample, sample_posterior};
 pub use stage::{Stage, drive};
 pub use tasks::active::compute::{Active, Curve, Plan, active};
 pub use tasks::adversarial::compute::{Adversarial, AttackedScores, Kind, adversarial};

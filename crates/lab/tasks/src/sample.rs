@@ -1,6 +1,7 @@
 //! From the data to the posterior bank: several chains at once, each with its own part of the bank.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +11,7 @@ use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
 use rayon::prelude::*;
 
-use crate::config::Config;
+use crate::config::{Config, SgldConfig};
 use crate::context::Context;
 use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
@@ -37,14 +38,16 @@ pub struct Sampled {
 
 /// Samples the experiment's posterior into the bank at `path`; goes on with the bank and its chains where there are any.
 pub fn sample(context: Context<'_>, experiment: &Experiment, path: &Path) -> Result<Sampled> {
-    sample_concurrently(context, experiment, path, experiment.config.sgld.chains)
+    let chains = experiment.config.sgld.chains;
+    sample_chains(context, experiment, path, 0..chains as u32, chains)
 }
 
-/// The same where so many chains and networks in all are trained at the same time.
-pub(crate) fn sample_concurrently(
+/// The same of some of its chains, where so many chains and networks in all are trained at the same time.
+pub(crate) fn sample_chains(
     context: Context<'_>,
     experiment: &Experiment,
     path: &Path,
+    numbers: Range<u32>,
     concurrent: usize,
 ) -> Result<Sampled> {
     let Experiment { config, network, split, .. } = experiment;
@@ -55,7 +58,7 @@ pub(crate) fn sample_concurrently(
         false => BankWriter::create(path, header(config, &network.row_layout()))?,
     };
     let mut chains: Vec<(SupervisedChain<PipelineChain>, ChainWriter)> = Vec::new();
-    for number in 0..sgld.chains as u32 {
+    for number in numbers.clone() {
         let state = state_path(path, number);
         let writer = writer.chain(number)?;
         let supervised = match saved::<SupervisedChain<PipelineState>>(&state, KIND)? {
@@ -71,10 +74,10 @@ pub(crate) fn sample_concurrently(
         };
         chains.push((supervised, writer));
     }
-    let summary = recipe.start(0)?.summary()?.to_string();
+    let summary = recipe.start(numbers.start)?.summary()?.to_string();
     context.progress.note(&summary);
 
-    let total = sgld.steps * sgld.chains as u64;
+    let total = sgld.steps * u64::from(numbers.end - numbers.start);
     let done = AtomicU64::new(chains.iter().map(|(supervised, _)| supervised.chain.progress().step).sum());
     context.progress.begin("sgld", total, done.load(Ordering::Relaxed));
     let validation = split.validation.take(LOOK_IMAGES);
@@ -90,7 +93,7 @@ pub(crate) fn sample_concurrently(
         let step = chain.progress().step;
         let taken = done.fetch_add(step - before, Ordering::Relaxed) + (step - before);
         // The first chain speaks for all.
-        let due = chain.chain() == 0 && step / look_every > before / look_every;
+        let due = chain.chain() == numbers.start && step / look_every > before / look_every;
         context.progress.advance(taken, if due { Some(look(chain.position())?) } else { None });
         Ok(())
     };
@@ -167,11 +170,27 @@ impl Stage for Sampling<'_> {
     }
 }
 
-/// Samples a posterior into a bank, apart from any other stage.
+/// Samples a posterior into a bank, apart from any other stage: all of its chains, or one, as a job of its own
+/// ([`merge_banks`] makes one bank of such jobs').
 ///
-/// **Errors.** With [`RunOptions::resume`], a bank of other settings; without it, a folder that holds a bank already.
-pub fn sample_posterior(context: Context<'_>, config: Config, path: &Path, options: RunOptions) -> Result<BankInfo> {
+/// A chain is a function of data, settings, seed and its number, so that a bank may be gone on with by more chains and longer ones.
+///
+/// **Errors.** With [`RunOptions::resume`], a bank of another posterior, or one with more or longer chains than these; without it, a folder that holds a
+/// bank already; a number that no chain has.
+pub fn sample_posterior(
+    context: Context<'_>,
+    config: Config,
+    path: &Path,
+    chain: Option<u32>,
+    options: RunOptions,
+) -> Result<BankInfo> {
     config.check_sampling()?;
+    let chains = config.sgld.chains as u32;
+    let numbers = chain.map_or(0..chains, |chain| chain..chain + 1);
+    if numbers.end > chains {
+        let last = chains - 1;
+        return Err(Error::Config(format!("chain {}: sgld.chains = {chains}, they are 0 to {last}", numbers.start)));
+    }
     let experiment = Experiment::in_memory(config)?;
     context
         .progress
@@ -185,15 +204,70 @@ pub fn sample_posterior(context: Context<'_>, config: Config, path: &Path, optio
                 path.display()
             )));
         }
-        if found != wanted {
+        if posterior(&found) != posterior(&wanted) {
             return Err(Error::ConfigChanged {
                 path: path.to_path_buf(),
                 difference: crate::folder::difference(&found, &wanted),
             });
         }
+        no_longer(&bank, &experiment.config)?;
     }
-    sample(context, &experiment, path)?;
+    let concurrent = numbers.len();
+    sample_chains(context, &experiment, path, numbers, concurrent)?;
     Ok(Bank::open(path)?.info())
+}
+
+/// One bank of several that were sampled apart, with the checkpoints of their chains, so that it can be gone on with.
+///
+/// **Errors.** Banks of other data, another split (which the seed decides) or other settings, but for the number of chains and their
+/// steps; a chain that two of them have; a folder that holds a bank already.
+pub fn merge_banks(paths: &[PathBuf], out: &Path) -> Result<BankInfo> {
+    let banks = paths.iter().map(Bank::open).collect::<Result<Vec<_>, _>>()?;
+    let Some(most) = banks.iter().max_by_key(|bank| bank.info().chains.into_keys().max()) else {
+        return Err(Error::Config("no banks to merge".to_owned()));
+    };
+    for bank in &banks {
+        let (found, wanted) = (settings(bank.header()), settings(most.header()));
+        if posterior(&found) != posterior(&wanted) {
+            let difference = crate::folder::difference(&found, &wanted);
+            return Err(Error::ConfigChanged { path: bank.path().to_path_buf(), difference });
+        }
+    }
+    apd_store::merge(&banks, out, most.header().clone())?;
+    for bank in &banks {
+        for chain in bank.info().chains.into_keys() {
+            let state = state_path(bank.path(), chain);
+            if state.exists() {
+                std::fs::copy(&state, state_path(out, chain)).map_err(|e| apd_points::FileError::io(&state)(e))?;
+            }
+        }
+    }
+    Ok(Bank::open(out)?.info())
+}
+
+/// The settings that decide what chain K is; not how many chains there are, nor how long they are.
+fn posterior(identity: &str) -> toml::Table {
+    let mut settings: toml::Table = identity.parse().unwrap_or_default();
+    if let Some(toml::Value::Table(sgld)) = settings.get_mut("sgld") {
+        sgld.remove("chains");
+        sgld.remove("steps");
+    }
+    settings
+}
+
+/// Refuses a bank that has chains, or steps, that these settings do not want.
+fn no_longer(bank: &Bank, config: &Config) -> Result<()> {
+    let SgldConfig { chains, steps, .. } = config.sgld;
+    let there = bank.info().chains;
+    let most = there.keys().max().map_or(0, |chain| chain + 1);
+    let last = there.values().map(|chain| chain.last_step).max().unwrap_or(0);
+    match most as usize > chains || last > steps {
+        true => Err(Error::Config(format!(
+            "{}: has {most} chains of up to {last} steps, and sgld.chains = {chains}, sgld.steps = {steps} want fewer",
+            bank.path().display()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// The state of a chain lies beside its rows: a bank that is still being sampled carries what it needs to go on.

@@ -25,6 +25,7 @@ class Fit:
         effort: str,
         chains: int | None,
         steps: int | None,
+        draws: int | None,
         seed: int,
     ) -> None: ...
     def chains(self) -> int: ...

@@ -38,6 +38,7 @@ class _Estimator(BaseEstimator):
         network: str = "auto",
         chains: int | None = None,
         steps: int | None = None,
+        draws: int | None = None,
         random_state: Any = None,
         n_jobs: int | None = None,
         backend: str | None = None,
@@ -48,6 +49,7 @@ class _Estimator(BaseEstimator):
         self.network = network
         self.chains = chains
         self.steps = steps
+        self.draws = draws
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.backend = backend
@@ -76,6 +78,7 @@ class _Estimator(BaseEstimator):
             "effort": _of_type("effort", self.effort, str),
             "chains": _count("chains", self.chains),
             "steps": _count("steps", self.steps),
+            "draws": _count("draws", self.draws),
             "seed": _seed(self.random_state),
         }
         fit = _apd.Fit(**settings)
@@ -89,6 +92,7 @@ class _Estimator(BaseEstimator):
                     self.model_ = fit.run(threads=threads, checkpoints=folder, progress=progress)
             else:
                 raise ValueError(f"backend is {self.backend!r}, expected 'threads' or 'joblib'")
+        self.draws_ = self.provenance_["samples"] // fit.chains()
 
     def _training_columns(self, X: Any, y: Any) -> tuple[_columns.Columns, np.ndarray]:
         if _columns.is_frame(X):
@@ -119,6 +123,22 @@ class _Estimator(BaseEstimator):
     def _predict(self, X: Any, coverage: list[float]) -> dict[str, Any]:
         columns = self._new_columns(X)
         return self.model_.predict(columns, coverage=coverage, threads=_work.threads(self.n_jobs))
+
+    def sample_more(self, X: Any, y: Any, draws: int) -> _Estimator:
+        """Goes on with the chains of `fit`, for `draws` further networks of each, and makes the model anew from all of them.
+
+        X, y and the folder of `checkpoints` are those of `fit`. The model is that of a fit with as many draws from the beginning, to the bit.
+        """
+        check_is_fitted(self, "draws_")
+        if self.checkpoints is None:
+            raise ValueError("checkpoints is None: chains go on from the folder that fit has left them in")
+        before = self.draws
+        self.draws = self.draws_ + (_count("draws", draws) or 0)
+        try:
+            return self.fit(X, y)
+        except BaseException:
+            self.draws = before
+            raise
 
     # What both answer.
 
@@ -154,8 +174,8 @@ class ApdRegressor(RegressorMixin, _Estimator):
         How much work a fit is; the only knob that most people need.
     network : str
         'auto', or hidden layers as in 'mlp:32-32' or 'mlp:16-16:tanh'.
-    chains, steps : int, optional
-        Chains, and most steps of each (its warm-up included); by the effort unless given.
+    chains, steps, draws : int, optional
+        Chains, most steps of each (its warm-up included), and networks that each keeps; by the effort unless given.
     random_state : int or numpy.random.RandomState, optional
         Root of every random number. The result does not depend on the number of threads.
     n_jobs : int, optional
@@ -164,7 +184,8 @@ class ApdRegressor(RegressorMixin, _Estimator):
         Where the chains are sampled: on threads, or each as a job of joblib, in processes or wherever `joblib.parallel_config` says (Dask, Ray,
         Spark). The model is the same.
     checkpoints : path, optional
-        A folder in which the chains leave checkpoints every ten seconds, and from which a fit that was interrupted goes on.
+        A folder in which the chains leave checkpoints every ten seconds, and from which a fit that was interrupted goes on, and one of the same
+        data with more `chains` or `draws`.
     progress : True or callable, optional
         True shows a bar (by tqdm, if it is there); a callable is told (stage, steps done, steps) twenty times a second.
 

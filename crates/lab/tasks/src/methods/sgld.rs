@@ -43,7 +43,8 @@ impl Method for PosteriorBank {
 
     fn fit(&self, context: Context<'_>, given: &Given<'_>) -> Result<Fitted> {
         let path = given.experiment.folder.bank();
-        let sampled = sample::sample_concurrently(context, given.experiment, &path, given.concurrent)?;
+        let chains = 0..given.experiment.config.sgld.chains as u32;
+        let sampled = sample::sample_chains(context, given.experiment, &path, chains, given.concurrent)?;
         let bank = Bank::open(path)?;
         let mut rows = Rows::new(&given.experiment.config, "distill");
         rows.push(self.name(), "bytes", (4.0 * (bank.dim() * bank.len()) as f64, None), 1);

@@ -128,3 +128,56 @@ fn the_sampler_is_a_setting_and_a_stopped_run_of_any_goes_on_to_the_same_bank() 
     }
     assert!((1..banks.len()).all(|i| !banks[..i].contains(&banks[i])), "two kinds of samplers are one");
 }
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let named = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap());
+    entries.map(named).collect()
+}
+
+#[test]
+fn chains_are_jobs_that_make_the_same_bank_and_more_of_them_may_follow() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |chains, steps| {
+        let mut config = tiny(OnDivergence::Stop);
+        (config.sgld.chains, config.sgld.steps) = (chains, steps);
+        config
+    };
+    let path = |name: &str| dir.path().join(name);
+    let run = |config: Config, name: &str, chain, resume| {
+        sample_posterior(Context::default(), config, &path(name), chain, RunOptions { resume, force: false })
+    };
+    let merge = |names: &[&str], out: &str| merge_banks(&names.iter().map(|name| path(name)).collect::<Vec<_>>(), &path(out));
+
+    run(config(2, 400), "whole", None, false).unwrap();
+    run(config(2, 400), "one", Some(1), false).unwrap();
+    run(config(2, 400), "zero", Some(0), false).unwrap();
+    merge(&["one", "zero"], "merged").unwrap();
+    assert!(files(&path("merged")) == files(&path("whole")));
+
+    // More steps, and then another chain, in place and from a job of its own.
+    run(config(3, 500), "merged", None, true).unwrap();
+    run(config(3, 500), "two", Some(2), false).unwrap();
+    run(config(2, 500), "whole", None, true).unwrap();
+    let info = merge(&["whole", "two"], "three").unwrap();
+    assert_eq!(info.chains.values().map(|chain| chain.rows).collect::<Vec<_>>(), [30; 3]);
+    let theta = |name: &str| {
+        let bank = Bank::open(path(name)).unwrap();
+        (0..bank.len()).map(|i| bank.row(i).to_vec()).collect::<Vec<_>>()
+    };
+    run(config(3, 500), "at-once", None, false).unwrap();
+    assert!(theta("merged") == theta("at-once") && theta("three") == theta("at-once"));
+
+    // Fewer than there are, another seed (and with it another split), a chain that none has, one that both have.
+    let refused = |outcome: Result<BankInfo>, words: &str| {
+        let error = outcome.map(drop).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(run(config(2, 500), "merged", None, true), "chains = 2");
+    refused(run(config(3, 400), "merged", None, true), "steps = 400");
+    refused(run(config(2, 400), "zero", Some(2), true), "sgld.chains = 2");
+    run(Config { seed: 7, ..config(2, 400) }, "other", Some(1), false).unwrap();
+    refused(merge(&["zero", "other"], "none"), "seed = 7");
+    refused(merge(&["zero", "whole"], "none"), "chain 0, which");
+    assert!(!path("none").exists());
+}

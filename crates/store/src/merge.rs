@@ -1,0 +1,41 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::{Bank, BankWriter, Error, Header};
+
+#[cfg(test)]
+mod tests;
+
+/// Copies the chains of several banks into a new one with this header, row by row: the bytes are those of a bank into which all chains were
+/// sampled.
+///
+/// Whether the chains are of one posterior is for the caller to know; rows of other lengths or layouts are refused.
+///
+/// **Errors**: a row or layout that is not the header's; a chain that two of the banks have; a folder that holds a bank already. What was
+/// copied before the error stays.
+pub fn merge(banks: &[Bank], out: impl AsRef<Path>, header: Header) -> Result<(), Error> {
+    let mut homes = BTreeMap::new();
+    for bank in banks {
+        let expected = |expected: &str| Error::format(bank.path(), expected.to_owned(), "others");
+        if bank.dim() != header.dim {
+            return Err(expected(&format!("rows of {} numbers as in the banks before it", header.dim)));
+        }
+        if bank.header().layout != header.layout {
+            return Err(expected("parameters of the names and shapes of the banks before it"));
+        }
+        for chain in bank.info().chains.into_keys() {
+            if let Some(other) = homes.insert(chain, bank.path()) {
+                let found = format!("chain {chain}, which {} has too", other.display());
+                return Err(Error::format(bank.path(), "chains that no bank before it has", found));
+            }
+        }
+    }
+    let mut writer = BankWriter::create(out, header)?;
+    for bank in banks {
+        for row in 0..bank.len() {
+            let meta = bank.meta(row);
+            writer.push(meta.chain, meta.step, meta.weight, meta.potential, bank.row(row))?;
+        }
+    }
+    writer.finish()
+}
