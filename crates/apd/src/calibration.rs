@@ -1,6 +1,6 @@
-//! What held-out rows correct: how wide intervals have to be, how sure of a class to be, and below which probability a class is not to be taken for the answer.
+//! What held-out rows correct: how wide laws and intervals of numbers have to be, how sure of a class to be, and below which probability a class is not to be taken for the answer.
 
-use apd_uncertainty::{ClassPredictive, NumberPredictive};
+use apd_uncertainty::{ClassPredictive, ContaminatedNormal, NumberPredictive};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +15,19 @@ const MASSES: [f64; 12] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.
 const FEWEST: usize = 10;
 /// The mass of the intervals that a model is judged by.
 const INTERVAL: f64 = 0.9;
-/// The deviation of ln β before any row is seen, and how many twentieths from 0 it is looked for.
-const POWER_DEVIATION: f64 = 0.5;
-const POWER_STEPS: i32 = 30;
+/// The deviation of ln β and ln s before any row is seen, and how many twentieths from 0 they are looked for.
+const LOG_DEVIATION: f64 = 0.5;
+const LOG_STEPS: i32 = 30;
+/// The shares of outliers that are tried, and how much further off they are.
+const OUTLIERS: [f64; 5] = [0.0, 0.01, 0.02, 0.05, 0.1];
+const OUTLIER_WIDTH: f64 = 4.0;
 /// The share of rows whose class is to be among those that are not ruled out.
 const CLASS_COVERAGE: f64 = 0.9;
 
 /// Split-conformal corrections, learned from rows that no network has seen.
 ///
-/// Of numbers: the central interval of mass m goes from med − c·(med − l) to med + c·(u − med), where c is the m-quantile over held-out rows of
+/// Of numbers: predictions are s times as wide about their mean, and a share ε of observations is four times further off. ln s and ε, one of 0 to .1,
+/// minimize −Σ ln p of held-out rows + ½·(ln s/½)². Of what comes out of that, the central interval of mass m goes from med − c·(med − l) to med + c·(u − med), where c is the m-quantile over held-out rows of
 /// how many times wider the interval had to be in order to hold what was measured. It covers m of new rows on average if they are like
 /// the held-out ones, whatever the model; it is as wide in proportion as the model has it.
 ///
@@ -33,12 +37,19 @@ const CLASS_COVERAGE: f64 = 0.9;
 ///
 /// References: Vovk, Gammerman & Shafer, *Algorithmic learning in a random world*, 2005; Romano, Patterson & Candès, *Conformalized quantile
 /// regression*, NeurIPS 2019; Sadinle, Lei & Wasserman, *Least ambiguous set-valued classifiers*, JASA 114, 2019; Guo, Pleiss, Sun &
-/// Weinberger, *On calibration of modern neural networks*, ICML 2017, eq. 9.
+/// Weinberger, *On calibration of modern neural networks*, ICML 2017, eq. 9; Tukey, *A survey of sampling from contaminated distributions*, 1960.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Calibration {
-    /// A factor c for each of the masses, which rise.
-    Numbers { masses: Vec<f64>, factors: Vec<f64> },
+    /// A factor c for each of the masses, which rise; s and ε.
+    Numbers {
+        masses: Vec<f64>,
+        factors: Vec<f64>,
+        #[serde(default = "unchanged")]
+        spread: f64,
+        #[serde(default)]
+        outliers: f64,
+    },
     /// t, and β.
     Classes {
         threshold: f64,
@@ -55,6 +66,11 @@ impl Calibration {
     /// after one that is learned from the other half of them.
     pub(crate) fn of_numbers(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> (Self, (f64, f64)) {
         let (mut factors, mut coverage) = (vec![1.0; MASSES.len()], (f64::NAN, f64::NAN));
+        let (lower, upper) = predictive.interval(INTERVAL);
+        let held = (0..y.nrows()).filter(|&i| (lower[[i, 0]]..=upper[[i, 0]]).contains(&y[[i, 0]])).count();
+        coverage.0 = held as f64 / y.nrows().max(1) as f64;
+        let (spread, outliers) = if y.nrows() >= FEWEST { widened(predictive, y) } else { (unchanged(), 0.0) };
+        let predictive = &widen(predictive.clone(), None, spread, outliers);
         let median = predictive.quantile(0.5);
         for (factor, &mass) in factors.iter_mut().zip(&MASSES) {
             let (lower, upper) = predictive.interval(mass);
@@ -71,15 +87,14 @@ impl Calibration {
                 if mass == INTERVAL {
                     let crossed = share(&even, conformal_quantile(&mut odd, mass))
                         + share(&odd, conformal_quantile(&mut even, mass));
-                    coverage = (share(&needed, 1.0) as f64 / y.nrows() as f64, crossed as f64 / y.nrows() as f64);
+                    coverage.1 = crossed as f64 / y.nrows() as f64;
                 }
                 *factor = conformal_quantile(&mut needed, mass);
-            } else if mass == INTERVAL {
-                let share = share(&needed, 1.0) as f64 / y.nrows().max(1) as f64;
-                coverage = (share, share);
+            } else {
+                coverage.1 = coverage.0;
             }
         }
-        (Self::Numbers { masses: MASSES.to_vec(), factors }, coverage)
+        (Self::Numbers { masses: MASSES.to_vec(), factors, spread, outliers }, coverage)
     }
 
     /// Of predictions of classes and what they were.
@@ -104,10 +119,18 @@ impl Calibration {
         raised(predictive.mean(), *power)
     }
 
+    /// The calibrated laws of numbers; `mean` is theirs, if it is not the predictions' own.
+    ///
+    /// **Panics** where classes are predicted.
+    pub(crate) fn numbers(&self, predictive: NumberPredictive, mean: Option<ArrayView2<'_, f64>>) -> NumberPredictive {
+        let Self::Numbers { spread, outliers, .. } = self else { panic!("laws are those of numbers") };
+        widen(predictive, mean, *spread, *outliers)
+    }
+
     /// Whether what a file says can be used: for classes or numbers, with a finite factor for each mass.
     pub(crate) fn is_valid(&self, classes: bool) -> bool {
         match self {
-            Self::Numbers { masses, factors } => {
+            Self::Numbers { masses, factors, spread, outliers } => {
                 let rising = masses.windows(2).all(|pair| pair[0] < pair[1]);
                 let within = masses.iter().all(|&mass| mass > 0.0 && mass < 1.0);
                 !classes
@@ -116,6 +139,9 @@ impl Calibration {
                     && rising
                     && within
                     && factors.iter().all(|&c| c.is_finite() && c >= 0.0)
+                    && *spread > 0.0
+                    && spread.is_finite()
+                    && (0.0..1.0).contains(outliers)
             }
             Self::Classes { threshold, power } => {
                 classes && (0.0..=1.0).contains(threshold) && *power > 0.0 && power.is_finite()
@@ -123,11 +149,11 @@ impl Calibration {
         }
     }
 
-    /// The corrected intervals of the first output, one for each mass; a larger mass never has a smaller interval.
+    /// The corrected intervals of the first output of calibrated laws, one for each mass; a larger mass never has a smaller interval.
     ///
     /// **Panics** where classes are predicted.
     pub(crate) fn intervals(&self, predictive: &NumberPredictive, masses: &[f64]) -> Vec<Interval> {
-        let Self::Numbers { masses: known, factors } = self else { panic!("intervals are those of numbers") };
+        let Self::Numbers { masses: known, factors, .. } = self else { panic!("intervals are those of numbers") };
         let median = predictive.quantile(0.5);
         let mut order: Vec<usize> = (0..masses.len()).collect();
         order.sort_by(|&a, &b| masses[a].total_cmp(&masses[b]));
@@ -176,14 +202,48 @@ fn raised(mut p: Array2<f64>, power: f64) -> Array2<f64> {
     p
 }
 
-/// The β that held-out classes make most probable, by a search over ln β in steps of a twentieth.
+/// The β that held-out classes make most probable.
 fn power(mean: &Array2<f64>, labels: &[u32]) -> f64 {
-    let loss = |log: f64| {
-        let p = raised(mean.clone(), log.exp());
-        0.5 * (log / POWER_DEVIATION).powi(2) - ln_p_of_labels(p.view(), labels).iter().sum::<f64>()
+    likeliest(|power| -ln_p_of_labels(raised(mean.clone(), power).view(), labels).iter().sum::<f64>()).1
+}
+
+/// The s and ε that held-out numbers make most probable.
+fn widened(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> (f64, f64) {
+    let of_share = |outliers: f64| {
+        let loss = |spread| -widen(predictive.clone(), None, spread, outliers).ln_density(y).sum();
+        let (loss, spread) = likeliest(loss);
+        (loss, (spread, outliers))
     };
-    let losses = (-POWER_STEPS..=POWER_STEPS).map(|step| f64::from(step) / 20.0).map(|log| (loss(log), log));
-    losses.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(unchanged(), |(_, log)| log.exp())
+    let losses = OUTLIERS.map(of_share).into_iter();
+    losses.min_by(|a, b| a.0.total_cmp(&b.0)).map_or((unchanged(), 0.0), |(_, found)| found)
+}
+
+/// Laws that are wider about a mean, their own unless another is given, and have outliers.
+fn widen(
+    predictive: NumberPredictive,
+    mean: Option<ArrayView2<'_, f64>>,
+    spread: f64,
+    outliers: f64,
+) -> NumberPredictive {
+    let own = predictive.mean();
+    let stretched = match spread == unchanged() {
+        true => predictive,
+        false => predictive.stretch(mean.unwrap_or(own.view()), spread),
+    };
+    match outliers > 0.0 {
+        true => stretched.with_family(ContaminatedNormal { share: outliers, width: OUTLIER_WIDTH }),
+        false => stretched,
+    }
+}
+
+/// The least of loss(x) + ½·(ln x/½)², and the x that has it, by a search over ln x in steps of a twentieth.
+fn likeliest(loss: impl Fn(f64) -> f64) -> (f64, f64) {
+    let penalized = |step: i32| {
+        let log = f64::from(step) / 20.0;
+        (0.5 * (log / LOG_DEVIATION).powi(2) + loss(log.exp()), log.exp())
+    };
+    let losses = (-LOG_STEPS..=LOG_STEPS).map(penalized);
+    losses.min_by(|a, b| a.0.total_cmp(&b.0)).expect("there are steps")
 }
 
 /// The value below which a new one lies with probability `mass`: the order statistic (n + 1)·mass, interpolated, or the largest.

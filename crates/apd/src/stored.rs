@@ -35,11 +35,9 @@ pub(crate) fn nearest(
 ) -> Result<Distilled, Error> {
     let (samples, dim) = bank.dim();
     let bytes = (share * (4 * samples * dim) as f64).max((FEWEST.min(samples) * 2 * dim) as f64);
-    let subsample = |count: usize, format| Distilled::Subsample(Subsample::evenly(bank.view(), count, format));
-    let mut candidates = vec![
-        subsample((bytes / (dim + 4) as f64) as usize, Format::Int8),
-        subsample((bytes / (2 * dim) as f64) as usize, Format::F16),
-    ];
+    let in_16_bits = Subsample::evenly(bank.view(), (bytes / (2 * dim) as f64) as usize, Format::F16);
+    let in_8_bits = Subsample::within(bank.view(), bytes as usize);
+    let mut candidates = vec![Distilled::Subsample(in_8_bits), Distilled::Subsample(in_16_bits)];
     let components = COMPONENTS.min(samples);
     let rank = ((bytes - (2 * dim) as f64) / (2 * (dim + components + 2)) as f64) as usize;
     if rank > 0 && samples > 2 {

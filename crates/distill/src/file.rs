@@ -120,6 +120,9 @@ struct SubsampleDescription {
     count: usize,
     format: Format,
     noise: bool,
+    /// Whether they are kept in units of each coordinate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    standardized: bool,
 }
 
 /// The file's metadata, as one JSON object.
@@ -147,7 +150,7 @@ impl Distilled {
     /// standardized, `mean` and `scale` (point = output · scale + mean). A subspace has `mean` and `directions` (r × d; of 8 bits with a
     /// `directions.scale` per row), and its coefficients' `centres` and `sd`, or the tensors of their GAN behind `coefficients.`;
     /// `residual` where there is noise on every coordinate. A subsample has `points` (m × d; of 8 bits with a `points.scale` per row), and
-    /// `sd` where there is noise. In the header's metadata, one JSON object under `apd`: `format`, `generator`
+    /// `sd` where there is noise, `mean` and `scale` where they are kept in units of each coordinate. In the header's metadata, one JSON object under `apd`: `format`, `generator`
     /// (lengths), `layout`, and `metadata`.
     ///
     /// **Errors**: a layout of another length than the points.
@@ -235,7 +238,8 @@ fn describe_subspace(subspace: &Subspace) -> SubspaceDescription {
 
 fn describe_subsample(points: &Subsample) -> SubsampleDescription {
     let (format, noise) = (points.points.format(), points.sd.is_some());
-    SubsampleDescription { dim: points.dim(), count: points.count(), format, noise }
+    let standardized = !points.units.scale.is_empty();
+    SubsampleDescription { dim: points.dim(), count: points.count(), format, noise, standardized }
 }
 
 /// A tensor whose bytes are made when they are written: there is no second copy of a large generator.
@@ -349,6 +353,11 @@ fn subsample_parts(subsample: &Subsample) -> Vec<(String, Part<'_>)> {
     let dim = subsample.dim();
     let mut parts = matrix_parts("points", &subsample.points, vec![subsample.count(), dim]);
     parts.extend(subsample.sd.iter().flat_map(|sd| matrix_parts("sd", sd, vec![dim])));
+    for (name, numbers) in [("mean", &subsample.units.mean), ("scale", &subsample.units.scale)] {
+        if !numbers.is_empty() {
+            parts.push((name.to_owned(), Part { shape: vec![dim], source: Source::F32(numbers) }));
+        }
+    }
     parts
 }
 

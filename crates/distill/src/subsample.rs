@@ -1,12 +1,16 @@
 //! Baselines of distillation that keep points.
 
 use apd_seed::Seed;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use crate::Format;
 use crate::quantized::Matrix;
+use crate::standardize::{Affine, Moments};
 use apd_points::Posterior;
+
+/// How many times more rounding adds to the coordinates' variances, where units of their own would be worth their bytes.
+const WORTH: f64 = 2.0;
 
 /// Some points as they are, or with noise: a subsample of a bank, the members of an ensemble.
 ///
@@ -18,6 +22,8 @@ use apd_points::Posterior;
 pub struct Subsample {
     pub(crate) points: Matrix,
     pub(crate) sd: Option<Matrix>,
+    /// What the points were divided and shifted by; nothing, if they are kept as they were.
+    pub(crate) units: Affine<'static>,
 }
 
 impl Subsample {
@@ -32,7 +38,7 @@ impl Subsample {
             let sd = ArrayView2::from_shape((1, sd.len()), sd).expect("one row");
             Matrix::new(format.of_vectors(), sd)
         });
-        Self { points: Matrix::new(format, points), sd }
+        Self { points: Matrix::new(format, points), sd, units: Affine::default() }
     }
 
     /// `count` of the points, at equal distances through them: one at least, all at most.
@@ -40,10 +46,31 @@ impl Subsample {
     /// **Shapes**: points is m × d. **Panics** if there are no points.
     #[track_caller]
     pub fn evenly(points: ArrayView2<'_, f32>, count: usize, format: Format) -> Self {
-        let m = points.nrows();
-        let count = count.clamp(1, m);
-        let rows: Vec<usize> = (0..count).map(|i| (2 * i + 1) * m / (2 * count)).collect();
-        Self::new(points.select(Axis(0), &rows).view(), None, format)
+        Self::new(evenly(points, count).view(), None, format)
+    }
+
+    /// As many of the points as `bytes` hold in 8 bits, at equal distances through them: one at least, all at most.
+    ///
+    /// The coordinates of a point share a scale. Where its rounding costs them more than it has to (biases beside variances, layers of unlike
+    /// weights, narrow coordinates far from 0), each is kept as its distance from its mean in units of its deviation, for eight bytes a coordinate.
+    ///
+    /// **Shapes**: points is m × d. **Panics** if there are no points, or one is not finite.
+    #[track_caller]
+    pub fn within(points: ArrayView2<'_, f32>, bytes: usize) -> Self {
+        let dim = points.ncols();
+        let plain = evenly(points, bytes / (dim + 4));
+        let Moments { mean, raw_sd, .. } = Moments::of(&plain).expect("finite points");
+        let scale = raw_sd.iter().map(|&sd| if sd > 0.0 { sd as f32 } else { 1.0 }).collect();
+        let units = Affine { mean: mean.iter().map(|&mean| mean as f32).collect(), scale };
+        let mut kept = evenly(points, bytes.saturating_sub(8 * dim) / (dim + 4));
+        for mut point in kept.outer_iter_mut() {
+            let from = point.to_vec();
+            units.forward(0..dim, &from, point.as_slice_mut().expect("a row of a fresh array"));
+        }
+        if rounding(plain.view(), &raw_sd) <= WORTH * rounding(kept.view(), &vec![1.0; dim]) {
+            return Self::new(plain.view(), None, Format::Int8);
+        }
+        Self { units, ..Self::new(kept.view(), None, Format::Int8) }
     }
 
     /// Points that are kept.
@@ -58,7 +85,11 @@ impl Posterior for Subsample {
     }
 
     fn bytes(&self) -> usize {
-        self.points.bytes() + self.sd.as_ref().map_or(0, Matrix::bytes)
+        let Affine { mean, scale } = &self.units;
+        self.points.bytes()
+            + self.sd.as_ref().map_or(0, Matrix::bytes)
+            + size_of_val(&mean[..])
+            + size_of_val(&scale[..])
     }
 
     fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
@@ -71,6 +102,7 @@ impl Posterior for Subsample {
         rows.into_par_iter().for_each_init(scratch, |(point, noise), (i, mut out)| {
             let number = first + i as u64;
             self.points.read(order[(number % order.len() as u64) as usize] as usize, 0..dim, point);
+            self.units.backward(0..dim, point);
             if let Some(sd) = &sd {
                 normals.fill(number, 0, noise);
                 point.iter_mut().zip(noise.iter().zip(sd)).for_each(|(x, (&noise, &sd))| *x += sd * noise);
@@ -78,6 +110,23 @@ impl Posterior for Subsample {
             out.iter_mut().zip(&*point).for_each(|(out, &x)| *out = x);
         });
     }
+}
+
+/// `count` of the points, at equal distances through them: one at least, all at most.
+fn evenly(points: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
+    let m = points.nrows();
+    let count = count.clamp(1, m);
+    let rows: Vec<usize> = (0..count).map(|i| (2 * i + 1) * m / (2 * count)).collect();
+    points.select(Axis(0), &rows)
+}
+
+/// What 8 bits and a scale for each point add to a coordinate's variance, as a share of it (all of it at most), on average.
+fn rounding(points: ArrayView2<'_, f32>, sd: &[f64]) -> f64 {
+    let step =
+        |point: ArrayView1<'_, f32>| point.iter().fold(0.0, |most, &x| f64::max(most, f64::from(x.abs()))) / 127.0;
+    let added = points.outer_iter().map(|point| step(point).powi(2) / 12.0).sum::<f64>() / points.nrows() as f64;
+    // Where nothing varies nothing may be added.
+    sd.iter().map(|sd| if added > 0.0 { (added / (sd * sd)).min(1.0) } else { 0.0 }).sum::<f64>() / sd.len() as f64
 }
 
 #[cfg(test)]

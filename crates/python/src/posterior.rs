@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use apd::Seed;
-use apd::distill::{Distilled, Format, Subsample, Subspace, SubspaceConfig};
+use apd::distill::{Distilled, Subsample, Subspace, SubspaceConfig};
 use apd::points::{Layout, Posterior as _, write_atomic};
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
 use pyo3::exceptions::PyOSError;
@@ -50,11 +50,9 @@ pub(crate) fn distill(
     if !(share > 0.0 && share <= 1.0) {
         return Err(value_error(format!("share is {share}, expected more than 0 and at most 1")));
     }
-    let bytes = ((share * (4 * n * d) as f64) as usize).max(FEWEST.min(n) * (d + 4));
+    let bytes = ((share * (4 * n * d) as f64) as usize).max(FEWEST.min(n) * (d + 4) + 8 * d);
     let distilled = match method {
-        "rows" => {
-            detached(py, threads, || Distilled::Subsample(Subsample::evenly(rows, bytes / (d + 4), Format::Int8)))?
-        }
+        "rows" => detached(py, threads, || Distilled::Subsample(Subsample::within(rows, bytes)))?,
         "subspace" => {
             let config = SubspaceConfig { noise: 0.0, ..SubspaceConfig::default() }.within(bytes, d, n);
             let config =

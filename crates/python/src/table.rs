@@ -4,8 +4,9 @@ use std::ffi::CString;
 use std::path::PathBuf;
 
 use apd::data::{Column, Feature, Role, Surprise, Table, TableSchema, Values};
-use apd::{Answers, Architecture, Context, Effort, Prediction, TableFit, TableModel, Task};
-use numpy::{IntoPyArray, PyReadonlyArray1};
+use apd::{Answers, Architecture, Context, Effort, Prediction, Predictions, TableFit, TableModel, Task};
+use ndarray::{ArrayView1, ArrayView2, Axis};
+use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -119,6 +120,77 @@ fn use_all_numbers(schema: &mut TableSchema, table: &Table) {
     }
 }
 
+/// Numbers as numpy has them, in any order.
+#[derive(FromPyObject)]
+pub(crate) enum Matrix<'py> {
+    /// float32.
+    Single(PyReadonlyArray2<'py, f32>),
+    /// float64.
+    Double(PyReadonlyArray2<'py, f64>),
+}
+
+/// Rows of a matrix that are a table at a time.
+const BLOCK: usize = 8_192;
+
+/// What is predicted of a matrix whose columns have these names.
+fn in_blocks<T: Copy + Into<f64> + Sync>(
+    py: Python<'_>,
+    threads: Option<usize>,
+    names: &[String],
+    matrix: ArrayView2<'_, T>,
+    predict: impl Fn(Table) -> PyResult<Predictions> + Sync,
+) -> PyResult<Predictions> {
+    let block = |rows: ArrayView2<'_, T>| {
+        let column = |(name, values): (&String, ArrayView1<'_, T>)| Column {
+            name: name.clone(),
+            values: Values::Numbers(values.iter().map(|&x| x.into()).collect()),
+        };
+        Table::new(names.iter().zip(rows.columns()).map(column).collect()).map_err(value_error)
+    };
+    detached(py, threads, || {
+        let mut blocks = matrix.axis_chunks_iter(Axis(0), BLOCK).map(block);
+        // Of no rows too there is an answer: none.
+        let first = blocks.next().unwrap_or_else(|| block(matrix))?;
+        blocks.try_fold(predict(first)?, |mut before, block| {
+            before.append(predict(block?)?);
+            Ok(before)
+        })
+    })?
+}
+
+/// Predictions as Python has them; it is warned of what surprised.
+fn told(py: Python<'_>, predictions: Predictions) -> PyResult<Bound<'_, PyDict>> {
+    for Surprise { column, rows, first } in &predictions.surprises {
+        let words = format!(
+            "column {column:?}: {rows} rows hold what training rows did not (unseen, or missing), the first is row {first}"
+        );
+        let words = CString::new(words.replace('\0', " ")).expect("no end in it");
+        PyErr::warn(py, &py.get_type::<PyUserWarning>(), &words, 1)?;
+    }
+    let dict = PyDict::new(py);
+    let set = |name: &str, values: Vec<f64>| dict.set_item(name, values.into_pyarray(py));
+    set("ood", predictions.ood)?;
+    match predictions.answers {
+        Answers::Classes { p, entropy, bald, abstain, .. } => {
+            set("entropy", entropy)?;
+            set("bald", bald)?;
+            dict.set_item("p", p.into_pyarray(py))?;
+            dict.set_item("abstain", abstain.into_pyarray(py))?;
+        }
+        Answers::Numbers { mean, sd, aleatoric_sd, epistemic_sd, intervals } => {
+            set("mean", mean)?;
+            set("sd", sd)?;
+            set("aleatoric_sd", aleatoric_sd)?;
+            set("epistemic_sd", epistemic_sd)?;
+            let (lower, upper): (Vec<_>, Vec<_>) =
+                intervals.into_iter().map(|(_, lower, upper)| (lower.into_pyarray(py), upper.into_pyarray(py))).unzip();
+            dict.set_item("lower", lower)?;
+            dict.set_item("upper", upper)?;
+        }
+    }
+    Ok(dict)
+}
+
 /// A model of a table: what the estimators keep, and the file of `apd fit`.
 #[pyclass(frozen, module = "apd._apd")]
 pub(crate) struct Model(TableModel);
@@ -137,39 +209,27 @@ impl Model {
     ) -> PyResult<Bound<'py, PyDict>> {
         let table = table(columns)?;
         let predictions = detached(py, threads, || self.0.predict(&table, &coverage, networks))?.map_err(raised)?;
-        for Surprise { column, rows, first } in &predictions.surprises {
-            let words = format!(
-                "column {column:?}: {rows} rows hold what training rows did not (unseen, or missing), the first is row {first}"
-            );
-            let words = CString::new(words.replace('\0', " ")).expect("no end in it");
-            PyErr::warn(py, &py.get_type::<PyUserWarning>(), &words, 1)?;
-        }
-        let dict = PyDict::new(py);
-        let set = |name: &str, values: Vec<f64>| dict.set_item(name, values.into_pyarray(py));
-        set("ood", predictions.ood)?;
-        match predictions.answers {
-            Answers::Classes { p, entropy, bald, abstain, .. } => {
-                set("entropy", entropy)?;
-                set("bald", bald)?;
-                dict.set_item("p", p.into_pyarray(py))?;
-                dict.set_item("abstain", abstain.into_pyarray(py))?;
-            }
-            Answers::Numbers { mean, sd, aleatoric_sd, epistemic_sd, intervals } => {
-                set("mean", mean)?;
-                set("sd", sd)?;
-                set("aleatoric_sd", aleatoric_sd)?;
-                set("epistemic_sd", epistemic_sd)?;
-                let (lower, upper): (Vec<_>, Vec<_>) = intervals
-                    .into_iter()
-                    .map(|(_, lower, upper)| (lower.into_pyarray(py), upper.into_pyarray(py)))
-                    .unzip();
-                dict.set_item("lower", lower)?;
-                dict.set_item("upper", upper)?;
-            }
-        }
-        Ok(dict)
+        told(py, predictions)
     }
 
+    /// The same of a matrix of numbers whose columns are the features in order. It is read where it lies, some rows at a time.
+    #[pyo3(signature = (matrix, *, coverage = vec![0.9], networks = None, threads = None))]
+    fn predict_matrix<'py>(
+        &self,
+        py: Python<'py>,
+        matrix: Matrix<'_>,
+        coverage: Vec<f64>,
+        networks: Option<usize>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let names: Vec<String> = self.features().into_iter().map(|(name, _)| name).collect();
+        let predict = |block: Table| self.0.predict(&block, &coverage, networks).map_err(raised);
+        let predictions = match &matrix {
+            Matrix::Single(matrix) => in_blocks(py, threads, &names, matrix.as_array(), predict),
+            Matrix::Double(matrix) => in_blocks(py, threads, &names, matrix.as_array(), predict),
+        };
+        told(py, predictions?)
+    }
     /// The laws of the numbers that are predicted, before intervals are corrected.
     #[pyo3(signature = (columns, *, networks = None, threads = None))]
     fn law(
@@ -179,12 +239,8 @@ impl Model {
         networks: Option<usize>,
         threads: Option<usize>,
     ) -> PyResult<Law> {
-        let (table, model) = (table(columns)?, &self.0);
-        let networks = networks.unwrap_or_else(|| model.networks());
-        let prediction = detached(py, threads, || {
-            let encoding = model.schema().encode(&table).map_err(value_error)?;
-            model.fitted().predict(encoding.inputs.view(), networks).map_err(raised)
-        })??;
+        let table = table(columns)?;
+        let prediction = detached(py, threads, || self.0.laws(&table, networks))?.map_err(raised)?;
         match prediction {
             Prediction::Numbers(numbers) => Ok(Law(numbers)),
             Prediction::Classes(_) => Err(value_error("classes are predicted, not numbers")),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -152,6 +153,21 @@ def test_pipelines_and_searches(wave):
     search = GridSearchCV(model, {"apdregressor__chains": [1, 2]}, cv=2).fit(X, y)
     assert search.best_score_ > 0.5
     assert clone(apd.ApdRegressor(chains=3)).get_params()["chains"] == 3
+
+
+def test_a_matrix_is_read_where_it_lies(blobs):
+    X, y = blobs
+    model = apd.ApdClassifier(**{**QUICK, "network": "mlp:4", "steps": 100}).fit(X, y)
+    large = np.tile(X, (100_000 // len(X), 1)).astype(np.float32)
+    tracemalloc.start()
+    p = model.predict_proba(large)
+    peak = tracemalloc.get_traced_memory()[1]
+    # Of numpy's and Python's memory; were the matrix converted, it would be all of it and more.
+    assert peak < large.nbytes / 4
+    for same in [large.astype(np.float64), np.asfortranarray(large), large[::-1][::-1], pd.DataFrame(large.astype(np.float64), columns=["x0", "x1"])]:
+        np.testing.assert_array_equal(model.predict_proba(same), p)
+    assert p.shape == (len(large), 3) and len(model.predict_proba(large[:1])) == 1
+    tracemalloc.stop()
 
 
 def test_a_fit_goes_on_from_its_checkpoints(tmp_path, wave):

@@ -65,24 +65,56 @@ def test_predictions_are_those_of_the_bank():
     np.testing.assert_allclose(found.mean(0), exact.mean(1), atol=5 * exact.std() / np.sqrt(400))
 
 
-def test_pytorch_takes_what_is_drawn():
+def test_networks_of_pytorch_with_batch_normalization():
     torch = pytest.importorskip("torch")
-    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-    states = []
-    for i in range(64):
-        torch.manual_seed(i)
+    from sklearn.datasets import load_digits
+
+    def convolution(before, width):
+        return torch.nn.Conv2d(before, width, 3, padding=1, bias=False), torch.nn.BatchNorm2d(width)
+
+    class Block(torch.nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.path = torch.nn.Sequential(*convolution(width, width), torch.nn.ReLU(), *convolution(width, width))
+
+        def forward(self, x):
+            return torch.relu(x + self.path(x))
+
+    torch.manual_seed(0)
+    head = torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(32, 10)
+    resnet = torch.nn.Sequential(*convolution(1, 8), torch.nn.ReLU(), Block(8), Block(8), *head)
+    digits = load_digits()
+    images = torch.tensor(digits.images[:, None] / 8 - 1, dtype=torch.float32)
+    labels = torch.tensor(digits.target)
+
+    def probabilities():
         with torch.no_grad():
-            for parameter in module.parameters():
-                parameter.copy_(torch.randn_like(parameter))
-        module.train()
-        module(torch.randn(32, 3))
-        states.append({name: value.clone() for name, value in module.state_dict().items()})
-    posterior = apd.distill(states, share=0.5)
-    for state in posterior.state_dicts(10, like=module):
-        module.load_state_dict(state, strict=True)
-        assert torch.isfinite(module.eval()(torch.randn(5, 3))).all()
-    with pytest.raises(ValueError, match="0.bias"):
-        posterior.state_dicts(1, like=torch.nn.Sequential(torch.nn.Linear(3, 5)))
+            return torch.softmax(resnet.eval()(images[1200:]), 1).numpy()
+
+    # 200 networks along SGD at a constant rate, from every tenth step.
+    optimizer = torch.optim.SGD(resnet.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
+    states, bank = [], []
+    for step in range(2_600):
+        batch = torch.randint(0, 1200, (64,))
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(resnet.train()(images[batch]), labels[batch]).backward()
+        optimizer.step()
+        if step >= 600 and step % 10 == 9:
+            states.append({name: value.clone() for name, value in resnet.state_dict().items()})
+            bank.append(probabilities())
+    accuracy = (np.mean(bank, 0).argmax(1) == digits.target[1200:]).mean()
+    assert len(states) == 200 and accuracy > 0.9
+
+    posterior = apd.distill(states)
+    drawn = []
+    for state in posterior.state_dicts(200, like=resnet):
+        resnet.load_state_dict(state, strict=True)
+        drawn.append(probabilities())
+    assert np.isfinite(drawn).all()
+    tv = 0.5 * np.abs(np.mean(drawn, 0) - np.mean(bank, 0)).sum(1).mean()
+    assert tv <= 0.01, tv
+    with pytest.raises(ValueError, match="0.weight"):
+        posterior.state_dicts(1, like=torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3)))
 
 
 @pytest.mark.parametrize(

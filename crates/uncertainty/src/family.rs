@@ -11,7 +11,7 @@ mod tests;
 
 /// A family of laws of one number: what a network's outputs are the parameters of.
 ///
-/// A law has a location and a scale. [`Normal`], [`StudentT`] and [`Poisson`] are families; others implement this trait.
+/// A law has a location and a scale. [`Normal`], [`ContaminatedNormal`], [`StudentT`] and [`Poisson`] are families; others implement this trait.
 pub trait Family: Debug + Send + Sync {
     /// P(Y ≤ y).
     fn cdf(&self, location: f64, scale: f64, y: f64) -> f64;
@@ -57,6 +57,20 @@ pub struct StudentT {
     pub dof: f64,
 }
 
+/// The contaminated normal law: (1 − share)·N(location, scale²) + share·N(location, (width·scale)²), normal but for some observations that are
+/// further off.
+///
+/// Its variance is scale²·(1 + share·(width² − 1)).
+///
+/// Reference: Tukey, *A survey of sampling from contaminated distributions*, in Contributions to Probability and Statistics, 1960.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContaminatedNormal {
+    /// The share of observations that are further off, from 0 to 1.
+    pub share: f64,
+    /// How many times further, positive.
+    pub width: f64,
+}
+
 /// The Poisson law; its location is the rate, and it has no scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Poisson;
@@ -77,6 +91,25 @@ impl Family for Normal {
 
     fn variance(&self, _location: f64, scale: f64) -> f64 {
         scale * scale
+    }
+}
+
+impl Family for ContaminatedNormal {
+    fn cdf(&self, location: f64, scale: f64, y: f64) -> f64 {
+        let of = |scale| Normal.cdf(location, scale, y);
+        (1.0 - self.share) * of(scale) + self.share * of(self.width * scale)
+    }
+
+    fn ln_density(&self, location: f64, scale: f64, y: f64) -> f64 {
+        let of = |share: f64, scale| share.ln() + Normal.ln_density(location, scale, y);
+        let (a, b) = (of(1.0 - self.share, scale), of(self.share, self.width * scale));
+        let most = a.max(b);
+        // Both are −∞ far out, and NaN stays NaN.
+        if most == f64::NEG_INFINITY { most } else { most + ((a - most).exp() + (b - most).exp()).ln() }
+    }
+
+    fn variance(&self, _location: f64, scale: f64) -> f64 {
+        scale * scale * (1.0 + self.share * (self.width * self.width - 1.0))
     }
 }
 

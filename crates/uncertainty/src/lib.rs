@@ -53,7 +53,7 @@ pub use class_predictive::{ClassPredictive, Score};
 pub use compare::{agreement, total_variation};
 pub use detection::{Detection, RocPoint, detection, drop_collinear, roc_curve};
 pub use error::MetricError;
-pub use family::{Family, Normal, Poisson, StudentT};
+pub use family::{ContaminatedNormal, Family, Normal, Poisson, StudentT};
 pub use histogram::{Histogram, histogram};
 pub use number_predictive::NumberPredictive;
 pub use risk_coverage::{RiskPoint, aurc, risk_coverage};

@@ -246,6 +246,37 @@ impl NumberPredictive {
         self
     }
 
+    /// The prediction of about + factor·(Y − about) in place of Y: wider about these values, or narrower.
+    ///
+    /// **Shapes** `about`: N × M. **Panics** on another shape, a factor that is not positive, or if the family is discrete.
+    #[track_caller]
+    pub fn stretch(mut self, about: ArrayView2<'_, f64>, factor: f64) -> Self {
+        assert!(factor > 0.0, "a factor is positive, not {factor}");
+        assert!(!self.family.is_discrete(), "counts have no other unit");
+        assert_eq!(about.dim(), self.mean.dim(), "values must have the shape the predictions were made with");
+        let stretched = |x: f64, about: f64| about + factor * (x - about);
+        Zip::from(&mut self.mean).and(about).for_each(|x, &about| *x = stretched(*x, about));
+        self.squares.mapv_inplace(|x| factor * factor * x);
+        self.variance.mapv_inplace(|x| factor * factor * x);
+        for laws in self.levels.iter_mut().flatten() {
+            laws.iter_mut().zip(about).for_each(|(law, &about)| *law = (stretched(law.0, about), factor * law.1));
+        }
+        self
+    }
+
+    /// The prediction with another family's laws of the same locations and scales.
+    ///
+    /// **Panics** if one of the families is discrete, or has no variance.
+    #[track_caller]
+    pub fn with_family(mut self, family: impl Family + 'static) -> Self {
+        assert!(!(self.family.is_discrete() || family.is_discrete()), "counts have no scale");
+        let factor = family.variance(0.0, 1.0) / self.family.variance(0.0, 1.0);
+        assert!(factor.is_finite(), "both families have a variance");
+        self.variance.mapv_inplace(|x| factor * x);
+        self.family = Arc::new(family);
+        self
+    }
+
     /// `f` of every number's mixture, and of the number at its place in `y`, on all threads.
     #[track_caller]
     fn each<S: Data<Elem = f64>>(

@@ -30,7 +30,8 @@ fn intervals_of_a_model_that_is_wrong_cover_what_they_say() {
         let (calibration, (before, after)) = Calibration::of_numbers(&normals(y.nrows(), sd), y.view());
         assert!((after - 0.9).abs() < 0.03 && ((before - 0.9).abs() < 0.03) == (sd == 1.0), "{before}, {after}");
         let masses = [0.95, 0.5, 0.9, 0.33];
-        let intervals = calibration.intervals(&normals(new.nrows(), sd), &masses);
+        let calibrated = calibration.numbers(normals(new.nrows(), sd), None);
+        let intervals = calibration.intervals(&calibrated, &masses);
         for (&mass, interval) in masses.iter().zip(&intervals) {
             let covered = covered(interval, &new);
             assert!((covered - mass).abs() < 0.05, "sd {sd}: {covered} of {mass}");
@@ -99,4 +100,36 @@ fn probabilities_become_as_sure_as_they_are_right_where_rows_say_so() {
     let calibrated = Calibration::of_classes(&predictive, &labels).probabilities(&predictive);
     assert!((0.92..0.98).contains(&calibrated[[0, 0]]), "{}", calibrated[[0, 0]]);
     assert!(calibrated.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-12));
+}
+
+/// Predictions N(0, 1) of numbers of which `share` are eight deviations off.
+fn with_outliers(n: usize, seed: u64, share: f64) -> Array2<f64> {
+    let mut y = standard(n, seed);
+    let every = (1.0 / share) as usize;
+    y.iter_mut().step_by(every).for_each(|y| *y = 8.0 * y.signum());
+    y
+}
+
+#[test]
+fn laws_that_are_too_narrow_are_widened_and_outliers_are_expected() {
+    let mean_ln_p = |laws: &NumberPredictive, y: &Array2<f64>| laws.ln_density(y.view()).mean().expect("rows");
+    for (sd, share) in [(0.6, None), (1.0, None), (1.5, None), (1.0, Some(0.02))] {
+        let data = |n, seed| share.map_or_else(|| standard(n, seed), |share| with_outliers(n, seed, share));
+        let (held_out, new) = (data(400, 5), data(20_000, 6));
+        let (calibration, _) = Calibration::of_numbers(&normals(400, sd), held_out.view());
+        let Calibration::Numbers { spread, outliers, .. } = calibration else { unreachable!() };
+        // One step of the search, and three errors of a deviation from 400 rows.
+        let expected = if share.is_some() { 1.0 } else { 1.0 / sd };
+        assert!((spread / expected).ln().abs() < 0.05 + 3.0 / 800.0_f64.sqrt(), "sd {sd}: {spread}");
+        assert!(share.is_none() == (outliers < 0.015), "share {share:?}: {outliers}");
+        let raw = normals(new.nrows(), sd);
+        let calibrated = calibration.numbers(raw.clone(), None);
+        let (before, after, best) =
+            (mean_ln_p(&raw, &new), mean_ln_p(&calibrated, &new), mean_ln_p(&normals(new.nrows(), 1.0), &new));
+        assert!(after > before - 0.01, "never much worse: {before} to {after}");
+        match share {
+            None => assert!(after > best - 0.02, "sd {sd}: {after} of {best}"),
+            Some(_) => assert!(after > before + 0.2, "{before} to {after}"),
+        }
+    }
 }

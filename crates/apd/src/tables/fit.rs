@@ -158,8 +158,6 @@ fn judge(
     let examples = schema.examples(held_out)?;
     let networks = crate::stored::networks(fitted.posterior());
     let kept = fitted.predict(examples.inputs.view(), networks)?;
-    let distilling_lost = lost(&mut fitted, &kept, &bank, &examples)?;
-
     let (calibration, coverage) = match (&kept, &examples.targets) {
         (Prediction::Classes(classes), Targets::Classes { labels, .. }) => {
             (Calibration::of_classes(classes, labels), None)
@@ -170,6 +168,7 @@ fn judge(
         }
         _ => unreachable!("a schema has targets of its model's kind"),
     };
+    let distilling_lost = lost(&mut fitted, kept, &bank, &examples, &calibration)?;
     let description = Description {
         schema: schema.clone(),
         calibration,
@@ -208,22 +207,46 @@ fn ln_p(prediction: &Prediction, targets: &Targets) -> Vec<f64> {
     }
 }
 
-/// ln p̄(all samples) − ln p̄(kept), the mean over rows.
+/// ln p̄(all samples) − ln p̄(kept), the mean over rows; of numbers as they are calibrated.
 ///
 /// The mixture of a thousand normals merges neighbors, which is right for quantiles but not for the tails of a density, so that each part of
 /// the samples predicts by itself.
-fn lost(fitted: &mut Fitted, kept: &Prediction, bank: &Array2<f32>, examples: &Examples) -> Result<f64, Error> {
+fn lost(
+    fitted: &mut Fitted,
+    kept: Prediction,
+    bank: &Array2<f32>,
+    examples: &Examples,
+    calibration: &Calibration,
+) -> Result<f64, Error> {
     const EXACT: usize = 250;
-    let ln_p_kept = ln_p(kept, &examples.targets);
-    let mut ratios = vec![0.0; examples.len()];
+    let mut parts = Vec::new();
     for part in bank.axis_chunks_iter(Axis(0), EXACT) {
         let share = part.nrows() as f64 / bank.nrows() as f64;
         let part = Distilled::Subsample(Subsample::new(part, None, Format::F32));
         let networks = crate::stored::networks(&part);
-        let kept = std::mem::replace(&mut fitted.posterior, part);
+        let posterior = std::mem::replace(&mut fitted.posterior, part);
         let prediction = fitted.predict(examples.inputs.view(), networks);
-        fitted.posterior = kept;
-        for ((ratio, ln_p), ln_p_kept) in ratios.iter_mut().zip(ln_p(&prediction?, &examples.targets)).zip(&ln_p_kept) {
+        fitted.posterior = posterior;
+        parts.push((share, prediction?));
+    }
+    // All samples are wider about their common mean.
+    let mut mean = Array2::zeros((examples.len(), 1));
+    for (share, prediction) in &parts {
+        if let Prediction::Numbers(numbers) = prediction {
+            mean.scaled_add(*share, &numbers.mean());
+        }
+    }
+    let ln_p_calibrated = |prediction, mean| match prediction {
+        Prediction::Numbers(numbers) => {
+            ln_p(&Prediction::Numbers(calibration.numbers(numbers, mean)), &examples.targets)
+        }
+        classes @ Prediction::Classes(_) => ln_p(&classes, &examples.targets),
+    };
+    let ln_p_kept = ln_p_calibrated(kept, None);
+    let mut ratios = vec![0.0; examples.len()];
+    for (share, prediction) in parts {
+        let ln_p = ln_p_calibrated(prediction, Some(mean.view()));
+        for ((ratio, ln_p), ln_p_kept) in ratios.iter_mut().zip(ln_p).zip(&ln_p_kept) {
             *ratio += share * (ln_p - ln_p_kept).exp();
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use apd_data::{Table, TableSchema};
-use ndarray::s;
+use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -216,7 +216,7 @@ impl TableModel {
         for flight in starts.chunks(FLIGHT) {
             let chunk = |&start: &usize| {
                 let rows = start..(start + CHUNK).min(table.len());
-                let prediction = self.fitted.predict(encoding.inputs.slice(s![rows.clone(), ..]), networks)?;
+                let prediction = self.calibrated(encoding.inputs.slice(s![rows.clone(), ..]), networks)?;
                 let answers = match &prediction {
                     Prediction::Classes(classes) => {
                         let names = self.fitted.classes().unwrap_or_default();
@@ -237,6 +237,22 @@ impl TableModel {
         let identifiers = schema.identifiers().filter_map(|name| table.column(name).cloned()).collect();
         let answers = answers.expect("at least one chunk");
         Ok((Predictions { identifiers, answers, ood, surprises: encoding.surprises }, looks))
+    }
+
+    /// The laws of what is predicted for the rows of a table: of numbers as they are calibrated, before intervals are corrected, of classes as the
+    /// networks have them.
+    ///
+    /// **Errors**: as [`predict`](Self::predict).
+    pub fn laws(&self, table: &Table, networks: Option<usize>) -> Result<Prediction, Error> {
+        let inputs = self.description.schema.encode(table)?.inputs;
+        self.calibrated(inputs.view(), networks.unwrap_or_else(|| self.networks()))
+    }
+
+    fn calibrated(&self, inputs: ArrayView2<'_, f32>, networks: usize) -> Result<Prediction, Error> {
+        Ok(match self.fitted.predict(inputs, networks)? {
+            Prediction::Numbers(numbers) => Prediction::Numbers(self.description.calibration.numbers(numbers, None)),
+            classes @ Prediction::Classes(_) => classes,
+        })
     }
 
     /// The networks that a prediction averages unless it is told otherwise.

@@ -136,7 +136,7 @@ impl Answers {
 
 impl Predictions {
     /// Those of further rows below these. **Panics** if they are of another model.
-    pub(crate) fn append(&mut self, further: Self) {
+    pub fn append(&mut self, further: Self) {
         add_surprises(&mut self.surprises, further.surprises, self.ood.len());
         self.answers.append(further.answers);
         self.ood.extend(further.ood);

@@ -126,13 +126,17 @@ pub(super) fn read_subsample(
     file: &mut Tensors<'_>,
     description: SubsampleDescription,
 ) -> Result<Subsample, FileError> {
-    let SubsampleDescription { dim, count, format, noise } = description;
+    let SubsampleDescription { dim, count, format, noise, standardized } = description;
     if dim == 0 || count == 0 {
         return Err(problem(format!("has {count} points of dimension {dim}")));
     }
     let points = file.matrix("points", format, Some(count), dim)?;
     let sd = noise.then(|| file.matrix("sd", format.of_vectors(), None, dim)).transpose()?;
-    Ok(Subsample { points, sd })
+    let units = match standardized {
+        true => Affine { mean: file.f32("mean", &[dim])?.into(), scale: file.f32("scale", &[dim])?.into() },
+        false => Affine::default(),
+    };
+    Ok(Subsample { points, sd, units })
 }
 
 pub(super) fn check_widths(description: &GanDescription) -> Result<(), FileError> {

@@ -157,6 +157,9 @@ fn posteriors() -> Vec<Distilled> {
     for (format, sd) in [(Format::F32, None), (Format::Int8, None), (Format::F16, Some(&[0.5; 17][..]))] {
         kinds.push(Distilled::Subsample(Subsample::new(points.view(), sd, format)));
     }
+    let mut unlike = points.clone();
+    unlike.column_mut(3).mapv_inplace(|x| 1e4 * x + 1e6);
+    kinds.push(Distilled::Subsample(Subsample::within(unlike.view(), usize::MAX)));
     for format in [Format::F32, Format::F16, Format::Int8] {
         for coefficients in [CoefficientModel::Kernel, CoefficientModel::Gaussian, CoefficientModel::Gan] {
             for (rank, residual) in [(3, 0.0), (3, 1.0), (0, 1.0)] {

@@ -33,3 +33,53 @@ fn noise_has_its_standard_deviation_and_its_bytes() {
     let variance = off.slice(s![.., 150..]).mapv(|x| x * x).mean().unwrap();
     assert!((variance / 0.25 - 1.0).abs() < 0.03, "{variance}");
 }
+
+/// 200 points of a hundred coordinates, N(0, 1).
+fn normals() -> Array2<f32> {
+    let mut points = Array2::zeros((200, 100));
+    Seed::root(2).normals().fill(0, 0, points.as_slice_mut().unwrap());
+    points
+}
+
+#[test]
+fn coordinates_of_unlike_units_keep_their_spread() {
+    let like = normals();
+    let mut unlike = like.clone();
+    for (j, (center, sd)) in [(0.0, 1e6), (180_000.0, 1.0), (0.0, 1e-9), (3.0, 0.0)].into_iter().enumerate() {
+        unlike.column_mut(j).mapv_inplace(|x| center + sd * x);
+    }
+    let off = |kept: &Subsample, points: &Array2<f32>| {
+        let (drawn, mut worst) = (kept.draw(Seed::root(1), 200), 0.0_f32);
+        for (drawn, points) in drawn.columns().into_iter().zip(points.columns()) {
+            let [(mean, sd), (true_mean, true_sd)] = [drawn, points].map(|x| (x.mean().unwrap(), x.std(0.0)));
+            worst = worst.max((mean - true_mean).abs() / true_sd.max(1e-12)).max((sd / true_sd.max(1e-12) - 1.0).abs());
+        }
+        worst
+    };
+    // All of the rows, so that only rounding is left. The constant is not looked at: its deviation is rounding's.
+    let kept = Subsample::within(unlike.view(), usize::MAX);
+    assert!(kept.draw(Seed::root(1), 3).column(3).iter().all(|&x| x == 3.0));
+    let [unlike, like_kept] = [unlike, like.clone()].map(|points| {
+        let without_third = ndarray::concatenate![Axis(1), points.slice(s![.., ..3]), points.slice(s![.., 4..])];
+        let kept = Subsample::within(without_third.view(), usize::MAX);
+        assert!(off(&kept, &without_third) < 0.02, "{}", off(&kept, &without_third));
+        let plain = Subsample::evenly(without_third.view(), 200, Format::Int8);
+        (kept.bytes() - plain.bytes(), off(&plain, &without_third))
+    });
+    // The same rows without units lose them; points of like units pay nothing.
+    assert!(unlike.0 == 8 * 99 && unlike.1 > 0.5, "{unlike:?}");
+    assert!(like_kept.0 == 0, "{like_kept:?}");
+}
+
+#[test]
+fn a_budget_of_bytes_is_kept() {
+    let mut points = normals();
+    for scale in [1.0, 1e6] {
+        points.column_mut(0).mapv_inplace(|x| x * scale);
+        for bytes in [2_000, 5_000, 20_000] {
+            let kept = Subsample::within(points.view(), bytes);
+            assert!(kept.bytes() <= bytes && kept.bytes() + 104 > bytes, "{} of {bytes}", kept.bytes());
+        }
+    }
+    assert_eq!(Subsample::within(points.view(), 0).count(), 1);
+}

@@ -84,6 +84,8 @@ class _Estimator(BaseEstimator):
         fit = _apd.Fit(**settings)
         threads = _work.threads(self.n_jobs)
         checkpoints = None if self.checkpoints is None else os.fspath(self.checkpoints)
+        if checkpoints is not None:
+            os.makedirs(checkpoints, exist_ok=True)
         with _work.progress(self.progress) as progress:
             if self.backend in (None, "threads"):
                 self.model_ = fit.run(threads=threads, checkpoints=checkpoints, progress=progress)
@@ -110,19 +112,25 @@ class _Estimator(BaseEstimator):
             raise ValueError(f"X has {rows} sample(s), n_samples={rows}; at least {_FEWEST} are needed to fit and to judge a model")
         return columns, y
 
+    def _new_matrix(self, X: Any) -> np.ndarray:
+        check_is_fitted(self, "model_")
+        # Numbers of either width are read where they lie.
+        return validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan", reset=False)
+
     def _new_columns(self, X: Any) -> _columns.Columns:
         check_is_fitted(self, "model_")
         if _columns.is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=False)
             return _columns.of_frame(X)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
-        columns = _columns.of_matrix(X)
+        columns = _columns.of_matrix(self._new_matrix(X))
         names = getattr(self, "feature_names_in_", [name for name, _ in columns])
         return [(name, values) for name, (_, values) in zip(names, columns)]
 
     def _predict(self, X: Any, coverage: list[float]) -> dict[str, Any]:
-        columns = self._new_columns(X)
-        return self.model_.predict(columns, coverage=coverage, threads=_work.threads(self.n_jobs))
+        how = {"coverage": coverage, "threads": _work.threads(self.n_jobs)}
+        if _columns.is_frame(X):
+            return self.model_.predict(self._new_columns(X), **how)
+        return self.model_.predict_matrix(self._new_matrix(X), **how)
 
     def sample_more(self, X: Any, y: Any, draws: int) -> _Estimator:
         """Goes on with the chains of `fit`, for `draws` further networks of each, and makes the model anew from all of them.

@@ -15,7 +15,13 @@ _KEY = "apd.python"
 
 
 def distill(
-    samples: Any, *, method: str = "rows", share: float = 0.02, seed: int = 0, n_jobs: int | None = None
+    samples: Any,
+    *,
+    sample_axes: int = 1,
+    method: str = "rows",
+    share: float = 0.02,
+    seed: int = 0,
+    n_jobs: int | None = None,
 ) -> Posterior:
     """Distils samples of a posterior.
 
@@ -23,11 +29,12 @@ def distill(
     ----------
     samples : array, list of state_dicts, mapping of stacked arrays, or path
         (n, d) numbers; or n mappings from names to arrays (PyTorch's `state_dict()`); or one mapping from names to arrays whose first axis
-        is the sample (numpyro's and blackjax's pytrees, flat or nested, two leading axes (chain, draw) with `bde`'s positions reshaped by
-        the caller); or the path of a `.npy`.
+        is the sample (numpyro's and blackjax's pytrees, flat or nested); or the path of a `.npy`.
+    sample_axes : int
+        Leading axes of those arrays that are samples: 2 for (chain, draw), as in `bde`'s `positions_eT_` and numpyro's samples by chain.
     method : 'rows' or 'subspace'
-        Rows at equal distances in 8 bits: draws are samples as they were, to rounding. Or a few principal directions with a kernel density
-        of the coefficients.
+        Rows at equal distances in 8 bits, each number in units of its own where units are unlike: draws are samples as they were, to
+        rounding. Or a few principal directions with a kernel density of the coefficients.
     share : float
         Of the samples' bytes as float32, what is kept; at least 32 samples are.
 
@@ -37,14 +44,11 @@ def distill(
     if isinstance(samples, (str, os.PathLike)):
         samples = np.load(os.fspath(samples))
     if isinstance(samples, Mapping):
-        entries = _flat(samples)
-        lengths = {name: len(value) for name, value in entries.items()}
-        if len(set(lengths.values())) != 1:
-            raise ValueError(f"samples have unequal first axes: {lengths}")
+        entries = _joined(_flat(samples), sample_axes)
     elif isinstance(samples, Sequence) and samples and isinstance(samples[0], Mapping):
         entries = _stacked(samples)
     else:
-        rows = np.asarray(samples)
+        rows = _joined({"theta": np.asarray(samples)}, sample_axes)["theta"]
         if rows.ndim != 2:
             raise ValueError(f"samples have shape {rows.shape}, expected (n, d), state_dicts, or a mapping of stacked arrays")
         entries = {"theta": rows}
@@ -164,6 +168,17 @@ def _flat(samples: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]
         name = f"{prefix}{name}"
         flat.update(_flat(value, f"{name}.") if isinstance(value, Mapping) else {name: _array(name, value)})
     return flat
+
+
+def _joined(entries: dict[str, np.ndarray], axes: Any) -> dict[str, np.ndarray]:
+    """The arrays with their first axes made one."""
+    if isinstance(axes, bool) or not isinstance(axes, (int, np.integer)) or axes < 1:
+        raise ValueError(f"sample_axes is {axes!r}, expected a whole number from 1 on")
+    for name, value in entries.items():
+        leading = next(iter(entries.values())).shape[:axes]
+        if value.ndim < axes or value.shape[:axes] != leading:
+            raise ValueError(f"samples[{name!r}] has shape {value.shape}, expected it to begin with {leading}: sample_axes are unequal")
+    return {name: value.reshape(-1, *value.shape[axes:]) for name, value in entries.items()}
 
 
 def _stacked(samples: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:

@@ -10,7 +10,8 @@ fn by_quadrature(family: &dyn Family, location: f64, scale: f64, y: f64) -> f64 
 
 #[test]
 fn distribution_functions_are_the_integrals_of_densities() {
-    let families: [&dyn Family; 2] = [&Normal, &StudentT { dof: 12.0 }];
+    let contaminated = ContaminatedNormal { share: 0.1, width: 4.0 };
+    let families: [&dyn Family; 3] = [&Normal, &StudentT { dof: 12.0 }, &contaminated];
     for family in families {
         for y in [-2.0, 0.4, 1.0, 3.7] {
             let (found, expected) = (family.cdf(1.0, 0.6, y), by_quadrature(family, 1.0, 0.6, y));
@@ -23,7 +24,7 @@ fn distribution_functions_are_the_integrals_of_densities() {
 
 #[test]
 fn merged_laws_have_the_mean_and_the_variance_of_two() {
-    for family in [&Normal as &dyn Family, &StudentT { dof: 5.0 }] {
+    for family in [&Normal as &dyn Family, &StudentT { dof: 5.0 }, &ContaminatedNormal { share: 0.1, width: 4.0 }] {
         let two = [(1.0, 0.5), (1.6, 0.9)];
         let (location, scale) = family.merge(two);
         let within = two.iter().map(|&(location, scale)| family.variance(location, scale)).sum::<f64>() / 2.0;
@@ -42,4 +43,8 @@ fn edges() {
     assert_eq!(Poisson.ln_density(4.0, 0.0, 0.5), f64::NEG_INFINITY);
     assert!(StudentT { dof: 3.0 }.cdf(f64::NAN, 1.0, 0.0).is_nan());
     assert_eq!(StudentT { dof: 2.0 }.variance(0.0, 1.0), f64::INFINITY);
+    let none = ContaminatedNormal { share: 0.0, width: 4.0 };
+    assert_eq!(none.ln_density(1.0, 2.0, 5.0), Normal.ln_density(1.0, 2.0, 5.0));
+    assert_eq!(none.ln_density(0.0, 1.0, f64::INFINITY), f64::NEG_INFINITY);
+    assert!(none.ln_density(0.0, 1.0, f64::NAN).is_nan());
 }

@@ -188,3 +188,21 @@ fn no_networks_is_not() {
 fn other_shapes_panic() {
     uniform_locations(3, 1.0).crps(array![[0.0, 1.0]].view());
 }
+
+#[test]
+fn wider_about_the_mean_and_with_heavier_tails() {
+    let laws = uniform_locations(40, 0.1);
+    let (mean, family) = (laws.mean(), crate::ContaminatedNormal { share: 0.05, width: 4.0 });
+    let there = laws.clone().stretch(mean.view(), 1.5).with_family(family);
+    assert!((there.mean()[[0, 0]] - mean[[0, 0]]).abs() < 1e-12);
+    assert!((there.epistemic_deviation()[[0, 0]] / laws.epistemic_deviation()[[0, 0]] - 1.5).abs() < 1e-12);
+    let aleatoric = there.aleatoric_deviation()[[0, 0]] / laws.aleatoric_deviation()[[0, 0]];
+    assert!((aleatoric - 1.5 * (1.0_f64 + 0.05 * 15.0).sqrt()).abs() < 1e-12);
+    // The deviation is that of the laws themselves.
+    let n = 20_001;
+    let grid: Vec<f64> = (0..n).map(|i| mean[[0, 0]] + 10.0 * (2.0 * f64::from(i) / f64::from(n - 1) - 1.0)).collect();
+    let density = |y: f64| there.ln_density(ndarray::array![[y]].view())[[0, 0]].exp();
+    let moment: f64 =
+        grid.iter().map(|&y| (y - mean[[0, 0]]).powi(2) * density(y)).sum::<f64>() * 20.0 / f64::from(n - 1);
+    assert!((moment.sqrt() / there.deviation()[[0, 0]] - 1.0).abs() < 1e-3, "{} {}", moment.sqrt(), there.deviation());
+}

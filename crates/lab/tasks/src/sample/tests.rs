@@ -131,7 +131,8 @@ fn the_sampler_is_a_setting_and_a_stopped_run_of_any_goes_on_to_the_same_bank() 
 
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let named = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap());
+    let named =
+        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap());
     entries.map(named).collect()
 }
 
@@ -147,7 +148,8 @@ fn chains_are_jobs_that_make_the_same_bank_and_more_of_them_may_follow() {
     let run = |config: Config, name: &str, chain, resume| {
         sample_posterior(Context::default(), config, &path(name), chain, RunOptions { resume, force: false })
     };
-    let merge = |names: &[&str], out: &str| merge_banks(&names.iter().map(|name| path(name)).collect::<Vec<_>>(), &path(out));
+    let merge =
+        |names: &[&str], out: &str| merge_banks(&names.iter().map(|name| path(name)).collect::<Vec<_>>(), &path(out));
 
     run(config(2, 400), "whole", None, false).unwrap();
     run(config(2, 400), "one", Some(1), false).unwrap();
