@@ -2,7 +2,7 @@
 
 use apd::{NumberPredictive, Seed};
 use ndarray::{Array2, ArrayView2, Axis};
-use numpy::{IntoPyArray, PyReadonlyArray1};
+use numpy::{AllowTypeChange, IntoPyArray, PyArrayLike1};
 use pyo3::prelude::*;
 
 use crate::arrays::{Matrix, Vector};
@@ -12,13 +12,16 @@ use crate::error::value_error;
 #[pyclass(frozen, module = "apd._apd")]
 pub(crate) struct Law(pub(crate) NumberPredictive);
 
+/// Numbers in whatever numpy makes an array of.
+type Numbers<'py> = PyArrayLike1<'py, f64, AllowTypeChange>;
+
 /// Of one output.
 fn first<'py>(py: Python<'py>, matrix: &Array2<f64>) -> Vector<'py> {
     matrix.column(0).to_vec().into_pyarray(py)
 }
 
 impl Law {
-    fn outcomes<'a>(&self, y: &'a PyReadonlyArray1<'_, f64>) -> PyResult<ArrayView2<'a, f64>> {
+    fn outcomes<'a>(&self, y: &'a Numbers<'_>) -> PyResult<ArrayView2<'a, f64>> {
         let y = y.as_array();
         let (expected, found) = (self.0.len(), y.len());
         if expected != found {
@@ -63,17 +66,17 @@ impl Law {
     }
 
     /// Natural logarithm of the density at `y`.
-    fn logpdf<'py>(&self, py: Python<'py>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Vector<'py>> {
+    fn logpdf<'py>(&self, py: Python<'py>, y: Numbers<'_>) -> PyResult<Vector<'py>> {
         Ok(first(py, &self.0.ln_density(self.outcomes(&y)?)))
     }
 
     /// The probability of a number that is no larger than `y`.
-    fn cdf<'py>(&self, py: Python<'py>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Vector<'py>> {
+    fn cdf<'py>(&self, py: Python<'py>, y: Numbers<'_>) -> PyResult<Vector<'py>> {
         Ok(first(py, &self.0.pit(self.outcomes(&y)?)))
     }
 
     /// Continuous ranked probability score of `y`, in its own units.
-    fn crps<'py>(&self, py: Python<'py>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Vector<'py>> {
+    fn crps<'py>(&self, py: Python<'py>, y: Numbers<'_>) -> PyResult<Vector<'py>> {
         Ok(first(py, &self.0.crps(self.outcomes(&y)?)))
     }
 

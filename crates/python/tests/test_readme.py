@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -25,3 +26,16 @@ def test_the_front_page_runs(tmp_path, monkeypatch):
 def test_the_page_on_clusters_runs():
     pytest.importorskip("joblib")
     run(PACKAGE.parents[1] / "docs" / "cluster.md", 1)
+
+
+@pytest.mark.parametrize("notebook", sorted((PACKAGE / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_run(notebook, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib").use("agg")
+    if "pytorch" in notebook.stem:
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        assert not cell.get("outputs"), "outputs are made where it runs, and are not kept"
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)  # noqa: S102

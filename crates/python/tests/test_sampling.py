@@ -164,7 +164,7 @@ def test_progress_is_told():
         ("metric", {"metric": "round"}),
         ("step_size", {"step_size": 0.1}),
         ("step_size", {"method": "sgld"}),
-        ("batch_size", {"method": "sgld", "step_size": 0.1}),
+        ("batch_size", {"method": "sgld", "step_size": 0.1, "num_data": 10}),
         ("seed", {"seed": -1}),
         ("n_jobs", {"n_jobs": 0}),
     ],

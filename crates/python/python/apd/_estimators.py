@@ -129,8 +129,10 @@ class _Estimator(BaseEstimator):
     def _predict(self, X: Any, coverage: list[float]) -> dict[str, Any]:
         how = {"coverage": coverage, "threads": _work.threads(self.n_jobs)}
         if _columns.is_frame(X):
-            return self.model_.predict(self._new_columns(X), **how)
-        return self.model_.predict_matrix(self._new_matrix(X), **how)
+            columns = self._new_columns(X)
+            return self.model_.predict(columns, **how)
+        matrix = self._new_matrix(X)
+        return self.model_.predict_matrix(matrix, **how)
 
     def sample_more(self, X: Any, y: Any, draws: int) -> _Estimator:
         """Goes on with the chains of `fit`, for `draws` further networks of each, and makes the model anew from all of them.

@@ -59,7 +59,7 @@ def sample(
     friction : float
         Of 'sghmc', 'sgnht' and 'baoab': the part of the momentum that a step loses.
     batch_size, num_data : int
-        Rows of a minibatch, and of all data.
+        Rows of a minibatch, and of all data; without them those samplers take `potential(theta)` as it is at every step.
     check : bool
         Compare the gradient with differences of U at the start, and raise ValueError where they differ. Not with minibatches.
     seed : int
@@ -88,10 +88,11 @@ def sample(
     if minibatches:
         if step_size is None or not step_size > 0:
             raise ValueError(f"step_size is {step_size}: {method!r} needs one above 0")
-        if batch_size is None or num_data is None:
-            raise ValueError(f"batch_size and num_data are needed by {method!r}: rows of a minibatch, and of all data")
-        _integer("num_data", num_data, 1)
-        _integer("batch_size", batch_size, 1)
+        if (batch_size is None) != (num_data is None):
+            raise ValueError("batch_size and num_data go together: rows of a minibatch, and of all data")
+        if num_data is not None:
+            _integer("num_data", num_data, 1)
+            _integer("batch_size", batch_size, 1)
     elif step_size is not None:
         raise ValueError(f"step_size is {step_size}: {method!r} learns its own")
     if init is not None:
@@ -107,6 +108,8 @@ def sample(
         raise ValueError(f"potential is a {type(potential).__name__}, expected a function")
     if address is not None and minibatches:
         raise ValueError(f"potential is a compiled function, which {method!r} does not take")
+    if minibatches and num_data is None:
+        whole, potential = potential, lambda theta, rows: whole(theta)
     with _work.progress(progress) as told:
         core = _apd.sample(
             _plain(potential) if address is None else None,
