@@ -154,6 +154,9 @@ impl Calibration {
     /// **Panics** where classes are predicted.
     pub(crate) fn intervals(&self, predictive: &NumberPredictive, masses: &[f64]) -> Vec<Interval> {
         let Self::Numbers { masses: known, factors, .. } = self else { panic!("intervals are those of numbers") };
+        if masses.is_empty() {
+            return Vec::new();
+        }
         let median = predictive.quantile(0.5);
         let mut order: Vec<usize> = (0..masses.len()).collect();
         order.sort_by(|&a, &b| masses[a].total_cmp(&masses[b]));

@@ -50,6 +50,8 @@ pub struct Draws {
 pub(crate) struct Kept {
     positions: Vec<f64>,
     transitions: Vec<Transition>,
+    /// U of each draw.
+    pub(crate) potentials: Vec<f64>,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -58,6 +60,7 @@ impl<T: Copy + Into<f64>> Sink<T> for Kept {
 
     fn sample(&mut self, sample: Sample<'_, T>) -> Result<(), Infallible> {
         self.positions.extend(sample.position.iter().map(|&x| x.into()));
+        self.potentials.push(sample.potential);
         self.transitions.extend(sample.transition);
         Ok(())
     }

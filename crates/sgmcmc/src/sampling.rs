@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::draws::Kept;
 use crate::{
     Chain, ChainConfig, ChainError, Draws, HamiltonianChain, HamiltonianConfig, MarkovChain, MicrocanonicalChain,
-    MicrocanonicalConfig, Outcome, Potential, Potential64, Progress, RunError, Sampler,
+    MicrocanonicalConfig, Outcome, Potential, Potential64, Progress, RunError, Sampler, Warning,
 };
 
 /// The time between two looks at whether to go on. The clock decides nothing else.
@@ -195,6 +195,7 @@ impl<'a, P, S> Sampling<'a, P, S> {
         }
         for (kept, chain) in draws.kept().iter_mut().zip(&chains) {
             kept.warnings = chain.warnings();
+            kept.warnings.extend(Warning::of_drift(&kept.potentials));
         }
         Ok(draws)
     }

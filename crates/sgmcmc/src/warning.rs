@@ -1,5 +1,6 @@
 //! What is to be said against a chain that has come to its end.
 
+use apd_diagnostics::rhat;
 use thiserror::Error;
 
 /// A reason not to believe a chain, or not all of it: no error, since its draws are there, but no silence either.
@@ -38,6 +39,24 @@ pub enum Warning {
         /// What it was adapted to.
         target: f64,
     },
+    /// The variance of the energy's errors is more than ten times that which the step size was adapted to.
+    #[error(
+        "the energy's variance is {found:.1e} per dimension, not {wanted:.1e}: the warm-up was too short, or did not see where the draws are"
+    )]
+    EnergyVariance {
+        /// Mean square of the errors per dimension, in nats².
+        found: f64,
+        /// What it was adapted to.
+        wanted: f64,
+    },
+    /// R̂ of the two halves of the draws' potentials is above 1.2.
+    #[error(
+        "the potential drifts: R-hat of the draws' two halves is {rhat:.2}; a longer warm-up, or a start nearer to the bulk"
+    )]
+    Drift {
+        /// [`rhat`](apd_diagnostics::rhat) of U as one chain.
+        rhat: f64,
+    },
     /// Trajectories were cut off before they turned: the draws are right, but farther apart in number than they need be.
     #[error("{count} of {draws} draws reached the maximal depth {depth}: their trajectories were cut off")]
     Depth {
@@ -61,5 +80,16 @@ impl Warning {
 
     pub(crate) fn of_acceptance(mean: Option<f64>, target: f64) -> Option<Self> {
         mean.filter(|mean| (mean - target).abs() > 0.2).map(|mean| Self::Acceptance { mean, target })
+    }
+
+    pub(crate) fn of_energy_variance(found: Option<f64>, wanted: f64) -> Option<Self> {
+        found.filter(|&found| found > 10.0 * wanted).map(|found| Self::EnergyVariance { found, wanted })
+    }
+
+    /// Of the potentials of a chain's draws; nothing where there are too few of them to say.
+    pub(crate) fn of_drift(potentials: &[f64]) -> Option<Self> {
+        const FEWEST: usize = 20;
+        let rhat = (potentials.len() >= FEWEST).then(|| rhat(&[potentials]).ok()).flatten();
+        rhat.filter(|&rhat| rhat > 1.2).map(|rhat| Self::Drift { rhat })
     }
 }

@@ -126,8 +126,8 @@ class _Estimator(BaseEstimator):
         names = getattr(self, "feature_names_in_", [name for name, _ in columns])
         return [(name, values) for name, (_, values) in zip(names, columns)]
 
-    def _predict(self, X: Any, coverage: list[float]) -> dict[str, Any]:
-        how = {"coverage": coverage, "threads": _work.threads(self.n_jobs)}
+    def _predict(self, X: Any, *coverage: float) -> dict[str, Any]:
+        how = {"coverage": list(coverage), "threads": _work.threads(self.n_jobs)}
         if _columns.is_frame(X):
             columns = self._new_columns(X)
             return self.model_.predict(columns, **how)
@@ -154,7 +154,7 @@ class _Estimator(BaseEstimator):
 
     def ood_score(self, X: Any) -> np.ndarray:
         """How strange each row is: the share of held-out training rows that look less strange, from 0 to 1. Shape (n,)."""
-        return self._predict(X, [0.9])["ood"]
+        return self._predict(X)["ood"]
 
     @property
     def verdicts_(self) -> list[tuple[bool, str]]:
@@ -216,17 +216,17 @@ class ApdRegressor(RegressorMixin, _Estimator):
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """The expected value of each row, (n,); with `return_std` also the standard deviation of a new observation."""
-        found = self._predict(X, [0.9])
+        found = self._predict(X)
         return (found["mean"], found["sd"]) if return_std else found["mean"]
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends of intervals that hold `coverage` of new observations, corrected by held-out rows. Shapes (n,)."""
-        found = self._predict(X, [float(coverage)])
+        found = self._predict(X, float(coverage))
         return found["lower"][0], found["upper"][0]
 
     def predict_parts(self, X: Any) -> dict[str, np.ndarray]:
         """'mean', 'sd', and its parts 'aleatoric_sd' (more data would not help) and 'epistemic_sd' (it would). Shapes (n,)."""
-        found = self._predict(X, [0.9])
+        found = self._predict(X)
         return {name: found[name] for name in ("mean", "sd", "aleatoric_sd", "epistemic_sd")}
 
     def predict_dist(self, X: Any) -> Any:
@@ -272,7 +272,7 @@ class ApdClassifier(ClassifierMixin, _Estimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, (n, classes)."""
-        return self._predict(X, [0.9])["p"]
+        return self._predict(X)["p"]
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, (n,)."""
@@ -284,7 +284,7 @@ class ApdClassifier(ClassifierMixin, _Estimator):
 
         Shapes (n,).
         """
-        found = self._predict(X, [0.9])
+        found = self._predict(X)
         return {name: found[name] for name in ("entropy", "bald", "abstain")}
 
 

@@ -434,7 +434,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
 
     /// What is to be said against the steps so far; nothing, if all is well.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.statistics.warnings(&self.config)
+        self.statistics.warnings(&self.config, self.current.position.len())
     }
 
     /// The potential, for instance to reuse it.

@@ -56,15 +56,18 @@ impl MicrocanonicalStatistics {
         (finite > 0).then(|| self.energy / finite as f64)
     }
 
-    /// What is to be said against the draws of a chain with these settings.
-    pub fn warnings(&self, config: &MicrocanonicalConfig) -> Vec<Warning> {
-        let acceptance = match config.correction {
-            Correction::None { .. } => None,
+    /// What is to be said against the draws of a chain with these settings, of so many dimensions.
+    pub fn warnings(&self, config: &MicrocanonicalConfig, dim: usize) -> Vec<Warning> {
+        let of_step = match config.correction {
+            Correction::None { energy_variance } => {
+                let found = self.energy_variance().map(|found| found / dim as f64);
+                Warning::of_energy_variance(found, energy_variance)
+            }
             Correction::Metropolis { target_acceptance } => {
                 Warning::of_acceptance(self.mean_acceptance(), target_acceptance)
             }
         };
         let stuck = Warning::of_moves(self.moves, self.steps);
-        [stuck, Warning::of_divergences(self.divergences, self.steps), acceptance].into_iter().flatten().collect()
+        [stuck, Warning::of_divergences(self.divergences, self.steps), of_step].into_iter().flatten().collect()
     }
 }

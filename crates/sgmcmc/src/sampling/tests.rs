@@ -5,7 +5,7 @@ use apd_seed::Seed;
 use crate::testing::Quadratic;
 use crate::{
     Baoab, ChainConfig, ChainError, Divergence, FromFn64, HamiltonianConfig, MicrocanonicalConfig, Outcome, Schedule,
-    sample,
+    Warning, sample,
 };
 
 fn normal() -> Quadratic<2> {
@@ -82,4 +82,29 @@ fn errors_are_the_chains_own() {
 #[should_panic(expected = "coordinates of the parameters")]
 fn parameters_have_the_potentials_dimension() {
     let _ = sample(1, normal()).parameters([("x", vec![3])]).run();
+}
+
+/// A chain that starts a thousand deviations away in a narrow direction is on its way for longer than this warm-up.
+#[test]
+fn chains_that_are_still_on_their_way_say_so() {
+    let narrow = FromFn64::new(3, |x: &[f64], gradient: &mut [f64]| {
+        let precision = [1.0, 1e6, 1.0];
+        gradient.iter_mut().zip(x).zip(precision).for_each(|((g, x), precision)| *g = precision * x);
+        0.5 * x.iter().zip(gradient).map(|(x, g)| x * *g).sum::<f64>()
+    });
+    let run = |start: f64| {
+        let config = MicrocanonicalConfig::langevin(1_000, 1_000, 1);
+        let draws =
+            sample(2, narrow.clone()).with(config).seed(Seed::root(3)).init(|_| vec![0.5, start, -0.3]).run().unwrap();
+        (draws.positions(0).map(|x| x[1].abs()).sum::<f64>() / 1e3, draws.warnings())
+    };
+    let (far, warnings) = run(0.8);
+    assert!(far > 0.1, "{far}");
+    for chain in 0..2 {
+        let of_chain: Vec<_> = warnings.iter().filter(|(number, _)| *number == chain).collect();
+        assert!(of_chain.iter().any(|(_, warning)| matches!(warning, Warning::EnergyVariance { .. })), "{of_chain:?}");
+        assert!(of_chain.iter().any(|(_, warning)| matches!(warning, Warning::Drift { .. })), "{of_chain:?}");
+    }
+    let (near, warnings) = run(0.001);
+    assert!(near < 0.002 && warnings.is_empty(), "{near}, {warnings:?}");
 }
