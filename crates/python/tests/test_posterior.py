@@ -55,6 +55,38 @@ def test_rows_and_stacked_arrays_are_banks_too(tmp_path):
     assert apd.distill(nested).shapes == {"layer.w": (2, 2), "layer.b": (2,)}
 
 
+def test_chains_of_members_are_one_bank():
+    """A deep ensemble's chains as `bde` keeps them: names within names, and arrays of (member, draw, *shape)."""
+    rng = np.random.default_rng(4)
+    widths = [5, 16, 16, 16, 16, 2]
+    layers = list(zip(widths, widths[1:]))
+
+    def network(theta, X):
+        for i in range(len(layers)):
+            X = X @ theta[f"Dense_{i}.kernel"] + theta[f"Dense_{i}.bias"]
+            X = np.tanh(X) if i + 1 < len(layers) else X
+        return X
+
+    # Ten modes, and in each a hundred networks that differ by a thirtieth of what modes do.
+    def around(shape, scale):
+        return scale * (rng.normal(size=(10, 1, *shape)) + rng.normal(size=(10, 100, *shape)) / 30)
+
+    bank = {f"Dense_{i}": {"kernel": around(it, it[0] ** -0.5), "bias": around(it[1:], 0.1)} for i, it in enumerate(layers)}
+    posterior = apd.distill(bank, sample_axes=2)
+    rows = sum(value[0, 0].size for layer in bank.values() for value in layer.values())
+    assert posterior.nbytes <= 0.02 * 1000 * 4 * rows
+
+    flat = {f"{name}.{part}": value.reshape(1000, *value.shape[2:]) for name, layer in bank.items() for part, value in layer.items()}
+    X = rng.normal(size=(100, 5))
+    exact = np.stack([network({name: value[i] for name, value in flat.items()}, X)[:, 0] for i in range(1000)])
+    found = posterior.predict(network, X, n=200)[:, :, 0]
+    redrawn = np.stack([exact[rng.integers(0, 1000, 200)] for _ in range(50)])
+    for of in (np.mean, np.std):
+        error = np.abs(of(found, axis=0) - of(exact, axis=0)).mean()
+        of_redraws = np.abs(of(redrawn, axis=1) - of(exact, axis=0)).mean()
+        assert error <= of_redraws, (of.__name__, error, of_redraws)
+
+
 def test_predictions_are_those_of_the_bank():
     rng = np.random.default_rng(2)
     bank = {"w": rng.normal(1.0, 0.3, (1000, 3)), "b": rng.normal(0.0, 0.1, 1000)}
@@ -105,16 +137,21 @@ def test_networks_of_pytorch_with_batch_normalization():
     accuracy = (np.mean(bank, 0).argmax(1) == digits.target[1200:]).mean()
     assert len(states) == 200 and accuracy > 0.9
 
-    posterior = apd.distill(states)
+    posterior = apd.distill(states, share=0.2)
+    logits = posterior.predict(resnet.train(), images[1200:])
+    assert resnet.training, "as it was"
     drawn = []
     for state in posterior.state_dicts(200, like=resnet):
         resnet.load_state_dict(state, strict=True)
         drawn.append(probabilities())
     assert np.isfinite(drawn).all()
+    np.testing.assert_allclose(torch.softmax(torch.tensor(logits), 2).numpy(), drawn, atol=1e-5)
     tv = 0.5 * np.abs(np.mean(drawn, 0) - np.mean(bank, 0)).sum(1).mean()
     assert tv <= 0.01, tv
     with pytest.raises(ValueError, match="0.weight"):
-        posterior.state_dicts(1, like=torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3)))
+        posterior.predict(torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, bias=False)), images)
+    with pytest.raises(ValueError, match="0.weight"):
+        posterior.state_dicts(1, like=torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, bias=False)))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +173,14 @@ def test_what_is_no_bank_is_named(samples, words):
 
 def test_settings_that_cannot_be_are_named():
     rows = np.random.default_rng(3).normal(size=(50, 4))
-    for settings, words in [({"method": "gan"}, "method"), ({"share": 0.0}, "share"), ({"n_jobs": 0}, "n_jobs")]:
+    for settings, words in [
+        ({"method": "gan"}, "method"),
+        ({"share": 0.0}, "share"),
+        ({"n_jobs": 0}, "n_jobs"),
+        ({"sample_axes": 0}, "sample_axes"),
+        ({"sample_axes": 3}, "sample_axes"),
+        ({"sample_axes": 2}, "shape"),
+    ]:
         with pytest.raises(ValueError, match=words):
             apd.distill(rows, **settings)
     with pytest.raises(ValueError, match="n is -1"):

@@ -136,9 +136,28 @@ class Posterior:
         return [{name: torch.from_numpy(np.array(value[i])) for name, value in drawn.items()} for i in range(n)]
 
     def predict(self, network: Any, X: Any, n: int = 200, seed: int = 0) -> np.ndarray:
-        """`network(parameters, X)` for each of `n` drawn networks, stacked: (n, …). `parameters` are arrays by name."""
+        """What each of `n` drawn networks says of X, stacked: (n, …).
+
+        `network` is a function of (parameters, X), parameters being arrays by name; or a module of PyTorch, which is asked in evaluation mode and
+        keeps its own parameters. Names and shapes are compared with the module's.
+        """
+        if hasattr(network, "load_state_dict"):
+            return self._predict_module(network, X, n, seed)
         drawn = self.draw(n, seed)
         return np.stack([np.asarray(network({name: value[i] for name, value in drawn.items()}, X)) for i in range(n)])
+
+    def _predict_module(self, module: Any, X: Any, n: int, seed: int) -> np.ndarray:
+        import torch
+
+        X = torch.as_tensor(X)
+        states = self.state_dicts(n, seed, like=module)
+        training = module.training
+        module.eval()
+        try:
+            with torch.no_grad():
+                return np.stack([torch.func.functional_call(module, state, (X,)).numpy() for state in states])
+        finally:
+            module.train(training)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file, safetensors with everything else in its metadata."""

@@ -178,11 +178,13 @@ class Draws:
         if predictions is not None:
             groups["predictions"] = {name: np.asarray(value) for name, value in predictions.items()}
         try:
-            from arviz_base import from_dict
+            import arviz
         except ImportError:
-            from arviz import from_dict
+            arviz = None
+        if hasattr(arviz, "InferenceData"):
+            return arviz.from_dict(**groups)
+        from arviz_base import from_dict
 
-            return from_dict(**groups)
         return from_dict(groups)
 
     def __repr__(self) -> str:
