@@ -25,7 +25,7 @@ mod _apd {
     #[pymodule_export]
     use crate::predictive::Law;
     #[pymodule_export]
-    use crate::sample::{Sampled, sample};
+    use crate::sample::{Sampled, sample, summary};
     #[pymodule_export]
     use crate::table::{Fit, Model};
 

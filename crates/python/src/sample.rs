@@ -9,7 +9,7 @@ use apd::sgmcmc::{
     MicrocanonicalConfig, Minibatch, Potential, Potential64, PotentialError, Progress, Psgld, SamplerConfig, Schedule,
     Sghmc, Sgld, Sgnht, check_gradient, sample as sampling,
 };
-use numpy::{IntoPyArray, PyArray1, PyArray3, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyArray3, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -87,6 +87,7 @@ impl Potential for Called {
 /// What is common to all samplers.
 struct Run {
     chains: u32,
+    first: u32,
     seed: u64,
     initial: Option<Vec<Vec<f64>>>,
     shapes: Vec<(String, Vec<usize>)>,
@@ -94,15 +95,15 @@ struct Run {
 
 impl Run {
     fn draws<P: Clone + Send, S: ChainSettings<P>>(self, potential: P, settings: S, watch: &Watch) -> PyResult<Draws> {
-        let Self { chains, seed, initial, shapes } = self;
+        let Self { chains, first, seed, initial, shapes } = self;
         let told = |chains: &[Progress]| {
             let sum = |steps: fn(&Progress) -> u64| chains.iter().map(steps).sum();
             watch.sampled(sum(|it| it.step), sum(|it| it.steps));
         };
-        let run = sampling(chains, potential).with(settings).seed(Seed::root(seed)).parameters(shapes);
+        let run = sampling(chains, potential).first(first).with(settings).seed(Seed::root(seed)).parameters(shapes);
         let run = run.cancel(watch.stop()).progress(told);
         let draws = match initial {
-            Some(initial) => run.init(move |chain| initial[chain as usize].clone()).run(),
+            Some(initial) => run.init(move |chain| initial[(chain - first) as usize].clone()).run(),
             None => run.run(),
         };
         draws.map_err(raised)
@@ -148,7 +149,7 @@ fn raised(error: ChainError) -> PyErr {
 /// Draws of a density exp(−U): see `apd.sample`.
 #[pyfunction]
 #[pyo3(signature = (
-    function, address, shapes, *, method, chains, draws, warmup, thinning, initial, metric, step_size, friction, batch, rows, seed, threads,
+    function, address, shapes, *, method, chains, first, draws, warmup, thinning, initial, metric, step_size, friction, batch, rows, seed, threads,
     check, progress
 ))]
 #[expect(clippy::too_many_arguments, reason = "keywords, set by `apd.sample` alone")]
@@ -159,6 +160,7 @@ pub(crate) fn sample(
     shapes: Vec<(String, Vec<usize>)>,
     method: &str,
     chains: u32,
+    first: u32,
     draws: u64,
     warmup: u64,
     thinning: u64,
@@ -196,7 +198,7 @@ pub(crate) fn sample(
         "adjusted-mclmc" => Some(Exact::Microcanonical(MicrocanonicalConfig::adjusted(warmup, draws))),
         _ => None,
     };
-    let run = Run { chains, seed, initial, shapes };
+    let run = Run { chains, first, seed, initial, shapes };
     let draws = if let Some(settings) = exact {
         let check_at = check.then_some(&at[..]);
         watched(py, threads, progress.as_ref(), |watch| match address {
@@ -215,20 +217,25 @@ pub(crate) fn sample(
         };
         watched(py, threads, progress.as_ref(), |watch| run.draws(called, (sampler, config), watch))??
     };
-    Ok(Sampled(draws))
+    Ok(Sampled { draws, first })
 }
 
 /// The draws of several chains.
 #[pyclass(frozen, module = "apd._apd")]
-pub(crate) struct Sampled(Draws);
+pub(crate) struct Sampled {
+    draws: Draws,
+    /// The number of the first chain.
+    first: u32,
+}
 
 #[pymethods]
 impl Sampled {
     /// chains × draws × d; of chains that have more draws than the shortest, the last are left out.
     fn positions<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray3<f64>> {
-        let (chains, dim) = (self.0.chains(), self.0.dim());
-        let draws = (0..chains).map(|chain| self.0.positions(chain).len()).min().unwrap_or(0);
-        let numbers = (0..chains).flat_map(|chain| self.0.positions(chain).take(draws)).flatten().copied().collect();
+        let (chains, dim) = (self.draws.chains(), self.draws.dim());
+        let draws = (0..chains).map(|chain| self.draws.positions(chain).len()).min().unwrap_or(0);
+        let numbers =
+            (0..chains).flat_map(|chain| self.draws.positions(chain).take(draws)).flatten().copied().collect();
         ndarray::Array3::from_shape_vec((chains, draws, dim), numbers).expect("whole positions").into_pyarray(py)
     }
 
@@ -236,8 +243,8 @@ impl Sampled {
     fn statistics(&self) -> BTreeMap<&'static str, Vec<Vec<f64>>> {
         let number = |is: bool| f64::from(u8::from(is));
         let mut statistics: BTreeMap<&'static str, Vec<Vec<f64>>> = BTreeMap::new();
-        for chain in 0..self.0.chains() {
-            let transitions = self.0.transitions(chain);
+        for chain in 0..self.draws.chains() {
+            let transitions = self.draws.transitions(chain);
             if transitions.is_empty() {
                 continue;
             }
@@ -251,13 +258,16 @@ impl Sampled {
         statistics
     }
 
-    /// What the chains' own statistics say against them.
+    /// What the chains' own statistics say against them, a line each.
     fn warnings(&self) -> Vec<String> {
-        self.0.warnings().iter().map(|(chain, warning)| format!("chain {chain}: {warning}")).collect()
+        let line = |(chain, warning)| format!("chain {}: {warning}", self.first as usize + chain);
+        self.draws.warnings().into_iter().map(line).collect()
     }
+}
 
-    /// The table of means, deviations, errors, R̂ and effective sizes.
-    fn summary(&self) -> String {
-        self.0.summary().to_string()
-    }
+/// The table of means, deviations, errors, R̂ and effective sizes of draws, chains × draws × d.
+#[pyfunction]
+pub(crate) fn summary(positions: PyReadonlyArray3<'_, f64>, shapes: Vec<(String, Vec<usize>)>) -> String {
+    let chains = positions.as_array().outer_iter().map(|chain| chain.iter().copied().collect()).collect::<Vec<_>>();
+    Draws::new(shapes, chains).summary().to_string()
 }

@@ -1,5 +1,6 @@
 import ctypes
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -187,3 +188,26 @@ def test_an_argument_that_does_not_fit_is_named(name, arguments):
 def test_a_start_outside_the_density_is_said():
     with pytest.raises(ValueError, match="cannot start"):
         apd.sample(lambda theta: (np.inf, theta), 2, check=False)
+
+
+def test_chains_are_jobs_with_the_same_draws():
+    joblib = pytest.importorskip("joblib")
+    settings = dict(parameters={"mu": (), "rest": (2,)}, draws=60, warmup=100, chains=3, seed=5)
+    here = apd.sample(normal, init=np.arange(9.0).reshape(3, 3), **settings)
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        there = apd.sample(normal, init=np.arange(9.0).reshape(3, 3), backend="joblib", **settings)
+    np.testing.assert_array_equal(there.positions, here.positions)
+    assert here.sample_stats.keys() == there.sample_stats.keys() and here.warnings == there.warnings
+    for name, values in here.sample_stats.items():
+        np.testing.assert_array_equal(there.sample_stats[name], values)
+    copy = pickle.loads(pickle.dumps(here))
+    assert copy.summary() == here.summary() == there.summary()
+    with pytest.raises(ValueError, match="backend"):
+        apd.sample(normal, backend="cluster", **settings)
+
+
+def test_a_chain_that_is_still_on_its_way_says_so():
+    sd = np.array([1.0, 0.001, 1.0])
+    draws = apd.sample(lambda theta: (0.5 * ((theta / sd) ** 2).sum(), theta / sd**2), 3, method="mclmc", draws=500, warmup=500, init=[1, 1, 1])
+    assert any("drifts" in warning for warning in draws.warnings)
+    assert all(warning in draws.summary() for warning in draws.warnings)

@@ -94,7 +94,7 @@ impl<P: Potential, S: Sampler + Clone> ChainSettings<P> for (S, ChainConfig) {
 pub fn sample<'a, P>(chains: u32, potential: P) -> Sampling<'a, P> {
     let settings = HamiltonianConfig::nuts(1_000, 1_000);
     let (seed, parameters) = (Seed::root(0), Vec::new());
-    Sampling { chains, potential, settings, seed, parameters, init: None, progress: None, cancel: None }
+    Sampling { chains, first: 0, potential, settings, seed, parameters, init: None, progress: None, cancel: None }
 }
 
 type Init<'a> = dyn Fn(u32) -> Vec<f64> + 'a;
@@ -103,6 +103,7 @@ type Report<'a> = dyn FnMut(&[Progress]) + 'a;
 /// What [`sample`] is to do; [`run`](Self::run) does it.
 pub struct Sampling<'a, P, S = HamiltonianConfig> {
     chains: u32,
+    first: u32,
     potential: P,
     settings: S,
     seed: Seed,
@@ -115,13 +116,19 @@ pub struct Sampling<'a, P, S = HamiltonianConfig> {
 impl<'a, P, S> Sampling<'a, P, S> {
     /// Another sampler, or other settings of it.
     pub fn with<T: ChainSettings<P>>(self, settings: T) -> Sampling<'a, P, T> {
-        let Self { chains, potential, seed, parameters, init, progress, cancel, .. } = self;
-        Sampling { chains, potential, settings, seed, parameters, init, progress, cancel }
+        let Self { chains, first, potential, seed, parameters, init, progress, cancel, .. } = self;
+        Sampling { chains, first, potential, settings, seed, parameters, init, progress, cancel }
     }
 
     /// The seed of everything; 0 unless given.
     pub fn seed(mut self, seed: Seed) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// The number of the first chain; 0 unless given. Chain k is the same in whichever run it is made: several runs may share the chains of one.
+    pub fn first(mut self, number: u32) -> Self {
+        self.first = number;
         self
     }
 
@@ -159,7 +166,7 @@ impl<'a, P, S> Sampling<'a, P, S> {
         P: Clone,
         S: ChainSettings<P>,
     {
-        let Self { chains, potential, settings, seed, mut parameters, init, mut progress, cancel } = self;
+        let Self { chains, first, potential, settings, seed, mut parameters, init, mut progress, cancel } = self;
         let dim = S::dim(&potential);
         if parameters.is_empty() {
             parameters.push(("theta".to_owned(), vec![dim]));
@@ -170,7 +177,7 @@ impl<'a, P, S> Sampling<'a, P, S> {
             let initial = init.as_ref().map_or_else(|| standard(seed, chain, dim), |init| init(chain));
             settings.start(chain, potential.clone(), seed, initial)
         };
-        let mut chains: Vec<S::Chain> = (0..chains).map(start).collect::<Result<_, _>>()?;
+        let mut chains: Vec<S::Chain> = (first..first + chains).map(start).collect::<Result<_, _>>()?;
         let steps = chains.iter().map(|chain| chain.progress().steps).max().unwrap_or(0);
         let (mut until, mut stride) = (0_u64, 1_u64);
         while until < steps {

@@ -61,6 +61,7 @@ def sample(
     *,
     method: str,
     chains: int,
+    first: int,
     draws: int,
     warmup: int,
     thinning: int,
@@ -82,7 +83,8 @@ class Sampled:
     def positions(self) -> Numbers: ...
     def statistics(self) -> dict[str, list[list[float]]]: ...
     def warnings(self) -> list[str]: ...
-    def summary(self) -> str: ...
+
+def summary(positions: Numbers, shapes: list[tuple[str, list[int]]]) -> str: ...
 
 class Law:
     """The law of each row's number: a mixture over networks, in the target's own units."""

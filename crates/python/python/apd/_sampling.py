@@ -32,6 +32,7 @@ def sample(
     check: bool = True,
     seed: int = 0,
     n_jobs: int | None = None,
+    backend: str | None = None,
     progress: bool | Callable[[str, int, int], Any] = False,
 ) -> Draws:
     """Draws from the density exp(-U), the sampler's settings learned in its warm-up.
@@ -65,7 +66,10 @@ def sample(
     seed : int
         The draws are a function of it, and not of `n_jobs`.
     n_jobs : int
-        Threads; a function of Python holds the interpreter's lock, so that only compiled ones gain by several.
+        Threads; a function of Python holds the interpreter's lock, so that only compiled ones gain by several. With joblib its jobs.
+    backend : 'threads' or 'joblib'
+        Where the chains are sampled: on threads, or each as a job of joblib, in processes or wherever `joblib.parallel_config` says. The draws are the
+        same.
     progress : bool or callable
         Show a bar by `tqdm` if it is installed, or call this with ("sample", steps done, all steps).
 
@@ -110,46 +114,70 @@ def sample(
         raise ValueError(f"potential is a compiled function, which {method!r} does not take")
     if minibatches and num_data is None:
         whole, potential = potential, lambda theta, rows: whole(theta)
-    with _work.progress(progress) as told:
-        core = _apd.sample(
-            _plain(potential) if address is None else None,
-            address,
-            shapes,
-            method=method,
-            chains=chains,
-            draws=draws,
-            warmup=warmup,
-            thinning=thinning,
-            initial=init,
-            metric=metric,
-            step_size=step_size,
-            friction=float(friction),
-            batch=batch_size or 1,
-            rows=num_data or 1,
-            seed=seed,
-            threads=_work.threads(n_jobs),
-            check=bool(check) and not minibatches,
-            progress=told,
+    settings = {
+        "shapes": shapes,
+        "method": method,
+        "draws": draws,
+        "warmup": warmup,
+        "thinning": thinning,
+        "metric": metric,
+        "step_size": step_size,
+        "friction": float(friction),
+        "batch": batch_size or 1,
+        "rows": num_data or 1,
+        "seed": seed,
+    }
+    # Of the starts one is enough, and it may be a job's.
+    check = bool(check) and not minibatches
+    if backend in (None, "threads"):
+        with _work.progress(progress) as told:
+            threads = _work.threads(n_jobs)
+            parts = [_chains(potential, address, init, chains, 0, threads=threads, check=check, progress=told, **settings)]
+    elif backend == "joblib":
+        if address is not None:
+            raise ValueError("potential is a compiled function, whose address is nothing to another process: backend must be 'threads'")
+        from joblib import Parallel, delayed
+
+        starts = [None] * chains if init is None else np.split(init, chains)
+        jobs = (
+            delayed(_chains)(potential, None, start, 1, chain, threads=1, check=check and chain == 0, progress=None, **settings)
+            for chain, start in enumerate(starts)
         )
-    return Draws(core, shapes)
+        parts = Parallel(n_jobs=n_jobs)(jobs)
+    else:
+        raise ValueError(f"backend is {backend!r}, expected 'threads' or 'joblib'")
+    positions, statistics, warnings = zip(*parts)
+    joined = {name: np.concatenate([part[name] for part in statistics]) for name in statistics[0]}
+    return Draws(np.concatenate(positions), joined, sum(warnings, []), shapes)
+
+
+def _chains(
+    potential: Any, address: int | None, init: np.ndarray | None, chains: int, first: int, **settings: Any
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
+    """Positions, statistics and warnings of some chains."""
+    function = _plain(potential) if address is None else None
+    core = _apd.sample(function, address, initial=init, chains=chains, first=first, **settings)
+    statistics = {name: np.array(values) for name, values in core.statistics().items()}
+    if statistics:
+        statistics["diverging"] = statistics["diverging"] > 0
+        for name in ("n_steps", "tree_depth"):
+            statistics[name] = statistics[name].astype(np.int64)
+    return core.positions(), statistics, core.warnings()
 
 
 class Draws:
     """The draws of several chains: `draws["mu"]` is an array of (chains, draws, *shape)."""
 
-    def __init__(self, core: Any, shapes: list[tuple[str, list[int]]]) -> None:
-        self._core, self._shapes = core, shapes
+    def __init__(
+        self, positions: np.ndarray, sample_stats: dict[str, np.ndarray], warnings: list[str], shapes: list[tuple[str, list[int]]]
+    ) -> None:
         #: chains × draws × d, in the order of the parameters.
-        self.positions: np.ndarray = core.positions()
+        self.positions = positions
         #: Of each draw of NUTS, by name, (chains, draws): acceptance_rate, energy, n_steps, tree_depth, diverging.
-        self.sample_stats: dict[str, np.ndarray] = {name: np.array(values) for name, values in core.statistics().items()}
-        if "diverging" in self.sample_stats:
-            self.sample_stats["diverging"] = self.sample_stats["diverging"] > 0
-        for name in ("n_steps", "tree_depth"):
-            if name in self.sample_stats:
-                self.sample_stats[name] = self.sample_stats[name].astype(np.int64)
+        self.sample_stats = sample_stats
         #: What the chains' own statistics say against them.
-        self.warnings: list[str] = core.warnings()
+        self.warnings = warnings
+        self._shapes = shapes
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.to_numpy()[name]
@@ -165,7 +193,7 @@ class Draws:
 
     def summary(self) -> str:
         """Mean, deviation, Monte Carlo error, R-hat and effective sizes of every number; then the warnings."""
-        return self._core.summary()
+        return "\n".join([_apd.summary(self.positions, self._shapes).rstrip("\n"), *self.warnings]) + "\n"
 
     def to_arviz(self, predictions: Mapping[str, Any] | None = None) -> Any:
         """As ArviZ has it, with groups `posterior`, `sample_stats` and, if there are any, `predictions` of (chains, draws, ...).

@@ -46,6 +46,9 @@ fn every_sampler_is_sampled() {
     assert_eq!([all[0].transitions(0).len(), all[1].transitions(0).len()], [1_000, 0]);
     assert_eq!(all[0].warnings(), []);
     assert!(all[0].positions(0).next() != all[0].positions(1).next());
+    // A run of its own has the same chain.
+    let last = sample(1, normal()).first(2).seed(Seed::root(90)).run().unwrap();
+    assert!(last.positions(0).eq(all[0].positions(2)));
 }
 
 /// Cancelled when some chain is at step 40 or later: all have as many draws, which are those of a run that was not.
