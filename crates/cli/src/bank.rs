@@ -1,6 +1,7 @@
 //! `apd bank`: what a bank holds, whether it is whole, copies of it in one file, and one bank of several.
 
 use anyhow::{Result, bail};
+use apd_store::BankInfo;
 
 use crate::arguments::Bank;
 use crate::output::say;
@@ -24,7 +25,7 @@ pub(crate) fn bank(command: &Bank) -> Result<()> {
             }
             say(format_args!("{}: {} networks of {} parameters", out.display(), opened.len(), opened.dim()))?;
         }
-        Bank::Merge { banks, out } => say(apd_tasks::merge_banks(banks, out)?)?,
+        Bank::Merge { banks, out } => say_bank(&apd_tasks::merge_banks(banks, out)?)?,
         Bank::Verify { bank, repair: true } => say(apd_store::repair(bank)?)?,
         Bank::Verify { bank, repair: false } => {
             let opened = apd_store::Bank::open(bank)?;
@@ -36,4 +37,10 @@ pub(crate) fn bank(command: &Bank) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What has become of a bank; `apd bank info` says all of it.
+pub(crate) fn say_bank(info: &BankInfo) -> Result<()> {
+    let BankInfo { path, rows, dim, chains, .. } = info;
+    say(format_args!("{}: {rows} networks of {dim} parameters, {} chain(s)", path.display(), chains.len()))
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use apd_tasks::{Config, Error, Laboratory, RunOptions, TASKS};
 
 use crate::arguments::{Reproduce, Run, SamplePosterior};
+use crate::bank::say_bank;
 use crate::output::say;
 use crate::progress::{Terminal, stop_on_signals};
 use crate::usage::Usage;
@@ -41,8 +42,7 @@ pub(crate) fn sample_posterior(arguments: &SamplePosterior) -> Result<()> {
         Err(Error::Stopped) => bail!("stopped; add --resume to the same command to go on"),
         other => other?,
     };
-    say(info)?;
-    Ok(())
+    say_bank(&info)
 }
 
 /// A settings file as a table; a mistake in it is one of usage, told with its path.

@@ -99,6 +99,11 @@ fn the_pieces_fit_together() {
     succeeds(&apd(dir.path(), &["sample-posterior", "--config", "run.toml", "--out", "bank"]));
     succeeds(&apd(dir.path(), &["bank", "info", "bank"]));
     succeeds(&apd(dir.path(), &["bank", "verify", "bank"]));
+    // A chain as a job of its own, and a bank made of such jobs.
+    succeeds(&apd(dir.path(), &["sample-posterior", "--config", "run.toml", "--out", "first", "--chain", "0"]));
+    succeeds(&apd(dir.path(), &["bank", "merge", "first", "--out", "merged"]));
+    assert!(fs::read(at("merged/manifest.json")).unwrap() == fs::read(at("first/manifest.json")).unwrap());
+    fails(&apd(dir.path(), &["bank", "merge", "first", "bank", "--out", "both"]), 1, &["bank", "chain 0", "first"]);
     succeeds(&apd(dir.path(), &["bank", "export", "bank", "--format", "npy", "--out", "rows.npy"]));
     succeeds(&apd(dir.path(), &["bank", "export", "bank", "--format", "safetensors", "--out", "rows.safetensors"]));
     // A bank of ours and the same rows as a plain array give the same generator.
