@@ -1,5 +1,8 @@
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
+
+use apd_points::sync_folder;
 
 use crate::{Bank, BankWriter, Error, Header};
 
@@ -11,8 +14,9 @@ mod tests;
 ///
 /// Whether the chains are of one posterior is for the caller to know; rows of other lengths or layouts are refused.
 ///
-/// **Errors**: a row or layout that is not the header's; a chain that two of the banks have; a folder that holds a bank already. What was
-/// copied before the error stays.
+/// It is there once it is whole: until then its rows are in a folder beside it, whose name ends in `.merging`.
+///
+/// **Errors**: a row or layout that is not the header's; a chain that two of the banks have; something that is there already.
 pub fn merge(banks: &[Bank], out: impl AsRef<Path>, header: Header) -> Result<(), Error> {
     let mut homes = BTreeMap::new();
     for bank in banks {
@@ -30,12 +34,25 @@ pub fn merge(banks: &[Bank], out: impl AsRef<Path>, header: Header) -> Result<()
             }
         }
     }
-    let mut writer = BankWriter::create(out, header)?;
+    let out = out.as_ref();
+    if out.exists() {
+        return Err(Error::Exists { path: out.to_owned() });
+    }
+    let mut name = out.as_os_str().to_owned();
+    name.push(".merging");
+    let part = Path::new(&name);
+    // What is left of a merge that was killed.
+    if part.exists() {
+        fs::remove_dir_all(part).map_err(Error::io(part))?;
+    }
+    let mut writer = BankWriter::create(part, header)?;
     for bank in banks {
         for row in 0..bank.len() {
             let meta = bank.meta(row);
             writer.push(meta.chain, meta.step, meta.weight, meta.potential, bank.row(row))?;
         }
     }
-    writer.finish()
+    writer.finish()?;
+    fs::rename(part, out).map_err(Error::io(out))?;
+    Ok(sync_folder(out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?)
 }

@@ -97,8 +97,7 @@ fn chains_that_are_still_on_their_way_say_so() {
     });
     let run = |start: f64| {
         let config = MicrocanonicalConfig::langevin(1_000, 1_000, 1);
-        let draws =
-            sample(2, narrow).with(config).seed(Seed::root(3)).init(|_| vec![0.5, start, -0.3]).run().unwrap();
+        let draws = sample(2, narrow).with(config).seed(Seed::root(3)).init(|_| vec![0.5, start, -0.3]).run().unwrap();
         (draws.positions(0).map(|x| x[1].abs()).sum::<f64>() / 1e3, draws.warnings())
     };
     let (far, warnings) = run(0.8);

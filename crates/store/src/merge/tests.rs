@@ -31,8 +31,13 @@ fn chains_that_were_sampled_apart_are_one_bank_of_the_same_bytes() {
     let header = Header { rows_per_shard: 3, ..Header::new(5) };
     let apart = [bank(&path("a"), &[2, 0], &header), bank(&path("b"), &[1], &header)];
     bank(&path("whole"), &[0, 1, 2], &header);
-    merge(&apart, path("merged"), header).expect("a bank");
+    // What a merge that was killed has left is no bank, and in nobody's way.
+    bank(&path("merged.merging"), &[0], &header);
+    merge(&apart, path("merged"), header.clone()).expect("a bank");
     assert_eq!(files(&path("merged")), files(&path("whole")));
+    assert!(!path("merged.merging").exists());
+    let again = merge(&apart, path("merged"), header).expect_err("it is there");
+    assert!(matches!(again, Error::Exists { .. }), "{again}");
 }
 
 #[test]
