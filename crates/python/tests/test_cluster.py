@@ -27,27 +27,27 @@ def test_dask_with_four_processes_gives_the_same_bytes_though_workers_are_killed
 
     with dask.config.set({"distributed.scheduler.allowed-failures": 1000}):
         cluster = distributed.LocalCluster(n_workers=4, threads_per_worker=1, processes=True, dashboard_address=None)
-    over, kills = threading.Event(), []
+    kills = []
 
     def kill(client):
         chosen = random.Random(1)
-        while not over.is_set() and len(kills) < 20:
+        while len(kills) < 20:
             time.sleep(3)
-            pids = list(client.run(os.getpid, on_error="ignore").values())
-            pids = [pid for pid in pids if isinstance(pid, int)]
-            if pids and not over.is_set():
+            pids = [pid for pid in client.run(os.getpid, on_error="ignore").values() if isinstance(pid, int)]
+            if pids:
                 os.kill(chosen.choice(pids), signal.SIGKILL)
                 kills.append(pids)
 
     with cluster, distributed.Client(cluster) as client, joblib.parallel_config(backend="dask"):
         assert apd.ApdRegressor(**SETTINGS, backend="joblib").fit(*wave).model_.to_bytes() == expected
-        killer = threading.Thread(target=kill, args=[client])
+        killer = threading.Thread(target=kill, args=[client], daemon=True)
         killer.start()
-        model = apd.ApdRegressor(**SETTINGS, backend="joblib", checkpoints=tmp_path / "shared").fit(*wave)
-        over.set()
-        killer.join()
-    assert model.model_.to_bytes() == expected
-    assert len(kills) > 2
+        fits = 0
+        while killer.is_alive():
+            fits += 1
+            model = apd.ApdRegressor(**SETTINGS, backend="joblib", checkpoints=tmp_path / str(fits)).fit(*wave)
+            assert model.model_.to_bytes() == expected
+    assert len(kills) == 20
 
 
 def test_ray_with_two_nodes_gives_the_same_bytes(wave, expected):
