@@ -1,4 +1,5 @@
-//! What held-out rows correct: how wide laws and intervals of numbers have to be, how sure of a class to be, and below which probability a class is not to be taken for the answer.
+//! What held-out rows correct: how wide laws and intervals of numbers have to be, how sure of a class to be, and below which probability a class is
+//! not to be taken for the answer.
 
 use apd_uncertainty::{ClassPredictive, ContaminatedNormal, NumberPredictive};
 use ndarray::{Array2, ArrayView2};
@@ -27,8 +28,9 @@ const CLASS_COVERAGE: f64 = 0.9;
 /// Split-conformal corrections, learned from rows that no network has seen.
 ///
 /// Of numbers: predictions are s times as wide about their mean, and a share ε of observations is four times further off. ln s and ε, one of 0 to .1,
-/// minimize −Σ ln p of held-out rows + ½·(ln s/½)². Of what comes out of that, the central interval of mass m goes from med − c·(med − l) to med + c·(u − med), where c is the m-quantile over held-out rows of
-/// how many times wider the interval had to be in order to hold what was measured. It covers m of new rows on average if they are like
+/// minimize −Σ ln p of held-out rows + ½·(ln s/½)². Of what comes out of that, the central interval of mass m goes from med − c·(med − l) to
+/// med + c·(u − med), where c is the m-quantile over held-out rows of how many times wider the interval had to be in order to hold what was
+/// measured. It covers m of new rows on average if they are like
 /// the held-out ones, whatever the model; it is as wide in proportion as the model has it.
 ///
 /// Of classes: probabilities are ∝ p̄^β, where ln β minimizes −Σ ln p of held-out rows' classes + ½·(ln β/½)², a prior by which few rows change little
@@ -65,12 +67,17 @@ impl Calibration {
     /// Of predictions of numbers and what was measured; and of these rows the share that lies in its 90 % interval before the correction, and
     /// after one that is learned from the other half of them.
     pub(crate) fn of_numbers(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> (Self, (f64, f64)) {
-        let (mut factors, mut coverage) = (vec![1.0; MASSES.len()], (f64::NAN, f64::NAN));
+        let mut factors = vec![1.0; MASSES.len()];
         let (lower, upper) = predictive.interval(INTERVAL);
         let held = (0..y.nrows()).filter(|&i| (lower[[i, 0]]..=upper[[i, 0]]).contains(&y[[i, 0]])).count();
-        coverage.0 = held as f64 / y.nrows().max(1) as f64;
-        let (spread, outliers) = if y.nrows() >= FEWEST { widened(predictive, y) } else { (unchanged(), 0.0) };
+        let before = held as f64 / y.nrows().max(1) as f64;
+        if y.nrows() < FEWEST {
+            let unchanged = Self::Numbers { masses: MASSES.to_vec(), factors, spread: unchanged(), outliers: 0.0 };
+            return (unchanged, (before, before));
+        }
+        let (spread, outliers) = widened(predictive, y);
         let predictive = &widen(predictive.clone(), None, spread, outliers);
+        let mut after = f64::NAN;
         let median = predictive.quantile(0.5);
         for (factor, &mass) in factors.iter_mut().zip(&MASSES) {
             let (lower, upper) = predictive.interval(mass);
@@ -83,18 +90,14 @@ impl Calibration {
             let share = |held: &[f64], factor: f64| held.iter().filter(|&&c| c <= factor).count();
             let half = |first: usize| needed.iter().skip(first).step_by(2).copied().collect::<Vec<f64>>();
             let (mut even, mut odd) = (half(0), half(1));
-            if y.nrows() >= FEWEST {
-                if mass == INTERVAL {
-                    let crossed = share(&even, conformal_quantile(&mut odd, mass))
-                        + share(&odd, conformal_quantile(&mut even, mass));
-                    coverage.1 = crossed as f64 / y.nrows() as f64;
-                }
-                *factor = conformal_quantile(&mut needed, mass);
-            } else {
-                coverage.1 = coverage.0;
+            if mass == INTERVAL {
+                let crossed =
+                    share(&even, conformal_quantile(&mut odd, mass)) + share(&odd, conformal_quantile(&mut even, mass));
+                after = crossed as f64 / y.nrows() as f64;
             }
+            *factor = conformal_quantile(&mut needed, mass);
         }
-        (Self::Numbers { masses: MASSES.to_vec(), factors, spread, outliers }, coverage)
+        (Self::Numbers { masses: MASSES.to_vec(), factors, spread, outliers }, (before, after))
     }
 
     /// Of predictions of classes and what they were.
@@ -228,10 +231,13 @@ fn widen(
     spread: f64,
     outliers: f64,
 ) -> NumberPredictive {
-    let own = predictive.mean();
-    let stretched = match spread == unchanged() {
-        true => predictive,
-        false => predictive.stretch(mean.unwrap_or(own.view()), spread),
+    let stretched = match (spread == unchanged(), mean) {
+        (true, _) => predictive,
+        (false, Some(mean)) => predictive.stretch(mean, spread),
+        (false, None) => {
+            let own = predictive.mean();
+            predictive.stretch(own.view(), spread)
+        }
     };
     match outliers > 0.0 {
         true => stretched.with_family(ContaminatedNormal { share: outliers, width: OUTLIER_WIDTH }),

@@ -62,6 +62,8 @@ def test_arviz_has_draws_and_statistics(version, monkeypatch):
         monkeypatch.setitem(sys.modules, "arviz", None)
     else:
         arviz = pytest.importorskip("arviz")
+        if not hasattr(arviz, "InferenceData"):
+            pytest.skip("a later version")
     draws = apd.sample(normal, {"mu": (), "rest": (2,)}, draws=200, warmup=300, chains=2)
     data = draws.to_arviz(predictions={"y": draws["mu"] + 1})
     assert type(data).__name__ == {"1": "DataTree", "before 1": "InferenceData"}[version]
@@ -91,9 +93,9 @@ def test_minibatches_find_the_mean_of_the_data():
     )
     assert set(seen) == {100}
     exact = data.sum(axis=0) / 1001
-    # The posterior's deviation is .032; minibatches, a tenth of the rows at this step, add a few per cent.
-    assert (np.abs(draws.positions.mean(axis=(0, 1)) - exact) < 0.015).all()
-    assert (np.abs(draws.positions.std(axis=(0, 1)) - 0.0316) < 0.008).all()
+    # The posterior's deviation is .0316, of which minibatches add a few per cent at this step; a temperature of 1.3 would be 14 %.
+    assert (np.abs(draws.positions.mean(axis=(0, 1)) - exact) < 0.006).all()
+    assert (np.abs(draws.positions.std(axis=(0, 1)) / 0.0316 - 1) < 0.1).all()
     assert draws.sample_stats == {}
 
 

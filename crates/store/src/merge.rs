@@ -16,7 +16,7 @@ mod tests;
 ///
 /// It is there once it is whole: until then its rows are in a folder beside it, whose name ends in `.merging`.
 ///
-/// **Errors**: a row or layout that is not the header's; a chain that two of the banks have; something that is there already.
+/// **Errors**: a damaged bank (all of it is read, since what is written has new checksums); a row or layout that is not the header's; a chain that two of the banks have; something that is there already.
 pub fn merge(banks: &[Bank], out: impl AsRef<Path>, header: Header) -> Result<(), Error> {
     let mut homes = BTreeMap::new();
     for bank in banks {
@@ -47,6 +47,7 @@ pub fn merge(banks: &[Bank], out: impl AsRef<Path>, header: Header) -> Result<()
     }
     let mut writer = BankWriter::create(part, header)?;
     for bank in banks {
+        bank.verify()?;
         for row in 0..bank.len() {
             let meta = bank.meta(row);
             writer.push(meta.chain, meta.step, meta.weight, meta.potential, bank.row(row))?;

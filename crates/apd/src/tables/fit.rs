@@ -21,7 +21,7 @@ const FEWEST: usize = 10;
 /// Fewest steps of a chain.
 const FEWEST_STEPS: u64 = 8;
 /// Draws of a chain that can be asked for: what is kept of all chains has to fit in memory.
-const DRAWS: RangeInclusive<u64> = 4..=1_000_000;
+const DRAWS: RangeInclusive<u64> = 4..=100_000;
 
 impl TableFit {
     /// What each column of the table is to the model.
@@ -96,7 +96,7 @@ impl TableFit {
             return Err(Error::Setting { name: "steps", value: steps.to_string(), expected });
         }
         if let Some(draws) = self.draws.filter(|draws| !DRAWS.contains(draws)) {
-            return Err(Error::Setting { name: "draws", value: draws.to_string(), expected: "from 4 to 1 000 000" });
+            return Err(Error::Setting { name: "draws", value: draws.to_string(), expected: "from 4 to 100 000" });
         }
         let name = schema.target().map_or("", |(name, _)| name);
         let problem = |problem: String| Error::Data(apd_data::Error::Column { name: name.to_owned(), problem });

@@ -186,11 +186,14 @@ pub fn sample_posterior(
 ) -> Result<BankInfo> {
     config.check_sampling()?;
     let chains = config.sgld.chains as u32;
-    let numbers = chain.map_or(0..chains, |chain| chain..chain + 1);
-    if numbers.end > chains {
-        let last = chains - 1;
-        return Err(Error::Config(format!("chain {}: sgld.chains = {chains}, they are 0 to {last}", numbers.start)));
-    }
+    let numbers = match chain {
+        None => 0..chains,
+        Some(chain) if chain < chains => chain..chain + 1,
+        Some(chain) => {
+            let last = chains - 1;
+            return Err(Error::Config(format!("chain {chain}: sgld.chains = {chains}, they are 0 to {last}")));
+        }
+    };
     let experiment = Experiment::in_memory(config)?;
     context
         .progress

@@ -41,6 +41,21 @@ fn chains_that_were_sampled_apart_are_one_bank_of_the_same_bytes() {
 }
 
 #[test]
+fn damage_does_not_get_a_new_checksum() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let header = Header::new(5);
+    bank(&path("a"), &[0], &header);
+    let shard = files(&path("a")).into_keys().find(|name| name.starts_with("shard")).expect("a shard");
+    let mut bytes = std::fs::read(path("a").join(&shard)).expect("bytes");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    std::fs::write(path("a").join(&shard), bytes).expect("damage");
+    let refused =
+        merge(&[Bank::open(path("a")).expect("a bank")], path("out"), header).expect_err("damage").to_string();
+    assert!(refused.contains("checksum") && !path("out").exists(), "{refused}");
+}
+
+#[test]
 fn what_does_not_belong_together_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

@@ -177,7 +177,9 @@ fn chains_are_jobs_that_make_the_same_bank_and_more_of_them_may_follow() {
     };
     refused(run(config(2, 500), "merged", None, true), "chains = 2");
     refused(run(config(3, 400), "merged", None, true), "steps = 400");
-    refused(run(config(2, 400), "zero", Some(2), true), "sgld.chains = 2");
+    for none in [2, u32::MAX] {
+        refused(run(config(2, 400), "zero", Some(none), true), "sgld.chains = 2");
+    }
     run(Config { seed: 7, ..config(2, 400) }, "other", Some(1), false).unwrap();
     refused(merge(&["zero", "other"], "none"), "seed = 7");
     refused(merge(&["zero", "whole"], "none"), "chain 0, which");
