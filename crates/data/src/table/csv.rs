@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
@@ -11,22 +12,23 @@ use super::records::{Records, check_names};
 use crate::Error;
 use crate::error::Place;
 
-/// The text of a table: a file, or compiled in.
+/// The text of a table: a file, or in memory.
 #[derive(Clone)]
 pub(super) struct Text {
     path: PathBuf,
-    /// The text itself, if it is compiled in.
-    embedded: Option<&'static [u8]>,
+    /// The text itself, if it is in memory.
+    held: Option<Arc<[u8]>>,
     dialect: Dialect,
 }
 
 impl Text {
     pub(super) fn file(path: &Path, dialect: Dialect) -> Self {
-        Self { path: path.to_owned(), embedded: None, dialect }
+        Self { path: path.to_owned(), held: None, dialect }
     }
 
-    pub(super) fn embedded(name: &str, text: &'static [u8]) -> Self {
-        Self { path: PathBuf::from(format!("embedded {name}")), embedded: Some(text), dialect: Dialect::default() }
+    /// A text in memory, under a name for its errors.
+    pub(super) fn held(name: String, text: impl Into<Arc<[u8]>>, dialect: Dialect) -> Self {
+        Self { path: PathBuf::from(name), held: Some(text.into()), dialect }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -34,8 +36,8 @@ impl Text {
     }
 
     fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
-        match self.embedded {
-            Some(text) => Ok(Box::new(text)),
+        match &self.held {
+            Some(text) => Ok(Box::new(Cursor::new(text.clone()))),
             None => Ok(Box::new(File::open(&self.path).map_err(|e| Error::io(&self.path, e))?)),
         }
     }

@@ -1,8 +1,8 @@
 //! Tables that are compiled in.
 
-use super::Table;
 use super::csv::Text;
 use super::file::TableFile;
+use super::{Dialect, Table};
 
 /// Palmer penguins: 344 birds of three species, with categories and missing values; `species` is what is usually predicted.
 ///
@@ -32,5 +32,5 @@ pub(super) fn source(name: &str) -> TableFile {
         "yacht" => include_bytes!("../../data/yacht.csv"),
         _ => panic!("no embedded table is called {name}"),
     };
-    TableFile::Text(Text::embedded(name, text))
+    TableFile::Text(Text::held(format!("embedded {name}"), text, Dialect::default()))
 }

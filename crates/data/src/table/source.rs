@@ -73,6 +73,19 @@ impl TableSource {
         Ok(source)
     }
 
+    /// Text with delimiters that is in memory; `name` is what errors call it.
+    ///
+    /// ```
+    /// use apd_data::{Dialect, TableSource};
+    ///
+    /// let table = TableSource::of_text("body", b"a;b\n1,5;x\n".to_vec(), Dialect::default()).read()?;
+    /// assert_eq!((table.len(), table.columns().len()), (1, 2));
+    /// # Ok::<(), apd_data::Error>(())
+    /// ```
+    pub fn of_text(name: &str, text: Vec<u8>, dialect: Dialect) -> Self {
+        Self(Kind::File(TableFile::Text(Text::held(name.to_owned(), text, dialect))))
+    }
+
     /// All of it.
     ///
     /// **Errors**: as [`read_csv`](crate::read_csv).
