@@ -19,9 +19,8 @@ const INTERVAL: f64 = 0.9;
 /// The deviation of ln β and ln s before any row is seen, and how many twentieths from 0 they are looked for.
 const LOG_DEVIATION: f64 = 0.5;
 const LOG_STEPS: i32 = 30;
-/// The shares of outliers that are tried, and how much further off they are.
+/// The shares of outliers that are tried.
 const OUTLIERS: [f64; 5] = [0.0, 0.01, 0.02, 0.05, 0.1];
-const OUTLIER_WIDTH: f64 = 4.0;
 /// The share of rows whose class is to be among those that are not ruled out.
 const CLASS_COVERAGE: f64 = 0.9;
 
@@ -64,6 +63,9 @@ pub(crate) enum Calibration {
 pub(crate) type Interval = (Vec<f64>, Vec<f64>);
 
 impl Calibration {
+    /// How many times further off outliers are.
+    pub(crate) const OUTLIER_WIDTH: f64 = 4.0;
+
     /// Of predictions of numbers and what was measured; and of these rows the share that lies in its 90 % interval before the correction, and
     /// after one that is learned from the other half of them.
     pub(crate) fn of_numbers(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> (Self, (f64, f64)) {
@@ -156,7 +158,6 @@ impl Calibration {
     ///
     /// **Panics** where classes are predicted.
     pub(crate) fn intervals(&self, predictive: &NumberPredictive, masses: &[f64]) -> Vec<Interval> {
-        let Self::Numbers { masses: known, factors, .. } = self else { panic!("intervals are those of numbers") };
         if masses.is_empty() {
             return Vec::new();
         }
@@ -166,7 +167,7 @@ impl Calibration {
         let mut intervals = vec![(Vec::new(), Vec::new()); masses.len()];
         let mut inner: Option<usize> = None;
         for place in order {
-            let factor = interpolate(known, factors, masses[place]);
+            let factor = self.factor(masses[place]);
             let (lower, upper) = predictive.interval(masses[place]);
             let stretch = |end: &f64, median: &f64| median + factor * (end - median);
             let mut lower: Vec<f64> = lower.iter().zip(&median).map(|(end, median)| stretch(end, median)).collect();
@@ -180,6 +181,14 @@ impl Calibration {
             inner = Some(place);
         }
         intervals
+    }
+
+    /// How many times as wide the interval of this mass is as the laws have it.
+    ///
+    /// **Panics** where classes are predicted.
+    pub(crate) fn factor(&self, mass: f64) -> f64 {
+        let Self::Numbers { masses, factors, .. } = self else { panic!("intervals are those of numbers") };
+        interpolate(masses, factors, mass)
     }
 
     /// Whether other classes than the first, or none, are left where those below the threshold are ruled out.
@@ -240,7 +249,7 @@ fn widen(
         }
     };
     match outliers > 0.0 {
-        true => stretched.with_family(ContaminatedNormal { share: outliers, width: OUTLIER_WIDTH }),
+        true => stretched.with_family(ContaminatedNormal { share: outliers, width: Calibration::OUTLIER_WIDTH }),
         false => stretched,
     }
 }

@@ -49,6 +49,12 @@ pub enum Error {
         /// What it should be.
         expected: &'static str,
     },
+    /// A model that another format cannot hold.
+    #[error("the model cannot be exported: {problem}")]
+    Export {
+        /// What of it.
+        problem: String,
+    },
     /// A file that cannot be written or read.
     #[error("{}: {cause}", path.display())]
     File {

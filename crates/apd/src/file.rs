@@ -13,9 +13,12 @@ use apd_seed::Seed;
 
 use crate::Error;
 use crate::fitted::{self, Description, Fitted, VERSION};
+use crate::stored::networks;
 
 /// Under which the description stands among the file's metadata.
 const KEY: &str = "apd.fitted";
+/// Under which a subspace's file says which components its predictions take: readers without our random numbers need no others.
+const COMPONENTS: &str = "apd.components";
 
 impl Fitted {
     /// Writes the model to one file: the distilled posterior as safetensors, everything else in its metadata.
@@ -34,6 +37,11 @@ impl Fitted {
     pub(crate) fn bytes(&self, path: &Path, mut metadata: BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
         let description = serde_json::to_string(&(&self.description, self.seed)).expect("a description is JSON");
         metadata.insert(KEY.to_owned(), description);
+        if let Distilled::Subspace(subspace) = &self.posterior
+            && let Some(components) = subspace.components(self.seed, networks(&self.posterior))
+        {
+            metadata.insert(COMPONENTS.to_owned(), serde_json::to_string(&components).expect("a list of numbers"));
+        }
         self.posterior.to_safetensors(&self.layout, &metadata).map_err(fault(path))
     }
 }

@@ -44,6 +44,7 @@ mod file;
 mod fingerprint;
 mod fit;
 mod fitted;
+mod onnx;
 mod reference;
 mod rows;
 mod sampling;

@@ -31,6 +31,11 @@ impl Scaling {
         mean.len() == columns && sd.len() == columns && finite && sd.iter().all(|&sd| sd > 0.0)
     }
 
+    /// Mean and deviation of the first column.
+    pub(crate) fn first(&self) -> (f64, f64) {
+        (self.mean[0], self.sd[0])
+    }
+
     /// Predictions of y′ as predictions of y.
     pub fn undo(&self, predictive: NumberPredictive) -> NumberPredictive {
         predictive.affine(&self.sd, &self.mean)

@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 
 mod tables;
 
-pub(crate) use tables::{Check, Effort, Evaluate, Fit, Info, Task, Written};
+pub(crate) use tables::{Check, Effort, Evaluate, Export, Fit, Info, Serve, Task, Written};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Say whether a model is to be believed on these rows; the exit code is 0 if it is in every respect, 1 if not
     Check(Check),
+    /// Answer requests over HTTP: JSON, CSV, KServe's protocol, and a page
+    Serve(Serve),
+    /// Write a model as other programs read it
+    Export(Export),
     /// Describe any file of ours in words
     Info(Info),
     /// Run the experiments and write a report

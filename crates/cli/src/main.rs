@@ -16,6 +16,7 @@ mod arguments;
 mod bank;
 mod evaluate;
 mod evaluation_report;
+mod export;
 mod fetch;
 mod fit;
 mod generator;
@@ -25,6 +26,7 @@ mod paths;
 mod predict;
 mod progress;
 mod reproduce;
+mod serve;
 mod stages;
 mod table_predict;
 mod tables;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Command::Fit(arguments) => fit::fit(arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(arguments),
         Command::Check(arguments) => evaluate::check(arguments),
+        Command::Serve(arguments) => serve::serve(arguments),
+        Command::Export(arguments) => export::export(arguments),
         Command::Info(arguments) => info::info(arguments),
         Command::Reproduce(arguments) => reproduce::reproduce(arguments),
         Command::FetchData(arguments) => fetch::fetch(arguments),

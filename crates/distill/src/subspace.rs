@@ -287,6 +287,18 @@ impl Subspace {
         notes
     }
 
+    /// Which of the coefficient vectors that are kept the first draws of this seed take; `None` where draws are no such vectors alone, but have
+    /// noise, or come from a GAN.
+    pub fn components(&self, seed: Seed, count: usize) -> Option<Vec<usize>> {
+        match &self.coefficients {
+            Coefficients::Mixture { components, sd } if self.residual.is_none() && sd.iter().all(|&sd| sd == 0.0) => {
+                let start = start(seed);
+                Some((0..count as u64).map(|number| pick(start, number, components.rows())).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Directions r.
     pub fn rank(&self) -> usize {
         self.directions.rows()
@@ -323,7 +335,7 @@ impl LowRank for Subspace {
             Coefficients::Gan(generator) => generator.draw_into(seed, first, out.view_mut()),
             Coefficients::Mixture { components, sd } => {
                 let normals = seed.child("coefficients").normals();
-                let start = seed.child("centres").stream().uniform();
+                let start = start(seed);
                 let mut noise = vec![0.0; rank];
                 for (i, mut row) in out.outer_iter_mut().enumerate() {
                     let (number, row) = (first + i as u64, row.as_slice_mut().expect("a row of a fresh array"));
@@ -383,6 +395,11 @@ impl Posterior for Subspace {
             Some(_) => None,
         }
     }
+}
+
+/// Where among the components the draws of a seed begin, in [0, 1).
+fn start(seed: Seed) -> f64 {
+    seed.child("centres").stream().uniform()
 }
 
 /// Which of `count` a draw takes: at the fraction {start + number·(√5 − 1)/2} of them.

@@ -275,7 +275,7 @@ impl TableModel {
         self.schema().target().map_or("", |(name, _)| name)
     }
 
-    pub(super) fn calibration(&self) -> &Calibration {
+    pub(crate) fn calibration(&self) -> &Calibration {
         &self.description.calibration
     }
 

@@ -1,6 +1,7 @@
 //! Arguments of the commands for tables.
 
-use std::num::NonZeroUsize;
+use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use apd::data::Dialect;
@@ -146,4 +147,42 @@ pub(crate) struct Check {
 pub(crate) struct Info {
     /// A model, a bank, a generator, settings or results
     pub(crate) file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// The model
+    #[arg(value_name = "MODEL.safetensors")]
+    pub(crate) model: PathBuf,
+    /// The model as ONNX: preprocessing, all networks, averages and intervals, without a random operator
+    #[arg(long, value_name = "MODEL.onnx")]
+    pub(crate) onnx: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Models, each under the name of its file or another one
+    #[arg(value_name = "[NAME=]MODEL.safetensors", required = true)]
+    pub(crate) models: Vec<String>,
+    /// Address to listen at; anything but this machine's own is open to others
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(crate) host: IpAddr,
+    /// Port; 0 takes one that is free
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Most bytes of a request's body [default: 16777216]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_body: Option<NonZeroUsize>,
+    /// Most rows of a request [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_rows: Option<NonZeroUsize>,
+    /// Requests that may wait while others are answered [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) queue: Option<usize>,
+    /// Seconds that a client may take to send a request, and an answer to be found [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<NonZeroU32>,
+    /// Threads that predict [default: one per core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
 }

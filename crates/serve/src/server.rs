@@ -1,0 +1,221 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::Settings;
+use crate::admission::Admission;
+use crate::api::{self, State};
+use crate::metrics::Metrics;
+use crate::models::Models;
+
+/// How long connections that lie in the listener's queue are taken in when the server stops.
+const LAST_CALL: Duration = Duration::from_millis(50);
+/// How long the server waits when no connection can be taken, for want of file descriptors as a rule.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A model that cannot be loaded.
+    #[error(transparent)]
+    Model(#[from] apd::Error),
+    /// A name that cannot stand in an address, or stands twice.
+    #[error("model name `{0}`: expected letters, digits, `.`, `_` or `-`, and another one for each model")]
+    Name(String),
+    /// No model.
+    #[error("there is no model to serve")]
+    Nothing,
+    /// An address at which nothing can listen.
+    #[error("{address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The system does not give threads or signals.
+    #[error(transparent)]
+    System(io::Error),
+}
+
+/// A server that listens already.
+pub struct Server {
+    listener: StdListener,
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+impl Server {
+    /// Loads models by their names, and listens.
+    ///
+    /// **Errors**: no model, one that cannot be loaded, a name that stands twice or cannot stand in an address; an address that is taken.
+    pub fn bind(models: impl IntoIterator<Item = (String, PathBuf)>, settings: Settings) -> Result<Self, Error> {
+        let mut files = BTreeMap::new();
+        for (name, path) in models {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            let is_name = !name.is_empty() && name.chars().all(fits) && !matches!(&name[..], "." | "..");
+            if !is_name || files.insert(name.clone(), path).is_some() {
+                return Err(Error::Name(name));
+            }
+        }
+        if files.is_empty() {
+            return Err(Error::Nothing);
+        }
+        let models = Models::load(files)?;
+        let asked = SocketAddr::new(settings.host, settings.port);
+        let listen = |cause| Error::Listen { address: asked, cause };
+        let listener = StdListener::bind(asked).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let metrics = Metrics::new();
+        models.all().for_each(|(name, served)| metrics.loaded(name, Some(served.model.networks())));
+        let admission = Admission::new(settings.queue, settings.timeout);
+        let address = listener.local_addr().map_err(listen)?;
+        let state = State { models, metrics, admission, settings, ready: AtomicBool::new(true) };
+        Ok(Self { listener, address, state: Arc::new(state) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until Ctrl-C or SIGTERM; those that were accepted are still answered.
+    ///
+    /// **Errors**: a system that gives no threads.
+    pub fn run(self) -> Result<(), Error> {
+        self.run_until(async {
+            let interrupt = tokio::signal::ctrl_c();
+            #[cfg(unix)]
+            {
+                use tokio::signal::unix::{SignalKind, signal};
+                match signal(SignalKind::terminate()) {
+                    Ok(mut terminate) => tokio::select! { _ = interrupt => (), _ = terminate.recv() => () },
+                    Err(_) => drop(interrupt.await),
+                }
+            }
+            #[cfg(not(unix))]
+            drop(interrupt.await);
+        })
+    }
+
+    /// As [`run`](Self::run), until `stop` is done.
+    ///
+    /// **Errors**: as [`run`](Self::run).
+    pub fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        allow_files();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::System)?;
+        let result = runtime.block_on(serve(self.listener, self.state, stop));
+        // Predictions whose clients have gone need not be waited for.
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        result.map_err(Error::System)
+    }
+}
+
+async fn serve(listener: StdListener, state: Arc<State>, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let reloading = tokio::spawn(reload(state.clone()));
+    let connections = Connections {
+        app: api::router(state.clone()),
+        slots: Arc::new(Semaphore::new(state.settings.connections)),
+        graceful: GracefulShutdown::new(),
+        timeout: state.settings.timeout,
+    };
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = connections.accept(&listener) => (),
+        }
+    }
+    state.ready.store(false, Ordering::Relaxed);
+    reloading.abort();
+    // Who has connected before the listener closes is answered, too.
+    let _ = tokio::time::timeout(LAST_CALL, async {
+        loop {
+            connections.accept(&listener).await
+        }
+    })
+    .await;
+    drop(listener);
+    let _ = tokio::time::timeout(state.settings.grace, connections.graceful.shutdown()).await;
+    Ok(())
+}
+
+/// What is done with a connection.
+struct Connections {
+    app: Router,
+    slots: Arc<Semaphore>,
+    graceful: GracefulShutdown,
+    timeout: Duration,
+}
+
+impl Connections {
+    /// Takes the next connection, when there is a slot for it, and lets it run.
+    async fn accept(&self, listener: &TcpListener) {
+        let slot = self.slots.clone().acquire_owned().await;
+        let Ok((stream, _)) = listener.accept().await else { return tokio::time::sleep(PAUSE).await };
+        let connection = self.connection(stream);
+        tokio::spawn(async move {
+            // A client that goes away is no error of ours.
+            let _ = connection.await;
+            drop(slot);
+        });
+    }
+
+    fn connection(&self, stream: TcpStream) -> impl Future<Output = hyper::Result<()>> + use<> {
+        // Answers are written in one piece: nothing is gained by waiting for more.
+        let _ = stream.set_nodelay(true);
+        let mut builder = http1::Builder::new();
+        // A client may close its side once it has asked.
+        builder.timer(TokioTimer::new()).header_read_timeout(self.timeout).half_close(true);
+        let service = TowerToHyperService::new(self.app.clone());
+        self.graceful.watch(builder.serve_connection(TokioIo::new(stream), service))
+    }
+}
+
+/// Looks at the models' files from time to time.
+async fn reload(state: Arc<State>) {
+    let mut ticks = tokio::time::interval(state.settings.reload);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let state = state.clone();
+        let look = move || {
+            state.models.reload(|name, result| match result {
+                Ok(served) => {
+                    eprintln!("{name}: loaded again, version {}", served.version);
+                    state.metrics.loaded(name, Some(served.model.networks()));
+                }
+                Err(error) => {
+                    eprintln!("warning: {name} stays as it was: {error}");
+                    state.metrics.loaded(name, None);
+                }
+            });
+        };
+        let _ = tokio::task::spawn_blocking(look).await;
+    }
+}
+
+/// Each connection takes a file descriptor, and shells give a program a thousand of them: as many as the system lets it have are asked for.
+fn allow_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        // With fewer, fewer connections are accepted at a time.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
