@@ -277,7 +277,7 @@ const entropyOf = (p) => p.reduce((sum, p) => (p > 0 ? sum - p * log(p) : sum), 
 
 /// 1 − erf x: a series near 0, a continued fraction beyond.
 function erfc(x) {
-  if (abs(x) >= 2.5) {
+  if (abs(x) >= 2) {
     let tail = 0;
     for (let k = 40; k > 0; k--) tail = k / 2 / (abs(x) + tail);
     const value = exp(-x * x) / sqrt(PI) / (abs(x) + tail);
