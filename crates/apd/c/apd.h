@@ -746,45 +746,56 @@ static void apd_predict_class(const apd_model *model, const float *x, float *uni
     prediction->abstain = left != 1 || prediction->ood > APD_STRANGE;
 }
 
-/* P(Y <= y) and p(y) of the networks' laws: normal, but for the outliers. */
-static double apd_law(const apd_model *model, const double *mean, const double *sd, double y, double *density) {
-    double cdf = 0, count = (double)model->count;
-    *density = 0;
-    for (int far = 0; far < (model->outliers > 0 ? 2 : 1); far++) {
-        double share = far ? model->outliers : 1 - model->outliers, width = far ? APD_OUTLIER_WIDTH : 1;
-        for (size_t s = 0; s < model->count; s++) {
-            double z = y == mean[s] ? 0 : (y - mean[s]) / (width * sd[s]);
-            cdf += share * 0.5 * erfc(-z * 0.70710678118654752440);
-            *density += share * exp(-0.5 * z * z) / (width * sd[s]);
-        }
+/* The networks' laws of a number. */
+typedef struct {
+    const apd_model *model;
+    const double *mean, *sd;
+    double p;
+} apd_laws;
+
+typedef struct {
+    double y, excess;
+} apd_point;
+
+/* P(Y <= y) - p, where laws are normal but for the outliers. */
+static apd_point apd_excess(const apd_laws *laws, double y) {
+    double outliers = laws->model->outliers, count = (double)laws->model->count;
+    apd_point point = {y, 0};
+    for (size_t s = 0; s < laws->model->count; s++) {
+        double z = y == laws->mean[s] ? 0 : (y - laws->mean[s]) / laws->sd[s] * 0.70710678118654752440;
+        point.excess += (1 - outliers) * 0.5 * erfc(-z);
+        if (outliers > 0) point.excess += outliers * 0.5 * erfc(-z / APD_OUTLIER_WIDTH);
     }
-    *density *= 0.39894228040143267794 / count;
-    return cdf / count;
+    point.excess = point.excess / count - laws->p;
+    return point;
 }
 
-/* The y with P(Y <= y) = p: Newton's method, between ends that bisection brings together where it would leave them. */
-static double apd_quantile(const apd_model *model, const double *mean, const double *sd, double p) {
-    double low = mean[0], high = mean[0], widest = 0, density;
+/* The least y with P(Y <= y) >= p, by Chandrupatla's method: inverse quadratic interpolation where three points allow it, else bisection.
+ * (Newton's would stop anywhere between networks that are far apart, where P does not rise.) */
+static double apd_quantile(const apd_model *model, const double *mean, const double *sd, double center, double p) {
+    apd_laws laws = {model, mean, sd, p};
+    double least = mean[0], most = mean[0], width = 0, part = 0.5;
     for (size_t s = 0; s < model->count; s++) {
-        low = fmin(low, mean[s]);
-        high = fmax(high, mean[s]);
-        widest = fmax(widest, sd[s]);
+        least = fmin(least, mean[s]);
+        most = fmax(most, mean[s]);
+        width += (fabs(mean[s] - center) + sd[s]) / (double)model->count;
     }
-    double reach = 2 * APD_OUTLIER_WIDTH * widest * sqrt(1 / fmin(p, 1 - p)); /* by Chebyshev's inequality */
-    double y = low + 0.5 * (high - low);
-    low -= reach;
-    high += reach;
-    for (int step = 0; step < 100; step++) {
-        double cdf = apd_law(model, mean, sd, y, &density);
-        if (cdf < p) low = y;
-        else high = y;
-        double next = y - (cdf - p) / density;
-        if (!(next > low && next < high)) next = low + 0.5 * (high - low);
-        int found = fabs(next - y) <= 1e-13 * (fabs(next) + fabs(y));
-        y = next;
-        if (found) break;
+    double step = fmax(fmax(width, DBL_MIN), 1e-15 * fmax(fabs(least), fabs(most)));
+    apd_point newest = apd_excess(&laws, least - step), other = apd_excess(&laws, most + step);
+    for (double reach = step; newest.excess >= 0 && isfinite(newest.y);) newest = apd_excess(&laws, newest.y - (reach *= 2));
+    for (double reach = step; other.excess < 0 && isfinite(other.y);) other = apd_excess(&laws, other.y + (reach *= 2));
+    for (;;) { /* P reaches p between `newest` and `other` */
+        apd_point third = newest, point = apd_excess(&laws, newest.y + part * (other.y - newest.y));
+        if ((point.excess < 0) != (newest.excess < 0)) third = other, other = newest;
+        newest = point;
+        double nearest = (1e-14 * (fabs(newest.y) + fabs(other.y)) + 1e-15 * width) / fabs(other.y - newest.y);
+        if (!(nearest < 0.5) || newest.y == third.y || newest.y == other.y) return newest.excess < 0 ? other.y : newest.y;
+        double a = newest.excess, b = other.excess, c = third.excess, phi = (a - b) / (c - b);
+        double xi = (newest.y - other.y) / (third.y - other.y), slope = (third.y - newest.y) / (other.y - newest.y);
+        int is_smooth = phi * phi < xi && (1 - phi) * (1 - phi) < 1 - xi;
+        part = is_smooth ? a / (b - a) * c / (b - c) + slope * a / (c - a) * b / (c - b) : 0.5;
+        part = fmin(fmax(part, nearest), 1 - nearest);
     }
-    return y;
 }
 
 /* The factor of the intervals of this mass: linear between those known, constant beyond. */
@@ -815,9 +826,9 @@ static void apd_predict_number(const apd_model *model, const float *x, float *un
     prediction->sd = sqrt(aleatoric + epistemic);
     prediction->aleatoric_sd = sqrt(aleatoric);
     prediction->epistemic_sd = sqrt(epistemic);
-    double median = apd_quantile(model, mean, sd, 0.5), factor = apd_factor(model, coverage);
-    prediction->lower = median + factor * (apd_quantile(model, mean, sd, 0.5 - 0.5 * coverage) - median);
-    prediction->upper = median + factor * (apd_quantile(model, mean, sd, 0.5 + 0.5 * coverage) - median);
+    double median = apd_quantile(model, mean, sd, prediction->mean, 0.5), factor = apd_factor(model, coverage);
+    prediction->lower = median + factor * (apd_quantile(model, mean, sd, prediction->mean, 0.5 - 0.5 * coverage) - median);
+    prediction->upper = median + factor * (apd_quantile(model, mean, sd, prediction->mean, 0.5 + 0.5 * coverage) - median);
 }
 
 int apd_predict(const apd_model *model, const double *numbers, const char *const *categories, double coverage, double *probabilities,

@@ -288,6 +288,9 @@ function erfc(x) {
   return 1 - (2 / sqrt(PI)) * exp(-x * x) * sum;
 }
 
+const normalCdf = (z) => 0.5 * erfc(-z * Math.SQRT1_2);
+const normalDensity = (z, sd) => exp(-0.5 * z * z) / sd / sqrt(2 * PI);
+
 function interpolate(x, y, at) {
   const above = x.findIndex((x) => x >= at);
   if (above === 0) return y[0];
@@ -487,37 +490,51 @@ class Model {
     return 1 + this.#calibration.outliers * (OUTLIER_WIDTH * OUTLIER_WIDTH - 1);
   }
 
-  /// P(Y ≤ y) and p(y) of the networks' laws: normal, but for the outliers.
-  #law(means, scales, y) {
+  /// Σ over the networks' laws, normal but for the outliers, of `part` of their standardized y.
+  #sum(means, scales, y, part) {
     const { outliers } = this.#calibration;
-    let [cdf, density] = [0, 0];
+    let sum = 0;
     for (const [share, width] of [[1 - outliers, 1], [outliers, OUTLIER_WIDTH]]) {
       if (share === 0) continue;
       for (let s = 0; s < means.length; s++) {
         const sd = width * scales[s];
-        const z = y === means[s] ? 0 : (y - means[s]) / sd;
-        cdf += share * 0.5 * erfc(-z * Math.SQRT1_2);
-        density += (share * exp(-0.5 * z * z)) / sd;
+        sum += share * part(y === means[s] ? 0 : (y - means[s]) / sd, sd);
       }
     }
-    return [cdf / means.length, density / means.length / sqrt(2 * PI)];
+    return sum / means.length;
   }
 
-  /// The y with P(Y ≤ y) = p: Newton's method, between ends that bisection brings together where it would leave them.
+  /// The least y with P(Y ≤ y) ≥ p, by Chandrupatla's method: inverse quadratic interpolation where three points allow it, else bisection.
+  /// (Newton's would stop anywhere between networks that are far apart, where P does not rise.)
   #quantile(means, scales, p) {
-    const reach = 2 * OUTLIER_WIDTH * max(...scales) * sqrt(1 / min(p, 1 - p));
-    let [low, high] = [min(...means) - reach, max(...means) + reach]; // by Chebyshev's inequality
-    let y = average(means);
-    for (let step = 0; step < 100; step++) {
-      const [cdf, density] = this.#law(means, scales, y);
-      if (cdf < p) low = y;
-      else high = y;
-      const newton = y - (cdf - p) / density;
-      const next = newton > low && newton < high ? newton : 0.5 * (low + high);
-      if (abs(next - y) <= 1e-13 * (abs(next) + abs(y))) return next;
-      y = next;
+    const excess = (y) => [y, this.#sum(means, scales, y, normalCdf) - p];
+    const center = average(means);
+    const width = average(means.map((mean, s) => abs(mean - center) + scales[s]));
+    const ends = [min(...means), max(...means)];
+    let step = max(width, Number.MIN_VALUE, 1e-15 * max(abs(ends[0]), abs(ends[1])));
+    let low = excess(ends[0] - step);
+    let high = excess(ends[1] + step);
+    while (low[1] >= 0 && Number.isFinite(low[0])) low = excess(low[0] - (step *= 2));
+    while (high[1] < 0 && Number.isFinite(high[0])) high = excess(high[0] + (step *= 2));
+    // P reaches p between `newest` and `other`.
+    let [newest, other, part] = [low, high, 0.5];
+    for (;;) {
+      const point = excess(newest[0] + part * (other[0] - newest[0]));
+      let third = newest;
+      if (point[1] < 0 !== newest[1] < 0) [third, other] = [other, newest];
+      newest = point;
+      const least = (1e-14 * (abs(newest[0]) + abs(other[0])) + 1e-15 * width) / abs(other[0] - newest[0]);
+      if (!(least < 0.5) || point[0] === third[0] || point[0] === other[0]) return (newest[1] < 0 ? other : newest)[0];
+      const xi = (newest[0] - other[0]) / (third[0] - other[0]);
+      const phi = (newest[1] - other[1]) / (third[1] - other[1]);
+      part = 0.5;
+      if (phi * phi < xi && (1 - phi) * (1 - phi) < 1 - xi) {
+        const [a, b, c] = [newest[1], other[1], third[1]];
+        const slope = (third[0] - newest[0]) / (other[0] - newest[0]);
+        part = ((a / (b - a)) * c) / (b - c) + ((slope * a) / (c - a)) * (b / (c - b));
+      }
+      part = min(max(part, least), 1 - least);
     }
-    return y;
   }
 
   #laws(x) {
@@ -529,7 +546,7 @@ class Model {
   /// p(y) of the calibrated law, at each of these values of the target.
   density(x, ys) {
     const [means, scales] = this.#laws(x);
-    return Float64Array.from(ys, (y) => this.#law(means, scales, y)[1]);
+    return Float64Array.from(ys, (y) => this.#sum(means, scales, y, normalDensity));
   }
 
   /// The p-quantile of the calibrated law, before intervals are corrected.
