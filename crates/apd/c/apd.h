@@ -99,6 +99,7 @@ typedef struct apd_json {
     char kind;
     const char *key, *text;
     double number;
+    size_t count; /* of the elements */
     struct apd_json *first, *next;
 } apd_json;
 
@@ -218,6 +219,7 @@ static apd_json *apd_value(apd_load *load, const char **at, int depth) {
             *last = apd_value(load, at, depth + 1);
             (*last)->key = key;
             last = &(*last)->next;
+            value->count++;
             *at = apd_skip(*at);
             apd_need(load, **at == ',' || **at == *end, "JSON: expected `,` or `%s`", end);
             if (**at == ',') *at = apd_skip(*at + 1);
@@ -225,14 +227,14 @@ static apd_json *apd_value(apd_load *load, const char **at, int depth) {
         ++*at;
     } else {
         const char *words[] = {"true", "false", "null"};
-        for (int i = 0; i < 3; i++) {
-            if (strncmp(*at, words[i], strlen(words[i])) == 0) {
-                *at += strlen(words[i]);
-                return value;
-            }
+        int word = 0;
+        while (word < 3 && strncmp(*at, words[word], strlen(words[word])) != 0) word++;
+        if (word < 3) {
+            *at += strlen(words[word]);
+        } else {
+            value->kind = 0;
+            value->number = apd_real(load, at);
         }
-        value->kind = 0;
-        value->number = apd_real(load, at);
     }
     return value;
 }
@@ -264,7 +266,8 @@ static int apd_is(const apd_json *object, const char *key) {
 static double apd_number(apd_load *load, const apd_json *object, const char *key, double least, double most, double missing) {
     const apd_json *value = apd_at(object, key);
     double number = value ? value->number : missing;
-    apd_need(load, (!value || value->kind == 0) && number >= least && number <= most, "`%s`: expected a number from %g to %g", key, least, most);
+    int is_inside = (!value || value->kind == 0) && number >= least && number <= most;
+    apd_need(load, is_inside, "`%s`: expected a number from %g to %g", key, least, most);
     return number;
 }
 
@@ -274,22 +277,29 @@ static size_t apd_whole(apd_load *load, const apd_json *object, const char *key,
     return (size_t)number;
 }
 
-/* The elements of a list of numbers or of texts; of `length`, unless that is (size_t)-1. */
-static size_t apd_list(apd_load *load, const apd_json *object, const char *key, size_t length, double **numbers, const char ***texts) {
-    const apd_json *list = apd_at(object, key);
-    size_t found = 0;
-    apd_need(load, list && list->kind == '[', "`%s`: expected a list", key);
-    for (const apd_json *value = list->first; value; value = value->next) found++;
-    apd_need(load, found == length || length == (size_t)-1, "`%s`: %zu elements, expected %zu", key, found, length);
-    if (numbers) *numbers = apd_new(load, found, sizeof **numbers);
-    if (texts) *texts = apd_new(load, found, sizeof **texts);
-    found = 0;
-    for (const apd_json *value = list->first; value; value = value->next, found++) {
-        apd_need(load, value->kind == (numbers ? 0 : '"'), "`%s`: expected %s", key, numbers ? "numbers" : "texts");
-        if (numbers) (*numbers)[found] = value->number;
-        else (*texts)[found] = value->text;
+static void apd_need_list(apd_load *load, const apd_json *list, const char *what) {
+    apd_need(load, list && list->kind == '[', "`%s`: expected a list", what);
+}
+
+static double *apd_numbers(apd_load *load, const apd_json *list, const char *what, size_t count) {
+    apd_need_list(load, list, what);
+    apd_need(load, list->count == count, "`%s`: %zu numbers, expected %zu", what, list->count, count);
+    double *numbers = apd_new(load, count, sizeof *numbers), *next = numbers;
+    for (const apd_json *element = list->first; element; element = element->next) {
+        apd_need(load, element->kind == 0, "`%s`: expected numbers", what);
+        *next++ = element->number;
     }
-    return found;
+    return numbers;
+}
+
+static const char **apd_texts(apd_load *load, const apd_json *list, const char *what) {
+    apd_need_list(load, list, what);
+    const char **texts = apd_new(load, list->count, sizeof *texts), **next = texts;
+    for (const apd_json *element = list->first; element; element = element->next) {
+        apd_need(load, element->kind == '"', "`%s`: expected texts", what);
+        *next++ = element->text;
+    }
+    return texts;
 }
 
 /* ---- tensors ---- */
@@ -309,7 +319,8 @@ static float apd_f32(const unsigned char *bytes) {
 
 static float apd_f16(const unsigned char *bytes) {
     unsigned bits = (unsigned)apd_little(bytes, 2), exponent = bits >> 10 & 31, fraction = bits & 1023;
-    float size = exponent == 31 ? HUGE_VALF : exponent ? ldexpf(1024 + (float)fraction, (int)exponent - 25) : ldexpf((float)fraction, -24);
+    float size = exponent ? ldexpf(1024 + (float)fraction, (int)exponent - 25) : ldexpf((float)fraction, -24);
+    if (exponent == 31) size = HUGE_VALF;
     return bits >> 15 ? -size : size;
 }
 
@@ -319,15 +330,16 @@ static float *apd_tensor(apd_load *load, const char *name, const char *format, i
     int is_f16 = strcmp(format, "f16") == 0, is_int8 = strcmp(format, "int8") == 0;
     const char *dtype = apd_text(tensor, "dtype"), *wanted = is_int8 ? "I8" : is_f16 ? "F16" : "F32";
     size_t size = is_int8 ? 1 : is_f16 ? 2 : 4;
-    double *shape, *offsets;
     apd_need(load, is_int8 || is_f16 || strcmp(format, "f32") == 0, "`format` is %.20s, expected f32, f16 or int8", format);
     apd_need(load, dtype && strcmp(dtype, wanted) == 0, "`%s`: type %.8s, expected %s", name, dtype ? dtype : "missing", wanted);
-    apd_list(load, tensor, "shape", is_vector ? 1 : 2, &shape, NULL);
-    apd_list(load, tensor, "data_offsets", 2, &offsets, NULL);
-    apd_need(load, shape[is_vector ? 0 : 1] == (double)columns && (is_vector || shape[0] == (double)rows), "`%s`: not of shape [%zu, %zu]", name, rows, columns);
+    const double *shape = apd_numbers(load, apd_at(tensor, "shape"), "shape", is_vector ? 1 : 2);
+    const double *offsets = apd_numbers(load, apd_at(tensor, "data_offsets"), "data_offsets", 2);
+    int is_shape = is_vector ? shape[0] == (double)columns : shape[0] == (double)rows && shape[1] == (double)columns;
+    apd_need(load, is_shape, "`%s`: expected the shape [%zu, %zu]", name, rows, columns);
     /* In double: no product overflows, and no sum below 2^53 is rounded. */
     double bytes = (double)rows * (double)columns * (double)size;
-    int inside = offsets[0] >= 0 && offsets[0] == floor(offsets[0]) && offsets[1] - offsets[0] == bytes && offsets[1] <= (double)load->size;
+    int inside = offsets[0] >= 0 && offsets[0] == floor(offsets[0]) && offsets[1] <= (double)load->size;
+    inside = inside && offsets[1] - offsets[0] == bytes;
     apd_need(load, inside, "`%s`: bytes %.0f to %.0f of %zu, expected %.0f", name, offsets[0], offsets[1], load->size, bytes);
     float *numbers = apd_new(load, rows * columns, sizeof *numbers), *scale = NULL;
     if (is_int8) {
@@ -337,7 +349,8 @@ static float *apd_tensor(apd_load *load, const char *name, const char *format, i
     }
     const unsigned char *data = load->data + (size_t)offsets[0];
     for (size_t i = 0; i < rows * columns; i++, data += size) {
-        numbers[i] = is_int8 ? scale[i / columns] * (float)(*data < 128 ? *data : *data - 256) : is_f16 ? apd_f16(data) : apd_f32(data);
+        if (is_int8) numbers[i] = scale[i / columns] * (float)(*data < 128 ? *data : *data - 256);
+        else numbers[i] = is_f16 ? apd_f16(data) : apd_f32(data);
         apd_need(load, isfinite(numbers[i]), "`%s`: number %zu is not finite", name, i);
     }
     return numbers;
@@ -345,7 +358,8 @@ static float *apd_tensor(apd_load *load, const char *name, const char *format, i
 
 /* Bytes that are written as base64. */
 static unsigned char *apd_base64(apd_load *load, const apd_json *object, const char *key, size_t *count) {
-    const char *digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", *text = apd_text(object, key);
+    const char *digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *text = apd_text(object, key);
     apd_need(load, text != NULL, "`%s`: expected base64", key);
     size_t length = strcspn(text, "=");
     unsigned char *bytes = apd_new(load, length, 1);
@@ -382,12 +396,10 @@ static void apd_read_subspace(apd_load *load, const apd_json *generator, const c
     const float *mean = apd_tensor(load, "mean", vectors, 1, 1, dim), *sd = apd_tensor(load, "sd", "f32", 1, 1, rank);
     const float *direction = apd_tensor(load, "directions", format, 0, rank, dim);
     const float *center = apd_tensor(load, "centres", vectors, 0, centers, rank);
-    for (size_t k = 0; k < rank; k++) apd_need(load, sd[k] == 0, "`sd`: networks are drawn with noise, which only the library does");
-    apd_json list = {'{', NULL, NULL, 0, NULL, NULL}, components = *apd_parse(load, apd_text(apd_at(load->apd, "metadata"), "apd.components"), "apd.components");
-    double *component;
-    components.key = "apd.components";
-    list.first = &components;
-    model->count = apd_list(load, &list, "apd.components", (size_t)-1, &component, NULL);
+    for (size_t k = 0; k < rank; k++) apd_need(load, sd[k] == 0, "`sd`: networks with noise, which only the library draws");
+    const apd_json *list = apd_parse(load, apd_text(apd_at(load->apd, "metadata"), "apd.components"), "apd.components");
+    const double *component = apd_numbers(load, list, "apd.components", list->count);
+    model->count = list->count;
     apd_need(load, model->count > 0 && model->count <= APD_MOST / dim, "`apd.components`: %zu networks of %zu parameters", model->count, dim);
     model->networks = apd_new(load, model->count * dim, sizeof *model->networks);
     for (size_t s = 0; s < model->count; s++) {
@@ -408,7 +420,8 @@ static void apd_read_networks(apd_load *load) {
     const char *kind = apd_text(load->apd, "format"), *format = apd_text(generator, "format");
     apd_need(load, kind && format, "`apd` has no format");
     model->dim = apd_whole(load, generator, "dim", 1);
-    apd_need(load, !apd_is(generator, "noise") && !apd_is(generator, "residual"), "networks are drawn with noise, which only the library does");
+    int has_noise = apd_is(generator, "noise") || apd_is(generator, "residual");
+    apd_need(load, !has_noise, "`generator`: networks with noise, which only the library draws");
     if (strcmp(kind, "apd-subspace-1") == 0) {
         apd_read_subspace(load, generator, format);
         return;
@@ -417,10 +430,11 @@ static void apd_read_networks(apd_load *load) {
     model->count = apd_whole(load, generator, "count", 1);
     model->networks = apd_tensor(load, "points", format, 0, model->count, model->dim);
     if (apd_is(generator, "standardized")) {
-        const float *mean = apd_tensor(load, "mean", "f32", 1, 1, model->dim), *scale = apd_tensor(load, "scale", "f32", 1, 1, model->dim);
+        const float *mean = apd_tensor(load, "mean", "f32", 1, 1, model->dim);
+        const float *scale = apd_tensor(load, "scale", "f32", 1, 1, model->dim);
         for (size_t i = 0; i < model->count * model->dim; i++) {
-            float x = model->networks[i] * scale[i % model->dim];
-            model->networks[i] = x + mean[i % model->dim];
+            float deviation = model->networks[i] * scale[i % model->dim];
+            model->networks[i] = deviation + mean[i % model->dim];
         }
     }
 }
@@ -431,20 +445,22 @@ static void apd_read_perceptron(apd_load *load, const apd_json *network) {
     const apd_json *mlp = apd_at(network, "mlp"), *entry = apd_at(apd_at(load->apd, "layout"), "entries");
     const char *activation = apd_text(mlp, "activation");
     apd_need(load, mlp != NULL, "its network is no perceptron, which only the library evaluates");
-    double *widths, *shape;
-    size_t count = apd_list(load, mlp, "widths", (size_t)-1, &widths, NULL), offset = 0;
+    apd_need_list(load, apd_at(mlp, "widths"), "widths");
+    size_t count = apd_at(mlp, "widths")->count, offset = 0;
+    const double *widths = apd_numbers(load, apd_at(mlp, "widths"), "widths", count);
     apd_need(load, count >= 2, "`widths`: a perceptron of %zu widths", count);
     model->layers = count - 1;
     model->widths = apd_new(load, count, sizeof *model->widths);
     for (size_t i = 0; i < count; i++) {
-        apd_need(load, widths[i] >= 1 && widths[i] <= (double)APD_MOST && widths[i] == floor(widths[i]), "`widths`: a layer of %g units", widths[i]);
+        int is_width = widths[i] >= 1 && widths[i] <= (double)APD_MOST && widths[i] == floor(widths[i]);
+        apd_need(load, is_width, "`widths`: a layer of %g units", widths[i]);
         model->widths[i] = (size_t)widths[i];
         if (model->widths[i] > model->widest) model->widest = model->widths[i];
     }
     model->is_tanh = activation && strcmp(activation, "tanh") == 0;
     if (!activation) model->slope = (float)apd_number(load, apd_at(mlp, "activation"), "leaky-relu", 0, 1, NAN);
-    else apd_need(load, model->is_tanh || strcmp(activation, "relu") == 0, "`activation`: %.20s, expected tanh, relu or leaky-relu", activation);
-    apd_need(load, entry && entry->kind == '[', "`layout` has no entries");
+    else apd_need(load, model->is_tanh || strcmp(activation, "relu") == 0, "`activation`: %.20s is none of ours", activation);
+    apd_need_list(load, entry, "layout");
     entry = entry->first;
     for (size_t l = 0; l < 2 * model->layers; l++, entry = entry->next) {
         char name[64];
@@ -453,9 +469,10 @@ static void apd_read_perceptron(apd_load *load, const apd_json *network) {
         snprintf(name, sizeof name, "layers.%zu.%s", l / 2, is_bias ? "bias" : "weight");
         const char *found = apd_text(entry, "name");
         apd_need(load, found && strcmp(found, name) == 0, "`layout`: %.40s, expected %s", found ? found : "no name", name);
-        apd_list(load, entry, "shape", is_bias ? 1 : 2, &shape, NULL);
-        apd_need(load, apd_number(load, entry, "offset", 0, DBL_MAX, NAN) == (double)offset && shape[0] == (double)outputs, "`layout`: %s has another place", name);
-        apd_need(load, is_bias || shape[1] == (double)inputs, "`layout`: %s has another shape", name);
+        const double *shape = apd_numbers(load, apd_at(entry, "shape"), "shape", is_bias ? 1 : 2);
+        int is_shape = shape[0] == (double)outputs && (is_bias || shape[1] == (double)inputs);
+        int is_place = apd_number(load, entry, "offset", 0, DBL_MAX, NAN) == (double)offset;
+        apd_need(load, is_shape && is_place, "`layout`: %s has another shape or place", name);
         apd_need(load, inputs <= APD_MOST / outputs, "`widths`: %zu x %zu weights", outputs, inputs);
         offset += outputs * (is_bias ? 1 : inputs);
     }
@@ -465,10 +482,9 @@ static void apd_read_perceptron(apd_load *load, const apd_json *network) {
 static void apd_read_schema(apd_load *load, const apd_json *schema) {
     apd_model *model = load->model;
     const apd_json *columns = apd_at(schema, "columns"), *column;
-    size_t inputs = 0, count = 0;
-    apd_need(load, columns && columns->kind == '[', "`schema` has no columns");
-    for (column = columns->first; column; column = column->next) count++;
-    model->feature = apd_new(load, count, sizeof *model->feature);
+    size_t inputs = 0;
+    apd_need_list(load, columns, "columns");
+    model->feature = apd_new(load, columns->count, sizeof *model->feature);
     for (column = columns->first; column; column = column->next) {
         const apd_json *role = apd_at(column, "role"), *target = apd_at(role, "target"), *feature = apd_at(role, "feature");
         const apd_json *number = apd_at(feature, "number"), *category = apd_at(feature, "category");
@@ -476,16 +492,17 @@ static void apd_read_schema(apd_load *load, const apd_json *schema) {
         apd_need(load, name != NULL, "`columns`: one has no name");
         if (target) {
             model->target = name;
-            if (apd_at(target, "classes")) model->classes = apd_list(load, target, "classes", (size_t)-1, NULL, &model->name);
+            const apd_json *classes = apd_at(target, "classes");
+            if (classes) model->name = apd_texts(load, classes, "classes");
+            model->classes = classes ? classes->count : 0;
         }
         if (!number && !category) continue;
         apd_feature *next = &model->feature[model->features++];
         next->name = name;
         next->is_category = category != NULL;
         if (category) {
-            const char **levels;
-            next->levels = apd_list(load, category, "levels", (size_t)-1, NULL, &levels);
-            next->level = levels;
+            next->level = apd_texts(load, apd_at(category, "levels"), "levels");
+            next->levels = apd_at(category, "levels")->count;
             inputs += next->levels + 1;
         } else {
             next->mean = apd_number(load, number, "mean", -DBL_MAX, DBL_MAX, NAN);
@@ -506,8 +523,10 @@ static void apd_read_calibration(apd_load *load, const apd_json *calibration) {
         model->power = apd_number(load, classes, "power", DBL_MIN, DBL_MAX, 1);
         return;
     }
-    model->masses = apd_list(load, numbers, "masses", (size_t)-1, &model->mass, NULL);
-    apd_list(load, numbers, "factors", model->masses, &model->factor, NULL);
+    apd_need_list(load, apd_at(numbers, "masses"), "masses");
+    model->masses = apd_at(numbers, "masses")->count;
+    model->mass = apd_numbers(load, apd_at(numbers, "masses"), "masses", model->masses);
+    model->factor = apd_numbers(load, apd_at(numbers, "factors"), "factors", model->masses);
     apd_need(load, model->masses > 0, "`masses`: there are none");
     for (size_t i = 0; i < model->masses; i++) {
         double mass = model->mass[i];
@@ -521,11 +540,12 @@ static void apd_read_calibration(apd_load *load, const apd_json *calibration) {
 static void apd_read_reference(apd_load *load, const apd_json *reference) {
     apd_model *model = load->model;
     size_t inputs = model->widths[0], bytes;
-    apd_list(load, reference, "mean", inputs, &model->center, NULL);
+    model->center = apd_numbers(load, apd_at(reference, "mean"), "reference.mean", inputs);
     model->whitening = apd_base64_f32(load, reference, "whitening", &model->whitened);
     model->held_out = apd_base64_f32(load, reference, "held_out", &model->held);
     unsigned char *rows = apd_base64(load, reference, "rows", &bytes);
-    apd_need(load, model->whitened == 0 || (double)model->whitened == (double)inputs * ((double)inputs + 1) / 2, "`whitening`: %zu numbers for %zu inputs", model->whitened, inputs);
+    int is_triangle = (double)model->whitened == (double)inputs * ((double)inputs + 1) / 2;
+    apd_need(load, model->whitened == 0 || is_triangle, "`whitening`: %zu numbers for %zu inputs", model->whitened, inputs);
     apd_need(load, bytes % (2 * inputs) == 0, "`rows`: %zu bytes are no whole number of rows", bytes);
     model->kept = bytes / (2 * inputs);
     model->rows = apd_new(load, model->kept * inputs, sizeof *model->rows);
@@ -538,8 +558,8 @@ static void apd_read_reference(apd_load *load, const apd_json *reference) {
 static void apd_read_all(apd_load *load, const unsigned char *bytes, size_t length) {
     apd_model *model = load->model;
     apd_need(load, length >= 8, "%zu bytes, a safetensors file has at least 8", length);
-    apd_need(load, apd_little(bytes + 4, 4) == 0 && apd_little(bytes, 4) <= length - 8, "a header that is longer than the file's %zu bytes", length);
     size_t header = apd_little(bytes, 4);
+    apd_need(load, apd_little(bytes + 4, 4) == 0 && header <= length - 8, "a header longer than the file's %zu bytes", length);
     char *text = memcpy(apd_new(load, header + 1, 1), bytes + 8, header);
     load->data = bytes + 8 + header;
     load->size = length - 8 - header;
@@ -560,12 +580,9 @@ static void apd_read_all(apd_load *load, const unsigned char *bytes, size_t leng
     model->floor = apd_number(load, likelihood, "floor", 0, DBL_MAX, 0);
     model->scale = 1;
     if (scaling) {
-        double *mean, *sd;
-        apd_list(load, scaling, "mean", 1, &mean, NULL);
-        apd_list(load, scaling, "sd", 1, &sd, NULL);
-        apd_need(load, sd[0] > 0, "`scaling`: a deviation of %g", sd[0]);
-        model->shift = mean[0];
-        model->scale = sd[0];
+        model->shift = *apd_numbers(load, apd_at(scaling, "mean"), "scaling.mean", 1);
+        model->scale = *apd_numbers(load, apd_at(scaling, "sd"), "scaling.sd", 1);
+        apd_need(load, model->scale > 0, "`scaling`: a deviation of %g", model->scale);
     }
     apd_read_calibration(load, apd_at(table, "calibration"));
     apd_read_reference(load, apd_at(table, "reference"));
@@ -808,7 +825,8 @@ static double apd_factor(const apd_model *model, double mass) {
     return model->factor[above - 1] + part * (model->factor[above] - model->factor[above - 1]);
 }
 
-static void apd_predict_number(const apd_model *model, const float *x, float *units, double coverage, double *mean, apd_prediction *prediction) {
+static void apd_predict_number(const apd_model *model, const float *x, float *units, double coverage, double *mean,
+                               apd_prediction *prediction) {
     double count = (double)model->count, aleatoric = 0, epistemic = 0, *sd = mean + model->count;
     prediction->mean = 0;
     for (size_t s = 0; s < model->count; s++) {

@@ -31,7 +31,7 @@ function json(text, key) {
   return value;
 }
 
-/// The tensors of a safetensors file, each checked when it is asked for, and the JSON under `apd` among its metadata.
+// The tensors of a safetensors file, each checked when it is asked for, and the JSON under `apd` among its metadata.
 function container(buffer) {
   need(buffer instanceof ArrayBuffer && buffer.byteLength >= 8, "a safetensors file has at least 8 bytes");
   const length = Number(new DataView(buffer).getBigUint64(0, true));
@@ -62,7 +62,7 @@ function container(buffer) {
     need(isFinite(values), `\`${name}\` holds numbers that are not finite`);
     return values;
   };
-  /// A matrix in one of the formats, in f32.
+  // A matrix in one of the formats, in f32.
   const matrix = (name, format, rows, columns) => {
     if (format === "f32" || format === "f16") return tensor(name, format.toUpperCase(), [rows, columns]);
     need(format === "int8", `\`${name}\`: format ${format}, expected f32, f16 or int8`);
@@ -78,7 +78,7 @@ function half(bits) {
   return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
 }
 
-/// The networks that a prediction averages, one after the other: count × dim.
+// The networks that a prediction averages, one after the other: count × dim.
 function readNetworks({ apd, tensor, matrix }) {
   const { format: kind, generator } = apd;
   const { dim, format } = generator ?? {};
@@ -180,7 +180,7 @@ function readCalibration(calibration, classes) {
   return { masses, factors, spread, outliers };
 }
 
-/// A model from the bytes of its file.
+// A model from the bytes of its file.
 export function parse(buffer) {
   const file = container(buffer);
   const { metadata, layout } = file.apd;
@@ -258,7 +258,7 @@ const ROUND = 12582912; // 1.5 · 2²³: adding it rounds to an integer
 const LN2_LOW = fround(2.1219444e-4);
 const [E0, E1, E2, E3, E4, E5] = [1.98756915e-4, 1.39819995e-3, 8.3334519e-3, 4.1665796e-2, 1.66666655e-1, 5.0000001e-1].map(fround);
 
-/// eˣ of x ≤ 0.
+// eˣ of x ≤ 0.
 function expOf(x) {
   if (x < fround(-87.33654)) return 0;
   const n = fround(fround(fround(x * LOG2_E) + ROUND) - ROUND);
@@ -275,7 +275,7 @@ function expOf(x) {
 
 const entropyOf = (p) => p.reduce((sum, p) => (p > 0 ? sum - p * log(p) : sum), 0);
 
-/// 1 − erf x: a series near 0, a continued fraction beyond.
+// 1 − erf x: a series near 0, a continued fraction beyond.
 function erfc(x) {
   if (abs(x) >= 2) {
     let tail = 0;
@@ -303,7 +303,7 @@ function interpolate(x, y, at) {
 
 class Model {
   #points; #layers; #floor; #scale; #shift; #reference; #calibration;
-  /// Of all networks, the units of all layers: written by each evaluation, and reused by the next.
+  // Of all networks, the units of all layers: written by each evaluation, and reused by the next.
   #units;
 
   constructor(seen, { points, layers, floor, scale, shift, reference, calibration }) {
@@ -319,7 +319,7 @@ class Model {
     return last.units + last.outputs;
   }
 
-  /// A network's inputs from a row's values by their columns' names; null, an empty text and NaN are missing.
+  // A network's inputs from a row's values by their columns' names; null, an empty text and NaN are missing.
   encode(row) {
     const x = new Float32Array(this.network.widths[0]);
     let start = 0;
@@ -340,7 +340,7 @@ class Model {
     return x;
   }
 
-  /// The values of a row that has these inputs, by their columns' names.
+  // The values of a row that has these inputs, by their columns' names.
   decode(x) {
     const row = {};
     let start = 0;
@@ -358,7 +358,7 @@ class Model {
     return inputs;
   }
 
-  /// Fills the units: each is its bias, and its products added one by one.
+  // Fills the units: each is its bias, and its products added one by one.
   #evaluate(x) {
     const [points, units, layers, stride] = [this.#points, this.#units, this.#layers, this.#stride];
     const { activation } = this.network;
@@ -381,8 +381,8 @@ class Model {
     }
   }
 
-  /// What each network says: its probabilities of the classes, as they are before calibration (count × classes), or the means and scales of
-  /// its laws of a number, calibrated and in the target's units.
+  // What each network says: its probabilities of the classes, as they are before calibration (count × classes), or the means and scales of
+  // its laws of a number, calibrated and in the target's units.
   outputs(x) {
     this.#evaluate(this.#inputs(x));
     const [units, stride, first, count] = [this.#units, this.#stride, this.#layers.at(-1).units, this.count];
@@ -409,7 +409,7 @@ class Model {
     return { mean: mean.map((mean) => center + spread * (mean - center)), sd: sd.map((sd) => spread * sd) };
   }
 
-  /// The prediction for a row, or for a network's inputs, and how sure it is.
+  // The prediction for a row, or for a network's inputs, and how sure it is.
   predict(row, coverages = [0.9]) {
     const x = this.#inputs(row);
     const ood = this.#strangeness(x);
@@ -461,7 +461,7 @@ class Model {
     return { mean, sd, aleatoric_sd, epistemic_sd, intervals, ood };
   }
 
-  /// The share of held-out rows that are nearer to the reference.
+  // The share of held-out rows that are nearer to the reference.
   #strangeness(x) {
     const { mean, whitening, rows, heldOut } = this.#reference;
     const inputs = mean.length;
@@ -485,12 +485,12 @@ class Model {
     return heldOut.reduce((count, other) => count + (other < distance), 0) / max(1, heldOut.length);
   }
 
-  /// The variance of a law of scale 1.
+  // The variance of a law of scale 1.
   get #unitVariance() {
     return 1 + this.#calibration.outliers * (OUTLIER_WIDTH * OUTLIER_WIDTH - 1);
   }
 
-  /// Σ over the networks' laws, normal but for the outliers, of `part` of their standardized y.
+  // Σ over the networks' laws, normal but for the outliers, of `part` of their standardized y.
   #sum(means, scales, y, part) {
     const { outliers } = this.#calibration;
     let sum = 0;
@@ -504,8 +504,8 @@ class Model {
     return sum / means.length;
   }
 
-  /// The least y with P(Y ≤ y) ≥ p, by Chandrupatla's method: inverse quadratic interpolation where three points allow it, else bisection.
-  /// (Newton's would stop anywhere between networks that are far apart, where P does not rise.)
+  // The least y with P(Y ≤ y) ≥ p, by Chandrupatla's method: inverse quadratic interpolation where three points allow it, else bisection.
+  // (Newton's would stop anywhere between networks that are far apart, where P does not rise.)
   #quantile(means, scales, p) {
     const excess = (y) => [y, this.#sum(means, scales, y, normalCdf) - p];
     const center = average(means);
@@ -543,19 +543,19 @@ class Model {
     return [mean, sd];
   }
 
-  /// p(y) of the calibrated law, at each of these values of the target.
+  // p(y) of the calibrated law, at each of these values of the target.
   density(x, ys) {
     const [means, scales] = this.#laws(x);
     return Float64Array.from(ys, (y) => this.#sum(means, scales, y, normalDensity));
   }
 
-  /// The p-quantile of the calibrated law, before intervals are corrected.
+  // The p-quantile of the calibrated law, before intervals are corrected.
   quantile(x, p) {
     need(p > 0 && p < 1, `a quantile at ${p}, expected between 0 and 1`);
     return this.#quantile(...this.#laws(x), p);
   }
 
-  /// The gradient of ln p̄ of a class (its number or its name), averaged over networks, with respect to the inputs.
+  // The gradient of ln p̄ of a class (its number or its name), averaged over networks, with respect to the inputs.
   inputGradient(x, label) {
     const c = typeof label === "string" ? this.classes?.indexOf(label) : label;
     need(this.classes?.[c] !== undefined, `no class ${label}`);
@@ -604,7 +604,7 @@ class Model {
     return gradient;
   }
 
-  /// The training rows that the file keeps, as a network's inputs: whitening is undone by forward substitution.
+  // The training rows that the file keeps, as a network's inputs: whitening is undone by forward substitution.
   referenceRows() {
     const { mean, whitening, rows } = this.#reference;
     const inputs = mean.length;
