@@ -33,7 +33,8 @@ function json(text, key) {
 
 // The tensors of a safetensors file, each checked when it is asked for, and the JSON under `apd` among its metadata.
 function container(buffer) {
-  need(buffer instanceof ArrayBuffer && buffer.byteLength >= 8, "a safetensors file has at least 8 bytes");
+  need(buffer instanceof ArrayBuffer, "expected the file's bytes as an ArrayBuffer");
+  need(buffer.byteLength >= 8, `${buffer.byteLength} bytes, a safetensors file has at least 8`);
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   need(length <= buffer.byteLength - 8, `a header of ${length} bytes in a file of ${buffer.byteLength}`);
   const header = json(new TextDecoder().decode(new Uint8Array(buffer, 8, length)), "header");
