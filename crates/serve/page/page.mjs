@@ -21,8 +21,8 @@ const nats = (value) => `${value.toFixed(value < 0.0995 ? 3 : 2)} nats`;
 const listed = (words, last) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`);
 
 function percent(p) {
-  if (p > 0.999 && p < 1) return "> 99.9 %";
-  if (p < 0.001 && p > 0) return "< 0.1 %";
+  if (p > 0.999 && p < 1) return ">99.9 %";
+  if (p < 0.001 && p > 0) return "<0.1 %";
   return `${(100 * p).toFixed(p > 0.1 && p < 0.9 ? 0 : 1).replace(".0", "")} %`;
 }
 
@@ -49,9 +49,9 @@ function verdictOf(classes, votes, probabilities, entropy, bald) {
 }
 
 function strangenessOf(ood) {
-  const than = ood < 1 ? `${Math.round(100 * ood)} % of held-out rows` : "every held-out row";
   const how = ood > STRANGE ? "Unlike what it has learned" : ood > 0.9 ? "Unusual" : "Like what it has learned";
-  return `${how}: stranger than ${than}.`;
+  const than = ood === 0 ? "less strange than any" : ood === 1 ? "stranger than every" : `stranger than ${Math.round(100 * ood)} % of`;
+  return `${how}: ${than} held-out ${ood % 1 ? "rows" : "row"}.`;
 }
 
 // ---- The answer ------------------------------------------------------------------------------------------------------------------------
@@ -672,8 +672,6 @@ function tableInput() {
   const row = {};
   let predicted;
 
-  const fields = model.features.map((feature, j) => (feature.kind === "number" ? numberField : categoryField)(feature, `field-${j}`));
-
   /** The answer if one value were another one: the mean and its interval, or the probability of the class that is predicted now. */
   function at(name, value) {
     const answer = model.predict(model.encode({ ...row, [name]: value }));
@@ -721,6 +719,8 @@ function tableInput() {
     const top = made("div", { className: "top" }, made("label", { htmlFor: id, textContent: name }));
     return { name, set, sweep, usual: levels[0] ?? null, element: made("div", { className: "field" }, top, svg, select, words) };
   }
+
+  const fields = model.features.map((feature, j) => (feature.kind === "number" ? numberField : categoryField)(feature, `field-${j}`));
 
   let next = 0;
   function another() {
