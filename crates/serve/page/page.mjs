@@ -4,6 +4,8 @@ import { parse } from "./apd.mjs";
 
 const STRANGE = 0.99; // The server abstains from here on.
 const SURVEYED = 200; // So many training rows are enough to know what is typical.
+const FIRST = 16; // Of so many training pictures, the page begins with the one that is doubted most.
+const LINES = 12; // Of many classes, the most probable ones.
 const FRAME = 8; // Milliseconds of background work that still let a frame pass.
 
 const $ = (id) => document.getElementById(id);
@@ -33,14 +35,15 @@ function rounded(value, scale) {
 }
 
 /** What the networks say one by one: where most doubt is disagreement, who says what; else, what they are unsure about together. */
-function verdictOf(classes, votes, probabilities, entropy, bald) {
+function agreement(classes, votes, probabilities, entropy, bald) {
   const best = probabilities.indexOf(Math.max(...probabilities));
   const byVotes = [...classes.keys()].filter((k) => votes[k] > 0).sort((a, b) => votes[b] - votes[a]);
   const open = [...classes.keys()].filter((k) => probabilities[k] > 0.1).sort((a, b) => probabilities[b] - probabilities[a]);
   const candidates = listed(open.slice(0, 4).map((k) => classes[k]), "or");
   const [first, ...others] = byVotes;
   const rest = others.slice(0, 2).map((k) => `${votes[k]} say${votes[k] === 1 ? "s" : ""} ${classes[k]}`);
-  if (others.length > 2) rest.push("the others something else");
+  const further = others.slice(2).reduce((sum, k) => sum + votes[k], 0);
+  if (further) rest.push(`${further} something else`);
   if (!others.length && probabilities[best] >= 0.9) return `All ${model.count} networks say ${classes[first]}.`;
   if (!others.length) return `All ${model.count} networks lean to ${classes[first]}, and none is sure: it is ${candidates}.`;
   if (bald < 0.5 * entropy && open.length > 1) return `The networks agree that it is ${candidates}, and not on which.`;
@@ -77,7 +80,7 @@ function show() {
   document.querySelector(".scale span").style.width = `${100 * answer.ood}%`;
   $("pixels").dataset.value = JSON.stringify(row);
   input.show(answer);
-  announce(`${said} ${$("sentence").textContent} ${$("ood").textContent} ${$("abstains").hidden ? "" : $("abstains").textContent}`);
+  announce(`${said} ${$("sentence").textContent} ${$("ood").textContent} ${$("abstains").textContent}`);
   sweepAgain();
   body.dataset.ready = "true";
 }
@@ -88,11 +91,6 @@ let announcing = 0;
 function announce(sentence) {
   clearTimeout(announcing);
   announcing = setTimeout(() => ($("announcement").textContent = sentence), 700);
-}
-
-function abstain(reason) {
-  $("abstains").hidden = !reason;
-  $("abstains").textContent = reason;
 }
 
 function showClasses({ prediction, probabilities, entropy, bald, ood, abstain: abstains }, p) {
@@ -106,15 +104,15 @@ function showClasses({ prediction, probabilities, entropy, bald, ood, abstain: a
   const most = Math.max(...probabilities);
   $("prediction").textContent = prediction;
   $("sure").textContent = `${percent(most)} sure`;
-  $("sentence").textContent = verdictOf(classes, votes, Array.from(probabilities), entropy, bald);
-  const reason = ood > STRANGE ? "this is stranger than what it was tested on." : "another class may as well be right.";
-  abstain(abstains ? `It would rather not answer: ${reason}` : "");
+  $("sentence").textContent = agreement(classes, votes, Array.from(probabilities), entropy, bald);
+  const reason = ood > STRANGE ? "stranger than what it was tested on." : "another class may be right.";
+  $("abstains").textContent = abstains ? `It abstains: ${reason}` : "";
 
-  const most10 = Array.from(probabilities).sort((a, b) => b - a)[11] ?? 0;
+  const least = Array.from(probabilities).sort((a, b) => b - a)[LINES - 1] ?? 0;
   for (const [k, line] of [...$("probabilities").children].entries()) {
     line.dataset.p = probabilities[k];
     line.classList.toggle("chosen", classes[k] === prediction);
-    line.hidden = probabilities[k] < most10;
+    line.hidden = probabilities[k] < least;
     line.lastChild.textContent = percent(probabilities[k]);
     if (!line.hidden) drawDots(line.querySelector("canvas"), p, k, probabilities[k]);
   }
@@ -158,7 +156,7 @@ function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, m
   $("prediction").textContent = rounded(mean, sd);
   $("sure").textContent = `90 % between ${rounded(lower, sd)} and ${rounded(upper, sd)}`;
   $("sentence").textContent = share > 0.5 ? "The networks disagree about it." : "The networks agree about it, up to the noise in the data.";
-  abstain(ood > STRANGE ? "Take care: this is stranger than what it was tested on, and the interval may be too narrow." : "");
+  $("abstains").textContent = ood > STRANGE ? "Take care: stranger than what it was tested on." : "";
   for (const [id, value] of Object.entries({ mean, sd, lower, upper, aleatoric_sd, epistemic_sd })) {
     $(id).textContent = rounded(value, sd);
     $(id).dataset.value = value;
@@ -285,7 +283,7 @@ function drawSweeps() {
  * A curve above the control of a setting; a click on it sets the value.
  * `values` are the places where it is computed, `at` says {middle, lower, upper} there, `now` the share of the way where the setting is.
  */
-function sweepOver({ values, at, now, set, effect, stepped = false }) {
+function sweepOver({ control, values, at, now, set, effect, stepped = false }) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", "sweep");
   svg.setAttribute("viewBox", "0 0 100 100");
@@ -293,7 +291,8 @@ function sweepOver({ values, at, now, set, effect, stepped = false }) {
   svg.setAttribute("aria-hidden", "true");
   svg.innerHTML = '<path class="band"/><path class="line"/><path class="here"/>';
   const [band, line, here] = svg.children;
-  const words = made("p", { className: "effect" });
+  const words = made("p", { className: "effect", id: `${control.id}-effect` });
+  control.setAttribute("aria-describedby", words.id);
   const last = values.length - 1;
   const sweep = { values, at, points: [] };
   sweep.mark = () => here.setAttribute("d", now() === null ? "" : `M${100 * now()} 0V100`);
@@ -353,11 +352,14 @@ function pictureInput() {
   const habits = habitsOf(training.map(pictureOf), width, height);
 
   const pad = $("pad");
-  let base = training.length ? pictureOf(training[0]) : null; // A picture that was picked, chosen or painted; else strokes are what there is.
+  const doubtOf = (row) => model.predict(model.encode(row)).entropy;
+  const first = training.slice(0, FIRST).sort((a, b) => doubtOf(b) - doubtOf(a))[0];
+  let base = first ? pictureOf(first) : null; // A picture that was picked, chosen or painted; else strokes are what there is.
   let strokes = [];
   let cursor = null;
   let angle = 0;
   let strength = 0;
+  let seen; // The row that is being predicted.
 
   const drawn = () => base ?? inked(strokes, habits, width, height);
   const start = [...model.features.keys()].map(((next) => (j) => [next, (next += 1 + model.features[j].indicator)][0])(0));
@@ -380,11 +382,13 @@ function pictureInput() {
   }
 
   // Strokes by pointer.
-  const place = ({ offsetX, offsetY }) => [offsetX / pad.clientWidth, offsetY / pad.clientHeight];
+  let corner; // Where the pad was when the stroke began: a hand does not follow it if the page moves under it.
+  const place = ({ clientX, clientY }) => [(clientX - corner.left) / corner.width, (clientY - corner.top) / corner.height];
   pad.addEventListener("pointerdown", (event) => {
     if (event.button > 0) return;
     pad.setPointerCapture(event.pointerId);
     if (base) replace(null);
+    corner = pad.getBoundingClientRect();
     cursor = null;
     strokes.push([place(event)]);
     changed();
@@ -450,7 +454,7 @@ function pictureInput() {
   };
   const effect = (from, to) => `doubt from ${nats(from)} to ${nats(to)}`;
   const turn = slider({ name: "Turned", min: -180, max: 180, step: 1, value: 0, format: (v) => `${v}°`, change: (v) => (angle = v), at: (v) => doubt(twisted(v, strength)), effect, steps: 36 });
-  const attack = slider({ name: "Adversarial", min: 0, max: 0.5, step: 0.01, value: 0, format: (v) => `each pixel by at most ${Math.round(100 * v)} % of its range`, change: (v) => (strength = v), at: (v) => doubt(twisted(angle, v)), effect, steps: 25 });
+  const attack = slider({ name: "Adversarial", min: 0, max: 0.25, step: 0.01, value: 0, format: (v) => `each pixel by at most ${Math.round(100 * v)} % of its range`, change: (v) => (strength = v), at: (v) => doubt(twisted(angle, v)), effect, steps: 25 });
   const twists = [turn, attack];
   $("twists").replaceChildren(turn.element, attack.element, made("p", { className: "note", textContent: "Line: doubt in all. Shaded: the networks' part of it. Adversarial pixels each move toward less of the class that is predicted." }));
   $("resolution").textContent = `${width} × ${height} pixels, centered, as large and as thick as training pictures are.`;
@@ -466,10 +470,9 @@ function pictureInput() {
 
   return {
     range: [0, Math.log(model.classes?.length ?? 2)],
-    row: () => rowOf(twisted(angle, strength)),
+    row: () => (seen = rowOf(twisted(angle, strength))),
     show() {
-      const seen = pictureOf(rowOf(twisted(angle, strength)));
-      drawPicture($("seen"), seen, width, height);
+      drawPicture($("seen"), pictureOf(seen), width, height);
       drawPad(pad, base, strokes, cursor, habits.brush, width, height);
       for (const { canvas, picture } of gallery) drawPicture(canvas, picture, width, height);
     },
@@ -500,7 +503,7 @@ function slider({ name, min, max, step, value, format, change, at, effect, steps
   };
   range.addEventListener("input", () => set(range.value));
   const now = () => (range.valueAsNumber - min) / (max - min);
-  const { svg, words } = sweepOver({ values: evenly(min, max, steps), at, now, set, effect });
+  const { svg, words } = sweepOver({ control: range, values: evenly(min, max, steps), at, now, set, effect });
   const top = made("div", { className: "top" }, made("label", { htmlFor: id, textContent: name }), output);
   return { element: made("div", { className: "field" }, top, svg, range, words), set };
 }
@@ -680,13 +683,13 @@ function tableInput() {
     return { middle: p, lower: 0, upper: p };
   }
   const effect = (from, to) =>
-    model.classes ? `${model.classes[predicted]}: from ${percent(from)} to ${percent(to)}` : `mean from ${number(from)} to ${number(to)}`;
+    model.classes ? `${model.classes[predicted]}: from ${percent(from)} to ${percent(to)}` : `mean from ${rounded(from, to - from)} to ${rounded(to, to - from)}`;
 
   function numberField({ name, mean, sd }, id) {
     const [min, max] = [mean - 2 * sd, mean + 2 * sd];
     const decimals = Math.max(0, 2 - Math.floor(Math.log10(sd || 1)));
     const tidy = (value) => Number(value.toFixed(Math.min(12, decimals)));
-    const range = made("input", { type: "range", min, max, step: "any", ariaLabel: `${name}, slider` });
+    const range = made("input", { type: "range", id: `${id}-range`, min, max, step: "any", ariaLabel: `${name}, slider` });
     const box = made("input", { type: "number", id, step: "any", placeholder: "missing" });
     const set = (value) => {
       row[name] = value === null ? null : tidy(value);
@@ -698,7 +701,7 @@ function tableInput() {
     range.addEventListener("input", () => set(range.valueAsNumber));
     box.addEventListener("input", () => set(Number.isFinite(box.valueAsNumber) ? box.valueAsNumber : null));
     const now = () => (row[name] === null ? null : Math.min(1, Math.max(0, (row[name] - min) / (max - min))));
-    const { sweep, svg, words } = sweepOver({ values: evenly(min, max, 24), at: (value) => at(name, value), now, set, effect });
+    const { sweep, svg, words } = sweepOver({ control: range, values: evenly(min, max, 24), at: (value) => at(name, value), now, set, effect });
     const top = made("div", { className: "top" }, made("label", { htmlFor: id, textContent: name }), box);
     return { name, set, sweep, usual: mean, element: made("div", { className: "field" }, top, svg, range, words) };
   }
@@ -715,7 +718,7 @@ function tableInput() {
     };
     select.addEventListener("input", () => set(values[select.value]));
     const now = () => (values.indexOf(row[name]) + 0.5) / values.length;
-    const { sweep, svg, words } = sweepOver({ values, at: (value) => at(name, value), now, set, effect, stepped: true });
+    const { sweep, svg, words } = sweepOver({ control: select, values, at: (value) => at(name, value), now, set, effect, stepped: true });
     const top = made("div", { className: "top" }, made("label", { htmlFor: id, textContent: name }));
     return { name, set, sweep, usual: levels[0] ?? null, element: made("div", { className: "field" }, top, svg, select, words) };
   }
@@ -788,7 +791,7 @@ async function open(described) {
   const { classes, count, target } = model;
   $("title").textContent = about.name;
   document.title = `${about.name} · apd`;
-  $("about").textContent = `predicts ${target}: ${count} networks in ${number(about.bytes / 1000)} kB, all of them asked here in the browser`;
+  $("about").textContent = `predicts ${target} · ${count} networks · ${Math.round(about.bytes / 1000)} kB`;
   $("target").textContent = target;
   for (const place of document.querySelectorAll(".count")) place.textContent = count;
   body.dataset.task = classes ? "classification" : "regression";
