@@ -3,8 +3,9 @@
 import { parse } from "./apd.mjs";
 
 const STRANGE = 0.99; // The server abstains from here on.
+const UNUSUAL = 0.9;
 const SURVEYED = 200; // So many training rows are enough to know what is typical.
-const FIRST = 16; // Of so many training pictures, the page begins with the one that is doubted most.
+const FIRST = 40; // Of so many training pictures, the page begins with the one that is doubted most.
 const LINES = 12; // Of many classes, the most probable ones.
 const FRAME = 8; // Milliseconds of background work that still let a frame pass.
 
@@ -31,28 +32,29 @@ function percent(p) {
 /** As many decimals as something uncertain by `scale` deserves. */
 function rounded(value, scale) {
   const decimals = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(scale || 1))));
-  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals, signDisplay: "negative" });
 }
 
 /** What the networks say one by one: where most doubt is disagreement, who says what; else, what they are unsure about together. */
 function agreement(classes, votes, probabilities, entropy, bald) {
-  const best = probabilities.indexOf(Math.max(...probabilities));
-  const byVotes = [...classes.keys()].filter((k) => votes[k] > 0).sort((a, b) => votes[b] - votes[a]);
-  const open = [...classes.keys()].filter((k) => probabilities[k] > 0.1).sort((a, b) => probabilities[b] - probabilities[a]);
-  const candidates = listed(open.slice(0, 4).map((k) => classes[k]), "or");
-  const [first, ...others] = byVotes;
-  const rest = others.slice(0, 2).map((k) => `${votes[k]} say${votes[k] === 1 ? "s" : ""} ${classes[k]}`);
+  const { count } = model;
+  const quoted = (k) => `“${classes[k]}”`;
+  const ordered = (by, least) => [...classes.keys()].filter((k) => by[k] > least).sort((a, b) => by[b] - by[a]);
+  const [first, ...others] = ordered(votes, 0);
+  const open = ordered(probabilities, 0.1);
+  const candidates = listed(open.slice(0, 4).map(quoted), "or");
+  const sure = probabilities[open[0]] >= 0.9;
+  if (!others.length) return sure ? `All ${count} networks say ${quoted(first)}.` : `All ${count} networks lean to ${quoted(first)}, and none is sure: ${candidates}.`;
+  if (bald < 0.5 * entropy && open.length > 1) return `The networks agree that it is ${candidates}, and not on which.`;
+  const rest = others.slice(0, 2).map((k) => `${votes[k]} ${quoted(k)}`);
   const further = others.slice(2).reduce((sum, k) => sum + votes[k], 0);
   if (further) rest.push(`${further} something else`);
-  if (!others.length && probabilities[best] >= 0.9) return `All ${model.count} networks say ${classes[first]}.`;
-  if (!others.length) return `All ${model.count} networks lean to ${classes[first]}, and none is sure: it is ${candidates}.`;
-  if (bald < 0.5 * entropy && open.length > 1) return `The networks agree that it is ${candidates}, and not on which.`;
-  const how = probabilities[best] >= 0.9 ? "" : "The networks disagree: ";
-  return `${how}${votes[first]} of ${model.count} ${how ? "" : "networks "}say ${classes[first]}, ${listed(rest, "and")}.`;
+  const who = sure ? `${votes[first]} of ${count} networks say` : `The networks disagree: ${votes[first]} of ${count} say`;
+  return `${listed([`${who} ${quoted(first)}`, ...rest], "and")}.`;
 }
 
 function strangenessOf(ood) {
-  const how = ood > STRANGE ? "Unlike what it has learned" : ood > 0.9 ? "Unusual" : "Like what it has learned";
+  const how = ood > STRANGE ? "Unlike what it has learned" : ood > UNUSUAL ? "Unusual" : "Like what it has learned";
   const than = ood === 0 ? "less strange than any" : ood === 1 ? "stranger than every" : `stranger than ${Math.round(100 * ood)} % of`;
   return `${how}: ${than} held-out ${ood % 1 ? "rows" : "row"}.`;
 }
@@ -80,7 +82,7 @@ function show() {
   document.querySelector(".scale span").style.width = `${100 * answer.ood}%`;
   $("pixels").dataset.value = JSON.stringify(row);
   input.show(answer);
-  announce(`${said} ${$("sentence").textContent} ${$("ood").textContent} ${$("abstains").textContent}`);
+  announce(`${said} ${$("sentence").textContent} ${$("ood").textContent} ${$("caution").textContent}`);
   sweepAgain();
   body.dataset.ready = "true";
 }
@@ -91,6 +93,12 @@ let announcing = 0;
 function announce(sentence) {
   clearTimeout(announcing);
   announcing = setTimeout(() => ($("announcement").textContent = sentence), 700);
+}
+
+/** The line is never empty, so that nothing moves under a hand that draws. */
+function caution(warning, ood) {
+  $("caution").textContent = warning || (ood > UNUSUAL ? "It looks unusual." : "It looks like what it has learned.");
+  $("caution").classList.toggle("warning", Boolean(warning));
 }
 
 function showClasses({ prediction, probabilities, entropy, bald, ood, abstain: abstains }, p) {
@@ -106,7 +114,7 @@ function showClasses({ prediction, probabilities, entropy, bald, ood, abstain: a
   $("sure").textContent = `${percent(most)} sure`;
   $("sentence").textContent = agreement(classes, votes, Array.from(probabilities), entropy, bald);
   const reason = ood > STRANGE ? "stranger than what it was tested on." : "another class may be right.";
-  $("abstains").textContent = abstains ? `It abstains: ${reason}` : "";
+  caution(abstains ? `It abstains: ${reason}` : "", ood);
 
   const least = Array.from(probabilities).sort((a, b) => b - a)[LINES - 1] ?? 0;
   for (const [k, line] of [...$("probabilities").children].entries()) {
@@ -155,8 +163,8 @@ function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, m
   const share = epistemic_sd ** 2 / (aleatoric_sd ** 2 + epistemic_sd ** 2);
   $("prediction").textContent = rounded(mean, sd);
   $("sure").textContent = `90 % between ${rounded(lower, sd)} and ${rounded(upper, sd)}`;
-  $("sentence").textContent = share > 0.5 ? "The networks disagree about it." : "The networks agree about it, up to the noise in the data.";
-  $("abstains").textContent = ood > STRANGE ? "Take care: stranger than what it was tested on." : "";
+  $("sentence").textContent = share > 0.5 ? "The networks disagree." : "The networks agree, up to the data's noise.";
+  caution(ood > STRANGE ? "Take care: stranger than what it was tested on." : "", ood);
   for (const [id, value] of Object.entries({ mean, sd, lower, upper, aleatoric_sd, epistemic_sd })) {
     $(id).textContent = rounded(value, sd);
     $(id).dataset.value = value;
@@ -352,8 +360,8 @@ function pictureInput() {
   const habits = habitsOf(training.map(pictureOf), width, height);
 
   const pad = $("pad");
-  const doubtOf = (row) => model.predict(model.encode(row)).entropy;
-  const first = training.slice(0, FIRST).sort((a, b) => doubtOf(b) - doubtOf(a))[0];
+  const doubts = references.slice(0, FIRST).map((x) => model.predict(x).entropy);
+  const first = training[doubts.indexOf(Math.max(...doubts))];
   let base = first ? pictureOf(first) : null; // A picture that was picked, chosen or painted; else strokes are what there is.
   let strokes = [];
   let cursor = null;
@@ -474,6 +482,8 @@ function pictureInput() {
     show() {
       drawPicture($("seen"), pictureOf(seen), width, height);
       drawPad(pad, base, strokes, cursor, habits.brush, width, height);
+    },
+    repaint() {
       for (const { canvas, picture } of gallery) drawPicture(canvas, picture, width, height);
     },
     surveyed(rows) {
@@ -485,6 +495,7 @@ function pictureInput() {
         $(id).replaceChildren(...thumbnails.map(({ button }) => button));
         return thumbnails;
       });
+      this.repaint();
     },
   };
 }
@@ -632,37 +643,32 @@ function turned(picture, width, height, degrees) {
   });
 }
 
-/** Ink is the color of letters, and paper that of the page. */
-function drawPicture(canvas, picture, width, height) {
-  canvas.width = width;
-  canvas.height = height;
+/** Ink has the color of letters, and paper that of the page. */
+function drawPicture(canvas, picture, width, height, color = getComputedStyle(canvas).color) {
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const [red, green, blue] = getComputedStyle(canvas).color.match(/[\d.]+/g);
-  picture.forEach((ink, at) => image.data.set([red, green, blue, 255 * ink], 4 * at));
+  const rgb = color.match(/[\d.]+/g);
+  picture.forEach((ink, at) => image.data.set([rgb[0], rgb[1], rgb[2], 255 * ink], 4 * at));
   context.putImageData(image, 0, 0);
 }
-
-const copied = made("canvas", {});
 
 function drawPad(pad, base, strokes, cursor, brush, width, height) {
   const { context, width: across, height: down, color } = blank(pad);
   if (base) {
-    copied.style.color = color;
-    pad.after(copied); // A style is computed only of what is on the page.
-    drawPicture(copied, base, width, height);
-    copied.remove();
+    const copy = made("canvas", {});
+    drawPicture(copy, base, width, height, color);
     context.imageSmoothingEnabled = false;
-    context.drawImage(copied, 0, 0, across, down);
+    context.drawImage(copy, 0, 0, across, down);
   }
   context.strokeStyle = color;
   context.lineWidth = (brush * across) / width / 1.5; // Drawings are made larger later: so they look as thick as they will be.
   trace(context, strokes, ([x, y]) => [x * across, y * down]);
   if (cursor) {
-    const [x, y, w, h] = [(cursor[0] * across) / width, (cursor[1] * down) / height, across / width, down / height];
+    const [w, h] = [across / width, down / height];
     context.lineWidth = 3;
     context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
-    context.strokeRect(x + 1.5, y + 1.5, w - 3, h - 3);
+    context.strokeRect(cursor[0] * w + 1.5, cursor[1] * h + 1.5, w - 3, h - 3);
   }
 }
 
@@ -742,7 +748,7 @@ function tableInput() {
     show: ({ prediction }) => (predicted = model.classes?.indexOf(prediction)),
     swept(done) {
       const order = fields.filter(({ sweep }) => done.includes(sweep)).sort((a, b) => b.sweep.span - a.sweep.span);
-      $("influence").textContent = `What changes it most: ${listed(order.slice(0, 2).map(({ name }) => name), "and")}. Each curve shows how the answer moves along a field; a click on it sets the value.`;
+      $("influence").textContent = `What changes it most: ${listed(order.slice(0, 2).map(({ name }) => name), "and")}.`;
     },
   };
 }
@@ -839,6 +845,9 @@ async function begin() {
   }
 }
 
-new ResizeObserver(() => model && changed()).observe(body);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => model && changed());
+new ResizeObserver(() => input && changed()).observe(body);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  input?.repaint?.();
+  if (input) changed();
+});
 begin();
