@@ -44,13 +44,13 @@ function agreement(classes, votes, probabilities, entropy, bald) {
   const open = ordered(probabilities, 0.1);
   const candidates = listed(open.slice(0, 4).map(quoted), "or");
   const sure = probabilities[open[0]] >= 0.9;
-  if (!others.length) return sure ? `All ${count} networks say ${quoted(first)}.` : `All ${count} networks lean to ${quoted(first)}, and none is sure: ${candidates}.`;
+  if (!others.length && sure) return `All ${count} networks say ${quoted(first)}.`;
+  if (!others.length) return `All ${count} networks lean to ${quoted(first)}, and none is sure: ${candidates}.`;
   if (bald < 0.5 * entropy && open.length > 1) return `The networks agree that it is ${candidates}, and not on which.`;
-  const rest = others.slice(0, 2).map((k) => `${votes[k]} ${quoted(k)}`);
+  if (sure) return `${votes[first]} of ${count} networks say ${quoted(first)}, ${count - votes[first]} something else.`;
   const further = others.slice(2).reduce((sum, k) => sum + votes[k], 0);
-  if (further) rest.push(`${further} something else`);
-  const who = sure ? `${votes[first]} of ${count} networks say` : `The networks disagree: ${votes[first]} of ${count} say`;
-  return `${listed([`${who} ${quoted(first)}`, ...rest], "and")}.`;
+  const who = [`${votes[first]} of ${count} say ${quoted(first)}`, ...others.slice(0, 2).map((k) => `${votes[k]} ${quoted(k)}`)];
+  return `The networks disagree: ${listed(further ? [...who, `${further} something else`] : who, "and")}.`;
 }
 
 function strangenessOf(ood) {
@@ -76,13 +76,13 @@ function show() {
   const x = model.encode(row);
   const answer = model.predict(x);
   const outputs = model.outputs(x);
-  const said = model.classes ? showClasses(answer, outputs.p) : showNumbers(answer, outputs.mean, x);
+  const [said, warning] = model.classes ? showClasses(answer, outputs.p) : showNumbers(answer, outputs.mean, x);
   $("ood").textContent = strangenessOf(answer.ood);
   $("ood").dataset.value = answer.ood;
   document.querySelector(".scale span").style.width = `${100 * answer.ood}%`;
   $("pixels").dataset.value = JSON.stringify(row);
   input.show(answer);
-  announce(`${said} ${$("sentence").textContent} ${$("ood").textContent} ${$("caution").textContent}`);
+  announce([input.where?.(), said, $("sentence").textContent, $("ood").textContent, warning].filter(Boolean).join(" "));
   sweepAgain();
   body.dataset.ready = "true";
 }
@@ -101,22 +101,23 @@ function caution(warning, ood) {
   $("caution").classList.toggle("warning", Boolean(warning));
 }
 
-function showClasses({ prediction, probabilities, entropy, bald, ood, abstain: abstains }, p) {
+function showClasses({ prediction, probabilities: calibrated, entropy, bald, ood, abstain }, p) {
   const { classes, count } = model;
   const votes = classes.map(() => 0);
   for (let s = 0; s < count; s++) {
-    let best = 0;
-    for (let k = 1; k < classes.length; k++) if (p[s * classes.length + k] > p[s * classes.length + best]) best = k;
-    votes[best] += 1;
+    const own = p.subarray(s * classes.length, (s + 1) * classes.length);
+    votes[own.indexOf(Math.max(...own))] += 1;
   }
+  const probabilities = Array.from(calibrated);
   const most = Math.max(...probabilities);
   $("prediction").textContent = prediction;
   $("sure").textContent = `${percent(most)} sure`;
-  $("sentence").textContent = agreement(classes, votes, Array.from(probabilities), entropy, bald);
+  $("sentence").textContent = agreement(classes, votes, probabilities, entropy, bald);
   const reason = ood > STRANGE ? "stranger than what it was tested on." : "another class may be right.";
-  caution(abstains ? `It abstains: ${reason}` : "", ood);
+  const warning = abstain ? `It abstains: ${reason}` : "";
+  caution(warning, ood);
 
-  const least = Array.from(probabilities).sort((a, b) => b - a)[LINES - 1] ?? 0;
+  const least = [...probabilities].sort((a, b) => b - a)[LINES - 1] ?? 0;
   for (const [k, line] of [...$("probabilities").children].entries()) {
     line.dataset.p = probabilities[k];
     line.classList.toggle("chosen", classes[k] === prediction);
@@ -136,7 +137,7 @@ function showClasses({ prediction, probabilities, entropy, bald, ood, abstain: a
     $(id).textContent = nats(Math.max(0, value));
     $(id).dataset.value = value;
   }
-  return `${model.target}: ${prediction}, ${percent(most)} sure.`;
+  return [`${model.target}: ${prediction}, ${percent(most)} sure.`, warning];
 }
 
 /** Each network keeps its height, so that the eye can follow it from class to class and from one picture to the next. */
@@ -164,7 +165,8 @@ function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, m
   $("prediction").textContent = rounded(mean, sd);
   $("sure").textContent = `90 % between ${rounded(lower, sd)} and ${rounded(upper, sd)}`;
   $("sentence").textContent = share > 0.5 ? "The networks disagree." : "The networks agree, up to the data's noise.";
-  caution(ood > STRANGE ? "Take care: stranger than what it was tested on." : "", ood);
+  const warning = ood > STRANGE ? "Take care: stranger than what it was tested on." : "";
+  caution(warning, ood);
   for (const [id, value] of Object.entries({ mean, sd, lower, upper, aleatoric_sd, epistemic_sd })) {
     $(id).textContent = rounded(value, sd);
     $(id).dataset.value = value;
@@ -177,57 +179,52 @@ function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, m
   if (!axis || lower < axis[0] || upper > axis[1] || breadth < 0.15 * (axis[1] - axis[0])) axis = [lower - breadth, upper + breadth];
   drawDensity(x, lower, upper, mean, means);
   drawWhole(lower, upper);
-  return `${model.target}: ${rounded(mean, sd)}, ${$("sure").textContent}.`;
+  return [`${model.target}: ${rounded(mean, sd)}, ${$("sure").textContent}.`, warning];
 }
 
 function drawDensity(x, lower, upper, mean, means) {
-  const { svg, width, part } = sized($("density"));
   const [from, to] = axis;
-  const steps = 240;
-  const ys = Float64Array.from({ length: steps + 1 }, (_, i) => from + (i / steps) * (to - from));
+  const { svg, across, part } = plot("density", from, to);
+  const ys = Float64Array.from(evenly(from, to, 240));
   const densities = model.density(x, ys);
   const highest = Math.max(...densities);
-  const across = (y) => ((y - from) / (to - from)) * width;
-  const point = (y, i) => `${across(y).toFixed(1)} ${(184 - 168 * (densities[i] / highest)).toFixed(1)}`;
-  const points = Array.from(ys, point);
+  const points = Array.from(ys, (y, i) => `${across(y)} ${(184 - 168 * (densities[i] / highest)).toFixed(1)}`);
   const within = points.filter((_, i) => ys[i] >= lower && ys[i] <= upper);
   part(".curve").setAttribute("d", `M${points.join("L")}`);
   part(".within").setAttribute("d", within.length ? `M${across(lower)} 184L${within.join("L")}L${across(upper)} 184Z` : "");
-  part(".rug").setAttribute("d", Array.from(means, (m) => (m < from || m > to ? "" : `M${across(m).toFixed(1)} 187v9`)).join(""));
+  part(".rug").setAttribute("d", Array.from(means, (m) => (m < from || m > to ? "" : `M${across(m)} 187v9`)).join(""));
   for (const end of ["x1", "x2"]) part(".mean").setAttribute(end, across(mean));
-  part(".ticks").innerHTML = ticks(from, to, across, 214);
   svg.setAttribute("aria-label", `Predictive density: mean ${number(mean)}, 90 % between ${number(lower)} and ${number(upper)}`);
 }
 
 function drawWhole(lower, upper) {
   const means = surveyed.map(({ answer }) => answer.mean);
-  const { width, part } = sized($("whole"));
-  const [from, to] = [Math.min(lower, ...means), Math.max(upper, ...means)];
-  const across = (y) => ((y - from) / (to - from)) * width;
+  const { across, part } = plot("whole", Math.min(lower, ...means), Math.max(upper, ...means));
   part(".interval").setAttribute("x", across(lower));
   part(".interval").setAttribute("width", Math.max(3, across(upper) - across(lower)));
-  part(".ticks").innerHTML = ticks(from, to, across, 32);
 }
 
-function ticks(from, to, across, y) {
+/** A drawing with an axis. Its units are pixels of the page, so that letters are as large on a phone. */
+function plot(id, from, to) {
+  const svg = $(id);
+  const part = (selector) => svg.querySelector(selector);
+  const { height } = svg.viewBox.baseVal;
+  const width = svg.clientWidth || 600;
+  const across = (y) => (((y - from) / (to - from)) * width).toFixed(1);
   const rough = (to - from) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
-  const values = Array.from({ length: Math.floor(to / step) - Math.ceil(from / step) + 1 }, (_, i) => (Math.ceil(from / step) + i) * step);
-  return values.map((value) => `<text x="${across(value).toFixed(1)}" y="${y}">${number(value)}</text>`).join("");
+  const first = Math.ceil(from / step);
+  const marks = Array.from({ length: Math.floor(to / step) - first + 1 }, (_, i) => (first + i) * step);
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  part(".axis").setAttribute("x2", width);
+  part(".ticks").innerHTML = marks.map((y) => `<text x="${across(y)}" y="${height - 4}">${number(y)}</text>`).join("");
+  return { svg, across, part };
 }
 
 function split(data, networks) {
   document.querySelector(".split .data").style.flexBasis = `${100 * data}%`;
   document.querySelector(".split .networks").style.flexBasis = `${100 * networks}%`;
-}
-
-/** A drawing whose units are pixels of the page, so that letters are as large on a phone. */
-function sized(svg) {
-  const width = svg.clientWidth || 600;
-  svg.setAttribute("viewBox", `0 0 ${width} ${svg.viewBox.baseVal.height}`);
-  svg.querySelector(".axis").setAttribute("x2", width);
-  return { svg, width, part: (selector) => svg.querySelector(selector) };
 }
 
 /** A canvas as fine as the screen; lengths on it are the page's, and its color is what the style sheet says, in the light and in the dark. */
@@ -367,14 +364,13 @@ function pictureInput() {
   let cursor = null;
   let angle = 0;
   let strength = 0;
-  let seen; // The row that is being predicted.
-
-  const drawn = () => base ?? inked(strokes, habits, width, height);
+  let picture; // What is on the pad,
+  let seen; // and the row that comes of it.
   const start = [...model.features.keys()].map(((next) => (j) => [next, (next += 1 + model.features[j].indicator)][0])(0));
 
   /** The values of the networks' pixels: turned, then each moved by at most ε toward less of the class that is predicted. */
   function twisted(angle, strength) {
-    const values = valuesOf(turned(drawn(), width, height, angle));
+    const values = valuesOf(turned(picture, width, height, angle));
     if (strength === 0) return values;
     const x = model.encode(rowOf(values));
     const label = model.classes.indexOf(model.predict(x).prediction);
@@ -393,7 +389,7 @@ function pictureInput() {
   let corner; // Where the pad was when the stroke began: a hand does not follow it if the page moves under it.
   const place = ({ clientX, clientY }) => [(clientX - corner.left) / corner.width, (clientY - corner.top) / corner.height];
   pad.addEventListener("pointerdown", (event) => {
-    if (event.button > 0) return;
+    if (event.button > 0 || !event.isPrimary) return;
     pad.setPointerCapture(event.pointerId);
     if (base) replace(null);
     corner = pad.getBoundingClientRect();
@@ -420,12 +416,11 @@ function pictureInput() {
     event.preventDefault();
     cursor ??= [width >> 1, height >> 1];
     const at = cursor[1] * width + cursor[0];
-    const picture = Float32Array.from(drawn());
-    if (event.key === " ") picture[at] = picture[at] > 0.5 ? 0 : 1;
-    else if (move && event.shiftKey) picture[at] = 1;
-    if (event.key === " " || (move && event.shiftKey)) replace(picture);
+    const painted = base ? Float32Array.from(base) : inked(strokes, habits, width, height);
+    if (event.key === " ") painted[at] = painted[at] > 0.5 ? 0 : 1;
+    else if (move && event.shiftKey) painted[at] = 1;
+    if (event.key === " " || (move && event.shiftKey)) replace(painted);
     changed();
-    announce(`Row ${cursor[1] + 1}, column ${cursor[0] + 1}: ${percent(picture[at])} ink. ${$("prediction").textContent}, ${$("sure").textContent}.`);
   }, { signal });
 
   function clear() {
@@ -461,50 +456,55 @@ function pictureInput() {
     return { middle: entropy, lower: 0, upper: bald };
   };
   const effect = (from, to) => `doubt from ${nats(from)} to ${nats(to)}`;
-  const turn = slider({ name: "Turned", min: -180, max: 180, step: 1, value: 0, format: (v) => `${v}°`, change: (v) => (angle = v), at: (v) => doubt(twisted(v, strength)), effect, steps: 36 });
-  const attack = slider({ name: "Adversarial", min: 0, max: 0.25, step: 0.01, value: 0, format: (v) => `each pixel by at most ${Math.round(100 * v)} % of its range`, change: (v) => (strength = v), at: (v) => doubt(twisted(angle, v)), effect, steps: 25 });
-  const twists = [turn, attack];
-  $("twists").replaceChildren(turn.element, attack.element, made("p", { className: "note", textContent: "Line: doubt in all. Shaded: the networks' part of it. Adversarial pixels each move toward less of the class that is predicted." }));
+  const degrees = (v) => `${v}°`;
+  const share = (v) => `up to ${Math.round(100 * v)} % a pixel`;
+  const twists = [
+    slider({ name: "Turned", min: -180, max: 180, step: 1, steps: 36, format: degrees, change: (v) => (angle = v), at: (v) => doubt(twisted(v, strength)), effect }),
+    slider({ name: "Adversarial", min: 0, max: 0.25, step: 0.01, steps: 25, format: share, change: (v) => (strength = v), at: (v) => doubt(twisted(angle, v)), effect }),
+  ];
+  $("twists").replaceChildren(...twists.map(({ element }) => element));
   $("resolution").textContent = `${width} × ${height} pixels, centered, as large and as thick as training pictures are.`;
   for (const id of ["typical", "doubtful"]) $(id).replaceChildren();
 
-  const thumbnail = ({ row, answer }) => {
+  const gallery = [];
+  function thumbnail({ row, answer }) {
     const canvas = made("canvas", {});
-    const button = made("button", { type: "button", ariaLabel: `Training picture, it says ${answer.prediction}, ${percent(Math.max(...answer.probabilities))} sure` }, canvas);
+    const says = `Training picture, it says ${answer.prediction}, ${percent(Math.max(...answer.probabilities))} sure`;
+    const button = made("button", { type: "button", ariaLabel: says }, canvas);
     button.addEventListener("click", () => replace(pictureOf(row)));
-    return { button, canvas, picture: pictureOf(row) };
-  };
-  let gallery = [];
+    gallery.push([canvas, pictureOf(row)]);
+    return button;
+  }
 
   return {
     range: [0, Math.log(model.classes?.length ?? 2)],
-    row: () => (seen = rowOf(twisted(angle, strength))),
+    row() {
+      picture = base ?? inked(strokes, habits, width, height);
+      return (seen = rowOf(twisted(angle, strength)));
+    },
+    where: () => cursor && `Row ${cursor[1] + 1}, column ${cursor[0] + 1}: ${percent(picture[cursor[1] * width + cursor[0]])} ink.`,
     show() {
       drawPicture($("seen"), pictureOf(seen), width, height);
       drawPad(pad, base, strokes, cursor, habits.brush, width, height);
     },
     repaint() {
-      for (const { canvas, picture } of gallery) drawPicture(canvas, picture, width, height);
+      for (const [canvas, picture] of gallery) drawPicture(canvas, picture, width, height);
     },
     surveyed(rows) {
-      const doubtful = [...rows].sort((a, b) => b.answer.entropy - a.answer.entropy).slice(0, 6);
-      const typical = model.classes.map((name) => rows.filter(({ answer }) => answer.prediction === name).sort((a, b) => a.answer.entropy - b.answer.entropy)[0]);
-      const sets = [["typical", typical.filter(Boolean).slice(0, 12)], ["doubtful", doubtful]];
-      gallery = sets.flatMap(([id, rows]) => {
-        const thumbnails = rows.map(thumbnail);
-        $(id).replaceChildren(...thumbnails.map(({ button }) => button));
-        return thumbnails;
-      });
+      const clear = [...rows].sort((a, b) => a.answer.entropy - b.answer.entropy);
+      const typical = model.classes.map((name) => clear.find(({ answer }) => answer.prediction === name)).filter(Boolean);
+      $("typical").replaceChildren(...typical.slice(0, 12).map(thumbnail));
+      $("doubtful").replaceChildren(...clear.slice(-6).reverse().map(thumbnail));
       this.repaint();
     },
   };
 }
 
 /** A setting of the whole picture: name, value in words, curve, slider. */
-function slider({ name, min, max, step, value, format, change, at, effect, steps }) {
+function slider({ name, min, max, step, steps, format, change, at, effect }) {
   const id = `twist-${name.toLowerCase()}`;
-  const range = made("input", { type: "range", id, min, max, step, value });
-  const output = made("output", { textContent: format(value), htmlFor: id });
+  const range = made("input", { type: "range", id, min, max, step, value: 0 });
+  const output = made("output", { textContent: format(0), htmlFor: id });
   const set = (value) => {
     range.value = value;
     output.textContent = format(range.valueAsNumber);
@@ -519,13 +519,15 @@ function slider({ name, min, max, step, value, format, change, at, effect, steps
   return { element: made("div", { className: "field" }, top, svg, range, words), set };
 }
 
+const inkAt = (picture, width, height) => (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : picture[y * width + x]);
+
 /** How training pictures use their pixels: the box around the ink, its middle, and how thick a stroke is. */
 function habitsOf(pictures, width, height) {
   const boxes = [];
   let area = 0;
   let slope = 0;
   for (const picture of pictures) {
-    const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : picture[y * width + x]);
+    const at = inkAt(picture, width, height);
     for (let y = -1; y < height; y++) {
       for (let x = -1; x < width; x++) {
         area += at(x, y);
@@ -633,7 +635,7 @@ function inkOf(bitmap, habits, width, height) {
 function turned(picture, width, height, degrees) {
   if (degrees === 0) return picture;
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
-  const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : picture[y * width + x]);
+  const at = inkAt(picture, width, height);
   return picture.map((_, i) => {
     const [right, down] = [(i % width) - (width - 1) / 2, Math.floor(i / width) - (height - 1) / 2];
     const [x, y] = [cos * right + sin * down + (width - 1) / 2, cos * down - sin * right + (height - 1) / 2];
