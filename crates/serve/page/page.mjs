@@ -6,6 +6,7 @@ const STRANGE = 0.99; // The server abstains from here on.
 const UNUSUAL = 0.9;
 const SURVEYED = 200; // So many training rows are enough to know what is typical.
 const FIRST = 40; // Of so many training pictures, the page begins with the one that is doubted most.
+const COVERAGES = [0.9, 0.5];
 const LINES = 12; // Of many classes, the most probable ones.
 const FRAME = 8; // Milliseconds of background work that still let a frame pass.
 
@@ -62,19 +63,27 @@ function strangenessOf(ood) {
 // ---- The answer ------------------------------------------------------------------------------------------------------------------------
 
 let frame = 0;
+let failing = false;
 
 /** The answer is made anew before the next frame, however often something changes until then. */
 function changed() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
-    show();
+    try {
+      show();
+      if (failing) trouble("");
+      failing = false;
+    } catch (error) {
+      trouble(error.message); // A number may be larger than a network can take.
+      failing = true;
+    }
   });
 }
 
 function show() {
   const row = input.row();
   const x = model.encode(row);
-  const answer = model.predict(x);
+  const answer = model.predict(x, COVERAGES);
   const outputs = model.outputs(x);
   const [said, warning] = model.classes ? showClasses(answer, outputs.p) : showNumbers(answer, outputs.mean, x);
   $("ood").textContent = strangenessOf(answer.ood);
@@ -160,7 +169,7 @@ function drawDots(canvas, p, k, together) {
 let axis;
 
 function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, means, x) {
-  const [[, lower, upper]] = intervals;
+  const [[, lower, upper], half] = intervals;
   const share = epistemic_sd ** 2 / (aleatoric_sd ** 2 + epistemic_sd ** 2);
   $("prediction").textContent = rounded(mean, sd);
   $("sure").textContent = `90 % between ${rounded(lower, sd)} and ${rounded(upper, sd)}`;
@@ -177,24 +186,28 @@ function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, m
   // The axis stays while it can: a curve is seen to move only against something that does not.
   const breadth = upper - lower;
   if (!axis || lower < axis[0] || upper > axis[1] || breadth < 0.15 * (axis[1] - axis[0])) axis = [lower - breadth, upper + breadth];
-  drawDensity(x, lower, upper, mean, means);
+  drawDensity(x, [lower, upper], half.slice(1), mean, means);
   drawWhole(lower, upper);
   return [`${model.target}: ${rounded(mean, sd)}, ${$("sure").textContent}.`, warning];
 }
 
-function drawDensity(x, lower, upper, mean, means) {
+function drawDensity(x, most, half, mean, means) {
   const [from, to] = axis;
   const { svg, across, part } = plot("density", from, to);
   const ys = Float64Array.from(evenly(from, to, 240));
   const densities = model.density(x, ys);
   const highest = Math.max(...densities);
   const points = Array.from(ys, (y, i) => `${across(y)} ${(184 - 168 * (densities[i] / highest)).toFixed(1)}`);
-  const within = points.filter((_, i) => ys[i] >= lower && ys[i] <= upper);
+  const under = ([lower, upper]) => {
+    const within = points.filter((_, i) => ys[i] >= lower && ys[i] <= upper);
+    return within.length ? `M${across(lower)} 184L${within.join("L")}L${across(upper)} 184Z` : "";
+  };
   part(".curve").setAttribute("d", `M${points.join("L")}`);
-  part(".within").setAttribute("d", within.length ? `M${across(lower)} 184L${within.join("L")}L${across(upper)} 184Z` : "");
+  part(".within").setAttribute("d", under(most));
+  part(".half").setAttribute("d", under(half));
   part(".rug").setAttribute("d", Array.from(means, (m) => (m < from || m > to ? "" : `M${across(m)} 187v9`)).join(""));
   for (const end of ["x1", "x2"]) part(".mean").setAttribute(end, across(mean));
-  svg.setAttribute("aria-label", `Predictive density: mean ${number(mean)}, 90 % between ${number(lower)} and ${number(upper)}`);
+  svg.setAttribute("aria-label", `Predictive density: mean ${number(mean)}, 90 % between ${number(most[0])} and ${number(most[1])}`);
 }
 
 function drawWhole(lower, upper) {
@@ -698,7 +711,7 @@ function tableInput() {
     const decimals = Math.max(0, 2 - Math.floor(Math.log10(sd || 1)));
     const tidy = (value) => Number(value.toFixed(Math.min(12, decimals)));
     const range = made("input", { type: "range", id: `${id}-range`, min, max, step: "any", ariaLabel: `${name}, slider` });
-    const box = made("input", { type: "number", id, step: "any", placeholder: "missing" });
+    const box = made("input", { type: "number", id, step: 10 ** (1 - decimals), placeholder: "missing" });
     const set = (value) => {
       row[name] = value === null ? null : tidy(value);
       range.value = row[name] ?? mean;
@@ -719,9 +732,8 @@ function tableInput() {
     const options = values.map((level, i) => made("option", { value: i, textContent: level ?? "other or missing" }));
     const select = made("select", { id }, ...options);
     const set = (value) => {
-      const known = Math.max(values.indexOf(value), value === null || !values.includes(value) ? levels.length : 0);
-      row[name] = values[known];
-      select.value = known;
+      row[name] = levels.includes(value) ? value : null;
+      select.value = values.indexOf(row[name]);
       changed();
     };
     select.addEventListener("input", () => set(values[select.value]));
@@ -791,6 +803,7 @@ async function fetched(path) {
 async function open(described) {
   trouble("");
   const file = await (await fetched(`models/${encodeURIComponent(described.name)}/file`)).arrayBuffer();
+  if (described.name !== $("models").value) return; // Meanwhile another one was asked for.
   shown.abort();
   shown = new AbortController();
   [model, about, sweeps, surveyed, axis] = [parse(file), described, [], [], null];
