@@ -49,7 +49,6 @@ impl Admission {
         }
         let (sender, receiver) = oneshot::channel();
         rayon::spawn_fifo(move || {
-            let _place = place;
             // Whoever asked may have gone.
             if sender.is_closed() {
                 return;
@@ -57,6 +56,8 @@ impl Admission {
             let result = catch_unwind(AssertUnwindSafe(task)).unwrap_or_else(|_| {
                 Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the prediction failed: this is a bug"))
             });
+            // Whoever sees the answer may ask again at once.
+            drop(place);
             let _ = sender.send(result);
         });
         match tokio::time::timeout(self.timeout, receiver).await {
@@ -75,66 +76,41 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
-    }
-
+    /// One test: the threads that predictions run on are those of the whole program.
     #[test]
-    fn more_than_the_queue_holds_are_turned_away_and_a_place_is_given_back() {
+    fn a_full_queue_a_panic_and_a_late_answer_are_failures() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
         let admission = Admission::new(0, Duration::from_secs(60));
-        block_on(async {
-            let (gate, waiting) = std::sync::mpsc::channel::<()>();
-            let waiting = Arc::new(std::sync::Mutex::new(waiting));
-            let held: Vec<_> = (0..admission.most)
-                .map(|_| {
-                    let (admission, waiting) = (admission.clone(), waiting.clone());
-                    Box::pin(async move {
-                        admission
-                            .run(move || {
-                                let _ = waiting.lock().unwrap().recv();
-                                Ok(1)
-                            })
-                            .await
-                    })
-                })
-                .collect();
-            let mut tasks: Vec<_> = Vec::new();
-            for future in held {
-                tasks.push(future);
-            }
-            // Polled once, all are admitted.
-            for task in &mut tasks {
-                assert!(tokio::time::timeout(Duration::ZERO, task).await.is_err());
-            }
-            let refused = admission.run(|| Ok(2)).await.unwrap_err();
-            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-            for _ in 0..admission.most {
-                gate.send(()).unwrap();
-            }
-            for task in tasks {
-                assert_eq!(task.await.unwrap(), 1);
-            }
-            assert_eq!(admission.run(|| Ok(2)).await.unwrap(), 2);
-        });
-        assert_eq!(admission.admitted(), 0);
-    }
+        let gate = Arc::new(Barrier::new(admission.most + 1));
+        let held: Vec<_> = (0..admission.most)
+            .map(|_| {
+                let (admission, gate) = (admission.clone(), gate.clone());
+                runtime.spawn(async move { admission.run(move || Ok(gate.wait().is_leader())).await })
+            })
+            .collect();
+        while admission.admitted() < admission.most {
+            thread::yield_now();
+        }
+        let refused = runtime.block_on(admission.run(|| Ok(()))).unwrap_err();
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+        gate.wait();
+        for task in held {
+            runtime.block_on(task).unwrap().unwrap();
+        }
+        assert_eq!((runtime.block_on(admission.run(|| Ok(2))).unwrap(), admission.admitted()), (2, 0));
 
-    #[test]
-    fn a_panic_is_an_answer_and_a_late_answer_is_a_failure() {
-        let admission = Admission::new(4, Duration::from_millis(50));
-        block_on(async {
-            let panicked = admission.run::<()>(|| panic!("expected")).await.unwrap_err();
-            assert_eq!(panicked.status, StatusCode::INTERNAL_SERVER_ERROR);
-            let late = admission
-                .run(|| {
-                    std::thread::sleep(Duration::from_millis(200));
-                    Ok(())
-                })
-                .await
-                .unwrap_err();
-            assert_eq!(late.status, StatusCode::SERVICE_UNAVAILABLE);
-        });
+        let panicked = runtime.block_on(admission.run::<()>(|| panic!("expected"))).unwrap_err();
+        assert_eq!(panicked.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let hasty = Admission { timeout: Duration::from_millis(1), ..admission };
+        let late = || {
+            thread::sleep(Duration::from_millis(500));
+            Ok(())
+        };
+        assert_eq!(runtime.block_on(hasty.run(late)).unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
     }
 }

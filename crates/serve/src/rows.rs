@@ -95,7 +95,7 @@ pub(crate) fn number(value: &Value, mean: f64, sd: f64, field: &str) -> Result<f
             let number = number.as_f64().unwrap_or(f64::INFINITY);
             match (((number - mean) / sd) as f32).is_finite() {
                 true => Ok(number),
-                false => Err(Failure::field(field, format_args!("{number} is too large: a usual value is {mean}"))),
+                false => Err(Failure::field(field, format_args!("{number:?} is too large: a usual value is {mean}"))),
             }
         }
         other => Err(Failure::field(field, expected("a number, or null", other))),

@@ -63,28 +63,21 @@ impl Server {
     ///
     /// **Errors**: no model, one that cannot be loaded, a name that stands twice or cannot stand in an address; an address that is taken.
     pub fn bind(models: impl IntoIterator<Item = (String, PathBuf)>, settings: Settings) -> Result<Self, Error> {
-        let mut files = BTreeMap::new();
-        for (name, path) in models {
-            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            let is_name = !name.is_empty() && name.chars().all(fits) && !matches!(&name[..], "." | "..");
-            if !is_name || files.insert(name.clone(), path).is_some() {
-                return Err(Error::Name(name));
-            }
-        }
-        if files.is_empty() {
-            return Err(Error::Nothing);
-        }
-        let models = Models::load(files)?;
-        let asked = SocketAddr::new(settings.host, settings.port);
+        let state = state(models, settings)?;
+        let Settings { host, port, .. } = state.settings;
+        let asked = SocketAddr::new(host, port);
         let listen = |cause| Error::Listen { address: asked, cause };
         let listener = StdListener::bind(asked).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
-        let metrics = Metrics::new();
-        models.all().for_each(|(name, served)| metrics.loaded(name, Some(served.model.networks())));
-        let admission = Admission::new(settings.queue, settings.timeout);
         let address = listener.local_addr().map_err(listen)?;
-        let state = State { models, metrics, admission, settings, ready: AtomicBool::new(true) };
         Ok(Self { listener, address, state: Arc::new(state) })
+    }
+
+    /// The same as a router, for an application of one's own; files are not looked at again then.
+    ///
+    /// **Errors**: as [`bind`](Self::bind), but for the address.
+    pub fn router(models: impl IntoIterator<Item = (String, PathBuf)>, settings: Settings) -> Result<Router, Error> {
+        Ok(api::router(Arc::new(state(models, settings)?)))
     }
 
     /// Where it listens.
@@ -122,6 +115,26 @@ impl Server {
         runtime.shutdown_timeout(Duration::from_millis(100));
         result.map_err(Error::System)
     }
+}
+
+/// Loads models by their names.
+fn state(models: impl IntoIterator<Item = (String, PathBuf)>, settings: Settings) -> Result<State, Error> {
+    let mut files = BTreeMap::new();
+    for (name, path) in models {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let is_name = !name.is_empty() && name.chars().all(fits) && !matches!(&name[..], "." | "..");
+        if !is_name || files.insert(name.clone(), path).is_some() {
+            return Err(Error::Name(name));
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::Nothing);
+    }
+    let models = Models::load(files)?;
+    let metrics = Metrics::new();
+    models.all().for_each(|(name, served)| metrics.loaded(name, Some(served.model.networks())));
+    let admission = Admission::new(settings.queue, settings.timeout);
+    Ok(State { models, metrics, admission, settings, ready: AtomicBool::new(true) })
 }
 
 async fn serve(listener: StdListener, state: Arc<State>, stop: impl Future<Output = ()>) -> io::Result<()> {
