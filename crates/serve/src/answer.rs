@@ -110,7 +110,7 @@ impl Serialize for Object<'_> {
             let name = &column.name;
             match &column.values {
                 Values::Numbers(numbers) if name == "abstain" => {
-                    object.serialize_entry(name, &(numbers[row] != 0.0))?
+                    object.serialize_entry(name, &(numbers[row] != 0.0))?;
                 }
                 Values::Numbers(numbers) => object.serialize_entry(name, &numbers[row])?, // NaN is null
                 Values::Categories { codes, levels } => {

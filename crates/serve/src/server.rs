@@ -158,7 +158,7 @@ async fn serve(listener: StdListener, state: Arc<State>, stop: impl Future<Outpu
     // Who has connected before the listener closes is answered, too.
     let _ = tokio::time::timeout(LAST_CALL, async {
         loop {
-            connections.accept(&listener).await
+            connections.accept(&listener).await;
         }
     })
     .await;
