@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,12 +10,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use apd::data::{Table, TableSchema, penguins, yacht};
-use apd::{Answers, Effort, TableFit, TableModel};
-use apd_serve::{Error, Server, Settings};
+use apd::{Answers, TableModel};
+use apd_serve::{Server, Settings};
+use running::{JSON, Running, agent, fit};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
-const JSON: &str = "application/json";
+mod running;
+
 const CSV: &str = "text/csv";
 
 /// Files of a model of species and one of resistances, made once.
@@ -31,35 +32,10 @@ fn files() -> &'static Path {
     folder.path()
 }
 
-fn fit(table: &Table, target: &str, seed: u64) -> TableModel {
-    let quick = TableFit { effort: Effort::Quick, steps: Some(200), chains: Some(2), seed, ..TableFit::default() };
-    quick.run(table, target).unwrap()
-}
-
-/// A server in a thread of its own.
-struct Running {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Result<(), Error>>>,
-}
-
 impl Running {
-    fn new(models: &[(&str, PathBuf)], settings: Settings) -> Self {
-        let models = models.iter().map(|(name, path)| ((*name).to_owned(), path.clone()));
-        let server = Server::bind(models, Settings { port: 0, ..settings }).unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let address = server.address();
-        let thread = thread::spawn(move || server.run_until(async { drop(stopped.await) }));
-        Self { address, stop: Some(stop), thread: Some(thread) }
-    }
-
     /// Both models.
     fn of_both(settings: Settings) -> Self {
         Self::new(&["species", "resistance"].map(|name| (name, files().join(name))), settings)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
     }
 
     /// Status and body.
@@ -69,34 +45,6 @@ impl Running {
         let text = response.body_mut().read_to_string().unwrap();
         (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
-
-    fn post(&self, path: &str, kind: &str, body: impl AsRef<[u8]>) -> (u16, String) {
-        let agent = agent();
-        let mut response = agent.post(self.url(path)).header("content-type", kind).send(body.as_ref()).unwrap();
-        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
-    }
-
-    fn post_json(&self, path: &str, body: &Value) -> (u16, Value) {
-        let (status, text) = self.post(path, JSON, body.to_string());
-        (status, serde_json::from_str(&text).unwrap())
-    }
-
-    fn stop(&mut self) {
-        if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
-            let _ = stop.send(());
-            thread.join().unwrap().unwrap();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 /// Three rows, as a table and as objects.
