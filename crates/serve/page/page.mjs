@@ -790,6 +790,7 @@ async function survey(signal) {
     until = performance.now() + FRAME;
   }
   surveyed = found;
+  body.dataset.surveyed = "true";
   input.surveyed?.(found);
   changed();
 }
@@ -808,6 +809,7 @@ async function open(described) {
   shown = new AbortController();
   [model, about, sweeps, surveyed, axis] = [parse(file), described, [], [], null];
   stale.clear();
+  delete body.dataset.surveyed;
 
   const { classes, count, target } = model;
   $("title").textContent = about.name;
