@@ -17,6 +17,7 @@
 
 mod files;
 mod mutation;
+mod serve;
 mod tables;
 mod targets;
 

@@ -17,7 +17,7 @@ use flate2::{Compression, write::GzEncoder};
 use ndarray::Array2;
 
 use crate::files::{named, npy_file, zip};
-use crate::{Target, tables};
+use crate::{Target, serve, tables};
 
 /// Every parser. What lies behind a checksum or a compression has a target of its own, which puts those right: mutations of the whole file
 /// would never come past them.
@@ -68,6 +68,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "table-parquet", seeds: tables::parquets, parse: tables::parquet },
     Target { name: "table-images", seeds: tables::images, parse: tables::image },
     Target { name: "table-model", seeds: tables::models, parse: tables::model },
+    Target { name: "serve-json", seeds: serve::jsons, parse: |_, input| serve::json(input) },
+    Target { name: "serve-csv", seeds: serve::csvs, parse: |_, input| serve::csv(input) },
+    Target { name: "serve-infer", seeds: serve::infers, parse: |_, input| serve::infer(input) },
     Target { name: "results", seeds: results, parse: |dir, input| Results::load(&file(dir, input)).is_ok() },
 ];
 

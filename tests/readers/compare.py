@@ -84,11 +84,15 @@ def by_command(apd, table, rows=None):
     return table.of_csv(out.read_text())
 
 
-def by_recipe(table):
+def recipe():
     names = {}
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs/format.md").read_text(), re.DOTALL):
         exec(block, names)
-    quantities = names["predict_class" if table.classes else "predict_number"](table.model, table.columns)
+    return names
+
+
+def by_recipe(table):
+    quantities = recipe()["predict_class" if table.classes else "predict_number"](table.model, table.columns)
     if table.classes:
         quantities["prediction"] = quantities["probabilities"].argmax(axis=1)
     return quantities
@@ -204,6 +208,9 @@ def main():
             embedded = {quantity: values[:DIGITS] for quantity, values in by_command(apd, table, data).items()}
             met.append(max(differences(expected, embedded).values()) == 0)
             print(f"a CSV of digits is {'' if met[-1] else 'NOT '}what the command itself has")
+            short = recipe()["probabilities"](model, np.array([table.columns[name] for name in table.numbers]).T)
+            met.append(np.abs(short - expected["probabilities"]).max() <= LIMIT)
+            print(f"the twenty lines agree: {'met' if met[-1] else 'NOT met'}")
         if name == "yacht":
             other = changed(model_file.other_branches, model, rows)
             compare("yacht, in units of each coordinate, with outliers, ReLU", other, by_command(apd, other))

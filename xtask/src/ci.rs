@@ -39,7 +39,7 @@ struct Step {
 }
 
 /// Cheap first. Steps that compile come in the order in which each can use what the one before has compiled.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "fmt", run: |root| cargo(root, &["fmt", "--all", "--check"]) },
     Step { name: "tidy", run: |_| tidy() },
     Step { name: "deny", run: deny },
@@ -52,6 +52,7 @@ const STEPS: [Step; 12] = [
     Step { name: "test", run: |root| cargo(root, &["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]) },
     Step { name: "doctests", run: |root| cargo(root, &["test", "--locked", "--workspace", "--doc"]) },
     Step { name: "python", run: |_| crate::python::run().map(|()| None) },
+    Step { name: "readers", run: |_| crate::readers::run(true).map(|()| None) },
     Step { name: "torture", run: |root| torture(root, 4, true) },
     Step { name: "determinism", run: |root| determinism(root, true) },
     Step { name: "pipeline", run: pipeline },

@@ -8,6 +8,7 @@ mod experiment;
 mod mutants;
 mod outcome;
 mod python;
+mod readers;
 mod sanitize;
 mod tidy;
 mod torture;
@@ -51,6 +52,8 @@ enum Command {
     Determinism(determinism::Options),
     /// Build the wheel of the Python package, install it beside what its tests need, and run them
     Python,
+    /// Compare the readers of model files in other languages with the command, and hand them damaged files
+    Readers,
     /// Test the crates with unsafe code under AddressSanitizer
     Sanitize,
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Python => python::run().map(|()| ExitCode::SUCCESS),
+        Command::Readers => readers::run(false).map(|()| ExitCode::SUCCESS),
         Command::Sanitize => sanitize::run().map(|skipped| {
             skipped.iter().for_each(|why| println!("not run: {why}"));
             ExitCode::SUCCESS

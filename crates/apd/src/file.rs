@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apd_bnn::Likelihood;
 use apd_distill::Distilled;
@@ -118,7 +118,7 @@ fn assemble(
         };
         return Err(fault(path)(message));
     }
-    let fitted = Fitted { model, likelihood, posterior, layout, seed, description };
+    let fitted = Fitted { model, likelihood, posterior, layout, seed, description, ready: OnceLock::new() };
     fitted.check().map_err(fault(path))?;
     Ok(fitted)
 }

@@ -1,6 +1,6 @@
 //! From data to a fitted model.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apd_bnn::prior::Gaussian;
 use apd_bnn::{Likelihood, LikelihoodConfig, NetworkPotential, PriorConfig};
@@ -203,6 +203,7 @@ impl Fit {
                 },
                 mixing,
             },
+            ready: OnceLock::new(),
         };
         Ok(Sampled { fitted, bank })
     }

@@ -1,9 +1,9 @@
 //! A fitted model: what it says of new inputs, and of itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apd_bnn::likelihood::Predictive;
-use apd_bnn::{Attack, Likelihood, LikelihoodConfig, TargetRows, predict};
+use apd_bnn::{Attack, Likelihood, LikelihoodConfig, PreparedNetworks, TargetRows, predict};
 use apd_diagnostics::{ess_bulk, median, rhat};
 use apd_distill::Distilled;
 use apd_nn::{Model, Network};
@@ -20,6 +20,11 @@ use crate::scaling::Scaling;
 /// Training rows whose predictions are followed through the chains.
 const FOLLOWED: usize = 50;
 
+/// Most inputs for which the networks lie ready: with more of them, products of matrices are faster.
+const FEW: usize = 4;
+/// Most bytes that networks may take to lie ready.
+const READY: usize = 64 << 20;
+
 /// A distilled posterior of a network, and all that its predictions need.
 #[derive(Debug)]
 pub struct Fitted {
@@ -30,6 +35,8 @@ pub struct Fitted {
     /// Of the networks that are drawn.
     pub(crate) seed: Seed,
     pub(crate) description: Description,
+    /// All networks of the posterior, from the first prediction of a few inputs on; `None` where they do not come one by one.
+    pub(crate) ready: OnceLock<Option<PreparedNetworks>>,
 }
 
 /// What the numbers of a drawn network are: its parameters, those of the likelihood, its buffers.
@@ -148,6 +155,39 @@ impl Fitted {
     ///
     /// **Shapes**: inputs: N × inputs. **Errors**: inputs of another width, or not finite; no networks.
     pub fn predict(&self, inputs: ArrayView2<'_, f32>, networks: usize) -> Result<Prediction, Error> {
+        self.check_inputs(&inputs)?;
+        let ready = if inputs.nrows() <= FEW && networks == crate::stored::networks(&self.posterior) {
+            self.ready()
+        } else {
+            None
+        };
+        Ok(match ready {
+            Some(ready) => self.in_units(ready.predict(&*self.likelihood, inputs)),
+            None => self.predict_by(&self.posterior, inputs, networks)?,
+        })
+    }
+
+    /// As [`predict`](Self::predict), by another posterior.
+    pub(crate) fn predict_by(
+        &self,
+        posterior: &Distilled,
+        inputs: ArrayView2<'_, f32>,
+        networks: usize,
+    ) -> Result<Prediction, Error> {
+        self.check_inputs(&inputs)?;
+        Ok(self.in_units(predict(posterior, &*self.model, &*self.likelihood, inputs, networks, self.seed)?))
+    }
+
+    fn ready(&self) -> Option<&PreparedNetworks> {
+        let prepare = || {
+            let Distilled::Subsample(points) = &self.posterior else { return None };
+            let (model, likelihood) = (&*self.model, &*self.likelihood);
+            PreparedNetworks::new(points, model, likelihood, points.count(), self.seed, READY).ok().flatten()
+        };
+        self.ready.get_or_init(prepare).as_ref()
+    }
+
+    fn check_inputs(&self, inputs: &ArrayView2<'_, f32>) -> Result<(), Error> {
         let expected = self.model.inputs();
         if inputs.ncols() != expected {
             return Err(Error::Inputs { expected, found: inputs.ncols() });
@@ -155,14 +195,18 @@ impl Fitted {
         if let Some(((row, column), &value)) = inputs.indexed_iter().find(|(_, value)| !value.is_finite()) {
             return Err(Error::NotFinite { row, column, value });
         }
-        let predictive = predict(&self.posterior, &*self.model, &*self.likelihood, inputs, networks, self.seed)?;
-        Ok(match predictive {
+        Ok(())
+    }
+
+    /// The prediction in the target's own units.
+    fn in_units(&self, predictive: Predictive) -> Prediction {
+        match predictive {
             Predictive::Classes(classes) => Prediction::Classes(classes),
             Predictive::Numbers(numbers) => Prediction::Numbers(match &self.description.scaling {
                 Some(scaling) => scaling.undo(numbers),
                 None => numbers,
             }),
-        })
+        }
     }
 
     /// Inputs that are changed so as to mislead `networks` networks.

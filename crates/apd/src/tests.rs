@@ -46,6 +46,27 @@ fn a_model_is_the_same_after_its_file_and_for_any_number_of_threads() {
     assert_eq!(there.mixing(), here.mixing());
 }
 
+/// Of a few inputs the networks lie ready, of many they are read anew.
+#[test]
+fn a_row_alone_is_predicted_as_among_others_to_the_bit() {
+    let examples = examples();
+    let fitted = fitted(&examples);
+    let networks = crate::stored::networks(fitted.posterior());
+    let predict = |rows: std::ops::Range<usize>| match fitted
+        .predict(examples.inputs.slice(s![rows, ..]), networks)
+        .expect("a prediction")
+    {
+        Prediction::Numbers(numbers) => (numbers.deviation(), numbers.quantile(0.9)),
+        Prediction::Classes(_) => panic!("numbers are predicted"),
+    };
+    let (deviations, quantiles) = predict(0..100);
+    for row in [0, 7, 99] {
+        let (deviation, quantile) = predict(row..row + 1);
+        assert_eq!((deviation[[0, 0]], quantile[[0, 0]]), (deviations[[row, 0]], quantiles[[row, 0]]));
+    }
+    assert!(fitted.ready.get().is_some_and(Option::is_some), "the networks lie ready");
+}
+
 #[test]
 fn predictions_are_in_the_targets_own_units() {
     let examples = examples();

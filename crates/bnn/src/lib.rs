@@ -8,6 +8,7 @@
 //!   classes' probabilities or laws of numbers.
 //! * [`predict_networks`] evaluates many networks on many inputs at the rate of one large matrix product, and hands over one network's
 //!   rows at a time; [`predict_shared`] does so for networks of a low-dimensional subspace of weight space.
+//! * [`PreparedNetworks`] are read once and predict one input at a time, as a server has to.
 //! * [`input_gradient()`] differentiates the loss of an averaged prediction with respect to the inputs, and [`Attack`] climbs it:
 //!   FGSM and PGD on one network or on many.
 //!
@@ -50,6 +51,7 @@ pub mod likelihood;
 mod networks;
 mod potential;
 mod predict;
+mod prepared;
 pub mod prior;
 mod shared;
 
@@ -62,6 +64,7 @@ pub use likelihood::{Categorical, Likelihood, LikelihoodConfig, Predictive};
 pub use networks::predict_networks;
 pub use potential::NetworkPotential;
 pub use predict::{PredictError, predict};
+pub use prepared::PreparedNetworks;
 pub use prior::{Prior, PriorConfig};
 pub use shared::{SharedBasis, predict_shared};
 

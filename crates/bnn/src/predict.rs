@@ -157,7 +157,7 @@ impl Row {
         Self { weights: model.dim(), phi: likelihood.layout().len(), buffers: model.buffers() }
     }
 
-    fn check(self, found: usize) -> Result<(), PredictError> {
+    pub(crate) fn check(self, found: usize) -> Result<(), PredictError> {
         let Self { weights, phi, buffers } = self;
         let expected = self.len();
         if found == expected { Ok(()) } else { Err(PredictError::Length { expected, weights, phi, buffers, found }) }

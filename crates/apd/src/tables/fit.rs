@@ -154,7 +154,7 @@ fn judge(
     held_out: &Table,
     provenance: Provenance,
 ) -> Result<TableModel, Error> {
-    let Sampled { mut fitted, bank } = sampled;
+    let Sampled { fitted, bank } = sampled;
     let examples = schema.examples(held_out)?;
     let networks = crate::stored::networks(fitted.posterior());
     let kept = fitted.predict(examples.inputs.view(), networks)?;
@@ -168,7 +168,7 @@ fn judge(
         }
         _ => unreachable!("a schema has targets of its model's kind"),
     };
-    let distilling_lost = lost(&mut fitted, kept, &bank, &examples, &calibration)?;
+    let distilling_lost = lost(&fitted, kept, &bank, &examples, &calibration)?;
     let description = Description {
         schema: schema.clone(),
         calibration,
@@ -212,7 +212,7 @@ fn ln_p(prediction: &Prediction, targets: &Targets) -> Vec<f64> {
 /// The mixture of a thousand normals merges neighbors, which is right for quantiles but not for the tails of a density, so that each part of
 /// the samples predicts by itself.
 fn lost(
-    fitted: &mut Fitted,
+    fitted: &Fitted,
     kept: Prediction,
     bank: &Array2<f32>,
     examples: &Examples,
@@ -223,11 +223,7 @@ fn lost(
     for part in bank.axis_chunks_iter(Axis(0), EXACT) {
         let share = part.nrows() as f64 / bank.nrows() as f64;
         let part = Distilled::Subsample(Subsample::new(part, None, Format::F32));
-        let networks = crate::stored::networks(&part);
-        let posterior = std::mem::replace(&mut fitted.posterior, part);
-        let prediction = fitted.predict(examples.inputs.view(), networks);
-        fitted.posterior = posterior;
-        parts.push((share, prediction?));
+        parts.push((share, fitted.predict_by(&part, examples.inputs.view(), crate::stored::networks(&part))?));
     }
     // All samples are wider about their common mean.
     let mut mean = Array2::zeros((examples.len(), 1));
