@@ -7,10 +7,11 @@ use axum::response::{IntoResponse, Response};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Path, type and content of each file.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("../page/page.css")),
     ("/page.mjs", "text/javascript; charset=utf-8", include_str!("../page/page.mjs")),
+    ("/ink.mjs", "text/javascript; charset=utf-8", include_str!("../page/ink.mjs")),
     ("/apd.mjs", "text/javascript; charset=utf-8", include_str!("../page/apd.mjs")),
 ];
 
