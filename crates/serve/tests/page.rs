@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Once;
 use std::{env, fs, io};
 
 use apd::TableModel;
@@ -28,16 +28,16 @@ const TOLERANCE: f64 = 1e-6;
 
 /// Files of the models, made once.
 fn file(name: &str) -> PathBuf {
-    static FILES: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = FILES.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
+    static MADE: Once = Once::new();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    MADE.call_once(|| {
+        fs::create_dir_all(&folder).unwrap();
         for (name, target) in MODELS {
             let table = TableSource::open(name).unwrap().read().unwrap();
-            fit(&table, target, 1).save(folder.path().join(name)).unwrap();
+            fit(&table, target, 1).save(folder.join(name)).unwrap();
         }
-        folder
     });
-    folder.path().join(name)
+    folder.join(name)
 }
 
 /// A server, and a browser that shows its page.
@@ -174,11 +174,21 @@ fn a_drawn_digit_is_read_as_the_model_reads_it() {
     let four = page.check("digits");
     assert!(["entropy", "bald"].iter().all(|name| four.number(name) != zero.number(name)), "{four:?} {zero:?}");
 
+    let mut file = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
+    let picture = page.browser.run("return pad.toDataURL().split(',')[1]");
+    file.write_all(&STANDARD.decode(picture.as_str().unwrap()).unwrap()).unwrap();
+
     page.browser.type_into("#twist-turned", PAGE_UP);
     page.wait_for("a turned 4 is another picture", |shown| shown.number("entropy") != four.number("entropy"));
     let turned = page.check("digits");
     page.browser.type_into("#pad", &format!("{ARROW_RIGHT}{ARROW_RIGHT} "));
     page.wait_for("a pixel is painted", |shown| shown.row != turned.row);
+    page.check("digits");
+
+    page.browser.click("#clear");
+    page.browser.type_into("#file", file.path().to_str().unwrap());
+    let is_blank = |shown: &Shown| shown.row.values().all(|ink| Some(ink) == shown.row.values().next());
+    page.wait_for("a picture of the 4 is one", |shown| !is_blank(shown) && shown.prediction() == "4");
     page.check("digits");
     assert_eq!(page.browser.complaints(), [""; 0]);
 }

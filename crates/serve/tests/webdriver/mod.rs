@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// The key under which the protocol keeps an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -35,7 +36,7 @@ impl Browser {
             Ok(session) => {
                 Some(Self { driver, session: format!("session/{}", session["sessionId"].as_str().unwrap()) })
             }
-            Err(reason) if reason.contains("cannot find Chrome binary") => None,
+            Err(reason) if reason.contains("cannot find") => None,
             Err(reason) => panic!("{reason}"),
         }
     }
@@ -129,18 +130,22 @@ struct Driver {
     output: BufReader<ChildStdout>,
     url: String,
     agent: ureq::Agent,
+    /// The browser's profile and sockets, of which not all are always cleared away.
+    _folder: TempDir,
 }
 
 impl Driver {
     fn start() -> Option<Self> {
-        let mut process = match Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("chromedriver");
+        let mut process = match command.arg("--port=0").env("TMPDIR", folder.path()).stdout(Stdio::piped()).spawn() {
             Ok(process) => process,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => panic!("chromedriver does not start: {error}"),
         };
         let output = BufReader::new(process.stdout.take().unwrap());
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        let mut driver = Self { process, output, url: String::new(), agent: config.into() };
+        let mut driver = Self { process, output, url: String::new(), agent: config.into(), _folder: folder };
         driver.url = format!("http://127.0.0.1:{}", driver.port());
         Some(driver)
     }
