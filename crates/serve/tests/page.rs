@@ -258,8 +258,8 @@ fn the_page_fits_every_screen_and_hinders_nobody() {
                 );
                 assert_eq!(found, json!([]), "{place}");
             }
-            everything_has_a_name(browser);
         }
+        everything_has_a_name(browser);
     }
     assert_eq!(browser.complaints(), [""; 0]);
 }
