@@ -1,8 +1,11 @@
 //! How strange a row is beside those that the model was fitted to.
 
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ndarray::{Array2, ArrayView2, Axis, s};
+use pulp::Arch;
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -15,6 +18,8 @@ mod tests;
 const ROWS: usize = 512;
 /// Steps of a whitened coordinate, whose deviation is about 1: with 16 bits it reaches to 128 deviations.
 const STEPS: f32 = 256.0;
+/// Kept rows whose distances are looked at together.
+const LANES: usize = 16;
 /// Most inputs whose correlations are removed.
 const WHITENED: usize = 128;
 /// Of the covariance, the share that is that of independent inputs: directions in which training rows do not vary at all count as varying a little.
@@ -26,7 +31,7 @@ const SHRINKAGE: f64 = 0.01;
 /// on rows whose columns were permuted.)
 ///
 /// **Where it fails**: with more than 128 inputs correlations are left as they are; with many inputs that say nothing, distances say little.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reference {
     /// Inputs of a row.
@@ -41,6 +46,9 @@ pub(crate) struct Reference {
     /// Distances of held-out rows, which rise.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     held_out: Vec<f32>,
+    /// The kept rows in groups, input by input; made when they are first needed.
+    #[serde(skip)]
+    groups: OnceLock<Vec<[f32; LANES]>>,
 }
 
 impl Reference {
@@ -54,7 +62,8 @@ impl Reference {
             .map(|x| x.iter().map(|&x| f64::from(x)).sum::<f64>() / n.max(1) as f64)
             .collect();
         let whitening = if inputs <= WHITENED { whitening(training, &mean) } else { Vec::new() };
-        let mut reference = Self { inputs, mean, whitening, rows: Vec::new(), held_out: Vec::new() };
+        let mut reference =
+            Self { inputs, mean, whitening, rows: Vec::new(), held_out: Vec::new(), groups: OnceLock::new() };
         let kept = training.select(Axis(0), &evenly(n, ROWS));
         reference.rows = kept
             .outer_iter()
@@ -89,15 +98,41 @@ impl Reference {
 
     /// The distance of each row from the nearest of those that are kept.
     fn distances(&self, rows: ArrayView2<'_, f32>) -> Vec<f32> {
+        let groups = self.groups.get_or_init(|| self.groups());
         let distance = |row: ndarray::ArrayView1<'_, f32>| {
             let row = self.whiten(row.iter());
-            let squares = |other: &[i16]| -> f32 {
-                row.iter().zip(other).map(|(a, &b)| (a - f32::from(b) / STEPS).powi(2)).sum()
+            let squares = |group: &[[f32; LANES]]| {
+                // Of each kept row the squares are summed in order, whatever is summed beside it.
+                let mut sums = [0.0; LANES];
+                for (x, kept) in row.iter().zip(group) {
+                    for lane in 0..LANES {
+                        let distance = x - kept[lane];
+                        sums[lane] += distance * distance;
+                    }
+                }
+                sums.into_iter().fold(f32::INFINITY, f32::min)
             };
-            self.rows.chunks_exact(self.inputs.max(1)).map(squares).fold(f32::INFINITY, f32::min).sqrt()
+            let nearest = || groups.chunks_exact(self.inputs.max(1)).map(squares).fold(f32::INFINITY, f32::min);
+            Arch::new().dispatch(nearest).sqrt()
         };
         let rows: Vec<_> = rows.outer_iter().collect();
         rows.into_par_iter().map(distance).collect()
+    }
+
+    /// The last group is filled up with rows that are near to nothing.
+    fn groups(&self) -> Vec<[f32; LANES]> {
+        let inputs = self.inputs.max(1);
+        let kept: Vec<&[i16]> = self.rows.chunks_exact(inputs).collect();
+        let group = |rows: &[&[i16]]| {
+            (0..inputs)
+                .map(|input| {
+                    std::array::from_fn(|lane| {
+                        rows.get(lane).map_or(f32::INFINITY, |row| f32::from(row[input]) / STEPS)
+                    })
+                })
+                .collect::<Vec<[f32; LANES]>>()
+        };
+        kept.chunks(LANES).flat_map(group).collect()
     }
 
     fn whiten<'a>(&self, row: impl Iterator<Item = &'a f32>) -> Vec<f32> {

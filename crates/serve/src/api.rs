@@ -154,7 +154,7 @@ async fn predict_with(state: &State, name: String, served: Arc<Served>, request:
             let schema = served.model.schema();
             let rows = match sent {
                 CSV => from_csv(schema, body.to_vec(), most)?,
-                _ => from_json(schema, &json_rows(&body, &mut query, most)?)?,
+                _ => from_json(schema, json_rows(&body, &mut query, most)?)?,
             };
             Answer::new(&served.model, rows, &query)
         };

@@ -27,14 +27,14 @@ pub(crate) fn check_count(count: usize, most: usize) -> Result<(), Failure> {
 /// Of objects with a value for each column: a number, a string or `null` where it is not known.
 ///
 /// **Errors**: a column that a row lacks, or a value of another kind; the field is named.
-pub(crate) fn from_json(schema: &TableSchema, rows: &[Value]) -> Result<Rows, Failure> {
-    let object = |(row, value): (usize, &Value)| match value {
-        Value::Object(object) => Ok(object.clone()),
+pub(crate) fn from_json(schema: &TableSchema, rows: Vec<Value>) -> Result<Rows, Failure> {
+    let object = |(row, value): (usize, Value)| match value {
+        Value::Object(object) => Ok(object),
         other => {
-            Err(Failure::field(format_args!("rows[{row}]"), expected("an object with a value for each column", other)))
+            Err(Failure::field(format_args!("rows[{row}]"), expected("an object with a value for each column", &other)))
         }
     };
-    let rows: Vec<Map<String, Value>> = rows.iter().enumerate().map(object).collect::<Result<_, Failure>>()?;
+    let rows: Vec<Map<String, Value>> = rows.into_iter().enumerate().map(object).collect::<Result<_, Failure>>()?;
     let mut columns = Vec::new();
     for column in &schema.columns {
         let name = column.name.as_str();

@@ -45,7 +45,7 @@ pub struct TableModel {
 }
 
 /// What a file holds of the table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Description {
     pub(super) schema: TableSchema,
