@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
-use apd_bnn::{Categorical, SharedBasis, predict_networks, predict_shared};
-use apd_distill::{Subspace, SubspaceConfig};
-use apd_nn::{Model as _, Network};
+use apd_bnn::{Categorical, PreparedNetworks, SharedBasis, predict_networks, predict_shared};
+use apd_distill::{Format, Subsample, Subspace, SubspaceConfig};
+use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_points::LowRank as _;
 use apd_points::Posterior;
 use apd_seed::Seed;
@@ -17,6 +17,8 @@ pub(super) const FC1: &[usize] = &[784, 100, 10];
 pub(super) const FC2: &[usize] = &[784, 400, 400, 10];
 pub(super) const INPUTS: usize = 10_000;
 const DRAWN: usize = 200;
+/// The network that a table of the digits is fitted with.
+const TABLE: &[usize] = &[64, 16, 16, 16, 16, 10];
 /// Networks drawn from a subspace.
 const SHARED: usize = 1000;
 
@@ -30,6 +32,13 @@ pub(super) fn works() -> Vec<Work> {
         Work { unit: "mean of 200 networks' softmax rows", ..prediction("predict-fc1-200".into(), FC1, 200, INPUTS) },
         Work { unit: "mean of 100 networks' softmax rows", ..prediction("predict-fc2-100".into(), FC2, 100, INPUTS) },
         shared("predict-shared-fc1-1000".into(), FC1, SHARED, INPUTS),
+        Work {
+            name: "predict-one-200".into(),
+            unit: "one image by 200 networks, on one core",
+            flop: (2 * DRAWN * weights(TABLE)) as f64,
+            make: Box::new(one),
+            ..Work::default()
+        },
         Work {
             name: "draw-fc1-200".into(),
             unit: "200 networks drawn",
@@ -66,6 +75,21 @@ fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner
         predict_networks(&network, &Categorical, &bank, inputs.view(), |_, rows| mean += &rows);
         mean /= networks as f32;
         black_box(&mut mean);
+    })
+}
+
+/// What a server does for a request.
+fn one() -> Box<dyn Runner> {
+    let root = Seed::root(1);
+    let network = Network::Mlp(Mlp { widths: TABLE.to_vec(), activation: Activation::Tanh, dropout: 0.0 });
+    let bank: Vec<f32> = (0..DRAWN as u64).flat_map(|i| network.initialize(root.index(i))).collect();
+    let bank = Array2::from_shape_vec((DRAWN, network.dim()), bank).expect("as many");
+    let points = Subsample::new(bank.view(), None, Format::Int8);
+    let ready = PreparedNetworks::new(&points, &network, &Categorical, DRAWN, root, usize::MAX);
+    let ready = ready.expect("networks of this kind").expect("perceptrons");
+    let image = Array2::from_elem((1, TABLE[0]), 0.5);
+    Box::new(move || {
+        black_box(ready.predict(&Categorical, image.view()));
     })
 }
 
