@@ -95,13 +95,15 @@ fn classification() -> Section {
     let row = |title: &str, network: usize| ImageRow {
         title: title.into(),
         images: (0..20).map(|u| image(network, u)).collect(),
+        labels: vec![],
     };
-    let weights = WeightImages {
+    let weights = ImageRows {
         height: 28,
         width: 28,
         rows: vec![row("sampled by SGLD", 1), row("drawn from the generator", 2)],
         limit: None,
         label: "weight".into(),
+        colors: ColorMap::Diverging,
     };
     Section::new("Classification")
         .setting("MNIST, 50k/10k/10k, inputs in [−1, 1]; network 784-100-10 (`d = 79 510`). SGLD: 200 000 steps, batch 100, a sample every 20 steps after 500.")

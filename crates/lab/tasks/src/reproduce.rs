@@ -106,7 +106,7 @@ pub fn reproduce(
          (subspace), and by the paper's GAN (apd). All are compared with a single network trained by SGD (sgd). Wherever subspace or apd \
          falls short of sgld, distillation lost something.",
     )
-    .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.color()?)))));
+    .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.doc(), method.color()?)))));
     let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
     if let Some(models) = &models {
         (results, report) = models.sections(&experiment, results, report);

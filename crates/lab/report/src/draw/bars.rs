@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, Canvas, Frame, TextStyle, WIDTH, text_width};
+use super::canvas::{Anchor, Canvas, Frame, TextStyle, text_width};
 use super::panel::{self, Entry, MARGIN, Mark};
 use super::scale::Scale;
 use super::{nothing, palette};
@@ -25,7 +25,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Bars) -> f64 {
         .map(|(series, style)| Entry { mark: mark(*style), label: series.name.clone() })
         .collect();
     let left = panel::axis_width(&y, &data.y.label);
-    let mut frame = Frame { x: MARGIN + left, y: MARGIN, w: WIDTH - 2.0 * MARGIN - left, h: 250.0 };
+    let mut frame = Frame { x: MARGIN + left, y: MARGIN, w: canvas.width - 2.0 * MARGIN - left, h: 220.0 };
     panel::legend(canvas, frame.x, frame.y, frame.w, &entries);
     frame.y += panel::legend_height(&entries, frame.w) + 14.0;
     let y = y.placed(frame.bottom(), frame.y);

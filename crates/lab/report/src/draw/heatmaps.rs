@@ -1,5 +1,5 @@
-use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, WIDTH, fit_text, polyline, text_width};
-use super::panel::{self, GAP, MARGIN, TITLE_HEIGHT};
+use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, fit_text, polyline, text_width};
+use super::panel::{self, GAP, MARGIN};
 use super::scale::Scale;
 use super::{nothing, palette, pixels};
 use crate::{Axis, HeatMap, Heatmaps};
@@ -17,12 +17,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Heatmaps) -> f64 {
 
     // Rows of nearly equal length: five maps are three and two, not four and one.
     let columns = data.maps.len().div_ceil(data.maps.len().div_ceil(4));
-    let places = panel::columns(columns, panel::axis_width(&y, &data.y_label), GAP, 300.0);
-    let w = places[0].1;
+    let places = panel::columns(canvas, columns, panel::axis_width(&y, &data.y_label), GAP, (120.0, 300.0));
+    let (columns, w) = (places.len(), places[0].1);
     let shape = (data.y_range.1 - data.y_range.0) / (data.x_range.1 - data.x_range.0);
     let h = w * shape.clamp(0.4, 1.6);
     let note = if data.maps.iter().all(|map| map.note.is_empty()) { 0.0 } else { NOTE_HEIGHT };
-    let head = TITLE_HEIGHT + note;
+    let head = panel::title_height(data.maps.iter().map(|map| (&*map.title, "")), w) + note;
     let row_height = head + h + panel::axis_height(&data.x_label) + 10.0;
     for (i, map) in data.maps.iter().enumerate() {
         let frame = Frame { x: places[i % columns].0, y: MARGIN + head + (i / columns) as f64 * row_height, w, h };
@@ -82,7 +82,7 @@ fn classes(canvas: &mut Canvas<'_>, data: &Heatmaps, top: f64) {
     for (class, name) in data.classes.iter().enumerate() {
         let width = 14.0 + text_width(name, 12.0);
         // The color scale and its label have the right half.
-        if left + width > WIDTH * 0.5 {
+        if left + width > canvas.width * 0.5 {
             break;
         }
         marker(canvas, (left, top + 9.5), u8::try_from(class).unwrap_or(u8::MAX));

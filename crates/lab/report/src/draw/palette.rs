@@ -5,16 +5,16 @@ use crate::{Color, ColorMap, Palette};
 /// Dash patterns back the colors up: in print, and where several lines belong to one method.
 const DASHES: [&str; 4] = ["", "6 3", "2 2.5", "8 3 2 3"];
 
-/// For names that have no color of their own: Okabe and Ito's set, distinguished by color-blind readers. Yellow is left out (too pale on
-/// white), gray stands in for black (lost in the dark).
+/// For names that have no color of their own, such as chains and losses: none is a method's, which would be taken for it. After Tol's muted
+/// set, distinguished by color-blind readers, with its darkest brightened for dark pages.
 const CYCLE: [Color; 7] = [
-    Color(0x0056_B4E9),
-    Color(0x00E6_9F00),
-    Color(0x007A_7A7A),
-    Color(0x0000_9E73),
-    Color(0x00CC_79A7),
-    Color(0x0000_72B2),
-    Color(0x00D5_5E00),
+    Color(0x0059_4FC4),
+    Color(0x0044_AA99),
+    Color(0x00AA_4499),
+    Color(0x0099_9933),
+    Color(0x00CC_6677),
+    Color(0x0033_8A44),
+    Color(0x008C_7A64),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,14 +71,17 @@ const BLUE_RED: [[u8; 3]; 9] = [
     [178, 24, 43],
 ];
 
+const GRAY: [[u8; 3]; 2] = [[0, 0, 0], [255, 255, 255]];
+
 /// The color at a fraction of the scale; beyond its ends, that of the end.
 pub(crate) fn map_color(map: ColorMap, fraction: f64) -> [u8; 3] {
     if !fraction.is_finite() {
         return NOTHING;
     }
-    let stops = match map {
+    let stops: &[[u8; 3]] = match map {
         ColorMap::Viridis => &VIRIDIS,
         ColorMap::Diverging => &BLUE_RED,
+        ColorMap::Gray => &GRAY,
     };
     let place = fraction.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
     let low = (place.floor() as usize).min(stops.len() - 2);

@@ -2,7 +2,8 @@
 
 use apd_distill::Loss;
 use apd_report::{
-    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Results, Section, Table, WeightImages,
+    Axis, Best, Cell, ColorMap, Column, CurvePanel, Curves, Figure, Format, ImageRow, ImageRows, Results, Section,
+    Table,
 };
 use apd_seed::Seed;
 use apd_store::Bank;
@@ -114,15 +115,20 @@ fn first_layer(bank: &Bank, distilled: &[&FittedMethod<'_>], (height, width): (u
     let mut rows = Vec::new();
     for i in 0..SHOWN_NETWORKS.min(bank.len()) {
         let row = i * (bank.len() - 1) / (SHOWN_NETWORKS - 1).max(1);
-        rows.push(ImageRow { title: format!("sgld, sample {}", row + 1), images: units(bank.row(row)) });
+        rows.push(ImageRow {
+            title: format!("sgld, sample {}", row + 1),
+            images: units(bank.row(row)),
+            labels: Vec::new(),
+        });
     }
     for FittedMethod { method, fitted } in distilled {
         for (i, theta) in fitted.posterior.draw(seed.child("shown"), SHOWN_NETWORKS).rows().into_iter().enumerate() {
             let title = format!("{}, draw {}", method.name(), i + 1);
-            rows.push(ImageRow { title, images: units(&theta.to_vec()) });
+            rows.push(ImageRow { title, images: units(&theta.to_vec()), labels: Vec::new() });
         }
     }
-    let images = WeightImages { height, width, rows, limit: None, label: "weight".into() };
+    let colors = ColorMap::Diverging;
+    let images = ImageRows { height, width, rows, limit: None, label: "weight".into(), colors };
     Figure::new(
         "first-layer",
         "First-layer weights: each row a network, each image the input weights of one hidden unit.",
