@@ -34,6 +34,7 @@ mod methods;
 mod metrics;
 mod models;
 mod named_posterior;
+mod pictures;
 mod reproduce;
 mod resources;
 mod rows;

@@ -91,13 +91,14 @@ impl<'a> Models<'a> {
         let remarks: Vec<&String> = with(Role::Bank).flat_map(|one| &one.fitted.remarks).collect();
         let distilled: Vec<_> = with(Role::Distilled).collect();
         let online: Vec<_> = with(Role::Online).collect();
-        let mut report = report
-            .section(sections::sampling::sampling(config, &remarks, bank))
-            .section(sections::mixing::mixing(config, &results, diagnosed))
-            .section(sections::distillation::distillation(config, &results, &distilled, bank, image, *seed));
+        let mut mixing = sections::mixing::mixing(config, &results, diagnosed)
+            .details(sections::sampling::sampling(config, &remarks, bank));
+        mixing.verdicts.extend(sections::sampling::diverged(&remarks));
+        let mut distillation = sections::distillation::distillation(config, &results, &distilled, bank, image, *seed);
         if !online.is_empty() {
-            report = report.section(sections::online::online(config, &results, &distilled, &online, bank));
+            distillation = distillation.details(sections::online::online(config, &results, &distilled, &online, bank));
         }
+        let report = report.section(mixing).section(distillation);
         (results, report)
     }
 }

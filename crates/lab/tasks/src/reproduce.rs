@@ -15,6 +15,7 @@ use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
 use crate::methods::METHODS;
 use crate::models::Models;
+use crate::sections;
 use crate::sizes::Sizes;
 use crate::task::{Needs, Prepared, Task};
 use crate::tasks::TASKS;
@@ -101,10 +102,8 @@ pub fn reproduce(
     let mut clock = Clock::load(folder.checkpoint("clock"))?;
     let mut results = Results::new(env!("CARGO_PKG_VERSION"), config.to_json());
     let mut report = Report::new(
-        &format!("Adversarial posterior distillation: {} on {}", config.net, config.dataset),
-        "A Bayesian neural network is sampled by SGLD (sgld), and its samples are distilled: into a few directions of weight space \
-         (subspace), and by the paper's GAN (apd). All are compared with a single network trained by SGD (sgd). Wherever subspace or apd \
-         falls short of sgld, distillation lost something.",
+        &format!("A posterior, distilled: {} on {}", config.net, config.dataset),
+        "Only tasks that need no models were asked for.",
     )
     .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.doc(), method.color()?)))));
     let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
@@ -137,6 +136,11 @@ pub fn reproduce(
     }
     for (stage, seconds, steps) in &clock.stages {
         results.time(stage, *seconds, *steps);
+    }
+    if let Some(models) = &models {
+        let (summary, section) = sections::answers::answers(config, &results, models);
+        report.summary = summary;
+        report.sections.insert(0, section);
     }
     let files = apd_report::render(&report, &results, out)?;
     Ok(Outcome { results, report, files })
