@@ -43,6 +43,7 @@ impl<'a> Models<'a> {
         let efforts = || early.iter().map(|method| method.effort(experiment));
         let (steps, concurrent) =
             (efforts().map(|effort| effort.steps).sum(), efforts().map(|effort| effort.concurrent).sum());
+        context.progress.enter("training");
         let mut fitted = clock.time("training", steps, || {
             let shared = SharedProgress::begin(context, "training", steps);
             let fitted = fit_early(&shared, experiment, &early, concurrent)?;
@@ -50,10 +51,12 @@ impl<'a> Models<'a> {
             Ok(fitted)
         })?;
         let bank = Bank::open(folder.bank())?;
+        context.progress.enter("diagnose");
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
         let given = Given { experiment, concurrent: 1, baseline: None, bank: Some(&bank) };
         for method in methods.into_iter().filter(|method| matches!(method.role(), Role::Distilled | Role::Online)) {
             let steps = method.effort(experiment).steps;
+            context.progress.enter(method.name());
             fitted.push(FittedMethod {
                 method,
                 fitted: clock.time(method.name(), steps, || method.fit(context, &given))?,

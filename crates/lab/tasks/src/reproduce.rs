@@ -15,6 +15,8 @@ use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
 use crate::methods::METHODS;
 use crate::models::Models;
+use crate::named_posterior::Role;
+use crate::plan;
 use crate::sections;
 use crate::sizes::Sizes;
 use crate::task::{Needs, Prepared, Task};
@@ -106,6 +108,11 @@ pub fn reproduce(
         "Only tasks that need no models were asked for.",
     )
     .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.doc(), method.color()?)))));
+    let fitted = methods.iter().filter(|method| needs.models && method.is_enabled(config, &experiment.network));
+    let prepared = needs.models.then_some(["training", "diagnose"]).into_iter().flatten();
+    let after =
+        fitted.filter(|method| matches!(method.role(), Role::Distilled | Role::Online)).map(|method| method.name());
+    plan::announce(context, prepared.chain(after).chain(tasks.iter().map(|task| task.name())));
     let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
     if let Some(models) = &models {
         (results, report) = models.sections(&experiment, results, report);
@@ -114,6 +121,7 @@ pub fn reproduce(
         // As text, because rows and figures leave out what they do not have, and read again also where nothing was interrupted: so both
         // ways show the same.
         let name = format!("task-{}", task.name());
+        context.progress.enter(task.name());
         let text: String = folder.finished(&name, || {
             let started = Instant::now();
             let (models, images, results) = (models.as_ref(), images.as_ref(), &results);

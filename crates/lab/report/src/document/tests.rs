@@ -99,9 +99,9 @@ fn the_answer_alone_fits_a_terminal() {
     ));
     let said = text(&Report::new("", "The answer.").section(section), &results());
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
-    assert!(said.starts_with("The answer.\n12.3 %  a number") && said.contains("\n     7  short\n"), "{said}");
+    assert!(said.starts_with("The answer.\n\n12.3 %  a number") && said.contains("\n     7  short\n"), "{said}");
     assert!(
-        said.contains("\nNOT met   Is it right? a number") && said.ends_with("all of it took 2.0\u{a0}s\n"),
+        said.contains("\n\nNOT met   Is it right? a number") && said.ends_with("\n\nall of it took 2.0\u{a0}s\n"),
         "{said}"
     );
 }

@@ -8,19 +8,19 @@ const WIDTH: usize = 80;
 
 /// The answer alone, for a terminal: the summary, and the numbers and verdicts of the first section, in lines of at most 80 columns.
 pub fn text(report: &Report, results: &Results) -> String {
-    let mut text = lines(&report.summary, WIDTH).join("\n");
-    text.push('\n');
+    let mut text = lines(&report.summary, WIDTH).join("\n") + "\n\n";
     let Some(first) = report.sections.first() else { return text };
     let widest = first.numbers.iter().map(|number| number.value.chars().count()).max().unwrap_or(0);
     for number in &first.numbers {
         let beside = if number.beside.is_empty() { String::new() } else { format!(" ({})", number.beside) };
         text += &hanging(&format!("{:>widest$}  ", number.value), &format!("{}{beside}", number.label));
     }
+    text.push('\n');
     for verdict in &first.verdicts {
         text += &hanging(&format!("{:<9} ", verdict.word()), &format!("{} {}", verdict.question, verdict.found));
     }
     if let Some(time) = total_time(results) {
-        let _ = writeln!(text, "all of it took {time}");
+        let _ = writeln!(text, "\nall of it took {time}");
     }
     text
 }

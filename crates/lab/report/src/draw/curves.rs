@@ -1,7 +1,7 @@
 use super::canvas::{Canvas, Frame, MUTED, polyline};
 use super::nothing;
 use super::palette::Style;
-use super::panel::{self, Entry, GAP, MARGIN};
+use super::panel::{self, Entry, GAP, MARGIN, Mark};
 use super::scale::Scale;
 use crate::{CurvePanel, Curves, Series};
 
@@ -63,7 +63,10 @@ fn entries(canvas: &Canvas<'_>, panel: &CurvePanel) -> Vec<Entry> {
         return vec![];
     }
     let lines =
-        panel.series.iter().zip(series_styles(canvas, panel)).map(|(series, style)| Entry::line(style, &series.name));
+        panel.series.iter().zip(series_styles(canvas, panel)).map(|(series, style)| match series.points.len() {
+            1 => Entry { mark: Mark::Dot(style), label: series.name.clone() },
+            _ => Entry::line(style, &series.name),
+        });
     let references = panel.references.iter().map(|r| Entry::line(reference_style(canvas, &r.label), &r.label));
     lines.chain(references).collect()
 }

@@ -7,9 +7,9 @@ use crate::{ImageRow, ImageRows};
 const MOST: usize = 60;
 const PER_LINE: usize = 10;
 const GAP: f64 = 4.0;
-const WIDEST: f64 = 66.0;
+const WIDEST: f64 = 50.0;
 /// Room for titles at the left of their rows, where there is so much.
-const TITLES: f64 = 210.0;
+const TITLES: f64 = 170.0;
 const LABEL: TextStyle = TextStyle::new(11.0, Anchor::Middle).muted();
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, data: &ImageRows) -> f64 {

@@ -107,6 +107,11 @@ fn kept_by(
     let lost = changes.iter().any(|(_, change)| change.is_loss(best) == Some(true) && loss(change) > limit);
     let compared = changes.len();
     let counted = match (known, worse, better) {
+        (true, ..) if compared == 1 => {
+            let direction = if loss(worst) > 0.0 { "worse" } else { "better" };
+            let found = format!("{} {direction} (limit {}).", worst.size(format), format.number(limit));
+            return Some(Verdict::new(&format!("Does {method} keep sgld's {what}?"), !lost, &found));
+        }
         (false, ..) => "a single draw, so that no difference is clear".to_owned(),
         (_, 0, 0) => format!("no different beyond two standard errors in any of {compared} comparisons"),
         _ => format!("of {compared} comparisons {worse} are worse and {better} better, beyond two standard errors"),

@@ -1,7 +1,7 @@
 //! Classification and calibration.
 
 use apd_report::{
-    Best, Cell, Column, Figure, Format, MethodReliability, ReliabilityBin, ReliabilityDiagram, Results, Section,
+    Align, Best, Cell, Column, Figure, Format, MethodReliability, ReliabilityBin, ReliabilityDiagram, Results, Section,
     Select, Table, Verdict,
 };
 
@@ -25,20 +25,19 @@ pub(crate) fn classification(experiment: &Experiment, results: &Results, found: 
         row.extend(metrics.map(|metric| Cell::from(select.clone().method(method).metric(metric).row())));
         table.push(row);
     }
-    for method in change::DISTILLED {
-        let mut cells = vec![Cell::text(&format!("{method} − sgld"))];
-        for metric in metrics {
-            let Column { format, best, .. } = metrics::column(metric);
-            let change = Change::of(method, &select.clone().metric(metric));
-            cells.push(Change::cell(change, best.unwrap_or(Best::Highest), format));
-        }
-        table.push(cells);
+    let table = table.note(
+        "Agreement (same class) and TV (total variation) compare the averaged prediction with that of a draw from the bank; the sgld row \
+         compares two draws from the bank, which is the best any distiller can do.",
+    );
+    let columns = std::iter::once(Column::text("metric")).chain(
+        change::DISTILLED.map(|method| Column { align: Align::Right, ..Column::text(&format!("{method} − sgld")) }),
+    );
+    let mut changes = Table::new("What distilling changed.", columns.collect()).note(change::NOTE);
+    for metric in metrics {
+        let Column { heading, format, best, .. } = metrics::column(metric);
+        let cells = Change::cells(&select.clone().metric(metric), best.unwrap_or(Best::Highest), format);
+        changes.push(std::iter::once(Cell::text(&heading)).chain(cells).collect());
     }
-    let table = table.note(&format!(
-        "Agreement (same class) and TV (total variation) compare the averaged prediction with that of a draw from the \
-         bank; the sgld row compares two draws from the bank, which is the best any distiller can do. {}",
-        change::NOTE
-    ));
     let methods = found
         .reliability
         .iter()
@@ -79,7 +78,7 @@ pub(crate) fn classification(experiment: &Experiment, results: &Results, found: 
             vec![row],
         ));
     }
-    section.details(Section::new("Calibration, method by method").figure(Figure::new(
+    section.details(Section::new("What distilling changed").table(changes)).details(Section::new("Calibration, method by method").figure(Figure::new(
         "reliability",
         &format!(
             "Dots on the diagonal are right about how sure they are; above it a method is too modest, below too sure. {ECE_BINS} bins of \

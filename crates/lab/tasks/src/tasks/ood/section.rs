@@ -38,7 +38,11 @@ pub(crate) fn detection_section(
             evaluation.draws
         ))
         .figure(strange(inside, sets))
-        .figure(view.dots());
+        .figure(view.dots(
+            Score::Entropy,
+            "The higher a dot, the better strange images are told from test images by the entropy of the averaged prediction: 50 % is chance, \
+             100 % never wrong. Bars are the deviation over draws.",
+        ));
     section.verdicts.extend(view.beats_one_network());
     section.verdicts.extend(kept("detection", &changes, Best::Highest, Format::Percent(1), 0.01));
     let mut numbers = Section::new("Each set, score and method in numbers").table(glance);
@@ -47,7 +51,10 @@ pub(crate) fn detection_section(
             numbers = numbers.table(view.detail(metric, scale));
         }
     }
-    let mut curves = Section::new("Histograms and ROC curves");
+    let mut curves = Section::new("Detection by disagreement, histograms and ROC curves").figure(view.dots(
+        Score::Bald,
+        "The same by BALD, the disagreement between networks. sgd has none, for one network cannot disagree with itself.",
+    ));
     if evaluation.ood_scales.len() > 1 {
         curves = curves.figure(view.against_scale());
     }
@@ -149,28 +156,24 @@ impl<'a> View<'a> {
         table
     }
 
-    /// Each method's AUROC of each set at the lowest intensity, by entropy and, to the right, by BALD.
-    fn dots(&self) -> Figure {
+    /// Each method's AUROC of each set at the lowest intensity.
+    fn dots(&self, score: Score, caption: &str) -> Figure {
         let scale = self.evaluation.ood_scales.iter().copied().min_by(|a, b| a.total_cmp(b)).unwrap_or(1.0);
-        let places = || MAIN.into_iter().flat_map(|score| self.sets.iter().map(move |set| (set, score)));
+        let value = |method: &str, set: &Images| match self.auroc(set, scale, score).method(method).row() {
+            Some(row) => (row.value, row.sd.unwrap_or(f64::NAN)),
+            None => (f64::NAN, f64::NAN),
+        };
         let series = self.methods.iter().map(|method| BarSeries {
             name: method.to_string(),
-            values: places()
-                .map(|(set, score)| match self.auroc(set, scale, score).method(method).row() {
-                    Some(row) => (row.value, row.sd.unwrap_or(f64::NAN)),
-                    None => (f64::NAN, f64::NAN),
-                })
-                .collect(),
+            values: self.sets.iter().map(|set| value(method, set)).collect(),
         });
         let bars = Bars {
-            y: Axis::new("AUROC %").percent(),
+            y: Axis::new(&format!("AUROC %, by {score}")).percent(),
             mark: BarMark::Dot,
-            groups: places().map(|(set, score)| format!("{}, {score}", set.name)).collect(),
+            groups: self.sets.iter().map(|set| set.name.clone()).collect(),
             series: series.collect(),
         };
-        let caption = "The higher a dot, the better strange images are told from test images: 50 % is chance, 100 % never wrong. sgd has no BALD, for one \
-             network cannot disagree with itself. Bars are the deviation over draws.";
-        Figure::new("ood-auroc", caption, bars)
+        Figure::new(&format!("ood-auroc-{score}"), caption, bars)
     }
 
     /// AUROC against the scale, a panel for each set and score.
