@@ -285,7 +285,7 @@ fn main() -> Result<(), Error> {
         .verdict(Verdict::new("Does it help?", false, "its NLL is 0.092 nats, that of one network 0.067 (limit)."))
         .verdict(Verdict::new("Does it last?", None, "nobody has tried."));
     let meanings = ["One network", "One network with holes", "Samples of the posterior", "The samples, distilled"];
-    let colors = [0x00CC_79A7, 0x0000_9E73, 0x0000_72B2, 0x00D5_5E00].map(Color);
+    let colors = [0x00CC_79A7, 0x0000_9E73, 0x0000_72B2, 0x00D5_5E00].map(Color).map(Some);
     let methods = (0..4).map(|m| (METHODS[m], meanings[m], colors[m]));
     let report = Report::new(
         "Adversarial distillation of a posterior: demonstration with synthetic data",

@@ -26,17 +26,30 @@ pub struct Method {
     pub color: Color,
 }
 
+/// For names that have no color of their own, such as chains and losses: none is a method's, which would be taken for it. After Tol's muted
+/// set, distinguished by color-blind readers, with its darkest brightened for dark pages.
+pub(crate) const CYCLE: [Color; 7] = [
+    Color(0x0059_4FC4),
+    Color(0x0044_AA99),
+    Color(0x00AA_4499),
+    Color(0x0099_9933),
+    Color(0x00CC_6677),
+    Color(0x0033_8A44),
+    Color(0x008C_7A64),
+];
+
 /// The methods of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Palette(Vec<Method>);
 
 impl Palette {
-    /// Each name with its meaning and its color.
-    pub fn new<'a>(methods: impl IntoIterator<Item = (&'a str, &'a str, Color)>) -> Self {
-        let method = |(name, meaning, color): (&str, &str, Color)| Method {
+    /// Each name with its meaning and its color; one that has none is given one that is free.
+    pub fn new<'a>(methods: impl IntoIterator<Item = (&'a str, &'a str, Option<Color>)>) -> Self {
+        let mut free = CYCLE.into_iter().cycle();
+        let method = |(name, meaning, color): (&str, &str, Option<Color>)| Method {
             name: name.to_owned(),
             meaning: meaning.to_owned(),
-            color,
+            color: color.or_else(|| free.next()).unwrap_or(CYCLE[0]),
         };
         Self(methods.into_iter().map(method).collect())
     }

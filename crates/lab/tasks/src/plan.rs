@@ -1,7 +1,5 @@
 //! The stages of a run in order, with about how long each takes beside the others.
 
-use crate::context::Context;
-
 /// A stage of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedStage {
@@ -30,10 +28,8 @@ const SECONDS: [(&str, f64); 13] = [
 /// Of one that is not listed.
 const SHORT: f64 = 10.0;
 
-/// Announces the stages of a run.
-pub(crate) fn announce<'a>(context: Context<'_>, stages: impl Iterator<Item = &'a str>) {
+/// The stages of these names.
+pub(crate) fn stages<'a>(names: impl Iterator<Item = &'a str>) -> Vec<PlannedStage> {
     let seconds = |name: &str| SECONDS.iter().find(|(known, _)| *known == name).map_or(SHORT, |&(_, seconds)| seconds);
-    let stages: Vec<PlannedStage> =
-        stages.map(|name| PlannedStage { name: name.to_owned(), seconds: seconds(name) }).collect();
-    context.progress.plan(&stages);
+    names.map(|name| PlannedStage { name: name.to_owned(), seconds: seconds(name) }).collect()
 }

@@ -107,12 +107,13 @@ pub fn reproduce(
         &format!("A posterior, distilled: {} on {}", config.net, config.dataset),
         "Only tasks that need no models were asked for.",
     )
-    .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.doc(), method.color()?)))));
+    .palette(Palette::new(methods.iter().map(|method| (method.name(), method.doc(), method.color()))));
     let fitted = methods.iter().filter(|method| needs.models && method.is_enabled(config, &experiment.network));
     let prepared = needs.models.then_some(["training", "diagnose"]).into_iter().flatten();
     let after =
         fitted.filter(|method| matches!(method.role(), Role::Distilled | Role::Online)).map(|method| method.name());
-    plan::announce(context, prepared.chain(after).chain(tasks.iter().map(|task| task.name())));
+    let stages = prepared.chain(after).chain(tasks.iter().map(|task| task.name()));
+    context.progress.plan(&plan::stages(stages));
     let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
     if let Some(models) = &models {
         (results, report) = models.sections(&experiment, results, report);

@@ -27,7 +27,7 @@ fn report() -> Report {
         .figure(Figure::new("fig", EVIL, Curves::default()).alt(EVIL))
         .details(Section::new("More").text("Much more."));
     Report::new(EVIL, EVIL)
-        .palette(Palette::new([(EVIL, EVIL, Color(1)), ("c", "a method", Color(2))]))
+        .palette(Palette::new([(EVIL, EVIL, Some(Color(1))), ("c", "a method", Some(Color(2)))]))
         .section(section)
 }
 
@@ -85,7 +85,10 @@ fn html_marks_what_is_not_met_in_text_and_contents() {
 #[test]
 fn methods_have_their_color_in_tables() {
     let page = html(&report(), &results()).unwrap();
-    assert!(page.contains("class=\"left first\"><i class=\"dot\" style=\"background:#000002\"></i>c</th>"), "{page}");
+    assert!(
+        page.contains("class=\"left first\"><i class=\"dot\" style=\"background:#000002\"></i>&#8288;c</th>"),
+        "{page}"
+    );
     assert!(page.contains("<dd>a method</dd>"));
 }
 

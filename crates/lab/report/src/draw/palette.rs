@@ -1,21 +1,10 @@
 //! Styles of the names in one figure, and color maps.
 
+use crate::palette::CYCLE;
 use crate::{Color, ColorMap, Palette};
 
 /// Dash patterns back the colors up: in print, and where several lines belong to one method.
 const DASHES: [&str; 4] = ["", "6 3", "2 2.5", "8 3 2 3"];
-
-/// For names that have no color of their own, such as chains and losses: none is a method's, which would be taken for it. After Tol's muted
-/// set, distinguished by color-blind readers, with its darkest brightened for dark pages.
-const CYCLE: [Color; 7] = [
-    Color(0x0059_4FC4),
-    Color(0x0044_AA99),
-    Color(0x00AA_4499),
-    Color(0x0099_9933),
-    Color(0x00CC_6677),
-    Color(0x0033_8A44),
-    Color(0x008C_7A64),
-];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Style {
@@ -27,7 +16,7 @@ pub(crate) struct Style {
 /// second line gets another dash pattern.
 pub(crate) fn styles<'a>(palette: &Palette, names: impl IntoIterator<Item = &'a str>) -> Vec<Style> {
     let names: Vec<&str> = names.into_iter().collect();
-    let taken: Vec<Color> = names.iter().filter_map(|name| palette.of(name)).collect();
+    let taken: Vec<Color> = palette.methods().iter().map(|method| method.color).collect();
     let free: Vec<Color> = CYCLE.into_iter().filter(|color| !taken.contains(color)).collect();
     let free = if free.is_empty() { CYCLE.to_vec() } else { free };
     let mut next = 0;

@@ -238,7 +238,7 @@ fn text_is_inside_the_picture() {
 
 #[test]
 fn methods_keep_their_colors() {
-    let palette = Palette::new([("sgld", "", Color(1)), ("apd", "", Color(2))]);
+    let palette = Palette::new([("sgld", "", Some(Color(1))), ("apd", "", Some(Color(2)))]);
     let styles = |names: &[&str]| styles(&palette, names.iter().copied());
     let color = |names: &[&str]| styles(names).iter().map(|s| s.color).collect::<Vec<_>>();
     assert_eq!(color(&["sgld", "apd"]), color(&["SGLD, bald", "apd (online)"]));
