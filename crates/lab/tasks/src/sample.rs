@@ -83,6 +83,7 @@ pub(crate) fn sample_chains(
             .warn(&format!("{unmoved} of {dim} coordinates do not move: steps are below half an ulp of them"));
     }
     let summary = summary.to_string();
+    context.progress.note(&summary);
 
     let total = sgld.steps * u64::from(numbers.end - numbers.start);
     let done = AtomicU64::new(chains.iter().map(|(supervised, _)| supervised.chain.progress().step).sum());
@@ -223,8 +224,7 @@ pub fn sample_posterior(
         no_longer(&bank, &experiment.config)?;
     }
     let concurrent = numbers.len();
-    let sampled = sample_chains(context, &experiment, path, numbers, concurrent)?;
-    context.progress.note(&sampled.summary);
+    sample_chains(context, &experiment, path, numbers, concurrent)?;
     Ok(Bank::open(path)?.info())
 }
 

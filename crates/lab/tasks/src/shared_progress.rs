@@ -80,10 +80,7 @@ impl Progress for Share<'_> {
         }
     }
 
-    fn note(&self, text: &str) {
-        self.shared.context.progress.note(text);
-    }
-
+    // A remark is in the report too; here it would stand between the lines of the others. A warning cannot wait.
     fn warn(&self, text: &str) {
         self.shared.context.progress.warn(text);
     }

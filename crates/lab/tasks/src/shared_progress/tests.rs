@@ -7,6 +7,7 @@ struct Heard {
     done: Mutex<Vec<u64>>,
     messages: Mutex<Vec<String>>,
     pieces: Mutex<Vec<String>>,
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Control for Heard {}
@@ -15,6 +16,10 @@ impl Progress for Heard {
     fn advance(&self, done: u64, message: Option<String>) {
         self.done.lock().unwrap().push(done);
         self.messages.lock().unwrap().extend(message);
+    }
+
+    fn warn(&self, text: &str) {
+        self.warnings.lock().unwrap().push(text.to_owned());
     }
 
     fn end_of_piece(&self, name: &str, _time: Duration, message: &str) {
@@ -33,6 +38,7 @@ fn stages_at_the_same_time_add_up() {
             // Of two chains the one may overtake the other.
             context.progress.advance(resumed + 2, None);
             context.progress.advance(10, None);
+            context.progress.warn(name);
             context.progress.end();
             Ok(())
         })
@@ -41,6 +47,7 @@ fn stages_at_the_same_time_add_up() {
     stage("second", 5).unwrap();
     assert_eq!(*heard.done.lock().unwrap(), [0, 3, 3, 10, 15, 18, 18, 20]);
     assert_eq!(*heard.messages.lock().unwrap(), ["first: well", "second: well"]);
+    assert_eq!(*heard.warnings.lock().unwrap(), ["first", "second"]);
     assert_eq!(*heard.pieces.lock().unwrap(), ["first: well", "second: well"]);
 }
 
