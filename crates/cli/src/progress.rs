@@ -100,7 +100,8 @@ impl Plan {
     /// `, 2 min left in all`, or nothing.
     fn left_in_all(&self, share: f64) -> String {
         let Some([_, run]) = self.times else { return String::new() };
-        format!(", {} left in all", words(self.left(share, run.elapsed().as_secs_f64())))
+        let left = self.left(share, run.elapsed().as_secs_f64());
+        if left > 0.0 { format!(", {} left in all", words(left)) } else { String::new() }
     }
 
     /// The line of the stage that is over; none where it had been done before.

@@ -15,7 +15,7 @@ fn the_time_that_is_left_follows_the_pace_so_far() {
     assert!(plan.left(1.0, 60.0) > 110.0 && plan.left(1.0, 60.0) < 140.0);
     plan.entered = 3;
     plan.worked = 90.0;
-    assert_eq!(plan.left(1.0, 300.0), 0.0);
+    assert_eq!((plan.left(1.0, 300.0), plan.left_in_all(1.0)), (0.0, String::new()));
 }
 
 #[test]

@@ -96,12 +96,14 @@ fn helps(results: &Results) -> Option<Verdict> {
     let (ours, one) = (row(results, "nll", FILE)?, classify(results, "nll", "sgd")?);
     let error = ours.sd.unwrap_or(0.0) / (ours.n.unwrap_or(1) as f64).sqrt();
     let mut found = format!("its NLL is {:.3} nats, that of one network {one:.3} (limit)", ours.value);
-    if let (Some(ours), Some(one)) = (detection(results, FILE), detection(results, "sgd")) {
-        found.push_str(&format!(
-            "; strange images stand out with an AUROC of {:.1} %, there {:.1} %",
-            100.0 * ours,
-            100.0 * one
-        ));
+    let others = [
+        ("accuracy", classify(results, "accuracy", FILE).zip(classify(results, "accuracy", "sgd"))),
+        ("AUROC of strange images", detection(results, FILE).zip(detection(results, "sgd"))),
+    ];
+    for (what, pair) in others {
+        if let Some((ours, one)) = pair {
+            found.push_str(&format!("; {what} {:.1} % and {:.1} %", 100.0 * ours, 100.0 * one));
+        }
     }
     Some(Verdict::new("Does it help?", ours.value + 2.0 * error < one, &(found + ".")))
 }
