@@ -19,6 +19,9 @@ const PIPELINE: &str = "xtask/src/ci/pipeline.toml";
 /// Our NUTS beside another, outside the workspace.
 const NUTS_RS: &str = "benches/nuts_rs/Cargo.toml";
 
+/// Where the pipeline runs.
+const RUN: &str = "target/apd/ci";
+
 /// What the pipeline leaves behind.
 const OUTPUTS: [&str; 5] = ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors"];
 
@@ -56,6 +59,7 @@ const STEPS: [Step; 13] = [
     Step { name: "torture", run: |root| torture(root, 4, true) },
     Step { name: "determinism", run: |root| determinism(root, true) },
     Step { name: "pipeline", run: pipeline },
+    Step { name: "page", run: |root| crate::page::check(&root.join(RUN).join("report.html")) },
 ];
 
 /// What takes long, in full. The samplers' quick half is among the tests.
@@ -172,13 +176,13 @@ fn determinism(root: &Path, quick: bool) -> Result<Option<String>> {
 
 /// The whole way on the embedded digits with every task, and a look at what came out.
 fn pipeline(root: &Path) -> Result<Option<String>> {
-    let out = root.join("target/apd/ci");
+    let out = root.join(RUN);
     if out.exists() {
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear {}", out.display()))?;
     }
     // As the tests have compiled it: to compile everything again would take longer than it saves.
     let mut command = Command::new(crate::experiment::apd(true)?);
-    command.current_dir(root).args(["reproduce", "--config", PIPELINE, "--out", "target/apd/ci"]);
+    command.current_dir(root).args(["reproduce", "--config", PIPELINE, "--out", RUN]);
     finish(command)?;
     inspect(&out)?;
     Ok(None)

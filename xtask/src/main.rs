@@ -7,6 +7,7 @@ mod determinism;
 mod experiment;
 mod mutants;
 mod outcome;
+mod page;
 mod python;
 mod readers;
 mod sanitize;
@@ -58,6 +59,8 @@ enum Command {
     Sanitize,
     /// Run the benchmarks and print the table of times, rates and fractions of this machine's peak
     Bench(bench::Options),
+    /// Open a run's report in Chromium and measure that nothing is cut and that it is short
+    Page(page::Options),
     /// Check what the compiler does not: dependencies between crates, manifests, unsafe blocks, file names
     Tidy,
     /// All that CI runs, in order, each step with its time
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Page(options) => page::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Tidy => tidy::run().map(verdict),
         Command::Ci(options) => ci::run(&options).map(verdict),
     };

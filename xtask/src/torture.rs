@@ -133,7 +133,7 @@ fn terminate(child: &mut Child, log: &Path) -> Result<()> {
 
 /// The last stage that a run has reported as done; one that goes on does not speak of those before.
 fn last_stage(log: &str) -> Option<String> {
-    let done = |line: &str| Some(line.split_once(" done in ")?.0.trim().to_owned());
+    let done = |line: &str| Some(line.split_once(" done in ")?.0.rsplit(", ").next()?.trim().to_owned());
     log.lines().rev().find_map(done)
 }
 

@@ -54,35 +54,28 @@ pub(crate) fn report(
         1 => "One thing that was asked of the model is NOT met.".to_owned(),
         unmet => format!("{unmet} things that were asked of the model are NOT met."),
     };
-    let mut answers = Table::new(
-        "Is the model to be believed here?",
-        vec![Column::text("question"), Column::text("verdict"), Column::text("found")],
-    );
-    for verdict in verdicts {
-        let word = if verdict.met { "met" } else { "NOT met" };
-        answers.push(vec![Cell::text(verdict.concern.question()), Cell::text(word), Cell::text(&verdict.found)]);
-    }
-    let mut five =
-        Table::new("Five numbers.", vec![Column::text("metric"), Column::number("value", Format::Significant(4))]);
     let wanted = match &evaluation.metrics {
         Metrics::Classes(_) => ["accuracy", "nll", "ece", "brier", "aurc"],
         Metrics::Numbers(_) => ["rmse", "nll", "crps", "coverage_90", "mean_width_90"],
     };
-    let numbers = numbers(&evaluation.metrics)?;
-    for name in wanted {
-        if let Some((_, value)) = numbers.iter().find(|(other, _)| other == name) {
-            five.push(vec![Cell::text(name), Cell::number(*value)]);
-        }
-    }
     let setting = format!(
         "{} rows of {data}, `{}` is predicted by {} networks.",
         evaluation.rows.len(),
         model.target(),
         model.networks()
     );
-    let first = Section::new("Answer").setting(&setting).table(answers).table(five).figure(calibration(evaluation)?);
+    let mut first = Section::new("Is the model to be believed here?").text(&setting).figure(calibration(evaluation)?);
+    let numbers = numbers(&evaluation.metrics)?;
+    for name in wanted {
+        if let Some((_, value)) = numbers.iter().find(|(other, _)| other == name) {
+            first = first.number(&Format::Significant(4).number(*value), name, "");
+        }
+    }
+    for verdict in verdicts {
+        first = first.verdict(apd_report::Verdict::new(verdict.concern.question(), verdict.met, &verdict.found));
+    }
     let mut second = Section::new("Which rows")
-        .setting("Where the model is least sure, and where rows are least like those that it was fitted to.");
+        .text("Where the model is least sure, and where rows are least like those that it was fitted to.");
     let (uncertainty, loss) = evaluation.uncertainty_and_loss();
     let least_sure = list("The ten rows that it is least sure of.", evaluation, &uncertainty, table);
     let strangest = list("The ten rows that are strangest.", evaluation, &evaluation.predictions.ood, table);

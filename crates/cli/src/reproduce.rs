@@ -23,8 +23,9 @@ pub(crate) fn reproduce(arguments: &Reproduce) -> Result<()> {
             Err(Error::Stopped) => bail!("stopped; everything so far is kept: {resume}"),
             other => other?,
         };
-    print!("{}", apd_report::markdown(&outcome.report, &outcome.results));
-    say(format_args!("\nreport:    {}", out.join("report.html").display()))?;
+    terminal.finish();
+    say(format_args!("\n{}", apd_report::text(&outcome.report, &outcome.results)))?;
+    say(format_args!("report:    {}", out.join("report.html").display()))?;
     say(format_args!("results:   {}", out.join("results.json").display()))?;
     say(format_args!("generator: {}", out.join("generator.safetensors").display()))?;
     say(format_args!("rerun:     cargo xtask reproduce --config {}", out.join("config.toml").display()))?;

@@ -71,7 +71,23 @@ fn numbers(path: &Path) -> serde_json::Value {
 fn a_run_leaves_what_it_promises_and_its_settings_rerun_it() {
     let dir = folder();
     let at = |path: &str| dir.path().join(path);
-    succeeds(&apd(dir.path(), &["reproduce", "--config", "run.toml", "--out", "a", "--threads", "1"]));
+    let run = apd(dir.path(), &["reproduce", "--config", "run.toml", "--out", "a", "--threads", "1"]);
+    succeeds(&run);
+    // The answer, not the report; and progress that says where it is.
+    let (said, progress) = (String::from_utf8_lossy(&run.stdout).into_owned(), stderr(&run));
+    assert!(
+        said.lines().count() < 40 && said.contains("Does it help?") && said.contains("report:    a/report.html"),
+        "{said}"
+    );
+    let stages: Vec<&str> = progress.lines().filter(|line| line.starts_with("stage ")).collect();
+    assert!(
+        stages.iter().any(|line| line.contains("training done in")) && stages.last().unwrap().contains(" of "),
+        "{progress}"
+    );
+    assert!(
+        said.lines().chain(stages).all(|line| line.chars().count() <= 80 || line.contains("config.toml")),
+        "{said}{progress}"
+    );
     for file in ["results.json", "report.md", "report.html", "config.toml", "generator.safetensors", "bank"] {
         assert!(at("a").join(file).exists(), "{file}");
     }

@@ -103,7 +103,7 @@ fn penguins_from_a_name_to_a_report() {
     }
     assert!(metrics["accuracy"].as_f64().unwrap() > 0.95 && metrics.get("auroc").is_none(), "{metrics}");
     let page = fs::read_to_string(at("report/report.html")).unwrap();
-    for words in ["to be believed", "Five numbers", "least sure", "strangest", "risk-coverage", "reliability"] {
+    for words in ["to be believed", "class=\"numbers\"", "least sure", "strangest", "risk-coverage", "reliability"] {
         assert!(page.contains(words), "{words}");
     }
 

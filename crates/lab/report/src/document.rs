@@ -5,9 +5,11 @@ use crate::{Cell, Column, Results, Table};
 
 mod html;
 mod markdown;
+mod text;
 
 pub use html::html;
 pub use markdown::markdown;
+pub use text::text;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,12 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces.push(Piece::Words(rest));
     pieces.retain(|piece| !matches!(piece, Piece::Words("")));
     pieces
+}
+
+/// How long all stages took together; `None` where nothing was timed.
+fn total_time(results: &Results) -> Option<String> {
+    let seconds: f64 = results.timings.iter().map(|timing| timing.seconds).filter(|seconds| seconds.is_finite()).sum();
+    (!results.timings.is_empty()).then(|| Format::Duration.number(seconds))
 }
 
 /// Where the time went, from the results; `None` where nothing was timed.

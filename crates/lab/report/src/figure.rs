@@ -24,8 +24,8 @@ pub enum FigureKind {
     Roc(RocCurves),
     /// Lines: training curves, sample-size curves, active learning.
     Curves(Curves),
-    /// Rows of small images with one diverging color scale.
-    Weights(WeightImages),
+    /// Rows of small images with one color scale.
+    Images(ImageRows),
     /// Functions on the plane side by side.
     Heatmaps(Heatmaps),
     /// Grouped bars or dots with error bars.
@@ -33,7 +33,7 @@ pub enum FigureKind {
 }
 
 impl Figure {
-    /// A figure whose caption is also its text alternative.
+    /// A figure; its caption, which says what to see, is also its text alternative.
     pub fn new(id: &str, caption: &str, kind: impl Into<FigureKind>) -> Self {
         Self { id: id.into(), caption: caption.into(), alt: String::new(), kind: kind.into() }
     }
@@ -214,10 +214,9 @@ pub enum AxisScale {
     Log,
 }
 
-/// Rows of small images with one diverging color scale centered on zero, such as the incoming weights of the hidden
-/// units of a sampled network and of a generated one.
+/// Rows of small images with one color scale centered on zero: test images, or the incoming weights of hidden units.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct WeightImages {
+pub struct ImageRows {
     /// Pixels of one image from top to bottom.
     pub height: usize,
     /// Pixels of one image from left to right.
@@ -226,8 +225,11 @@ pub struct WeightImages {
     pub rows: Vec<ImageRow>,
     /// Absolute value at the ends of the color scale; the 99.5 % quantile of all absolute values where `None`.
     pub limit: Option<f64>,
-    /// Quantity and unit of the color scale, such as `weight`.
+    /// Quantity and unit of the color scale, such as `weight`; without one no scale is shown.
     pub label: String,
+    /// Colors.
+    #[serde(default)]
+    pub colors: ColorMap,
 }
 
 /// One titled row of images.
@@ -238,6 +240,9 @@ pub struct ImageRow {
     /// `height · width` values each, row-major from the top; an image of another length is drawn as an empty frame.
     #[serde(with = "crate::nullable")]
     pub images: Vec<Vec<f32>>,
+    /// Shown below each image; none, or one each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// Functions on one rectangle of the plane side by side, with a common color scale and points overlaid.
@@ -316,7 +321,7 @@ pub struct Marker {
     pub class: u8,
 }
 
-/// Colors of a heat map; both are safe for color-blind readers.
+/// Colors of a map or an image; all are safe for color-blind readers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ColorMap {
     /// Dark to bright: amounts.
@@ -324,6 +329,8 @@ pub enum ColorMap {
     Viridis,
     /// Blue over white to red: values with a neutral middle.
     Diverging,
+    /// Black to white: images.
+    Gray,
 }
 
 /// Groups of bars or dots with error bars.
@@ -429,5 +436,5 @@ macro_rules! figure_kind {
 }
 figure_kind! {
     ReliabilityDiagram => Reliability, ScoreHistograms => Histograms, RocCurves => Roc, Curves => Curves,
-    WeightImages => Weights, Heatmaps => Heatmaps, Bars => Bars,
+    ImageRows => Images, Heatmaps => Heatmaps, Bars => Bars,
 }

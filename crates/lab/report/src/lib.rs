@@ -49,19 +49,21 @@ mod nullable;
 mod palette;
 mod report;
 mod results;
+mod table;
 mod write;
 
-pub use document::{html, markdown};
+pub use document::{html, markdown, text};
 pub use error::Error;
 pub use figure::{
     Axis, AxisScale, BarMark, BarSeries, Bars, ColorMap, CurvePanel, Curves, Figure, FigureKind, HeatMap, Heatmaps,
-    ImageRow, Marker, MethodReliability, Reference, ReliabilityBin, ReliabilityDiagram, RocCurve, RocCurves, RocPanel,
-    ScoreHistograms, ScorePanel, Series, WeightImages,
+    ImageRow, ImageRows, Marker, MethodReliability, Reference, ReliabilityBin, ReliabilityDiagram, RocCurve, RocCurves,
+    RocPanel, ScoreHistograms, ScorePanel, Series,
 };
 pub use format::{Best, Format};
-pub use palette::{Color, Palette};
-pub use report::{Align, Cell, Column, Report, Section, Table};
+pub use palette::{Color, Method, Palette};
+pub use report::{Number, Report, Section, Verdict};
 pub use results::{Results, Row, SCHEMA, Select, Timing};
+pub use table::{Align, Cell, Column, Table};
 pub use write::render;
 
 #[cfg(doctest)]

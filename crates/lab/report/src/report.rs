@@ -1,12 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::format::{Best, Format};
-use crate::{Figure, Palette, Row};
+use crate::{Figure, Palette, Table};
 
-#[cfg(test)]
-mod tests;
-
-/// What a reader gets: a title, the short answer, and one section per experiment.
+/// What a reader gets: a title, the short answer, and sections, the one that answers first.
 ///
 /// Texts are plain: blank lines part paragraphs, `` `backticks` `` set code; everything else is shown as written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,85 +11,57 @@ pub struct Report {
     pub title: String,
     /// The short answer, before any section.
     pub summary: String,
-    /// The colors of methods.
+    /// The methods, with their colors and what they are.
     #[serde(default)]
     pub palette: Palette,
-    /// One experiment each.
+    /// One question each.
     pub sections: Vec<Section>,
 }
 
-/// One experiment: what was run, what was expected and what came out, with its tables and figures.
+/// One question: what came out, the pictures that show it, and folded away what only some readers want.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Section {
     /// Heading, also in the table of contents.
     pub heading: String,
-    /// What was run, in words: data, network, method settings, seeds.
-    pub setting: String,
-    /// What was expected and what came out; shown after the first table.
+    /// The few numbers to remember.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<Number>,
+    /// What was expected, and whether it came out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
+    /// What came out, in a few sentences.
     pub text: String,
-    /// The first is shown before the text, the others after it.
+    /// Shown after the text.
     pub tables: Vec<Table>,
     /// Shown after the tables.
     pub figures: Vec<Figure>,
+    /// What was run, in words: data, network, method settings, seeds. Folded.
+    pub setting: String,
+    /// What only some readers want: folded until its heading is clicked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Section>,
 }
 
-/// A table of text and numbers; its best numbers can be set bold.
+/// A number to remember.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Table {
-    /// Shown above the table, with its number.
-    pub caption: String,
-    /// Headings and how the cells below are written.
-    pub columns: Vec<Column>,
-    /// Rows of cells. A row shorter than `columns` is filled with [`Cell::Missing`], a longer one is cut.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows with the same first cell in sequence form a group: the cell is shown once, the best is looked for per group.
-    pub grouped: bool,
-    /// Where the methods are columns: sets the best number of each row bold.
-    pub best_in_row: Option<Best>,
-    /// Shown below the table.
-    pub note: String,
+pub struct Number {
+    /// The number with its unit, as it is shown.
+    pub value: String,
+    /// What it is, in a few words.
+    pub label: String,
+    /// What to compare it with.
+    pub beside: String,
 }
 
-/// A column's heading and how its cells are written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Column {
-    /// Heading, with the unit.
-    pub heading: String,
-    /// Where the cells' text stands.
-    pub align: Align,
-    /// How numbers are written.
-    pub format: Format,
-    /// Sets the best number of the column (of each group) bold.
-    pub best: Option<Best>,
-}
-
-/// Where the text of a cell stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Align {
-    /// Words.
-    Left,
-    /// Short symbols.
-    Center,
-    /// Numbers.
-    Right,
-}
-
-/// One cell of a table.
+/// What was expected, and whether it came out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Cell {
-    /// Not measured: a dash.
-    #[default]
-    Missing,
-    /// Words.
-    Text(String),
-    /// A number, with its standard deviation where there is one; written in the column's [`Format`].
-    Number {
-        /// The number.
-        #[serde(with = "crate::nullable")]
-        value: f64,
-        /// Its standard deviation.
-        sd: Option<f64>,
-    },
+pub struct Verdict {
+    /// The question, or the expectation as a sentence.
+    pub question: String,
+    /// Whether the answer is the one that was hoped for; none: this run cannot say.
+    pub met: Option<bool>,
+    /// What was found, with the number and its limit.
+    pub found: String,
 }
 
 impl Report {
@@ -102,7 +70,7 @@ impl Report {
         Self { title: title.into(), summary: summary.into(), palette: Palette::default(), sections: vec![] }
     }
 
-    /// Colors that names keep in all figures.
+    /// Methods with the colors that they keep in all figures and tables.
     pub fn palette(mut self, palette: Palette) -> Self {
         self.palette = palette;
         self
@@ -112,6 +80,14 @@ impl Report {
     pub fn section(mut self, section: Section) -> Self {
         self.sections.push(section);
         self
+    }
+
+    /// Every figure, in the order of the document.
+    pub fn figures(&self) -> Vec<&Figure> {
+        fn of(section: &Section) -> Vec<&Figure> {
+            section.figures.iter().chain(section.details.iter().flat_map(of)).collect()
+        }
+        self.sections.iter().flat_map(of).collect()
     }
 }
 
@@ -127,9 +103,21 @@ impl Section {
         self
     }
 
-    /// Says what was expected and what came out.
+    /// Says what came out.
     pub fn text(mut self, text: &str) -> Self {
         self.text = text.into();
+        self
+    }
+
+    /// Adds a number to remember.
+    pub fn number(mut self, value: &str, label: &str, beside: &str) -> Self {
+        self.numbers.push(Number { value: value.into(), label: label.into(), beside: beside.into() });
+        self
+    }
+
+    /// Adds a verdict.
+    pub fn verdict(mut self, verdict: Verdict) -> Self {
+        self.verdicts.push(verdict);
         self
     }
 
@@ -144,201 +132,26 @@ impl Section {
         self.figures.push(figure);
         self
     }
-}
 
-impl Table {
-    /// No rows yet.
-    pub fn new(caption: &str, columns: Vec<Column>) -> Self {
-        Self { caption: caption.into(), columns, ..Self::default() }
-    }
-
-    /// Groups rows by their first cell.
-    pub fn grouped(mut self) -> Self {
-        self.grouped = true;
-        self
-    }
-
-    /// Sets the best number of each row bold, for tables whose columns are methods.
-    pub fn best_in_row(mut self, best: Best) -> Self {
-        self.best_in_row = Some(best);
-        self
-    }
-
-    /// Adds a note below.
-    pub fn note(mut self, note: &str) -> Self {
-        self.note = note.into();
-        self
-    }
-
-    /// Adds a row.
-    pub fn push(&mut self, row: Vec<Cell>) {
-        self.rows.push(row);
-    }
-
-    /// The table as text, which Markdown and HTML then set.
-    pub(crate) fn written(&self) -> Vec<WrittenRow> {
-        let missing = Cell::Missing;
-        let cell = |row: usize, column: usize| self.rows[row].get(column).unwrap_or(&missing);
-        let mut written: Vec<WrittenRow> = (0..self.rows.len())
-            .map(|r| WrittenRow {
-                starts_group: false,
-                group_rows: 1,
-                cells: self.columns.iter().enumerate().map(|(c, column)| cell(r, c).written(column.format)).collect(),
-            })
-            .collect();
-
-        let mut first = 0;
-        for r in 0..self.rows.len() {
-            let new_group = r == 0 || (self.grouped && cell(r, 0) != cell(r - 1, 0));
-            if new_group {
-                first = r;
-                written[r].group_rows = 0;
-                written[r].starts_group = true;
-            }
-            written[first].group_rows += 1;
-        }
-
-        let mut bold = vec![];
-        for (c, column) in self.columns.iter().enumerate() {
-            let Some(best) = column.best else { continue };
-            let mut start = 0;
-            while start < written.len() {
-                let end = start + written[start].group_rows;
-                let group: Vec<_> = (start..end).map(|r| (r, c)).collect();
-                bold.extend(best_of(&group, best, |(r, c)| cell(r, c).rounded(column.format)));
-                start = end;
-            }
-        }
-        if let Some(best) = self.best_in_row {
-            for r in 0..self.rows.len() {
-                let row: Vec<_> = (0..self.columns.len()).map(|c| (r, c)).collect();
-                bold.extend(best_of(&row, best, |(r, c)| cell(r, c).rounded(self.columns[c].format)));
-            }
-        }
-        for (r, c) in bold {
-            written[r].cells[c].bold = true;
-        }
-        written
-    }
-}
-
-/// A row as text.
-pub(crate) struct WrittenRow {
-    pub(crate) starts_group: bool,
-    /// Rows of the group that this row starts.
-    pub(crate) group_rows: usize,
-    pub(crate) cells: Vec<WrittenCell>,
-}
-
-/// A cell as text.
-pub(crate) struct WrittenCell {
-    pub(crate) text: String,
-    pub(crate) sd: Option<String>,
-    pub(crate) bold: bool,
-}
-
-/// The places of the best numbers: all of them where several look the same as written, none where there is no choice.
-fn best_of(
-    places: &[(usize, usize)],
-    best: Best,
-    value: impl Fn((usize, usize)) -> Option<f64>,
-) -> Vec<(usize, usize)> {
-    let loss = |v: f64| match best {
-        Best::Highest => -v,
-        Best::Lowest => v,
-        Best::NearestOne => (v - 1.0).abs(),
-    };
-    let losses: Vec<_> = places.iter().filter_map(|&p| value(p).map(|v| (p, loss(v)))).collect();
-    let least = losses.iter().map(|&(_, loss)| loss).fold(f64::INFINITY, f64::min);
-    // Rounded numbers may differ in the last bit after `v − 1`.
-    let is_best = |loss: f64| loss <= least + 1e-12 * least.abs().max(1e-3);
-    let winners: Vec<_> = losses.iter().filter(|&&(_, loss)| is_best(loss)).map(|&(place, _)| place).collect();
-    if winners.len() == losses.len() { vec![] } else { winners }
-}
-
-impl Column {
-    /// A column of words.
-    pub fn text(heading: &str) -> Self {
-        Self { heading: heading.into(), align: Align::Left, format: Format::Significant(4), best: None }
-    }
-
-    /// A column of numbers.
-    pub fn number(heading: &str, format: Format) -> Self {
-        Self { heading: heading.into(), align: Align::Right, format, best: None }
-    }
-
-    /// Replaces the heading.
-    pub fn heading(mut self, heading: &str) -> Self {
-        self.heading = heading.into();
-        self
-    }
-
-    /// Sets the best number bold.
-    pub fn best(mut self, best: Best) -> Self {
-        self.best = Some(best);
-        self
-    }
-
-    /// Sets no number bold.
-    pub fn plain(mut self) -> Self {
-        self.best = None;
+    /// Folds a section away in this one.
+    pub fn details(mut self, details: Section) -> Self {
+        self.details.push(details);
         self
     }
 }
 
-impl Cell {
-    /// Words.
-    pub fn text(text: &str) -> Self {
-        Self::Text(text.into())
+impl Verdict {
+    /// What was expected, whether it came out, and the number with its limit.
+    pub fn new(question: &str, met: impl Into<Option<bool>>, found: &str) -> Self {
+        Self { question: question.into(), met: met.into(), found: found.into() }
     }
 
-    /// A number without a spread.
-    pub fn number(value: f64) -> Self {
-        Self::Number { value, sd: None }
-    }
-
-    /// A number ± its standard deviation.
-    pub fn spread(value: f64, sd: f64) -> Self {
-        Self::Number { value, sd: Some(sd) }
-    }
-
-    fn written(&self, format: Format) -> WrittenCell {
-        let (text, sd) = match self {
-            Self::Missing => ("–".into(), None),
-            Self::Text(text) => (text.clone(), None),
-            Self::Number { value, sd } => {
-                (format.number(*value), sd.filter(|sd| sd.is_finite() && value.is_finite()).map(|sd| format.number(sd)))
-            }
-        };
-        WrittenCell { text, sd, bold: false }
-    }
-
-    /// The number as the reader sees it, so that what looks equal is equal.
-    fn rounded(&self, format: Format) -> Option<f64> {
-        let Self::Number { value, .. } = self else { return None };
-        if !value.is_finite() {
-            return None;
+    /// The verdict in a word or two, which nobody can overlook.
+    pub fn word(&self) -> &'static str {
+        match self.met {
+            Some(true) => "met",
+            Some(false) => "NOT met",
+            None => "not known",
         }
-        match format {
-            Format::Percent(_) | Format::Decimal(_) => format
-                .number(*value)
-                .replace('−', "-")
-                .parse()
-                .ok()
-                .map(|v: f64| if matches!(format, Format::Percent(_)) { v / 100.0 } else { v }),
-            _ => Some(*value),
-        }
-    }
-}
-
-impl From<&Row> for Cell {
-    fn from(row: &Row) -> Self {
-        Self::Number { value: row.value, sd: row.sd }
-    }
-}
-
-impl From<Option<&Row>> for Cell {
-    fn from(row: Option<&Row>) -> Self {
-        row.map_or(Self::Missing, Self::from)
     }
 }

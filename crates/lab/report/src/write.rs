@@ -29,7 +29,7 @@ pub fn render(report: &Report, results: &Results, out_dir: &Path) -> Result<Vec<
     };
     // The numbers first: they are what cannot be had again in a second.
     write(out_dir.join("results.json"), &results.to_json())?;
-    for figure in report.sections.iter().flat_map(|section| &section.figures) {
+    for figure in report.figures() {
         write(figures.join(format!("{}.svg", figure.id)), &figure.svg(&report.palette))?;
     }
     write(out_dir.join("report.md"), &markdown(report, results))?;
@@ -38,7 +38,7 @@ pub fn render(report: &Report, results: &Results, out_dir: &Path) -> Result<Vec<
 }
 
 fn check_ids(report: &Report) -> Result<(), Error> {
-    let ids: Vec<&str> = report.sections.iter().flat_map(|s| &s.figures).map(|f| f.id.as_str()).collect();
+    let ids: Vec<&str> = report.figures().iter().map(|figure| figure.id.as_str()).collect();
     for (i, id) in ids.iter().enumerate() {
         let fail = |reason| Err(Error::FigureId { id: (*id).to_string(), reason });
         if id.is_empty() || id.len() > 100 {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::plan::PlannedStage;
 
 /// [`Control::checkpoint_every`] of those who do not say: far longer than a checkpoint takes.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -11,14 +12,22 @@ pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 ///
 /// This crate never prints; the command line implements this with progress bars.
 pub trait Progress: Sync {
+    /// A run of these stages begins; each is [entered](Self::enter), and may begin several pieces of work.
+    fn plan(&self, _stages: &[PlannedStage]) {}
+    /// The stage of this name begins; the one before is over.
+    fn enter(&self, _stage: &str) {}
     /// A stage of so many steps in total begins; the first `_done` of them were finished by an earlier, interrupted run.
     fn begin(&self, _stage: &str, _total: u64, _done: u64) {}
     /// So many steps of the current stage are finished; `_message` says how it is going (the accuracy so far, a loss, …).
     fn advance(&self, _done: u64, _message: Option<String>) {}
     /// The current stage is over.
     fn end(&self) {}
-    /// A remark for people: the sampler's temperature, the location of a file, a warning.
+    /// One of several pieces of work that are done at the same time, and shown as one stage, is over.
+    fn end_of_piece(&self, _name: &str, _time: Duration, _message: &str) {}
+    /// A remark for people: the sampler's temperature, the location of a file.
     fn note(&self, _text: &str) {}
+    /// Something that people should heed.
+    fn warn(&self, _text: &str) {}
 }
 
 /// Says when a run stops and when it saves. What is not implemented never asks to stop.

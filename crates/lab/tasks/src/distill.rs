@@ -113,7 +113,7 @@ pub fn subspace_of_bank(
     context.progress.begin("subspace", 1, 0);
     let rows = BankSubset::all(bank);
     let subspace = Subspace::fit(&rows, config, seed)?;
-    subspace.notes(config, bank.len()).iter().for_each(|note| context.progress.note(note));
+    subspace.notes(config, bank.len()).iter().for_each(|note| context.progress.warn(note));
     let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
     context.progress.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
     context.progress.end();

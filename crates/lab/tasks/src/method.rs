@@ -26,7 +26,7 @@ pub trait Method: Sync {
     /// What it is, in a line.
     fn doc(&self) -> &'static str;
 
-    /// Its color in every figure; none: each figure gives it a free one.
+    /// Its color in every figure and table; none: the report gives it one.
     fn color(&self) -> Option<Color> {
         None
     }

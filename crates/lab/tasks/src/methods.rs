@@ -14,6 +14,9 @@ mod sgld;
 mod subspace;
 mod swag;
 
+#[cfg(test)]
+mod tests;
+
 /// Every method that comes with this crate, in the order of the tables.
 pub const METHODS: &[&dyn Method] = &[
     &sgd::SgdPoint,

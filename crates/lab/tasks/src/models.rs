@@ -43,6 +43,7 @@ impl<'a> Models<'a> {
         let efforts = || early.iter().map(|method| method.effort(experiment));
         let (steps, concurrent) =
             (efforts().map(|effort| effort.steps).sum(), efforts().map(|effort| effort.concurrent).sum());
+        context.progress.enter("training");
         let mut fitted = clock.time("training", steps, || {
             let shared = SharedProgress::begin(context, "training", steps);
             let fitted = fit_early(&shared, experiment, &early, concurrent)?;
@@ -50,10 +51,12 @@ impl<'a> Models<'a> {
             Ok(fitted)
         })?;
         let bank = Bank::open(folder.bank())?;
+        context.progress.enter("diagnose");
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
         let given = Given { experiment, concurrent: 1, baseline: None, bank: Some(&bank) };
         for method in methods.into_iter().filter(|method| matches!(method.role(), Role::Distilled | Role::Online)) {
             let steps = method.effort(experiment).steps;
+            context.progress.enter(method.name());
             fitted.push(FittedMethod {
                 method,
                 fitted: clock.time(method.name(), steps, || method.fit(context, &given))?,
@@ -91,13 +94,14 @@ impl<'a> Models<'a> {
         let remarks: Vec<&String> = with(Role::Bank).flat_map(|one| &one.fitted.remarks).collect();
         let distilled: Vec<_> = with(Role::Distilled).collect();
         let online: Vec<_> = with(Role::Online).collect();
-        let mut report = report
-            .section(sections::sampling::sampling(config, &remarks, bank))
-            .section(sections::mixing::mixing(config, &results, diagnosed))
-            .section(sections::distillation::distillation(config, &results, &distilled, bank, image, *seed));
+        let mut mixing = sections::mixing::mixing(config, &results, diagnosed)
+            .details(sections::sampling::sampling(config, &remarks, bank));
+        mixing.verdicts.extend(sections::sampling::diverged(&remarks));
+        let mut distillation = sections::distillation::distillation(config, &results, &distilled, bank, image, *seed);
         if !online.is_empty() {
-            report = report.section(sections::online::online(config, &results, &distilled, &online, bank));
+            distillation = distillation.details(sections::online::online(config, &results, &distilled, &online, bank));
         }
+        let report = report.section(mixing).section(distillation);
         (results, report)
     }
 }

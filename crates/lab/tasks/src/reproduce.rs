@@ -15,6 +15,9 @@ use crate::experiment::{Experiment, RunOptions};
 use crate::method::Method;
 use crate::methods::METHODS;
 use crate::models::Models;
+use crate::named_posterior::Role;
+use crate::plan;
+use crate::sections;
 use crate::sizes::Sizes;
 use crate::task::{Needs, Prepared, Task};
 use crate::tasks::TASKS;
@@ -101,12 +104,16 @@ pub fn reproduce(
     let mut clock = Clock::load(folder.checkpoint("clock"))?;
     let mut results = Results::new(env!("CARGO_PKG_VERSION"), config.to_json());
     let mut report = Report::new(
-        &format!("Adversarial posterior distillation: {} on {}", config.net, config.dataset),
-        "A Bayesian neural network is sampled by SGLD (sgld), and its samples are distilled: into a few directions of weight space \
-         (subspace), and by the paper's GAN (apd). All are compared with a single network trained by SGD (sgd). Wherever subspace or apd \
-         falls short of sgld, distillation lost something.",
+        &format!("A posterior, distilled: {} on {}", config.net, config.dataset),
+        "Only tasks that need no models were asked for.",
     )
-    .palette(Palette::new(methods.iter().filter_map(|method| Some((method.name(), method.color()?)))));
+    .palette(Palette::new(methods.iter().map(|method| (method.name(), method.doc(), method.color()))));
+    let fitted = methods.iter().filter(|method| needs.models && method.is_enabled(config, &experiment.network));
+    let prepared = needs.models.then_some(["training", "diagnose"]).into_iter().flatten();
+    let after =
+        fitted.filter(|method| matches!(method.role(), Role::Distilled | Role::Online)).map(|method| method.name());
+    let stages = prepared.chain(after).chain(tasks.iter().map(|task| task.name()));
+    context.progress.plan(&plan::stages(stages));
     let models = if needs.models { Some(Models::fit(context, &experiment, methods, &mut clock)?) } else { None };
     if let Some(models) = &models {
         (results, report) = models.sections(&experiment, results, report);
@@ -115,6 +122,7 @@ pub fn reproduce(
         // As text, because rows and figures leave out what they do not have, and read again also where nothing was interrupted: so both
         // ways show the same.
         let name = format!("task-{}", task.name());
+        context.progress.enter(task.name());
         let text: String = folder.finished(&name, || {
             let started = Instant::now();
             let (models, images, results) = (models.as_ref(), images.as_ref(), &results);
@@ -137,6 +145,11 @@ pub fn reproduce(
     }
     for (stage, seconds, steps) in &clock.stages {
         results.time(stage, *seconds, *steps);
+    }
+    if let Some(models) = &models {
+        let (summary, section) = sections::answers::answers(config, &results, models);
+        report.summary = summary;
+        report.sections.insert(0, section);
     }
     let files = apd_report::render(&report, &results, out)?;
     Ok(Outcome { results, report, files })

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use apd_nn::Model as _;
 use apd_points::Layout;
+use apd_sgmcmc::Summary;
 use apd_store::{Bank, BankInfo, BankWriter, ChainWriter, Header, checkpoint};
 use apd_uncertainty::accuracy;
 use rayon::prelude::*;
@@ -65,7 +66,7 @@ pub(crate) fn sample_chains(
             None => SupervisedChain::new(recipe.start(number)?),
             // A repair took them; going on from here would leave a gap.
             Some(state) if state.chain.last_sample > writer.last_step() => {
-                context.progress.note(&format!(
+                context.progress.warn(&format!(
                     "chain {number}: the bank has lost rows from before the chain's checkpoint; it starts again, and what is there stays"
                 ));
                 SupervisedChain::new(recipe.start(number)?)
@@ -74,7 +75,14 @@ pub(crate) fn sample_chains(
         };
         chains.push((supervised, writer));
     }
-    let summary = recipe.start(numbers.start)?.summary()?.to_string();
+    let summary = recipe.start(numbers.start)?.summary()?;
+    let Summary { unmoved, dim, .. } = summary;
+    if unmoved > 0 {
+        context
+            .progress
+            .warn(&format!("{unmoved} of {dim} coordinates do not move: steps are below half an ulp of them"));
+    }
+    let summary = summary.to_string();
     context.progress.note(&summary);
 
     let total = sgld.steps * u64::from(numbers.end - numbers.start);
@@ -107,7 +115,7 @@ pub(crate) fn sample_chains(
         .collect();
     let diverged: Vec<String> = error::all(outcomes)?.into_iter().flatten().collect();
     context.progress.end();
-    diverged.iter().for_each(|what| context.progress.note(what));
+    diverged.iter().for_each(|what| context.progress.warn(what));
     if Bank::open(path)?.is_empty() {
         return Err(Error::Config(format!("no chain has kept a sample: {}", diverged.join("; "))));
     }

@@ -76,12 +76,13 @@ impl Progress for Share<'_> {
 
     fn end(&self) {
         if let Some(Stage { name, started, message, .. }) = self.stage().take() {
-            self.note(&format!("{name:>14} done in {:.1} s  {message}", started.elapsed().as_secs_f64()));
+            self.shared.context.progress.end_of_piece(&name, started.elapsed(), &message);
         }
     }
 
-    fn note(&self, text: &str) {
-        self.shared.context.progress.note(text);
+    // A remark is in the report too; here it would stand between the lines of the others. A warning cannot wait.
+    fn warn(&self, text: &str) {
+        self.shared.context.progress.warn(text);
     }
 }
 

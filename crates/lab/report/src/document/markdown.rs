@@ -2,27 +2,25 @@ use std::fmt::Write as _;
 
 use super::{Piece, configuration, paragraphs, pieces, timings};
 use crate::draw::escape;
-use crate::report::WrittenCell;
-use crate::{Align, Report, Results, Table};
+use crate::table::WrittenCell;
+use crate::{Align, Cell, Column, Number, Report, Results, Section, Table};
 
 /// The report as Markdown (GitHub's dialect); figures are linked as `figures/<id>.svg`.
 pub fn markdown(report: &Report, results: &Results) -> String {
     let mut document = Markdown::default();
     document.heading(1, &report.title);
     document.prose("", &report.summary);
-    for section in &report.sections {
-        document.heading(2, &section.heading);
-        document.prose("**Setting.** ", &section.setting);
-        let (first, others) = section.tables.split_at(section.tables.len().min(1));
-        first.iter().for_each(|table| document.table(table));
-        document.prose("", &section.text);
-        others.iter().for_each(|table| document.table(table));
-        for figure in &section.figures {
-            document.figures += 1;
-            let (alt, id) = (inline(figure.alternative()), &figure.id);
-            let (number, caption) = (document.figures, inline(&figure.caption));
-            document.block(&format!("![{alt}](figures/{id}.svg)"));
-            document.block(format!("**Figure {number}.** {caption}").trim_end());
+    for (i, section) in report.sections.iter().enumerate() {
+        document.section(section, 2);
+        if i == 0 && !report.palette.methods().is_empty() {
+            let columns = vec![Column::text("method"), Column::text("what it is")];
+            let mut methods = Table::new("The methods.", columns);
+            report
+                .palette
+                .methods()
+                .iter()
+                .for_each(|m| methods.push(vec![Cell::text(&m.name), Cell::text(&m.meaning)]));
+            document.table(&methods);
         }
     }
     document.heading(2, "The run");
@@ -68,6 +66,29 @@ impl Markdown {
             let marker = lead.is_empty() && text.starts_with(['#', '-', '+', '=', '~']);
             self.block(&format!("{lead}{}{text}", if marker { "\\" } else { "" }));
         }
+    }
+
+    fn section(&mut self, section: &Section, level: usize) {
+        self.heading(level, &section.heading);
+        for Number { value, label, beside } in &section.numbers {
+            let beside = if beside.is_empty() { String::new() } else { format!(" ({})", inline(beside)) };
+            self.block(&format!("- **{}** {}{beside}", inline(value), inline(label)));
+        }
+        for verdict in &section.verdicts {
+            let (question, word, found) = (inline(&verdict.question), verdict.word(), inline(&verdict.found));
+            self.block(&format!("- {question} **{word}**: {found}"));
+        }
+        self.prose("", &section.text);
+        section.tables.iter().for_each(|table| self.table(table));
+        for figure in &section.figures {
+            self.figures += 1;
+            let (alt, id) = (inline(figure.alternative()), &figure.id);
+            let (number, caption) = (self.figures, inline(&figure.caption));
+            self.block(&format!("![{alt}](figures/{id}.svg)"));
+            self.block(format!("**Figure {number}.** {caption}").trim_end());
+        }
+        self.prose("**Setting.** ", &section.setting);
+        section.details.iter().for_each(|details| self.section(details, level + 1));
     }
 
     fn table(&mut self, table: &Table) {

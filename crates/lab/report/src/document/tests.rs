@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Best, Curves, Figure, Report, Section};
+use crate::{Best, Color, Curves, Figure, Palette, Report, Section, Verdict};
 
 const EVIL: &str = "<script>alert(\"1\")</script> & 'x' | *a* [b](c) `d<e>|f`";
 
@@ -20,10 +20,15 @@ fn report() -> Report {
     table.push(vec![Cell::text("c"), Cell::number(f64::NAN)]);
     let section = Section::new(EVIL)
         .setting("With `code`.\n\nAnother paragraph.")
+        .number(EVIL, EVIL, EVIL)
+        .verdict(Verdict::new(EVIL, false, EVIL))
         .text("# not a heading")
         .table(table)
-        .figure(Figure::new("fig", EVIL, Curves::default()).alt(EVIL));
-    Report::new(EVIL, EVIL).section(section)
+        .figure(Figure::new("fig", EVIL, Curves::default()).alt(EVIL))
+        .details(Section::new("More").text("Much more."));
+    Report::new(EVIL, EVIL)
+        .palette(Palette::new([(EVIL, EVIL, Some(Color(1))), ("c", "a method", Some(Color(2)))]))
+        .section(section)
 }
 
 fn results() -> Results {
@@ -60,6 +65,48 @@ fn html_links_its_contents_and_spans_groups() {
     assert!(page.contains("<b>97.80</b><span class=\"sd\" style=\"min-width:6ch\"> ± 0.12</span>"), "{page}");
     assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());
     assert_eq!(page.matches("<tr").count(), page.matches("</tr>").count());
+}
+
+#[test]
+fn html_folds_settings_and_details_behind_anchors() {
+    let page = html(&report(), &results()).unwrap();
+    let fold = |heading: &str, id: &str| format!("<summary>{heading}</summary>\n<div id=\"{id}\">");
+    assert!(page.contains(&fold("How it was run", "section-1-1")) && page.contains(&fold("More", "section-1-2")));
+    assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());
+}
+
+#[test]
+fn html_marks_what_is_not_met_in_text_and_contents() {
+    let page = html(&report(), &results()).unwrap();
+    assert!(page.contains("<div class=\"unmet\">") && page.contains("<b>NOT met</b>"));
+    assert_eq!(page.matches("class=\"unmet\" title").count(), 1);
+}
+
+#[test]
+fn methods_have_their_color_in_tables() {
+    let page = html(&report(), &results()).unwrap();
+    assert!(
+        page.contains("class=\"left first\"><i class=\"dot\" style=\"background:#000002\"></i>&#8288;c</th>"),
+        "{page}"
+    );
+    assert!(page.contains("<dd>a method</dd>"));
+}
+
+#[test]
+fn the_answer_alone_fits_a_terminal() {
+    let number = "a number that is explained at some length, as numbers that nobody knows have to be";
+    let section = Section::new("x").number("12.3 %", number, "1 %").number("7", "short", "").verdict(Verdict::new(
+        "Is it right?",
+        false,
+        &number.repeat(2),
+    ));
+    let said = text(&Report::new("", "The answer.").section(section), &results());
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    assert!(said.starts_with("The answer.\n\n12.3 %  a number") && said.contains("\n     7  short\n"), "{said}");
+    assert!(
+        said.contains("\n\nNOT met   Is it right? a number") && said.ends_with("\n\nall of it took 2.0\u{a0}s\n"),
+        "{said}"
+    );
 }
 
 #[test]

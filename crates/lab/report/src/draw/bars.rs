@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, Canvas, Frame, TextStyle, WIDTH, text_width};
+use super::canvas::{Anchor, Canvas, Frame, TextStyle, text_width};
 use super::panel::{self, Entry, MARGIN, Mark};
 use super::scale::Scale;
 use super::{nothing, palette};
@@ -25,7 +25,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Bars) -> f64 {
         .map(|(series, style)| Entry { mark: mark(*style), label: series.name.clone() })
         .collect();
     let left = panel::axis_width(&y, &data.y.label);
-    let mut frame = Frame { x: MARGIN + left, y: MARGIN, w: WIDTH - 2.0 * MARGIN - left, h: 250.0 };
+    let mut frame = Frame { x: MARGIN + left, y: MARGIN, w: canvas.width - 2.0 * MARGIN - left, h: 220.0 };
     panel::legend(canvas, frame.x, frame.y, frame.w, &entries);
     frame.y += panel::legend_height(&entries, frame.w) + 14.0;
     let y = y.placed(frame.bottom(), frame.y);
@@ -76,9 +76,13 @@ fn group_labels(canvas: &mut Canvas<'_>, groups: &[String], frame: Frame, slot: 
     }
     let room: f64 = 160.0;
     let style = TextStyle { anchor: Anchor::End, ..LABEL };
+    // Steeper where the first label would begin left of the picture.
+    let first = text_width(&groups[0], LABEL.size).min(room);
+    let degrees: f64 = if first * 0.79 <= middle(0) { 38.0 } else { 65.0 };
+    let (rise, run) = degrees.to_radians().sin_cos();
     for (g, group) in groups.iter().enumerate() {
-        let text = super::canvas::fit_text(group, LABEL.size, room.min((middle(g) - 4.0) * 1.3));
-        canvas.turned_text((middle(g) + 4.0, frame.bottom() + 16.0), -38.0, &text, style);
+        let text = super::canvas::fit_text(group, LABEL.size, room.min(middle(g) / run));
+        canvas.turned_text((middle(g) + 4.0, frame.bottom() + 16.0), -degrees, &text, style);
     }
-    widest.min(room) * 0.62 + 26.0
+    widest.min(room) * rise + 26.0
 }

@@ -13,8 +13,9 @@ pub(crate) const MUTED: Color = Color(0x0057_606A);
 pub(crate) const AXIS: Color = Color(0x008C_959F);
 pub(crate) const GRID: Color = Color(0x00E6_E8EB);
 
-/// Width of every figure. At full width text is then as large as it says, in CSS pixels.
-pub(crate) const WIDTH: f64 = 780.0;
+/// Widths that a figure is drawn for: the column of a page on a screen, and on a phone. There text is as large as it says, in CSS pixels.
+pub(crate) const WIDE: f64 = 940.0;
+pub(crate) const NARROW: f64 = 358.0;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Anchor {
@@ -65,6 +66,7 @@ impl Frame {
 
 pub(crate) struct Canvas<'a> {
     pub(crate) palette: &'a Palette,
+    pub(crate) width: f64,
     id: String,
     body: String,
     clips: usize,
@@ -76,17 +78,17 @@ impl<'a> Canvas<'a> {
         palette::styles(self.palette, names)
     }
 
-    pub(crate) fn new(id: &str, palette: &'a Palette) -> Self {
-        Self { palette, id: escape(id), body: String::new(), clips: 0 }
+    pub(crate) fn new(id: &str, palette: &'a Palette, width: f64) -> Self {
+        Self { palette, width, id: escape(id), body: String::new(), clips: 0 }
     }
 
     pub(crate) fn finish(self, height: f64, alternative: &str) -> String {
-        let (h, alternative) = (num(height), escape(alternative));
+        let (w, h, alternative) = (num(self.width), num(height), escape(alternative));
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {h}\" width=\"{WIDTH}\" height=\"{h}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" \
              role=\"img\" aria-label=\"{alternative}\" font-family=\"Inter, Helvetica Neue, Helvetica, Arial, Liberation Sans, \
              sans-serif\" font-size=\"12\">\n<desc>{alternative}</desc>\n\
-             <rect class=\"paper\" width=\"{WIDTH}\" height=\"{h}\" fill=\"#fff\"/>\n{}</svg>\n",
+             <rect class=\"paper\" width=\"{w}\" height=\"{h}\" fill=\"#fff\"/>\n{}</svg>\n",
             self.body
         )
     }
@@ -145,8 +147,8 @@ impl<'a> Canvas<'a> {
 
     /// Clips what is drawn until [`Self::close_group`] to a frame.
     pub(crate) fn open_clip(&mut self, frame: Frame) {
-        // Several figures stand in one HTML page, so ids carry the figure's own.
-        let id = format!("{}-clip{}", self.id, self.clips);
+        // Several figures stand in one HTML page, each in two widths, so ids carry both.
+        let id = format!("{}-{}-clip{}", self.id, self.width, self.clips);
         self.clips += 1;
         self.raw(&format!("<clipPath id=\"{id}\">"));
         self.rect(frame, "");
@@ -214,6 +216,18 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
         })
         .sum();
     em * size * 1.06
+}
+
+/// Breaks a text into lines of at most a width; a word that is wider by itself is cut.
+pub(crate) fn wrap(text: &str, size: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), size) <= width => *line = format!("{line} {word}"),
+            _ => lines.push(fit_text(word, size, width)),
+        }
+    }
+    lines
 }
 
 /// Cuts a text to a width, with an ellipsis.

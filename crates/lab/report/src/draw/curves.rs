@@ -1,7 +1,7 @@
-use super::canvas::{Canvas, Frame, MUTED, WIDTH, polyline};
+use super::canvas::{Canvas, Frame, MUTED, polyline};
 use super::nothing;
 use super::palette::Style;
-use super::panel::{self, Entry, GAP, MARGIN, TITLE_HEIGHT};
+use super::panel::{self, Entry, GAP, MARGIN, Mark};
 use super::scale::Scale;
 use crate::{CurvePanel, Curves, Series};
 
@@ -11,20 +11,20 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Curves) -> f64 {
     }
     let columns = data.columns.clamp(1, 4).min(data.panels.len());
     // Every panel has its own y axis, so its width is inside the cell.
-    let cells = panel::columns(columns, 0.0, GAP, f64::INFINITY);
-    let height = [300.0, 220.0, 180.0, 150.0][columns - 1];
+    let cells = panel::columns(canvas, columns, 0.0, GAP, (200.0, 620.0));
+    let columns = cells.len();
+    let height = [260.0, 200.0, 180.0, 160.0][columns - 1];
     let entries: Vec<Vec<Entry>> = data.panels.iter().map(|panel| entries(canvas, panel)).collect();
     let labels = |entries: &[Entry]| entries.iter().map(|entry| entry.label.clone()).collect::<Vec<_>>();
     let common = data.panels.len() > 1 && entries.iter().all(|e| labels(e) == labels(&entries[0]));
 
     let mut top = MARGIN;
     if common && !entries[0].is_empty() {
-        let width = WIDTH - 2.0 * MARGIN;
+        let width = canvas.width - 2.0 * MARGIN;
         panel::legend(canvas, MARGIN, top, width, &entries[0]);
         top += panel::legend_height(&entries[0], width) + 8.0;
     }
     for (panels, entries) in data.panels.chunks(columns).zip(entries.chunks(columns)) {
-        let titled = panels.iter().any(|panel| !panel.title.is_empty());
         let legends: Vec<f64> = if common {
             vec![0.0; panels.len()]
         } else {
@@ -32,14 +32,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Curves) -> f64 {
         };
         let legend = legends.iter().copied().fold(0.0, f64::max);
         let legend = if legend > 0.0 { legend + 8.0 } else { 0.0 };
-        let title = if titled { TITLE_HEIGHT } else { 10.0 };
+        let titles: Vec<_> =
+            panels.iter().map(|panel| (&*panel.title, "")).filter(|title| !title.0.is_empty()).collect();
+        let title = if titles.is_empty() { 10.0 } else { panel::title_height(titles, cells[0].1) };
         for (c, panel) in panels.iter().enumerate() {
             let (x, w) = cells[c];
             let cell = Frame { x, y: top + title + legend, w, h: height };
-            let frame = draw_panel(canvas, panel, cell);
-            panel::title(canvas, Frame { y: cell.y - legend, ..frame }, &panel.title, "");
+            draw_panel(canvas, panel, cell);
+            panel::title(canvas, Frame { y: cell.y - legend, ..cell }, &panel.title, "");
             if !common {
-                panel::legend(canvas, frame.x, top + title, frame.w, &entries[c]);
+                panel::legend(canvas, x, top + title, w, &entries[c]);
             }
         }
         top += title + legend + height + panel::axis_height(&panels[0].x.label) + 12.0;
@@ -61,13 +63,15 @@ fn entries(canvas: &Canvas<'_>, panel: &CurvePanel) -> Vec<Entry> {
         return vec![];
     }
     let lines =
-        panel.series.iter().zip(series_styles(canvas, panel)).map(|(series, style)| Entry::line(style, &series.name));
+        panel.series.iter().zip(series_styles(canvas, panel)).map(|(series, style)| match series.points.len() {
+            1 => Entry { mark: Mark::Dot(style), label: series.name.clone() },
+            _ => Entry::line(style, &series.name),
+        });
     let references = panel.references.iter().map(|r| Entry::line(reference_style(canvas, &r.label), &r.label));
     lines.chain(references).collect()
 }
 
-/// Returns the frame inside the axes.
-fn draw_panel(canvas: &mut Canvas<'_>, panel: &CurvePanel, cell: Frame) -> Frame {
+fn draw_panel(canvas: &mut Canvas<'_>, panel: &CurvePanel, cell: Frame) {
     let points =
         || panel.series.iter().flat_map(|s| s.points.iter().copied()).filter(|(x, y)| !x.is_nan() && !y.is_nan());
     let bands = panel.series.iter().flat_map(|s| s.band.iter().flat_map(|&(low, high)| [low, high]));
@@ -76,8 +80,7 @@ fn draw_panel(canvas: &mut Canvas<'_>, panel: &CurvePanel, cell: Frame) -> Frame
     let x = Scale::fit(&panel.x, points().map(|p| p.0), (cell.w / per_tick).clamp(2.0, 8.0) as usize);
     let y = Scale::fit(&panel.y, points().map(|p| p.1).chain(bands).chain(references), (cell.h / 45.0) as usize);
     let (Some(x), Some(y)) = (x, y) else {
-        canvas.no_data(cell);
-        return cell;
+        return canvas.no_data(cell);
     };
     let left = panel::axis_width(&y, &panel.y.label);
     let frame = Frame { x: cell.x + left, w: cell.w - left, ..cell };
@@ -100,7 +103,6 @@ fn draw_panel(canvas: &mut Canvas<'_>, panel: &CurvePanel, cell: Frame) -> Frame
         line(canvas, series, *style, &x, &y);
     }
     canvas.close_group();
-    frame
 }
 
 fn band(canvas: &mut Canvas<'_>, series: &Series, style: Style, x: &Scale, y: &Scale) {

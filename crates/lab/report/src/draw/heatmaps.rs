@@ -1,10 +1,10 @@
-use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, WIDTH, fit_text, polyline, text_width};
-use super::panel::{self, GAP, MARGIN, TITLE_HEIGHT};
+use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, polyline, text_width, wrap};
+use super::panel::{self, GAP, MARGIN};
 use super::scale::Scale;
 use super::{nothing, palette, pixels};
 use crate::{Axis, HeatMap, Heatmaps};
 
-/// Height of the line below a map's title.
+/// Height of a line below a map's title.
 const NOTE_HEIGHT: f64 = 15.0;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Heatmaps) -> f64 {
@@ -15,20 +15,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &Heatmaps) -> f64 {
     let axis = |(lo, hi): (f64, f64)| Scale::fit(&Axis::default().range(lo, hi), [lo, hi].into_iter(), 4);
     let (Some(x), Some(y)) = (axis(data.x_range), axis(data.y_range)) else { return nothing(canvas) };
 
-    // Rows of nearly equal length: five maps are three and two, not four and one.
-    let columns = data.maps.len().div_ceil(data.maps.len().div_ceil(4));
-    let places = panel::columns(columns, panel::axis_width(&y, &data.y_label), GAP, 300.0);
-    let w = places[0].1;
+    // Rows of nearly equal length: seven maps are four and three, not six and one.
+    let columns = data.maps.len().div_ceil(data.maps.len().div_ceil(6));
+    let places = panel::columns(canvas, columns, panel::axis_width(&y, &data.y_label), GAP, (120.0, 165.0));
+    let (columns, w) = (places.len(), places[0].1);
     let shape = (data.y_range.1 - data.y_range.0) / (data.x_range.1 - data.x_range.0);
     let h = w * shape.clamp(0.4, 1.6);
-    let note = if data.maps.iter().all(|map| map.note.is_empty()) { 0.0 } else { NOTE_HEIGHT };
-    let head = TITLE_HEIGHT + note;
+    let notes = |map: &HeatMap| wrap(&map.note, panel::NOTE.size, w);
+    let note = data.maps.iter().map(|map| notes(map).len()).max().unwrap_or(0) as f64 * NOTE_HEIGHT;
+    let head = panel::title_height(data.maps.iter().map(|map| (&*map.title, "")), w) + note;
     let row_height = head + h + panel::axis_height(&data.x_label) + 10.0;
     for (i, map) in data.maps.iter().enumerate() {
         let frame = Frame { x: places[i % columns].0, y: MARGIN + head + (i / columns) as f64 * row_height, w, h };
         panel::title(canvas, Frame { y: frame.y - note, ..frame }, &map.title, "");
         let style = TextStyle { anchor: Anchor::Start, ..panel::NOTE };
-        canvas.text((frame.x, frame.y - 8.0), &fit_text(&map.note, style.size, frame.w), style);
+        for (i, line) in notes(map).iter().enumerate() {
+            canvas.text((frame.x, frame.y - note + 8.0 + i as f64 * NOTE_HEIGHT), line, style);
+        }
         let values = (map.height.checked_mul(map.width) == Some(map.values.len())).then_some(&map.values);
         let Some(values) = values.filter(|values| values.iter().any(|v| v.is_finite())) else {
             canvas.no_data(frame);
@@ -82,7 +85,7 @@ fn classes(canvas: &mut Canvas<'_>, data: &Heatmaps, top: f64) {
     for (class, name) in data.classes.iter().enumerate() {
         let width = 14.0 + text_width(name, 12.0);
         // The color scale and its label have the right half.
-        if left + width > WIDTH * 0.5 {
+        if left + width > canvas.width * 0.5 {
             break;
         }
         marker(canvas, (left, top + 9.5), u8::try_from(class).unwrap_or(u8::MAX));

@@ -1,18 +1,17 @@
-use super::canvas::{Canvas, Frame, WIDTH, polyline};
+use super::canvas::{Canvas, Frame, polyline};
 use super::nothing;
-use super::panel::{self, Entry, GAP, MARGIN, Mark, TITLE_HEIGHT};
+use super::panel::{self, Entry, GAP, MARGIN, Mark};
 use super::scale::Scale;
 use crate::{Axis, Color, ScoreHistograms, ScorePanel};
 
 const BINS: usize = 32;
 const INSIDE: Color = Color(0x007A_7A7A);
-const Y_LABEL: &str = "share of images %";
+const Y_LABEL: &str = "share %, √ scale";
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, data: &ScoreHistograms) -> f64 {
     if data.panels.is_empty() {
         return nothing(canvas);
     }
-    let columns = data.columns.clamp(1, 5).min(data.panels.len());
     let colors = colors(canvas, data);
     let mut distinct = vec![];
     for color in &colors {
@@ -25,15 +24,19 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &ScoreHistograms) -> f64 {
         Entry { mark: Mark::Stripes(distinct), label: data.outside.clone() },
     ];
     let mut top = MARGIN;
-    panel::legend(canvas, MARGIN, top, WIDTH - 2.0 * MARGIN, &entries);
-    top += panel::legend_height(&entries, WIDTH - 2.0 * MARGIN) + 8.0;
+    let room = canvas.width - 2.0 * MARGIN;
+    panel::legend(canvas, MARGIN, top, room, &entries);
+    top += panel::legend_height(&entries, room) + 8.0;
 
-    let places = panel::columns(columns, 58.0, GAP, 480.0);
-    let height = (places[0].1 * 0.72).clamp(90.0, 240.0);
+    let wanted = data.columns.clamp(1, 5).min(data.panels.len());
+    let places = panel::columns(canvas, wanted, 58.0, GAP, (125.0, 420.0));
+    let (columns, width) = (places.len(), places[0].1);
+    let height = (width * 0.6).clamp(90.0, 200.0);
     for (row, colors) in data.panels.chunks(columns).zip(colors.chunks(columns)) {
-        let frames: Vec<_> = places.iter().map(|&(x, w)| Frame { x, y: top + TITLE_HEIGHT, w, h: height }).collect();
+        let head = panel::title_height(row.iter().map(|panel| (title(panel), &*panel.note)), width);
+        let frames: Vec<_> = places.iter().map(|&(x, w)| Frame { x, y: top + head, w, h: height }).collect();
         draw_row(canvas, row, &frames, colors);
-        top += TITLE_HEIGHT + height + panel::axis_height("score") + 10.0;
+        top += head + height + panel::axis_height("score") + 10.0;
     }
     top
 }

@@ -1,21 +1,10 @@
 //! Styles of the names in one figure, and color maps.
 
+use crate::palette::CYCLE;
 use crate::{Color, ColorMap, Palette};
 
 /// Dash patterns back the colors up: in print, and where several lines belong to one method.
 const DASHES: [&str; 4] = ["", "6 3", "2 2.5", "8 3 2 3"];
-
-/// For names that have no color of their own: Okabe and Ito's set, distinguished by color-blind readers. Yellow is left out (too pale on
-/// white), gray stands in for black (lost in the dark).
-const CYCLE: [Color; 7] = [
-    Color(0x0056_B4E9),
-    Color(0x00E6_9F00),
-    Color(0x007A_7A7A),
-    Color(0x0000_9E73),
-    Color(0x00CC_79A7),
-    Color(0x0000_72B2),
-    Color(0x00D5_5E00),
-];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Style {
@@ -27,7 +16,7 @@ pub(crate) struct Style {
 /// second line gets another dash pattern.
 pub(crate) fn styles<'a>(palette: &Palette, names: impl IntoIterator<Item = &'a str>) -> Vec<Style> {
     let names: Vec<&str> = names.into_iter().collect();
-    let taken: Vec<Color> = names.iter().filter_map(|name| palette.of(name)).collect();
+    let taken: Vec<Color> = palette.methods().iter().map(|method| method.color).collect();
     let free: Vec<Color> = CYCLE.into_iter().filter(|color| !taken.contains(color)).collect();
     let free = if free.is_empty() { CYCLE.to_vec() } else { free };
     let mut next = 0;
@@ -71,14 +60,17 @@ const BLUE_RED: [[u8; 3]; 9] = [
     [178, 24, 43],
 ];
 
+const GRAY: [[u8; 3]; 2] = [[0, 0, 0], [255, 255, 255]];
+
 /// The color at a fraction of the scale; beyond its ends, that of the end.
 pub(crate) fn map_color(map: ColorMap, fraction: f64) -> [u8; 3] {
     if !fraction.is_finite() {
         return NOTHING;
     }
-    let stops = match map {
+    let stops: &[[u8; 3]] = match map {
         ColorMap::Viridis => &VIRIDIS,
         ColorMap::Diverging => &BLUE_RED,
+        ColorMap::Gray => &GRAY,
     };
     let place = fraction.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
     let low = (place.floor() as usize).min(stops.len() - 2);

@@ -1,6 +1,6 @@
 //! Axes, titles, legends and grids of panels: everything around the data.
 
-use super::canvas::{AXIS, Anchor, Canvas, Frame, GRID, TextStyle, WIDTH, fit_text, text_width};
+use super::canvas::{AXIS, Anchor, Canvas, Frame, GRID, TextStyle, fit_text, text_width, wrap};
 use super::palette::Style;
 use super::scale::Scale;
 use crate::Color;
@@ -17,8 +17,9 @@ pub(crate) const GAP: f64 = 22.0;
 /// Room right of the last panel, into which half of its last tick label reaches.
 pub(crate) const RIGHT: f64 = 8.0;
 
-/// Height of a panel's title line.
-pub(crate) const TITLE_HEIGHT: f64 = 24.0;
+/// Height of a line of a panel's title, and the gap below the last one.
+const TITLE_LINE: f64 = 17.0;
+const TITLE_GAP: f64 = 7.0;
 
 /// Height below a panel for tick labels, with and without the axis label.
 pub(crate) const fn axis_height(label: &str) -> f64 {
@@ -31,11 +32,34 @@ pub(crate) fn axis_width(scale: &Scale, label: &str) -> f64 {
     ticks + if label.is_empty() { 10.0 } else { 30.0 }
 }
 
-/// Title on the left, a short note on the right, above a frame.
+/// The lines of a title, and whether its note needs one of its own below them.
+fn title_lines(title: &str, note: &str, width: f64) -> (Vec<String>, bool) {
+    // Semibold letters are wider.
+    let lines = wrap(title, TITLE.size * 1.04, width);
+    let last = lines.last().map_or(0.0, |line| text_width(line, TITLE.size * 1.04) + 8.0);
+    (lines, !note.is_empty() && last + text_width(note, NOTE.size) > width)
+}
+
+/// Height that the highest of these titles with their notes needs above panels of this width.
+pub(crate) fn title_height<'a>(titles: impl IntoIterator<Item = (&'a str, &'a str)>, width: f64) -> f64 {
+    let lines = titles.into_iter().map(|(title, note)| {
+        let (lines, own) = title_lines(title, note, width);
+        lines.len() + usize::from(own)
+    });
+    lines.max().unwrap_or(0).max(1) as f64 * TITLE_LINE + TITLE_GAP
+}
+
+/// Title on the left, a short note on the right, above a frame; the note below the title where both are too wide.
 pub(crate) fn title(canvas: &mut Canvas<'_>, frame: Frame, title: &str, note: &str) {
-    let room = frame.w - if note.is_empty() { 0.0 } else { text_width(note, NOTE.size) + 8.0 };
-    canvas.text((frame.x, frame.y - 9.0), &fit_text(title, TITLE.size * 1.04, room), TITLE);
-    canvas.text((frame.right(), frame.y - 9.0), &fit_text(note, NOTE.size, frame.w), NOTE);
+    let (lines, own) = title_lines(title, note, frame.w);
+    let count = lines.len() + usize::from(own);
+    let bottom = |line: usize| frame.y - TITLE_GAP - 2.0 - count.saturating_sub(line + 1) as f64 * TITLE_LINE;
+    for (i, line) in lines.iter().enumerate() {
+        canvas.text((frame.x, bottom(i)), line, TITLE);
+    }
+    let (x, anchor) = if own { (frame.x, Anchor::Start) } else { (frame.right(), Anchor::End) };
+    let note = fit_text(note, NOTE.size, frame.w);
+    canvas.text((x, frame.y - TITLE_GAP - 2.0), &note, TextStyle { anchor, ..NOTE });
 }
 
 /// Horizontal grid, both axes, tick labels and axis labels. An empty `y_label` with `y_ticks` off leaves only the grid.
@@ -55,7 +79,7 @@ pub(crate) fn axes(canvas: &mut Canvas<'_>, frame: Frame, x: &Scale, y: &Scale, 
         // Labels that would touch the one before are left out; their tick stays.
         let half = text_width(&tick.label, TICK.size) / 2.0;
         if at - half >= free_from {
-            canvas.text((at.min(WIDTH - half), frame.bottom() + 16.0), &tick.label, TICK);
+            canvas.text((at.min(canvas.width - half), frame.bottom() + 16.0), &tick.label, TICK);
             free_from = at + half + 3.0;
         }
     }
@@ -69,13 +93,19 @@ pub(crate) fn axes(canvas: &mut Canvas<'_>, frame: Frame, x: &Scale, y: &Scale, 
     }
 }
 
-/// Left ends and widths of equal columns after `left` pixels for the first one's axis; never wider than `widest`, and then
-/// centered as a block.
-pub(crate) fn columns(columns: usize, left: f64, gap: f64, widest: f64) -> Vec<(f64, f64)> {
-    let gaps = gap * (columns - 1) as f64;
-    let room = WIDTH - 2.0 * MARGIN - RIGHT - left - gaps;
-    let width = (room / columns as f64).min(widest);
-    let start = MARGIN + left + (room - width * columns as f64) / 2.0;
+/// Left ends and widths of equal columns after `left` pixels for the first one's axis, as many as wanted if none gets narrower than `least`;
+/// never wider than `widest`.
+pub(crate) fn columns(
+    canvas: &Canvas<'_>,
+    wanted: usize,
+    left: f64,
+    gap: f64,
+    (least, widest): (f64, f64),
+) -> Vec<(f64, f64)> {
+    let room = canvas.width - 2.0 * MARGIN - RIGHT - left;
+    let columns = wanted.min(((room + gap) / (least + gap)) as usize).max(1);
+    let width = ((room + gap) / columns as f64 - gap).min(widest);
+    let start = MARGIN + left;
     (0..columns).map(|c| (start + c as f64 * (width + gap), width)).collect()
 }
 

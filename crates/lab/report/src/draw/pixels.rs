@@ -47,7 +47,9 @@ pub(super) const BAR_HEIGHT: f64 = 40.0;
 
 /// A horizontal color scale with its label on the left, ending at the right edge `right`.
 pub(super) fn color_bar(canvas: &mut Canvas<'_>, right: f64, y: f64, map: ColorMap, (lo, hi): (f64, f64), label: &str) {
-    let frame = Frame { x: right - 220.0, y: y + 4.0, w: 220.0, h: 11.0 };
+    let room = right - text_width(label, 12.0) - 20.0;
+    let w = room.clamp(60.0, 220.0);
+    let frame = Frame { x: right - w, y: y + 4.0, w, h: 11.0 };
     image(canvas, frame, (128, 1), (0..128).map(|i| palette::map_color(map, f64::from(i) / 127.0)));
     canvas.rect(frame, &format!("class=\"axis\" fill=\"none\" stroke=\"{AXIS}\" stroke-width=\"0.75\""));
     let mut free_from = f64::NEG_INFINITY;

@@ -1,25 +1,25 @@
 use super::canvas::{AXIS, Canvas, Frame};
 use super::nothing;
-use super::panel::{self, GAP, MARGIN, TITLE_HEIGHT};
+use super::panel::{self, GAP, MARGIN};
 use super::scale::Scale;
 use crate::{Axis, Color, MethodReliability, ReliabilityBin, ReliabilityDiagram};
 
 const STRIP: f64 = 48.0;
-const COUNT_LABEL: &str = "share %";
+const COUNT_LABEL: &str = "share %, √";
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, data: &ReliabilityDiagram) -> f64 {
     if data.methods.is_empty() {
         return nothing(canvas);
     }
-    let columns = data.methods.len().min(4);
-    let left = 58.0;
-    let places = panel::columns(columns, left, GAP, 300.0);
-    let side = places[0].1;
+    let places = panel::columns(canvas, data.methods.len().min(5), 58.0, GAP, (120.0, 260.0));
+    let (columns, side) = (places.len(), places[0].1);
+    // The longest possible error.
+    let title = panel::title_height(data.methods.iter().map(|m| (&*m.method, "ECE 0.0000")), side);
     let styles = canvas.styles(data.methods.iter().map(|m| m.method.as_str()));
-    let row_height = TITLE_HEIGHT + side + 12.0 + STRIP + panel::axis_height("confidence") + 8.0;
+    let row_height = title + side + 12.0 + STRIP + panel::axis_height("confidence") + 8.0;
     for (i, method) in data.methods.iter().enumerate() {
         let (x, w) = places[i % columns];
-        let y = MARGIN + (i / columns) as f64 * row_height + TITLE_HEIGHT;
+        let y = MARGIN + (i / columns) as f64 * row_height + title;
         let frame = Frame { x, y, w, h: side };
         let strip = Frame { x, y: frame.bottom() + 12.0, w, h: STRIP };
         draw_method(canvas, method, styles[i].color, frame, strip, i % columns == 0);

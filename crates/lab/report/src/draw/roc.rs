@@ -1,7 +1,7 @@
 use super::canvas::{AXIS, Anchor, Canvas, Frame, TextStyle, polyline};
 use super::curves::thin;
 use super::nothing;
-use super::panel::{self, Entry, GAP, LEGEND_LINE, MARGIN, TITLE_HEIGHT};
+use super::panel::{self, Entry, GAP, LEGEND_LINE, MARGIN};
 use super::scale::Scale;
 use crate::{Axis, Format, RocCurves, RocPanel};
 
@@ -9,18 +9,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, data: &RocCurves) -> f64 {
     if data.panels.is_empty() {
         return nothing(canvas);
     }
-    let columns = data.panels.len().min(3);
-    let places = panel::columns(columns, 58.0, GAP + 6.0, 300.0);
-    let side = places[0].1;
+    let places = panel::columns(canvas, data.panels.len().min(4), 58.0, GAP + 6.0, (200.0, 260.0));
+    let (columns, side) = (places.len(), places[0].1);
     let mut top = MARGIN;
     for row in data.panels.chunks(columns) {
         let below = panel::axis_height("rate") + 6.0;
+        let title = panel::title_height(row.iter().map(|roc| (&*roc.title, "")), side);
         for (c, roc) in row.iter().enumerate() {
             let (x, w) = places[c];
-            draw_panel(canvas, roc, Frame { x, y: top + TITLE_HEIGHT, w, h: side }, below, c == 0);
+            draw_panel(canvas, roc, Frame { x, y: top + title, w, h: side }, below, c == 0);
         }
         let lines = row.iter().map(|roc| roc.curves.len()).max().unwrap_or(0) + 1;
-        top += TITLE_HEIGHT + side + below + lines as f64 * LEGEND_LINE + 20.0;
+        top += title + side + below + lines as f64 * LEGEND_LINE + 20.0;
     }
     top
 }

@@ -1,4 +1,4 @@
-use super::canvas::{WIDTH, escape, fit_text, num, text_width};
+use super::canvas::{NARROW, WIDE, escape, fit_text, num, text_width, wrap};
 use super::curves::thin;
 use super::palette::styles;
 use super::scale::{Scale, linear_ticks};
@@ -46,14 +46,15 @@ fn every_kind(values: &[f64]) -> Vec<FigureKind> {
             ],
         }
         .into(),
-        WeightImages {
+        ImageRows {
             height: 1,
             width: values.len(),
             rows: vec![ImageRow {
                 title: "t".into(),
                 images: vec![values.iter().map(|v| *v as f32).collect(), vec![0.0; 99]],
+                labels: vec!["l".into()],
             }],
-            ..WeightImages::default()
+            ..ImageRows::default()
         }
         .into(),
         Heatmaps {
@@ -89,8 +90,12 @@ fn check(svg: &str) {
     assert!(open.is_empty(), "{open:?}");
 }
 
+/// As it is drawn for a screen, once it is known that it can be drawn for a phone.
+#[track_caller]
 fn svg(kind: FigureKind) -> String {
-    Figure::new("id", "caption", kind).svg(&Palette::default())
+    let figure = Figure::new("id", "caption", kind);
+    check(&figure.narrow_svg(&Palette::default()));
+    figure.svg(&Palette::default())
 }
 
 #[test]
@@ -100,7 +105,7 @@ fn empty_figures_say_so() {
         ScoreHistograms::default().into(),
         RocCurves::default().into(),
         Curves::default().into(),
-        WeightImages::default().into(),
+        ImageRows::default().into(),
         Heatmaps::default().into(),
         Bars::default().into(),
     ]) {
@@ -155,9 +160,9 @@ fn sizes_that_disagree_do_no_harm() {
     check(&svg_text);
     assert_eq!(svg_text.matches("no data").count(), 3);
     let images = vec![vec![1.0; 4], vec![1.0; 3], vec![]];
-    let rows = vec![ImageRow { title: String::new(), images }, ImageRow::default()];
+    let rows = vec![ImageRow { images, ..ImageRow::default() }, ImageRow::default()];
     for (width, height) in [(2, 2), (0, 0), (usize::MAX, usize::MAX)] {
-        check(&svg(WeightImages { width, height, rows: rows.clone(), ..WeightImages::default() }.into()));
+        check(&svg(ImageRows { width, height, rows: rows.clone(), ..ImageRows::default() }.into()));
     }
     let series = vec![BarSeries { name: "s".into(), values: vec![(1.0, 0.1); 9] }, BarSeries::default()];
     check(&svg(Bars {
@@ -210,8 +215,11 @@ fn text_is_inside_the_picture() {
         }
         .into(),
     ];
-    for kind in kinds {
-        let svg = svg(kind);
+    let drawn = |kind: &FigureKind| {
+        let figure = Figure::new("id", "caption", kind.clone());
+        [(figure.svg(&Palette::default()), WIDE), (figure.narrow_svg(&Palette::default()), NARROW)]
+    };
+    for (svg, canvas) in kinds.iter().flat_map(drawn) {
         for line in svg.lines().filter(|line| line.starts_with("<text") && !line.contains("rotate")) {
             let attribute =
                 |name: &str| line.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
@@ -223,14 +231,14 @@ fn text_is_inside_the_picture() {
                 Some("middle") => number("x") - width / 2.0,
                 _ => number("x") - width,
             };
-            assert!(left >= -1.0 && left + width <= WIDTH + 1.0, "{left} {width} {line}");
+            assert!(left >= -1.0 && left + width <= canvas + 1.0, "{left} {width} {line}");
         }
     }
 }
 
 #[test]
 fn methods_keep_their_colors() {
-    let palette = Palette::new([("sgld", Color(1)), ("apd", Color(2))]);
+    let palette = Palette::new([("sgld", "", Some(Color(1))), ("apd", "", Some(Color(2)))]);
     let styles = |names: &[&str]| styles(&palette, names.iter().copied());
     let color = |names: &[&str]| styles(names).iter().map(|s| s.color).collect::<Vec<_>>();
     assert_eq!(color(&["sgld", "apd"]), color(&["SGLD, bald", "apd (online)"]));
@@ -307,4 +315,6 @@ fn small_pieces() {
     assert_eq!(fit_text("short", 12.0, 100.0), "short");
     assert!(fit_text("much too long for it", 12.0, 60.0).ends_with('…'));
     assert_eq!(fit_text("x", 12.0, 0.0), "");
+    assert_eq!(wrap("one two  three", 12.0, 50.0), ["one two", "three"]);
+    assert!(wrap("", 12.0, 50.0).is_empty());
 }

@@ -88,7 +88,7 @@ fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, me
     drive(context, &mut rounds)?;
     context.progress.end();
     let Rounds { buffered, trainer, points, drawn, evaluator, .. } = rounds;
-    buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.note(&said));
+    buffered.iter().filter_map(|buffered| buffered.chain.said()).for_each(|said| context.progress.warn(&said));
     let buffer_bytes = trainer.rows().bytes() + config.online.staged(&config.sgld) * 4 * experiment.network.row_len();
     let (generator, history) = (trainer.into_generator(), evaluator.history(bank, points)?);
     let mut rows = Rows::new(config, "distill");

@@ -1,6 +1,6 @@
 //! What distillation changed: subspace − sgld and apd − sgld, and whether that is more than drawing networks anew would.
 
-use apd_report::{Best, Cell, Column, Format, Select};
+use apd_report::{Best, Cell, Column, Format, Select, Verdict};
 
 /// A difference of two means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,18 +63,6 @@ impl Change {
         Cell::Text(format!("{sign}{}{error}{mark}", format.number(value)))
     }
 
-    /// As a clause: which way, how far, and whether that is clear.
-    pub(crate) fn words(self, what: &str, best: Best, format: Format) -> String {
-        let size = self.size(format);
-        let direction = if self.value < 0.0 { "lower" } else { "higher" };
-        match self.is_loss(best) {
-            Some(true) => format!("{what} {size} {direction}, a loss"),
-            Some(false) if self.is_clear() == Some(true) => format!("{what} {size} {direction}, a gain"),
-            Some(false) => format!("{what} no different beyond the error ({size} {direction})"),
-            None => format!("{what} {size} {direction} (a single draw: no error)"),
-        }
-    }
-
     /// How far, whichever way.
     fn size(self, format: Format) -> String {
         let points = if matches!(format, Format::Percent(_)) { " points" } else { "" };
@@ -93,41 +81,47 @@ impl Change {
     }
 }
 
-/// In words, whether anything was lost against sgld in a table of these changes: how often, and by how much at most.
-pub(crate) fn verdict(what: &str, changes: &[(String, Change)], best: Best, format: Format) -> String {
+/// Whether each distilled posterior kept what sgld has in all of these comparisons: whether no clear loss is larger than `limit`.
+pub(crate) fn kept(what: &str, changes: &[(String, Change)], best: Best, format: Format, limit: f64) -> Vec<Verdict> {
     let of = |method: &'static str| {
         let changes: Vec<_> = changes.iter().filter(|(_, change)| change.method == method).collect();
-        verdict_on(method, what, &changes, best, format)
+        kept_by(method, what, &changes, best, format, limit)
     };
-    DISTILLED.into_iter().filter_map(of).collect::<Vec<_>>().join(" ")
+    DISTILLED.into_iter().filter_map(of).collect()
 }
 
-fn verdict_on(method: &str, what: &str, changes: &[&(String, Change)], best: Best, format: Format) -> Option<String> {
-    let loss = |change: &Change| match best {
-        Best::Lowest => change.value,
-        Best::Highest | Best::NearestOne => -change.value,
-    };
+fn kept_by(
+    method: &str,
+    what: &str,
+    changes: &[&(String, Change)],
+    best: Best,
+    format: Format,
+    limit: f64,
+) -> Option<Verdict> {
+    let loss = |change: &Change| if best == Best::Lowest { change.value } else { -change.value };
     let (place, worst) = changes.iter().max_by(|a, b| loss(&a.1).total_cmp(&loss(&b.1)))?;
     let count = |clear: &dyn Fn(&Change) -> bool| changes.iter().filter(|(_, change)| clear(change)).count();
-    let worse = count(&|change| loss(change) > 0.0 && change.is_clear() != Some(false));
-    let better = count(&|change| loss(change) < 0.0 && change.is_clear() != Some(false));
+    let worse = count(&|change| change.is_loss(best) == Some(true));
+    let better = count(&|change| change.is_clear() == Some(true) && change.is_loss(best) == Some(false));
     let known = changes.iter().any(|(_, change)| change.error.is_some());
-    let beyond = if known {
-        ", by more than two standard errors of the difference"
-    } else {
-        " (a single draw: no standard error)"
-    };
+    let lost = changes.iter().any(|(_, change)| change.is_loss(best) == Some(true) && loss(change) > limit);
     let compared = changes.len();
-    let summary = match (worse, better) {
-        (0, 0) => format!("{method}'s {what} cannot be told from sgld's in any of {compared} comparisons"),
-        _ => format!(
-            "of {compared} comparisons of {what}, {method} is worse than sgld in {worse} and better in {better}{beyond}"
-        ),
+    let counted = match (known, worse, better) {
+        (true, ..) if compared == 1 => {
+            let direction = if loss(worst) > 0.0 { "worse" } else { "better" };
+            let found = format!("{} {direction} (limit {}).", worst.size(format), format.number(limit));
+            return Some(Verdict::new(&format!("Does {method} keep sgld's {what}?"), !lost, &found));
+        }
+        (false, ..) => "a single draw, so that no difference is clear".to_owned(),
+        (_, 0, 0) => format!("no different beyond two standard errors in any of {compared} comparisons"),
+        _ => format!("of {compared} comparisons {worse} are worse and {better} better, beyond two standard errors"),
     };
-    Some(match loss(worst) > 0.0 {
-        true => format!("Against sgld: {summary}; its largest loss is {} ({place}).", worst.size(format)),
-        false => format!("Against sgld: {summary}; nowhere is its mean worse than sgld's."),
-    })
+    let largest = match loss(worst) > 0.0 {
+        true => format!("; the largest loss is {} ({place}), the limit {}", worst.size(format), format.number(limit)),
+        false => String::new(),
+    };
+    let question = format!("Does {method} keep sgld's {what}?");
+    Some(Verdict::new(&question, known.then_some(!lost), &format!("{counted}{largest}.")))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use apd_distill::Loss;
 use apd_report::{
-    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, ImageRow, Results, Section, Table, WeightImages,
+    Axis, Best, Cell, ColorMap, Column, CurvePanel, Curves, Figure, Format, ImageRow, ImageRows, Results, Section,
+    Table, Verdict,
 };
 use apd_seed::Seed;
 use apd_store::Bank;
@@ -71,40 +72,46 @@ pub(crate) fn distillation(
         Loss::Wgan => format!(", the critic clipped to ±{}", d.clip),
         Loss::Dcgan | Loss::Lsgan => String::new(),
     };
-    Section::new("Distillation")
+    let learning = Section::new("How the GAN learned")
+        .text("The Wasserstein estimate and the penalty should fall, and accuracy and spread rise to the bank's.")
+        .figure(Figure::new(
+            "distillation",
+            "The lower panels count: generated networks should reach the bank's accuracy and its spread, the dotted lines.",
+            curves,
+        ));
+    let mut section = Section::new("What does distillation keep?")
+        .text("The table says how large each distilled posterior is beside the bank. A total variance below 1 is posterior spread that was lost, which accuracy alone does not show.")
+        .table(table)
         .setting(&format!(
             "The GAN (apd): loss `{}` with {} latent dimensions, three hidden layers of {}, batch {}, {} iterations of {} critic steps \
              each{}; rows are put through `{}` first.",
             d.loss, d.latent, d.hidden, d.batch, d.iterations, d.critic_steps, bound, d.standardization
         ))
-        .text(&format!(
-            "Expected: the Wasserstein estimate and the penalty fall, generated networks reach the bank's accuracy, and \
-             their total variance approaches the bank's (1 = equal; above, the generator is over-dispersed; below, it \
-             has lost posterior spread that accuracy alone does not show).{}",
-            learned.iter().map(|(name, history)| found(name, history)).collect::<String>()
-        ))
-        .table(table)
-        .figure(Figure::new("distillation", "The distiller as it learns.", curves))
-        .figure(first_layer(bank, distilled, image, seed))
+        .details(learning)
+        .details(Section::new("What the networks look like").figure(first_layer(bank, distilled, image, seed)));
+    section.verdicts = learned.iter().flat_map(|(name, history)| found(name, history)).collect();
+    section
 }
 
 /// Where the distiller ended, and whether that is where it should.
-fn found(name: &str, history: &History) -> String {
-    let Some(last) = history.points.last() else { return String::new() };
-    let spread = match last.variance_ratio {
-        ratio if ratio < 0.8 => {
-            "posterior spread was lost: detection, which lives on it, will show how much that matters"
-        }
-        ratio if ratio > 1.25 => "the generator is over-dispersed: its networks vary more than the bank's",
-        _ => "the spread was kept, in total",
-    };
-    format!(
-        " Found, of {name} after {} iterations: validation accuracy {:.2} % against the bank's {:.2} %, total variance {:.2} of the bank's: {spread}.",
-        last.iteration,
-        100.0 * last.accuracy,
-        100.0 * history.bank_accuracy,
-        last.variance_ratio
-    )
+pub(crate) fn found(name: &str, history: &History) -> Vec<Verdict> {
+    let Some(last) = history.points.last() else { return Vec::new() };
+    let [accuracy, bank] = [last.accuracy, history.bank_accuracy].map(|share| 100.0 * share);
+    let (ratio, iteration) = (last.variance_ratio, last.iteration);
+    vec![
+        Verdict::new(
+            &format!("Is {name} as accurate as the bank?"),
+            accuracy >= bank - 1.0,
+            &format!(
+                "{accuracy:.1} % of the validation images after {iteration} iterations, the bank {bank:.1} % (limit 1 point)."
+            ),
+        ),
+        Verdict::new(
+            &format!("Does {name} keep the bank's spread?"),
+            (0.8..=1.25).contains(&ratio),
+            &format!("its total variance is {ratio:.2} of the bank's (limits 0.80 and 1.25)."),
+        ),
+    ]
 }
 
 /// First-layer weights of sampled and generated networks, each hidden unit an image of the input's shape.
@@ -114,18 +121,24 @@ fn first_layer(bank: &Bank, distilled: &[&FittedMethod<'_>], (height, width): (u
     let mut rows = Vec::new();
     for i in 0..SHOWN_NETWORKS.min(bank.len()) {
         let row = i * (bank.len() - 1) / (SHOWN_NETWORKS - 1).max(1);
-        rows.push(ImageRow { title: format!("sgld, sample {}", row + 1), images: units(bank.row(row)) });
+        rows.push(ImageRow {
+            title: format!("sgld, sample {}", row + 1),
+            images: units(bank.row(row)),
+            labels: Vec::new(),
+        });
     }
     for FittedMethod { method, fitted } in distilled {
         for (i, theta) in fitted.posterior.draw(seed.child("shown"), SHOWN_NETWORKS).rows().into_iter().enumerate() {
             let title = format!("{}, draw {}", method.name(), i + 1);
-            rows.push(ImageRow { title, images: units(&theta.to_vec()) });
+            rows.push(ImageRow { title, images: units(&theta.to_vec()), labels: Vec::new() });
         }
     }
-    let images = WeightImages { height, width, rows, limit: None, label: "weight".into() };
+    let colors = ColorMap::Diverging;
+    let images = ImageRows { height, width, rows, limit: None, label: "weight".into(), colors };
     Figure::new(
         "first-layer",
-        "First-layer weights: each row a network, each image the input weights of one hidden unit.",
+        "Drawn networks should have the strokes and blots of sampled ones: each row is a network, each image the input weights of one of its \
+         hidden units.",
         images,
     )
 }

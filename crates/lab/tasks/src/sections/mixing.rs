@@ -3,6 +3,7 @@
 use apd_diagnostics::{Diagnosis, rank_histogram};
 use apd_report::{
     Axis, BarMark, BarSeries, Bars, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table,
+    Verdict,
 };
 
 use crate::config::Config;
@@ -35,35 +36,30 @@ pub(crate) fn mixing(config: &Config, results: &Results, found: &Diagnosed) -> S
         "Rank-normalized split-R̂, bulk and tail effective sample sizes (Vehtari et al. 2021). Functions are the probabilities \
          of the true class of held-out images. Scalars that never move have no diagnosis and are left out.",
     );
-    let mut text = String::from(
-        "Expected: R̂ near 1 (below 1.01 if the bank stood for the whole posterior) and hundreds of effective samples, for \
-         functions more than for weights, which need not mix where hidden units can be permuted. ",
-    );
-    text.push_str(&match (value("functions", "rhat_median"), value("functions", "ess_bulk_median")) {
-        (Some(rhat), Some(ess)) => format!(
-            "Found, for functions: R̂ {rhat:.3} and {ess:.0} effective samples in the median. {}",
-            judgment(rhat, ess, config.sgld.chains)
-        ),
-        _ => "Found: too few samples to say.".into(),
-    });
+    let mut text = String::new();
+    if config.sgld.chains == 1 {
+        text.push_str("One chain cannot tell how many other modes there are ([sgld] chains). ");
+    }
     if !found.left_out.is_empty() {
         let chains: Vec<String> = found.left_out.iter().map(u32::to_string).collect();
         text.push_str(&format!(
-            " Left out, for they have fewer than half of the longest's samples: chain {}.",
+            "Left out, for they have fewer than half of the longest's samples: chain {}. ",
             chains.join(", ")
         ));
     }
     if let Some(spread) = &found.spread {
-        text.push_str(&format!(" Spread of the first chain: {spread}"));
+        text.push_str(&format!("Spread of the first chain: {spread}"));
     }
-    let mut section = Section::new("Have the chains mixed?")
-        .setting("All chains of the bank; each is split into halves, so that a drift shows even in a single chain.")
-        .text(&text)
-        .table(table);
+    let mut section = Section::new("Is the posterior right?").text(judgment(results)).setting(
+        "All chains of the bank; each is split into halves, so that a drift shows even in a single chain. Functions should mix better than \
+         weights, which need not where hidden units can be permuted.",
+    );
+    section.verdicts.extend(mixed(results));
+    let mut details = Section::new("Diagnostics of functions, weights and U(θ)").text(&text).table(table);
     let worst: Vec<(&Group, &Draws, &Diagnosis)> =
         found.groups.iter().filter_map(|group| group.worst().map(|(draws, d)| (group, draws, d))).collect();
     if worst.is_empty() {
-        return section;
+        return section.details(details);
     }
     let traces = worst.iter().map(|(group, draws, diagnosis)| {
         let title = format!("{}, R̂ {:.3}", label(group.name), diagnosis.rhat);
@@ -71,19 +67,39 @@ pub(crate) fn mixing(config: &Config, results: &Results, found: &Diagnosed) -> S
     });
     section = section.figure(Figure::new(
         "traces",
-        "Traces of U(θ) and of the function and the weight that mix worst. A chain that has mixed looks like a hairy caterpillar.",
+        "A chain that has mixed wanders over the same band from its first sample to its last, and all chains over the same one: here are \
+         U(θ) and the function and the weight that mix worst.",
         Curves { columns: worst.len(), panels: traces.collect() },
     ));
     if let Some((_, draws, _)) = worst.iter().find(|(group, ..)| group.name == "functions")
         && let Some(ranks) = rank_plot(draws)
     {
-        section = section.figure(Figure::new(
+        details = details.figure(Figure::new(
             "ranks",
             "Ranks of the worst function's draws among all draws, for each half of each chain. Halves that sample one law are flat.",
             ranks,
         ));
     }
-    section
+    section.details(details)
+}
+
+/// Least number of effective samples, and largest R̂, of a bank that stands for the posterior (Vehtari et al. 2021).
+const ENOUGH: f64 = 400.0;
+const AGREED: f64 = 1.01;
+
+/// R̂ and effective samples of functions, in the median.
+fn functions(results: &Results) -> Option<(f64, f64)> {
+    let select = results.select().task("diagnostics").score("functions");
+    Some((select.clone().metric("rhat_median").value()?, select.metric("ess_bulk_median").value()?))
+}
+
+/// Whether the chains have mixed.
+pub(crate) fn mixed(results: &Results) -> Option<Verdict> {
+    let (rhat, ess) = functions(results)?;
+    let found = format!(
+        "in the median over predictions R̂ is {rhat:.3} (limit {AGREED}), and {ess:.0} samples are effective (limit {ENOUGH})."
+    );
+    Some(Verdict::new("Is the posterior right?", rhat < AGREED && ess >= ENOUGH, &found))
 }
 
 fn label(group: &str) -> &str {
@@ -99,18 +115,20 @@ fn unit(group: &str) -> &'static str {
 }
 
 /// In words, what R̂ and the effective sample size of the functions say.
-fn judgment(rhat: f64, ess: f64, chains: usize) -> String {
-    let alone =
-        if chains == 1 { " One chain also cannot tell how many other modes there are ([sgld] chains)." } else { "" };
-    let verdict = if rhat < 1.01 && ess >= 400.0 {
-        "The chains agree, and the bank holds enough effective samples for its averages."
-    } else if rhat < 1.05 && ess >= 100.0 {
-        "Nearly mixed: averages are usable, but the bank is worth far fewer samples than it has rows."
-    } else {
-        "The chains have NOT mixed: the bank describes where they went in this time, not the whole posterior. Run longer, or \
-         more chains, before believing small differences."
-    };
-    format!("{verdict}{alone}")
+fn judgment(results: &Results) -> &'static str {
+    match functions(results) {
+        None => "There are too few samples to say.",
+        Some((rhat, ess)) if rhat < AGREED && ess >= ENOUGH => {
+            "The chains agree, and the bank holds enough effective samples for its averages."
+        }
+        Some((rhat, ess)) if rhat < 1.05 && ess >= 100.0 => {
+            "The chains have nearly mixed: averages are usable, but the bank is worth far fewer samples than it has rows."
+        }
+        Some(_) => {
+            "The chains have NOT mixed: the bank describes where they went in this time, not the whole posterior. Run longer, or more chains, \
+             before believing small differences."
+        }
+    }
 }
 
 fn lines(draws: &Draws) -> Vec<Series> {

@@ -53,7 +53,7 @@ pub(crate) fn online(
     let all = [&offline[..], &online].concat();
     let panels = quality(&all, &Axis::new("generator iteration").log()).into();
     let figure = Curves { columns: 2, panels };
-    Section::new("Online distillation")
+    Section::new("Distillation while sampling, without a bank")
         .setting(&format!(
             "After burn-in, {} chain(s) walk in {} rounds of {} steps, while the generator takes {} iterations in each on a buffer of \
              the newest {} samples. Infinite chains restart from generated networks in each round.",
@@ -64,11 +64,11 @@ pub(crate) fn online(
             settings.buffer
         ))
         .text(&format!(
-            "Expected: without a bank the generator is as good as after as many iterations on one. {}",
+            "Without a bank the generator should be as good as after as many iterations on one. {}",
             verdict(offline.first().map(|(_, history)| *history), &online)
         ))
         .table(table)
-        .figure(Figure::new("online", "Offline and online distillation as they learn.", figure))
+        .figure(Figure::new("online", "Online distillation should reach what offline distillation has after as many iterations.", figure))
 }
 
 /// The ends of the online runs beside the offline one when it had taken as many iterations.
@@ -82,7 +82,7 @@ fn verdict(offline: Option<&History>, online: &[(&str, &History)]) -> String {
             .min_by_key(|point| point.iteration.abs_diff(end.iteration));
         let Some(beside) = nearest else { continue };
         text.push_str(&format!(
-            "Found: after {} iterations {} predicts {:.2} % of the validation images with {:.2} of the bank's total variance; \
+            "After {} iterations {} predicts {:.2} % of the validation images with {:.2} of the bank's total variance; \
              offline it was {:.2} % with {:.2} after {}. ",
             end.iteration,
             name,

@@ -1,9 +1,17 @@
 //! The posterior and its bank.
 
-use apd_report::{Cell, Column, Format, Section, Table};
+use apd_report::{Cell, Column, Format, Section, Table, Verdict};
 use apd_store::Bank;
 
 use crate::config::Config;
+
+/// Whether all chains stayed finite; nothing where they did.
+pub(crate) fn diverged(remarks: &[&String]) -> Option<Verdict> {
+    // Somebody has to see it who did not watch the run.
+    let diverged: Vec<&str> = remarks.iter().skip(1).map(|remark| remark.as_str()).collect();
+    (!diverged.is_empty())
+        .then(|| Verdict::new("Did every chain stay finite?", false, &format!("{}.", diverged.join("; "))))
+}
 
 /// The posterior and its bank: settings, the sampler's summary and what a bank costs.
 pub(crate) fn sampling(config: &Config, remarks: &[&String], bank: &Bank) -> Section {
@@ -20,13 +28,8 @@ pub(crate) fn sampling(config: &Config, remarks: &[&String], bank: &Bank) -> Sec
     let (rows, dim) = (bank.len() as f64, bank.dim() as f64);
     table.push([rows, dim, sgld.chains as f64, 4.0 * rows * dim].map(Cell::number).to_vec());
     let summary = remarks.first().map_or("", |summary| summary.as_str());
-    let mut text = summary.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-    // Somebody has to see it who did not watch the run.
-    let diverged: Vec<&str> = remarks.iter().skip(1).map(|remark| remark.as_str()).collect();
-    if !diverged.is_empty() {
-        text.push_str(&format!("\n\n**{}.**", diverged.join("; ")));
-    }
-    Section::new("Posterior sampling")
+    let text = summary.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+    Section::new("The bank, and how it was sampled")
         .setting(&format!(
             "{}, {} chain(s) of {} steps, minibatches of {}, learning rate {} and weight decay {} on the mean loss, \
              temperature {}; a sample every {} steps after {}.",

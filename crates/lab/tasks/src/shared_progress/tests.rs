@@ -6,7 +6,8 @@ use crate::error::Error;
 struct Heard {
     done: Mutex<Vec<u64>>,
     messages: Mutex<Vec<String>>,
-    notes: Mutex<Vec<String>>,
+    pieces: Mutex<Vec<String>>,
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Control for Heard {}
@@ -17,8 +18,12 @@ impl Progress for Heard {
         self.messages.lock().unwrap().extend(message);
     }
 
-    fn note(&self, text: &str) {
-        self.notes.lock().unwrap().push(text.to_owned());
+    fn warn(&self, text: &str) {
+        self.warnings.lock().unwrap().push(text.to_owned());
+    }
+
+    fn end_of_piece(&self, name: &str, _time: Duration, message: &str) {
+        self.pieces.lock().unwrap().push(format!("{name}: {message}"));
     }
 }
 
@@ -33,6 +38,7 @@ fn stages_at_the_same_time_add_up() {
             // Of two chains the one may overtake the other.
             context.progress.advance(resumed + 2, None);
             context.progress.advance(10, None);
+            context.progress.warn(name);
             context.progress.end();
             Ok(())
         })
@@ -41,8 +47,8 @@ fn stages_at_the_same_time_add_up() {
     stage("second", 5).unwrap();
     assert_eq!(*heard.done.lock().unwrap(), [0, 3, 3, 10, 15, 18, 18, 20]);
     assert_eq!(*heard.messages.lock().unwrap(), ["first: well", "second: well"]);
-    let notes = heard.notes.lock().unwrap();
-    assert!(notes.len() == 2 && notes[1].contains("second done in") && notes[1].ends_with("well"), "{notes:?}");
+    assert_eq!(*heard.warnings.lock().unwrap(), ["first", "second"]);
+    assert_eq!(*heard.pieces.lock().unwrap(), ["first: well", "second: well"]);
 }
 
 #[test]

@@ -21,13 +21,18 @@ fn a_difference_has_the_errors_of_both_means() {
 fn a_loss_is_told_only_where_it_is_one() {
     let of = |apd, sgld, best| {
         let change = Change::of("apd", &results(apd, sgld).select()).unwrap();
-        verdict("AUROC", &[("blank".into(), change)], best, Format::Percent(1))
+        kept("AUROC", &[("blank".into(), change), ("white".into(), change)], best, Format::Percent(1), 0.01).remove(0)
     };
     let lost = of((0.90, 0.01), (0.95, 0.01), Best::Highest);
-    assert!(lost.contains("worse than sgld in 1") && lost.contains("5.0") && lost.contains("blank"), "{lost}");
-    // The same numbers of a metric that should be low are a gain; within two errors they are neither.
+    assert_eq!(lost.met, Some(false));
+    assert!(
+        lost.found.contains("2 are worse") && lost.found.contains("5.0") && lost.found.contains("white"),
+        "{lost:?}"
+    );
+    // The same numbers of a metric that should be low are a gain; within two errors they are neither; and a small loss may be.
     let gained = of((0.90, 0.01), (0.95, 0.01), Best::Lowest);
-    assert!(gained.contains("worse than sgld in 0 and better in 1"), "{gained}");
+    assert!(gained.met == Some(true) && gained.found.contains("0 are worse and 2 better"), "{gained:?}");
     let unclear = of((0.90, 0.10), (0.95, 0.10), Best::Highest);
-    assert!(unclear.contains("cannot be told"), "{unclear}");
+    assert!(unclear.met == Some(true) && unclear.found.contains("no different"), "{unclear:?}");
+    assert_eq!(of((0.942, 0.001), (0.95, 0.001), Best::Highest).met, Some(true));
 }

@@ -1,7 +1,7 @@
 //! Active learning: curves, labels needed, and whether asking the posterior was worth it.
 
 use apd_report::{
-    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Row, Section, Select, Series, Table,
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Row, Section, Select, Series, Table, Verdict,
 };
 
 use crate::config::Config;
@@ -28,14 +28,14 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
     let panel = |title: &str, lines: Vec<Series>| {
         CurvePanel::new(title, Axis::new("labels"), Axis::new("test accuracy %").percent(), lines)
     };
-    let by_method = methods.iter().map(|method: &String| {
+    let by_method = |method: &String| {
         let of = acquisitions.iter().filter(|acquisition| has(method, acquisition));
         panel(method, of.map(|acquisition| series(acquisition, method, acquisition)).collect())
-    });
-    let by_acquisition = acquisitions.iter().map(|acquisition| {
+    };
+    let by_acquisition = |acquisition: &str| {
         let of = methods.iter().filter(|method| has(method, acquisition));
         panel(acquisition, of.map(|method| series(method, method, acquisition)).collect())
-    });
+    };
     let last = accuracy.iter().filter_map(|row| row.at).fold(0.0, f64::max);
 
     let mut columns = vec![
@@ -117,28 +117,71 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         distill.iterations
     );
     let columns = methods.len().clamp(1, 3);
-    Section::new("Active learning")
-        .setting(&setting)
-        .text(&verdict(&select, found, sgld.temperature))
-        .table(table)
-        .figure(Figure::new(
-            "active-acquisitions",
-            "Test accuracy against labels: is it worth asking the networks what to label? Mean and sd over seeds.",
-            Curves { columns, panels: by_method.collect() },
-        ))
-        .figure(Figure::new(
-            "active-methods",
-            "The same, method beside method.",
-            Curves { columns, panels: by_acquisition.collect() },
-        ))
+    let shown = SHOWN.into_iter().filter(|shown| acquisitions.iter().any(|acquisition| acquisition == shown));
+    let figure = |id: &str, caption: &str, columns: usize, panels: Vec<CurvePanel>| {
+        Figure::new(id, caption, Curves { columns, panels })
+    };
+    let mut section = Section::new("Is it worth asking which labels to buy?").setting(&setting).figure(figure(
+        "active",
+        "The sooner a line rises, the fewer labels it needs: labels bought at random, and those that the method is least sure of (BALD). Mean and \
+         sd over seeds.",
+        2,
+        shown.map(&by_acquisition).collect(),
+    ));
+    section.verdicts = verdicts(&select);
+    section
+        .details(
+            Section::new("What each way to choose labels is worth")
+                .text(&verdict(&select, found, sgld.temperature))
+                .table(table),
+        )
+        .details(
+            Section::new("Every acquisition and every method")
+                .figure(figure(
+                    "active-acquisitions",
+                    "Where the lines of a method differ, it matters what it asks. Mean and sd over seeds.",
+                    columns,
+                    methods.iter().map(by_method).collect(),
+                ))
+                .figure(figure(
+                    "active-methods",
+                    "The same, method beside method.",
+                    columns,
+                    acquisitions.iter().map(|acquisition| by_acquisition(acquisition)).collect(),
+                )),
+        )
+}
+
+/// The acquisitions that are shown first.
+const SHOWN: [&str; 2] = ["random", "bald"];
+
+/// Whether asking is worth it, and whether what was distilled asks as sgld does.
+fn verdicts(select: &Select<'_>) -> Vec<Verdict> {
+    let row = |metric: &str, method: &str| select.clone().method(method).score("bald").metric(metric).row();
+    let gain = |row: &Row| (100.0 * row.value, row.sd.map(|sd| 200.0 * sd / (row.n.unwrap_or(1) as f64).sqrt()));
+    let words = |(gain, error): (f64, Option<f64>)| match error {
+        Some(error) => format!("{gain:+.1} ± {:.1} points of mean accuracy", error / 2.0),
+        None => format!("{gain:+.1} points of mean accuracy (one seed)"),
+    };
+    let mut verdicts = Vec::new();
+    for method in ["sgld", "subspace"] {
+        let Some((gain, error)) = row("gain_over_random", method).map(gain) else { continue };
+        let found = format!("{} against random labels (limit two standard errors above 0).", words((gain, error)));
+        let question = format!("Does {method} learn faster where BALD asks?");
+        verdicts.push(Verdict::new(&question, error.map(|error| gain > error), &found));
+    }
+    for method in ["subspace", "apd"] {
+        let Some((gain, error)) = row("gain_over_sgld", method).map(gain) else { continue };
+        let found = format!("{} against sgld with BALD (limit −1 point, where that is clear).", words((gain, error)));
+        let question = format!("Does {method} learn as fast as sgld?");
+        verdicts.push(Verdict::new(&question, error.map(|error| gain >= -1.0 || gain >= -error), &found));
+    }
+    verdicts
 }
 
 /// What the rows say, in words. A difference counts when it is larger than twice its standard error over seeds.
 fn verdict(select: &Select<'_>, found: &Active, temperature: f64) -> String {
-    let mut text = String::from(
-        "Expected: with networks that disagree, BALD, variation ratio and entropy need fewer labels than random acquisition; subspace and apd \
-         acquire what sgld would; one network's entropy is a weaker guide.\n\nFound: ",
-    );
+    let mut text = String::new();
     let gains = select.clone().metric("gain_over_random");
     let methods = gains.distinct(|row| row.method.clone());
     let sentences: Vec<String> = methods
@@ -150,7 +193,7 @@ fn verdict(select: &Select<'_>, found: &Active, temperature: f64) -> String {
         })
         .collect();
     text.push_str(&format!(
-        "in mean accuracy over all rounds against random acquisition with the same method, in points: {}. A difference of less than twice \
+        "In mean accuracy over all rounds against random acquisition with the same method, in points: {}. A difference of less than twice \
          its standard error over the seeds is called none.\n\n",
         sentences.join("; ")
     ));

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::named_posterior::{NamedPosterior, averaged, network_rows};
+use crate::pictures;
 use crate::tasks::adversarial::settings::AdversarialConfig;
 
 /// What is done to the images, and by the gradient of what.
@@ -75,6 +76,8 @@ pub(super) struct AttackTarget {
 pub(super) struct Evaluation {
     pub(super) accuracy: f64,
     pub(super) nll: f64,
+    /// The class that each image is taken for.
+    pub(super) seen: Vec<u32>,
     pub(super) scores: Vec<(Score, Vec<f64>)>,
 }
 
@@ -136,6 +139,7 @@ impl AttackTarget {
         Ok(Evaluation {
             accuracy: accuracy(mean.view(), labels)?,
             nll: nll(mean.view(), labels)?,
+            seen: pictures::classes(&mean),
             scores: self.scores.iter().map(|&score| (score, predictive.score(score))).collect(),
         })
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use apd_data::Labelled;
 use apd_diagnostics::mean_sd;
-use apd_report::Row;
+use apd_report::{ImageRow, Row};
 use apd_seed::Seed;
 use apd_store::checkpoint;
 use apd_uncertainty::{Detection, Score, detection};
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::named_posterior::NamedPosterior;
+use crate::pictures::{SHOWN, label, row};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::adversarial::settings::AdversarialConfig;
@@ -31,6 +32,8 @@ pub struct Adversarial {
     pub scores: Vec<AttackedScores>,
     /// Images that were attacked.
     pub images: usize,
+    /// The first images as they are and attacked, for a figure.
+    pub pictures: Vec<ImageRow>,
 }
 
 /// One score of one method, of the images as they are and after an attack on the method itself.
@@ -63,6 +66,8 @@ struct Outcome {
     found: Vec<Found>,
     /// Each score of each image of the method itself, where a figure shows them.
     scores: Vec<Vec<f64>>,
+    /// The first images and what the method itself takes them for, where a figure shows them.
+    pictures: Vec<(Vec<f32>, u32)>,
 }
 
 /// What the attacked images do to one method.
@@ -102,7 +107,8 @@ pub fn adversarial(
     let Attacks { jobs, outcomes, clean, .. } = attacks;
     let rows = task.rows(&jobs, &outcomes, &clean);
     let scores = task.scores(&jobs, &outcomes, &clean);
-    Ok(Adversarial { rows, scores, images: shown.len() })
+    let pictures = task.pictures(&jobs, &outcomes);
+    Ok(Adversarial { rows, scores, images: shown.len(), pictures })
 }
 
 /// All jobs, one after the other.
@@ -214,7 +220,35 @@ impl Task<'_> {
         let figure = at_tables && job.kind.is_attack() && job.draw == 0;
         let scores =
             if figure { evaluation.scores.into_iter().map(|(_, values)| values).collect() } else { Vec::new() };
-        Ok(Outcome { target, found, scores })
+        let pictures = match self.is_pictured(job) {
+            true => images.rows().into_iter().map(|image| image.to_vec()).zip(evaluation.seen).take(SHOWN).collect(),
+            false => Vec::new(),
+        };
+        Ok(Outcome { target, found, scores, pictures })
+    }
+
+    /// Whether a figure shows the images of this job: of one network and of the default distiller, after noise and after the strongest attack.
+    fn is_pictured(&self, job: &Job) -> bool {
+        let pictured = match self.posteriors[job.method].name {
+            "sgd" => matches!(job.kind, Kind::Noise | Kind::PgdAverage),
+            "subspace" => job.kind == Kind::PgdAverage,
+            _ => false,
+        };
+        pictured && job.epsilon == self.settings.epsilon && job.draw == 0
+    }
+
+    /// The first images, a row for each job that is pictured.
+    fn pictures(&self, jobs: &[Job], outcomes: &[Outcome]) -> Vec<ImageRow> {
+        let labels = &self.shown.labels;
+        let truth = labels.iter().take(SHOWN).map(|&truth| label(truth, truth)).collect();
+        let mut rows = vec![row("as they are", &self.shown.images.pixels, truth)];
+        for (job, outcome) in jobs.iter().zip(outcomes).filter(|(job, _)| self.is_pictured(job)) {
+            let labels = outcome.pictures.iter().zip(labels).map(|((_, seen), &truth)| label(truth, *seen)).collect();
+            let images = outcome.pictures.iter().map(|(image, _)| image.clone()).collect();
+            let title = format!("{} on {}", job.kind, self.posteriors[job.method].name);
+            rows.push(ImageRow { title, images, labels });
+        }
+        rows
     }
 
     fn rows(&self, jobs: &[Job], outcomes: &[Outcome], clean: &[Vec<Evaluation>]) -> Vec<Row> {

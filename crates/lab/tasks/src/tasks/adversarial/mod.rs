@@ -46,7 +46,7 @@ impl Task for Adversarial {
     fn run(&self, context: Context<'_>, prepared: &Prepared<'_>) -> Result<Findings> {
         let found = compute::adversarial(context, prepared.experiment, &prepared.posteriors())?;
         let results = prepared.results_with(&found.rows);
-        let section = section::adversarial(&prepared.experiment.config, &results, &found);
+        let section = section::adversarial(prepared.experiment, &results, &found);
         Ok(Findings { rows: found.rows, section, seconds: Vec::new() })
     }
 }

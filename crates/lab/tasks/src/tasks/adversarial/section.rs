@@ -2,13 +2,14 @@
 
 use apd_report::{
     Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, ScoreHistograms, ScorePanel, Section,
-    Select, Series, Table,
+    Select, Series, Table, Verdict,
 };
 use apd_uncertainty::{Score, detection};
 
-use crate::config::Config;
+use crate::experiment::Experiment;
 use crate::metrics;
-use crate::sections::change::{self, Change, verdict};
+use crate::pictures;
+use crate::sections::change::{self, Change, kept};
 use crate::tasks::adversarial::compute::{Adversarial, Kind, is_effective};
 use crate::tasks::adversarial::settings::AdversarialConfig;
 
@@ -18,7 +19,8 @@ const DETECTED: [Kind; 2] = [Kind::PgdDraw, Kind::PgdAverage];
 const SHOWN: [Score; 2] = [Score::Entropy, Score::Bald];
 
 /// Accuracy under attack, the transfer matrix, and detection.
-pub(crate) fn adversarial(config: &Config, results: &Results, found: &Adversarial) -> Section {
+pub(crate) fn adversarial(experiment: &Experiment, results: &Results, found: &Adversarial) -> Section {
+    let Experiment { config, split, .. } = experiment;
     let settings = config.settings::<AdversarialConfig>();
     let select = results.select().task("adversarial");
     let methods = select.distinct(|row| row.method.clone());
@@ -26,7 +28,11 @@ pub(crate) fn adversarial(config: &Config, results: &Results, found: &Adversaria
     let (accuracy, accuracy_changes) = view.accuracy();
     let (auroc, auroc_changes) = view.detection("auroc");
     let (aupr, _) = view.detection("aupr_out");
-    let mut section = Section::new("Adversarial examples")
+    let mut numbers = Section::new("Each attack in numbers");
+    for table in [accuracy, view.transfer(), auroc, aupr] {
+        numbers = numbers.table(table);
+    }
+    let mut section = Section::new("What if somebody wants to mislead it?")
         .setting(&format!(
             "{} test images; each pixel may move by ε, {} unless a table says otherwise, of a range of 2 (L∞). fgsm takes one step of ε, \
              pgd {} steps of {}{}, along the sign of the gradient of the loss of the true class. \
@@ -42,16 +48,24 @@ pub(crate) fn adversarial(config: &Config, results: &Results, found: &Adversaria
             config.baselines.ensemble,
             settings.draws
         ))
-        .text(&view.words(&accuracy_changes, &auroc_changes))
-        .table(accuracy)
-        .table(view.transfer())
-        .table(auroc)
-        .table(aupr)
-        .figure(view.curves());
-    if let Some(figure) = histograms(found) {
-        section = section.figure(figure);
+        .figure(pictures::figure(
+            "attacked-images",
+            &format!(
+                "To us the rows show the same: test images as they are, after noise, and attacked with ε = {}; below each what it is, and → what \
+                 the method that was attacked takes it for where that is something else.",
+                settings.epsilon
+            ),
+            &split.test.images,
+            found.pictures.clone(),
+        ));
+    section.verdicts = view.verdicts();
+    section.verdicts.extend(kept("accuracy under attack", &accuracy_changes, Best::Highest, Format::Percent(1), 0.02));
+    section.verdicts.extend(kept("detection of attacks", &auroc_changes, Best::Highest, Format::Percent(1), 0.02));
+    section = section.details(Section::new("Attacks of every size").figure(view.curves())).details(numbers);
+    match histograms(found) {
+        Some(figure) => section.details(Section::new("Histograms").figure(figure)),
+        None => section,
     }
-    section
 }
 
 struct View<'a> {
@@ -176,66 +190,41 @@ impl<'a> View<'a> {
             CurvePanel::new(title, Axis::new("ε"), Axis::new(y).percent(), lines)
         };
         let panels = vec![
-            panel("pgd-draw", "accuracy %", Kind::PgdDraw, "accuracy", None),
-            panel("pgd-average", "accuracy %", Kind::PgdAverage, "accuracy", None),
-            panel("fgsm-average", "accuracy %", Kind::FgsmAverage, "accuracy", None),
-            panel("noise", "accuracy %", Kind::Noise, "accuracy", None),
-            panel("pgd-draw, found by BALD", "AUROC %", Kind::PgdDraw, "auroc", Some(Score::Bald)),
-            panel("pgd-average, found by BALD", "AUROC %", Kind::PgdAverage, "auroc", Some(Score::Bald)),
+            panel("noise: accuracy", "accuracy %", Kind::Noise, "accuracy", None),
+            panel("pgd on one network: accuracy", "accuracy %", Kind::PgdDraw, "accuracy", None),
+            panel("pgd on the average: accuracy", "accuracy %", Kind::PgdAverage, "accuracy", None),
+            panel("fgsm on the average: accuracy", "accuracy %", Kind::FgsmAverage, "accuracy", None),
+            panel("pgd on one network, found by BALD", "AUROC %", Kind::PgdDraw, "auroc", Some(Score::Bald)),
+            panel("pgd on the average, found by BALD", "AUROC %", Kind::PgdAverage, "auroc", Some(Score::Bald)),
         ];
         Figure::new(
             "adversarial",
-            "Accuracy of the averaged prediction against the radius of the attack, and how well BALD finds the attacked images.",
-            Curves { columns: 2, panels },
+            "Noise should do next to nothing, and an attack on the very prediction that is asked mislead everybody as ε grows. The last two panels \
+             say whether the networks' disagreement gives an attack away: 50 % is chance.",
+            Curves { columns: 3, panels },
         )
     }
 
-    fn words(&self, accuracy: &[(String, Change)], auroc: &[(String, Change)]) -> String {
-        let epsilon = self.settings.epsilon;
-        let percent = |value: Option<f64>| value.map_or("–".into(), |value| format!("{:.1} %", 100.0 * value));
-        let mut text = String::from(
-            "Expected: noise of this size does next to nothing, and an attack on the very prediction that is asked afterwards misleads \
-             every method; a Bayesian average is no defense against those who know it. An attack on one of its networks misleads \
-             the average less, and there the networks' disagreement should give it away. apd should do as sgld does in every cell. Found:",
-        );
-        for method in ["sgd", "sgld", "apd"].into_iter().filter(|method| self.methods.iter().any(|m| m == method)) {
-            let clean = self.clean().method(method).metric("accuracy").value();
-            let under = |kind: Kind| percent(self.value(method, kind, "accuracy", epsilon));
-            text.push_str(&format!(
-                " {method} is right on {} of the images, on {} after noise, {}{} after pgd on its average.",
-                percent(clean),
-                under(Kind::Noise),
-                match self.value(method, Kind::PgdDraw, "accuracy", epsilon) {
-                    Some(value) => format!(
-                        "{} after pgd on one of its networks (which itself is right on {}), ",
-                        percent(Some(value)),
-                        percent(self.value(method, Kind::PgdDraw, "accuracy_target", epsilon))
-                    ),
-                    None => String::new(),
-                },
-                under(Kind::PgdAverage),
-            ));
+    /// Whether the attacks attacked, and whether disagreement gives away those on one network.
+    fn verdicts(&self) -> Vec<Verdict> {
+        let mut verdicts = vec![self.check()];
+        let select = self.white_box(Kind::PgdDraw, self.settings.epsilon).metric("auroc").score(Score::Bald.name());
+        let found: Vec<(&str, f64)> = ["sgld", "subspace", "apd"]
+            .into_iter()
+            .filter_map(|method| Some((method, select.clone().method(method).value()?)))
+            .collect();
+        if !found.is_empty() {
+            let words: Vec<String> =
+                found.iter().map(|(method, auroc)| format!("{method} {:.1} %", 100.0 * auroc)).collect();
+            let words = format!("AUROC by BALD: {} (limit 50 %, chance).", words.join(", "));
+            let met = found.iter().all(|&(_, auroc)| auroc > 0.5);
+            verdicts.push(Verdict::new("Does disagreement give an attack on one network away?", met, &words));
         }
-        text.push_str("\n\n");
-        text.push_str(&self.check());
-        let by = |kind: Kind, method: &str| {
-            let select = self.white_box(kind, epsilon).method(method).metric("auroc");
-            percent(select.score(Score::Bald.name()).value())
-        };
-        text.push_str(&format!(
-            " BALD finds pgd on one network with an AUROC of {} (sgld) and {} (apd), pgd on the average with {} and {}.\n\n{} {}",
-            by(Kind::PgdDraw, "sgld"),
-            by(Kind::PgdDraw, "apd"),
-            by(Kind::PgdAverage, "sgld"),
-            by(Kind::PgdAverage, "apd"),
-            verdict("accuracy", accuracy, Best::Highest, Format::Percent(1)),
-            verdict("AUROC", auroc, Best::Highest, Format::Percent(1)),
-        ));
-        text
+        verdicts
     }
 
     /// Whether the attacks attacked: without that, every other number here is about nothing.
-    fn check(&self) -> String {
+    fn check(&self) -> Verdict {
         let epsilon = self.settings.epsilon;
         let mut idle = Vec::new();
         for method in &self.methods {
@@ -248,19 +237,20 @@ impl<'a> View<'a> {
                 }
             }
         }
-        match idle[..] {
-            [] => "The attacks work: on every method they raise the loss far more than noise of the same size.".into(),
+        let found = match idle[..] {
+            [] => "on every method they raise the loss far more than noise of the same size.".into(),
             _ => format!(
-                "ATTACKS THAT DID NOTHING: {}. They did not raise the loss beyond what noise of the same size does, so that the \
-                 numbers about them say nothing of robustness; a network whose gradient vanishes looks like this.",
+                "{} did nothing beyond what noise of the same size does, so that their numbers say nothing of robustness; a network whose \
+                 gradient vanishes looks like this.",
                 idle.join(", ")
             ),
-        }
+        };
+        Verdict::new("Do the attacks work?", idle.is_empty(), &found)
     }
 }
 
 /// Methods in the histograms: more cannot be read beside each other.
-const COMPARED: [&str; 3] = ["mc-dropout", "sgld", "apd"];
+const COMPARED: [&str; 4] = ["mc-dropout", "sgld", "subspace", "apd"];
 
 /// Rows: attack and score; columns: methods.
 fn histograms(found: &Adversarial) -> Option<Figure> {
@@ -288,7 +278,7 @@ fn histograms(found: &Adversarial) -> Option<Figure> {
     (!panels.is_empty()).then(|| {
         Figure::new(
             "adversarial-histograms",
-            "Uncertainty of test images as they are and attacked, one draw per method.",
+            "Where the colored area (attacked) lies right of the gray one (as they are), the score gives the attack away; one draw per method.",
             ScoreHistograms { inside: "as they are".into(), outside: "attacked".into(), columns, panels },
         )
     })

@@ -1,13 +1,14 @@
 //! Classification: is the averaged prediction right, and does it know how sure to be?
 
 use apd_diagnostics::mean_sd;
-use apd_uncertainty::{self as uncertainty, MetricError, ReliabilityBin};
+use apd_uncertainty::{self as uncertainty, ClassPredictive, MetricError, ReliabilityBin, Score};
 use ndarray::Array2;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::named_posterior::{NamedPosterior, Role};
+use crate::pictures;
 use crate::rows::Rows;
 
 /// Equal-width reliability bins on the largest probability.
@@ -19,6 +20,16 @@ pub struct Classification {
     pub rows: Vec<apd_report::Row>,
     /// The calibration of each method's first draw.
     pub reliability: Vec<(String, Vec<ReliabilityBin>)>,
+    /// What the first distilled posterior, or else the bank, is least sure of in its first draw.
+    pub least_sure: Option<LeastSure>,
+}
+
+/// The test images that a method is least sure of.
+pub struct LeastSure {
+    /// The method.
+    pub method: String,
+    /// Their places among the test images, the least sure first, and what each is taken for.
+    pub images: Vec<(u32, u32)>,
 }
 
 /// Averages the predictions of `config.evaluation.networks` networks of each method on the test set, over independent
@@ -33,6 +44,7 @@ pub fn classify(
     let (test, seed) = (&split.test, experiment.seed.child("classify"));
     let mut rows = Rows::new(config, "classify");
     let mut reliability = Vec::new();
+    let mut least_sure: Option<(Role, LeastSure)> = None;
     let mut bank_means: Vec<Array2<f64>> = Vec::new();
     let draws = |posterior: NamedPosterior<'_>| if posterior.is_random() { config.evaluation.draws } else { 1 };
     let total: usize = posteriors.iter().map(|&p| draws(p)).sum();
@@ -44,6 +56,14 @@ pub fn classify(
             let seed = seed.child(posterior.name).index(draw as u64);
             let predictive = posterior.predict(network, config.evaluation.networks, seed, test.images.pixels.view())?;
             means.push(predictive.mean());
+            let better = match posterior.role {
+                Role::Bank => least_sure.is_none(),
+                Role::Distilled => least_sure.as_ref().is_none_or(|(role, _)| *role == Role::Bank),
+                Role::Baseline | Role::Online => false,
+            };
+            if draw == 0 && better {
+                least_sure = Some((posterior.role, least_sure_of(posterior.name, &predictive)));
+            }
             done += 1;
             let accuracy = uncertainty::accuracy(means[draw].view(), &test.labels)?;
             context.progress.advance(done, Some(format!("{} accuracy {:.2} %", posterior.name, 100.0 * accuracy)));
@@ -74,7 +94,16 @@ pub fn classify(
         }
     }
     context.progress.end();
-    Ok(Classification { rows: rows.finish(), reliability })
+    Ok(Classification { rows: rows.finish(), reliability, least_sure: least_sure.map(|(_, found)| found) })
+}
+
+/// By entropy; of images that are equally unsure, the first.
+fn least_sure_of(method: &str, predictive: &ClassPredictive) -> LeastSure {
+    let (entropy, seen) = (predictive.score(Score::Entropy), pictures::classes(&predictive.mean()));
+    let mut order: Vec<usize> = (0..entropy.len()).collect();
+    order.sort_by(|&a, &b| entropy[b].total_cmp(&entropy[a]));
+    let images = order.into_iter().take(pictures::SHOWN).map(|place| (place as u32, seen[place])).collect();
+    LeastSure { method: method.to_owned(), images }
 }
 
 /// Each draw beside the next one: what redrawing alone changes.

@@ -35,7 +35,7 @@ impl Task for Classify {
         let posteriors = [prepared.posteriors(), prepared.online_posteriors()].concat();
         let found = compute::classify(context, prepared.experiment, &posteriors)?;
         let results = prepared.results_with(&found.rows);
-        let section = section::classification(&prepared.experiment.config, &results, &found);
+        let section = section::classification(prepared.experiment, &results, &found);
         Ok(Findings { rows: found.rows, section, seconds: Vec::new() })
     }
 }

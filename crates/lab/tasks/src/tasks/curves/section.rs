@@ -1,12 +1,12 @@
 //! Quality against the number of networks, and what they cost to keep.
 
 use apd_report::{
-    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Select, Series, Table,
+    Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Select, Series, Table, Verdict,
 };
 
 use crate::config::Config;
 use crate::metrics;
-use crate::sections::change::{self, Change, verdict};
+use crate::sections::change::{self, Change};
 use crate::tasks::curves::settings::CurvesConfig;
 
 /// The curves of the bank and the generator, and the bytes behind each.
@@ -32,19 +32,16 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
         CurvePanel::new(title, Axis::new("networks averaged").log(), y, methods.iter().map(line).collect())
     };
     let figure = Curves {
-        columns: 2,
+        columns: 4,
         panels: vec![
             panel("Accuracy", Axis::new("accuracy %").percent(), &|m, n| plain(m, "accuracy", n)),
             panel("Negative log-likelihood", Axis::new("nats"), &|m, n| plain(m, "nll", n)),
-            panel("Detection by entropy", Axis::new("AUROC %, mean over sets").percent(), &|m, n| {
-                detection(m, "entropy", n)
-            }),
-            panel("Detection by BALD", Axis::new("AUROC %, mean over sets").percent(), &|m, n| detection(m, "bald", n)),
+            panel("Detection by entropy", Axis::new("mean AUROC %").percent(), &|m, n| detection(m, "entropy", n)),
+            panel("Detection by BALD", Axis::new("mean AUROC %").percent(), &|m, n| detection(m, "bald", n)),
         ],
     };
 
     let (accuracy, nll) = (metrics::column("accuracy").format, metrics::column("nll").format);
-    let mut changes = Vec::new();
     let mut table = Table::new(
         "Averages of so many networks, and the bytes they take where a bank is kept: the generator takes the same for any number.",
         vec![
@@ -77,7 +74,6 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
                 Change::of(distilled, &select.clone().at(at).metric(metric))
             };
             let (of_accuracy, of_nll) = (change("accuracy"), change("nll"));
-            changes.extend(of_nll.map(|change| (format!("{count} networks"), change)));
             table.push(vec![
                 Cell::text(method),
                 Cell::number(at),
@@ -92,41 +88,39 @@ pub(crate) fn curves(config: &Config, results: &Results, dim: usize) -> Section 
             ]);
         }
     }
-    Section::new("How many networks, and at what cost?")
+    let mut section = Section::new("How many networks does it take?")
         .setting(&format!(
             "Test images for accuracy and NLL; AUROC is the mean over {} out-of-distribution sets at their own intensity. Mean ± sd \
              over {} draws of so many networks.",
             sets.len(),
             settings.draws
         ))
-        .text(&format!(
-            "Expected: every quality saturates after some tens of networks, and the curves of a distilled posterior lie on the bank's. {}{}",
-            change::DISTILLED.map(|method| worth(method, bytes_of(method).map(|bytes| bytes / one), &plain, &settings.networks)).concat(),
-            verdict("NLL (nats)", &changes, Best::Lowest, nll)
+        .figure(Figure::new(
+            "curves",
+            "Every curve levels off after some tens of networks; where a distilled posterior's lies on sgld's, nothing was lost.",
+            figure,
         ))
-        .table(table.note(change::NOTE))
-        .figure(Figure::new("curves", "Quality of averaged predictions against the number of networks.", figure))
+        .details(Section::new("The same in numbers").table(table.note(change::NOTE)));
+    let size = |method| bytes_of(method).map(|bytes| bytes / one);
+    section.verdicts = change::DISTILLED
+        .iter()
+        .filter_map(|method| worth(method, size(method)?, &plain, &settings.networks))
+        .collect();
+    section
 }
 
-/// How many stored networks the generator is worth, and how many it is as large as.
-fn worth(method: &str, size: Option<f64>, value: &dyn Fn(&str, &str, f64) -> Option<f64>, counts: &[usize]) -> String {
-    let mut text = String::new();
-    let largest = counts.iter().rev().find_map(|&n| value(method, "nll", n as f64));
-    if let (Some(size), Some(apd)) = (size, largest) {
-        text.push_str(&format!("Found: {method} takes the bytes of {size:.1} networks. "));
-        let enough = counts.iter().find(|&&n| value("sgld", "nll", n as f64).is_some_and(|sgld| sgld <= apd));
-        match enough {
-            Some(&n) => text.push_str(&format!(
-                "{} of the bank to predictions of the test images as good as its own of as many networks as it likes (NLL {apd:.4}): {}. ",
-                if n == 1 { "One network comes".into() } else { format!("{n} networks come") },
-                if (n as f64) < size {
-                    "where only the average is wanted, keeping that many is the smaller choice"
-                } else {
-                    "it is the smaller choice"
-                }
-            )),
-            None => text.push_str(&format!("No number of the bank's networks reaches its NLL of {apd:.4}. ")),
+/// Whether the distilled posterior is smaller than the stored networks that would do as well.
+fn worth(method: &str, size: f64, value: &dyn Fn(&str, &str, f64) -> Option<f64>, counts: &[usize]) -> Option<Verdict> {
+    let ours = counts.iter().rev().find_map(|&n| value(method, "nll", n as f64))?;
+    let enough = counts.iter().find(|&&n| value("sgld", "nll", n as f64).is_some_and(|sgld| sgld <= ours));
+    let found = match enough {
+        Some(n) => {
+            format!("it takes the bytes of {size:.1} networks; {n} of the bank's reach its NLL of {ours:.4} too.")
         }
-    }
-    text
+        None => {
+            format!("it takes the bytes of {size:.1} networks; no number of the bank's reaches its NLL of {ours:.4}.")
+        }
+    };
+    let question = format!("Is {method} smaller than networks that do as well?");
+    Some(Verdict::new(&question, enough.is_none_or(|&n| size <= n as f64), &found))
 }

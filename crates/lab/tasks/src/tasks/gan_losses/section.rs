@@ -2,7 +2,7 @@
 
 use apd_diagnostics::mean_sd;
 use apd_distill::Loss;
-use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table};
+use apd_report::{Axis, Cell, Column, CurvePanel, Curves, Figure, Format, Results, Section, Series, Table, Verdict};
 
 use crate::config::Config;
 use crate::metrics;
@@ -50,7 +50,8 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
         series,
     )
     .reference("sgld", found.bank.tv);
-    Section::new("Which loss?")
+    let (verdicts, text) = verdicts(found);
+    let mut section = Section::new("Which GAN loss?")
         .setting(&format!(
             "Each loss with its published optimizer and critic updates, {} seeds, {} generator iterations, {} hidden units, batch {}, on four of \
              five rows of the bank; standardized rows and a last layer that starts at the bank's mean with a tenth of its deviation, as in the \
@@ -58,14 +59,14 @@ pub(crate) fn gan_losses(config: &Config, results: &Results, found: &Stability) 
              DCGAN and LSGAN one.",
             settings.seeds, settings.iterations, settings.hidden, settings.batch, settings.networks
         ))
-        .text(&verdict(found))
-        .table(table)
-        .figure(Figure::new(
+        .details(Section::new("Each loss in numbers and as it learns").text(&text).table(table).figure(Figure::new(
             "gan-losses",
-            "Total variation between averaged predictions of generated networks and of held-out rows while each loss learns; lines are means \
-             over seeds, bands the lowest and the highest.",
+            "The lower a line, the nearer the predictions of generated networks are to those of held-out rows; lines are means over seeds, bands \
+             the lowest and the highest.",
             Curves { columns: 1, panels: vec![panel] },
-        ))
+        )));
+    section.verdicts = verdicts;
+    section
 }
 
 /// The mean over seeds at each evaluation that all of them reached, with the lowest and the highest.
@@ -82,40 +83,33 @@ fn curve(loss: Loss, runs: &[&Run]) -> Series {
     series
 }
 
-fn verdict(found: &Stability) -> String {
-    let mut text = String::from(
-        "Expected: WGAN-GP learns steadily; clipping (WGAN) bounds the critic so tightly that little is learned in so many steps; the \
-         losses that classify (DCGAN, LSGAN) take fewer critic updates, and saturate where critic and generator are out of balance. ",
-    );
-    let ends = |loss: Loss| -> Vec<Evaluation> {
+/// Whether the paper's loss is the best, and none diverged; and why that might be.
+fn verdicts(found: &Stability) -> (Vec<Verdict>, String) {
+    let text = "Clipping (WGAN) bounds the critic so tightly that little is learned in so many steps; the losses that classify (DCGAN, LSGAN) take \
+                fewer critic updates, and saturate where critic and generator are out of balance.";
+    let mut verdicts = Vec::new();
+    let ends = |loss: Loss| -> Vec<f64> {
         let runs = found.runs.iter().filter(move |run| run.loss == loss && !run.diverged);
-        runs.filter_map(|run| run.evaluations.last().copied()).collect()
+        runs.filter_map(|run| run.evaluations.last()).map(|evaluation| evaluation.tv).collect()
     };
-    let mean = |evaluations: &[Evaluation], of: fn(&Evaluation) -> f64| {
-        mean_sd(&evaluations.iter().map(of).collect::<Vec<_>>()).0
-    };
-    let mut ranked: Vec<(Loss, f64, f64)> = Loss::ALL
+    let mut ranked: Vec<(Loss, f64)> = Loss::ALL
         .into_iter()
         .map(|loss| (loss, ends(loss)))
         .filter(|(_, ends)| !ends.is_empty())
-        .map(|(loss, ends)| {
-            (loss, mean(&ends, |evaluation| evaluation.tv), mean(&ends, |evaluation| evaluation.variance_ratio))
-        })
+        .map(|(loss, ends)| (loss, mean_sd(&ends).0))
         .collect();
     ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
-    if let [(best, tv, ratio), rest @ ..] = &ranked[..] {
-        text.push_str(&format!(
-            "Found: {best} ends closest to the held-out rows (TV {tv:.4}, total variance {ratio:.2} of the bank's"
+    if let Some(&(best, _)) = ranked.first() {
+        let ends = ranked.iter().map(|(loss, tv)| format!("{loss} {tv:.4}")).collect::<Vec<_>>();
+        let found =
+            format!("total variation to held-out rows {}; rows of the bank {:.4}.", ends.join(", "), found.bank.tv);
+        verdicts.push(Verdict::new(
+            "Does WGAN-GP, the paper's loss, end closest to the bank?",
+            best == Loss::WganGp,
+            &found,
         ));
-        for (loss, tv, ratio) in rest {
-            text.push_str(&format!("; {loss}: {tv:.4}, {ratio:.2}"));
-        }
-        text.push_str(&format!("); rows of the bank itself have TV {:.4}. ", found.bank.tv));
     }
-    let diverged = found.runs.iter().filter(|run| run.diverged).count();
-    match diverged {
-        0 => text.push_str("No run diverged."),
-        _ => text.push_str(&format!("{diverged} of {} runs diverged.", found.runs.len())),
-    }
-    text
+    let (diverged, all) = (found.runs.iter().filter(|run| run.diverged).count(), found.runs.len());
+    verdicts.push(Verdict::new("Did every run stay finite?", diverged == 0, &format!("{diverged} of {all} diverged.")));
+    (verdicts, text.to_owned())
 }

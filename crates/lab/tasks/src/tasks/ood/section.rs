@@ -3,14 +3,15 @@
 use apd_data::Images;
 use apd_report::{
     Axis, BarMark, BarSeries, Bars, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Results, RocCurve,
-    RocCurves, RocPanel, ScoreHistograms, ScorePanel, Section, Select, Series, Table,
+    RocCurves, RocPanel, ScoreHistograms, ScorePanel, Section, Select, Series, Table, Verdict,
 };
 use apd_uncertainty::{Score, detection, drop_collinear, roc_curve};
 
 use crate::config::{Config, EvaluationConfig};
 use crate::error::Result;
 use crate::metrics;
-use crate::sections::change::{self, Change, verdict};
+use crate::pictures;
+use crate::sections::change::{self, Change, kept};
 use crate::tasks::ood::compute::{MethodScores, OutOfDistribution};
 
 /// The detection tables, histograms and ROC curves.
@@ -26,7 +27,7 @@ pub(crate) fn detection_section(
     let methods = select.distinct(|row| row.method.as_str());
     let view = View { evaluation, select, methods, sets };
     let (glance, changes) = view.glance();
-    let mut section = Section::new("Out-of-distribution detection")
+    let mut section = Section::new("Do strange images stand out?")
         .setting(&format!(
             "In: {} test images of {}, unscaled. Out (the positive class): {}{}. {} networks per prediction, {} draws.",
             inside.len(),
@@ -36,21 +37,45 @@ pub(crate) fn detection_section(
             evaluation.networks,
             evaluation.draws
         ))
-        .text(&view.words(&changes))
-        .table(glance);
+        .figure(strange(inside, sets))
+        .figure(view.dots(
+            Score::Entropy,
+            "The higher a dot, the better strange images are told from test images by the entropy of the averaged prediction: 50 % is chance, \
+             100 % never wrong. Bars are the deviation over draws.",
+        ));
+    section.verdicts.extend(view.beats_one_network());
+    section.verdicts.extend(kept("detection", &changes, Best::Highest, Format::Percent(1), 0.01));
+    let mut numbers = Section::new("Each set, score and method in numbers").table(glance);
     for &scale in &evaluation.ood_scales {
         for metric in ["auroc", "aupr_out", "aupr_in", "fpr95"] {
-            section = section.table(view.detail(metric, scale));
+            numbers = numbers.table(view.detail(metric, scale));
         }
     }
-    section = section.figure(view.dots());
+    let mut curves = Section::new("Detection by disagreement, histograms and ROC curves").figure(view.dots(
+        Score::Bald,
+        "The same by BALD, the disagreement between networks. sgd has none, for one network cannot disagree with itself.",
+    ));
     if evaluation.ood_scales.len() > 1 {
-        section = section.figure(view.against_scale());
+        curves = curves.figure(view.against_scale());
     }
     for figure in histograms_and_roc(&found.scores)? {
-        section = section.figure(figure);
+        curves = curves.figure(figure);
     }
-    Ok(section)
+    Ok(section.details(numbers).details(curves))
+}
+
+/// A few images of each set, below test images.
+fn strange(inside: &Images, sets: &[Images]) -> Figure {
+    let rows = std::iter::once(inside).chain(sets);
+    let title = |set: &Images| if std::ptr::eq(set, inside) { "test images".to_owned() } else { set.name.clone() };
+    let rows = rows.map(|set| pictures::row(&title(set), &set.pixels, Vec::new())).collect();
+    pictures::figure(
+        "ood-images",
+        "Nothing below the first row is what the networks were trained on, and yet they have to answer: a few images of each set, at their own \
+         intensity.",
+        inside,
+        rows,
+    )
 }
 
 /// The rows of the task, and what they are about.
@@ -131,27 +156,24 @@ impl<'a> View<'a> {
         table
     }
 
-    /// Each method's AUROC of each set at the lowest intensity, by entropy and, to the right, by BALD.
-    fn dots(&self) -> Figure {
+    /// Each method's AUROC of each set at the lowest intensity.
+    fn dots(&self, score: Score, caption: &str) -> Figure {
         let scale = self.evaluation.ood_scales.iter().copied().min_by(|a, b| a.total_cmp(b)).unwrap_or(1.0);
-        let places = || MAIN.into_iter().flat_map(|score| self.sets.iter().map(move |set| (set, score)));
+        let value = |method: &str, set: &Images| match self.auroc(set, scale, score).method(method).row() {
+            Some(row) => (row.value, row.sd.unwrap_or(f64::NAN)),
+            None => (f64::NAN, f64::NAN),
+        };
         let series = self.methods.iter().map(|method| BarSeries {
             name: method.to_string(),
-            values: places()
-                .map(|(set, score)| match self.auroc(set, scale, score).method(method).row() {
-                    Some(row) => (row.value, row.sd.unwrap_or(f64::NAN)),
-                    None => (f64::NAN, f64::NAN),
-                })
-                .collect(),
+            values: self.sets.iter().map(|set| value(method, set)).collect(),
         });
         let bars = Bars {
-            y: Axis::new("AUROC %").percent(),
+            y: Axis::new(&format!("AUROC %, by {score}")).percent(),
             mark: BarMark::Dot,
-            groups: places().map(|(set, score)| format!("{}, {score}", set.name)).collect(),
+            groups: self.sets.iter().map(|set| set.name.clone()).collect(),
             series: series.collect(),
         };
-        let caption = "AUROC by set and method, by entropy and by BALD; bars are the deviation over draws.";
-        Figure::new("ood-auroc", caption, bars)
+        Figure::new(&format!("ood-auroc-{score}"), caption, bars)
     }
 
     /// AUROC against the scale, a panel for each set and score.
@@ -170,34 +192,24 @@ impl<'a> View<'a> {
                 panels.push(CurvePanel::new(&format!("{}, {score}", set.name), x, y, lines));
             }
         }
-        let caption = "AUROC against the factor on the intensities of the out-of-distribution images.";
+        let caption = "Brighter images should be found more easily: AUROC against the factor on their intensities.";
         Figure::new("ood-scale", caption, Curves { columns: 2, panels })
     }
 
-    fn words(&self, changes: &[(String, Change)]) -> String {
-        let mean = |method: &str, score: Score| {
-            let rows = self.select.clone().metric("auroc").method(method).score(score.name());
+    /// The mean AUROC by entropy, which every method has, over all sets and intensities.
+    fn beats_one_network(&self) -> Option<Verdict> {
+        let mean = |method: &str| {
+            let rows = self.select.clone().metric("auroc").method(method).score(Score::Entropy.name());
             let values: Vec<f64> = rows.iter().map(|row| row.value).collect();
-            match values.is_empty() {
-                true => "–".into(),
-                false => format!("{:.1} %", 100.0 * values.iter().sum::<f64>() / values.len() as f64),
-            }
+            (!values.is_empty()).then(|| 100.0 * values.iter().sum::<f64>() / values.len() as f64)
         };
-        let (entropy, bald) = (Score::Entropy, Score::Bald);
-        format!(
-            "Expected: subspace and apd detect what sgld detects, by every score, and both beat one network. sgd has no disagreement between \
-             networks, so BALD, variation ratio and model variance do not exist for it. Found, as the mean AUROC over all sets{}: by entropy {} \
-             for sgd, {} for sgld, {} for subspace, {} for apd; by BALD {} for sgld, {} for subspace and {} for apd.\n\n{}",
-            if self.evaluation.ood_scales.len() > 1 { " and intensities" } else { "" },
-            mean("sgd", entropy),
-            mean("sgld", entropy),
-            mean("subspace", entropy),
-            mean("apd", entropy),
-            mean("sgld", bald),
-            mean("subspace", bald),
-            mean("apd", bald),
-            verdict("AUROC by entropy and BALD", changes, Best::Highest, Format::Percent(1))
-        )
+        let one = mean("sgd")?;
+        let others: Vec<(&str, f64)> =
+            COMPARED[1..].iter().filter_map(|&method| Some((method, mean(method)?))).collect();
+        let met = others.iter().all(|&(_, mean)| mean > one);
+        let others: Vec<String> = others.iter().map(|(method, mean)| format!("{mean:.1} % for {method}")).collect();
+        let found = format!("mean AUROC by entropy {}; sgd has {one:.1} % (limit).", others.join(", "));
+        Some(Verdict::new("Do the posteriors beat one network?", met, &found))
     }
 }
 
@@ -235,7 +247,7 @@ fn histograms_and_roc(scores: &[MethodScores]) -> Result<Vec<Figure>> {
         }
         figures.push(Figure::new(
             &format!("ood-{score}"),
-            &format!("{score} of test images against out-of-distribution images, one draw per method."),
+            &format!("The less the colored area overlaps the gray one, the better {score} tells strange images (colored) from test images (gray); one draw per method."),
             ScoreHistograms {
                 inside: "in: test".into(),
                 outside: "out: out of distribution".into(),
@@ -245,7 +257,9 @@ fn histograms_and_roc(scores: &[MethodScores]) -> Result<Vec<Figure>> {
         ));
         figures.push(Figure::new(
             &format!("roc-{score}"),
-            &format!("ROC curves of {score}, one draw per method."),
+            &format!(
+                "The closer a curve comes to the upper left corner, the better {score} detects; one draw per method."
+            ),
             RocCurves { panels: roc },
         ));
     }

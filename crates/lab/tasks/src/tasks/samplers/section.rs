@@ -1,6 +1,6 @@
 //! Every sampler beside NUTS.
 
-use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Section, Series, Table};
+use apd_report::{Axis, Best, Cell, Column, CurvePanel, Curves, Figure, Format, Section, Series, Table, Verdict};
 
 use crate::config::Config;
 use crate::metrics;
@@ -64,7 +64,8 @@ pub(crate) fn samplers(config: &Config, found: &Comparison) -> Section {
         None => panel,
     };
     let (divergences, e_bfmi) = found.reference_health;
-    Section::new("Which sampler?")
+    let (verdicts, text) = verdicts(&best, floor, &found.diverged);
+    let mut section = Section::new("Which sampler?")
         .setting(&format!(
             "A {} network (d = {}) on {} of the embedded digits, prior N(0, 1/{}), {} chains each. Stochastic-gradient samplers: \
              {} gradients of minibatches of {} per chain, the first {} burn-in. NUTS and HMC: {} draws per chain after {} of \
@@ -80,56 +81,48 @@ pub(crate) fn samplers(config: &Config, found: &Comparison) -> Section {
             settings.reference_draws,
             settings.reference_warmup
         ))
-        .text(&verdict(&best, floor, &found.diverged))
-        .table(table)
-        .figure(Figure::new(
+        .text(&text)
+        .details(Section::new("Each sampler in numbers and by its step size").table(table).figure(Figure::new(
             "samplers",
-            "Total variation between the averaged predictions and those of NUTS against the step size, at equally many gradients. \
-             Too small a step has not yet seen the posterior, too large a one is biased.",
+            "The lower, the nearer to NUTS at equally many gradients: too small a step has not yet seen the posterior, too large a one is biased.",
             Curves { columns: 1, panels: vec![panel] },
-        ))
+        )));
+    section.verdicts = verdicts;
+    section
 }
 
-/// What to take, from what came out.
-fn verdict(best: &[&Compared], floor: Option<f64>, diverged: &[(String, f64)]) -> String {
-    let mut text = String::from(
-        "Expected: every sampler approaches NUTS as the step falls and the chain grows; at equal work the samplers with momentum \
-         and the splitting of BAOAB bear larger steps than SGLD. ",
-    );
-    let stochastic = best.iter().filter(|entry| entry.step_size.is_some());
-    let mut ranked: Vec<&&Compared> = stochastic.collect();
+/// Whether SGLD, by which everything else is sampled, keeps up with the best; and what to take, from what came out.
+fn verdicts(best: &[&Compared], floor: Option<f64>, diverged: &[(String, f64)]) -> (Vec<Verdict>, String) {
+    let (mut verdicts, mut text) = (Vec::new(), String::new());
+    let mut ranked: Vec<&&Compared> = best.iter().filter(|entry| entry.step_size.is_some()).collect();
     ranked.sort_by(|a, b| a.tv.total_cmp(&b.tv));
-    if let (Some(first), Some(floor)) = (ranked.first(), floor) {
-        let close: Vec<&str> =
-            ranked.iter().skip(1).filter(|entry| entry.tv < 1.25 * first.tv).map(|entry| entry.name.as_str()).collect();
-        text.push_str(&format!(
-            "Found: {} comes closest (TV {:.4}; another run of NUTS: {floor:.4})",
-            first.name, first.tv
-        ));
-        if !close.is_empty() {
-            text.push_str(&format!(", with {} within a quarter of it", close.join(", ")));
-        }
-        text.push_str(". ");
+    let sgld = ranked.iter().find(|entry| entry.name.eq_ignore_ascii_case("sgld"));
+    if let (Some(first), Some(sgld)) = (ranked.first(), sgld) {
+        let limit = 1.25 * first.tv;
+        let floor = floor.map_or(String::new(), |floor| format!(", another run of NUTS {floor:.4}"));
+        let found = format!(
+            "its predictions are {:.4} in total variation from those of NUTS (limit {limit:.4}); {} is nearest with {:.4}{floor}.",
+            sgld.tv, first.name, first.tv
+        );
+        verdicts.push(Verdict::new("Is SGLD within a quarter of the best sampler?", sgld.tv <= limit, &found));
         // By gradients, not seconds: the same on every machine.
         let per_gradient = |entry: &Compared| entry.ess.unwrap_or(0.0) / entry.gradients as f64;
-        let good =
-            ranked.iter().filter(|entry| entry.tv < 1.25 * first.tv && entry.rhat.is_some_and(|rhat| rhat < 1.05));
+        let good = ranked.iter().filter(|entry| entry.tv < limit && entry.rhat.is_some_and(|rhat| rhat < 1.05));
         if let Some(choice) = good.max_by(|a, b| per_gradient(a).total_cmp(&per_gradient(b))) {
             text.push_str(&format!(
-                "Recommended for a posterior like this one: {} at ε = {:e}: its chains agree (R̂ {:.3}), it is within a quarter of \
-                 the best, and of those it has the most effective samples per gradient. The other tasks of this report sample by \
-                 SGLD, as the paper does. ",
+                "For a posterior like this one take {} at ε = {:e}: of those within a quarter of the best whose chains agree, it has the most \
+                 effective samples per gradient.",
                 choice.name,
-                choice.step_size.unwrap_or(f64::NAN),
-                choice.rhat.unwrap_or(f64::NAN)
+                choice.step_size.unwrap_or(f64::NAN)
             ));
         }
     }
     if !diverged.is_empty() {
         let list: Vec<String> = diverged.iter().map(|(name, epsilon)| format!("{name} at {epsilon:e}")).collect();
-        text.push_str(&format!("Diverged, and left out: {}.", list.join(", ")));
+        let found = format!("{} diverged, and are left out.", list.join(", "));
+        verdicts.push(Verdict::new("Did every sampler stay finite?", false, &found));
     }
-    text
+    (verdicts, text)
 }
 
 fn unique(compared: &[Compared]) -> Vec<&str> {

@@ -1,7 +1,7 @@
 //! The posterior in the plane, as pictures.
 
 use apd_report::{
-    Best, Cell, ColorMap, Column, Figure, Format, HeatMap, Heatmaps, Marker, Results, Section, Select, Table,
+    Best, Cell, ColorMap, Column, Figure, Format, HeatMap, Heatmaps, Marker, Results, Section, Select, Table, Verdict,
 };
 
 use crate::config::Config;
@@ -65,7 +65,7 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
         values: values.to_vec(),
     };
     let ln2 = std::f64::consts::LN_2;
-    Section::new("A posterior that can be looked at")
+    let mut section = Section::new("A posterior that can be looked at")
         .setting(&format!(
             "Two blobs of {} points each at (−2, −2) and (2, 2) with covariance 0.3·I; a 2-10-10-2 ReLU network; prior \
              N(0, 1/τ) with τ = N·{} = {}. sgd, mc-dropout, the ensemble's networks, swag and sgld make {} full-batch steps each at lr {} (ε = lr/N), of which \
@@ -84,35 +84,39 @@ pub(crate) fn toy2d(config: &Config, results: &Results, found: &Toy2d) -> Sectio
             settings.distill.iterations,
             settings.hmc_warmup
         ))
-        .text(&verdict(&select, found, settings.steps))
-        .table(table)
         .figure(figure(
             "toy2d-probability",
-            "p(y = 1) of every method's averaged prediction; lines at 0.1, 0.5 and 0.9.",
+            "Away from the points a posterior grows unsure (white), and one network does not: p(y = 1) of each averaged prediction; lines at 0.1, \
+             0.5 and 0.9.",
             "p(y = 1)",
             1.0,
             ColorMap::Diverging,
             vec![0.1, 0.5, 0.9],
             shown().map(|m| map(m, &m.probability)).collect(),
-        ))
-        .figure(figure(
-            "toy2d-entropy",
-            "Entropy of the averaged prediction: all uncertainty.",
-            "entropy (nats)",
-            ln2,
-            ColorMap::Viridis,
-            vec![],
-            shown().map(|m| map(m, &m.entropy)).collect(),
-        ))
-        .figure(figure(
-            "toy2d-bald",
-            "BALD, the mutual information between prediction and network: what more data would remove. One network has none.",
-            "BALD (nats)",
-            ln2,
-            ColorMap::Viridis,
-            vec![],
-            shown().filter_map(|m| Some(map(m, m.bald.as_ref()?))).collect(),
-        ))
+        ));
+    let (verdicts, text) = verdicts(&select, found, settings.steps);
+    section.verdicts = verdicts;
+    section.details(Section::new("The maps in numbers").text(&text).table(table)).details(
+        Section::new("Where each is unsure")
+            .figure(figure(
+                "toy2d-entropy",
+                "Bright is unsure for whatever reason: the entropy of the averaged prediction.",
+                "entropy (nats)",
+                ln2,
+                ColorMap::Viridis,
+                vec![],
+                shown().map(|m| map(m, &m.entropy)).collect(),
+            ))
+            .figure(figure(
+                "toy2d-bald",
+                "Bright is where networks disagree, which more data would end: BALD. One network has none.",
+                "BALD (nats)",
+                ln2,
+                ColorMap::Viridis,
+                vec![],
+                shown().filter_map(|m| Some(map(m, m.bald.as_ref()?))).collect(),
+            )),
+    )
 }
 
 fn name(map: &Map) -> &str {
@@ -138,22 +142,30 @@ fn health(reference: &Reference) -> String {
     text
 }
 
-/// What the rows say, in words.
-fn verdict(select: &Select<'_>, found: &Toy2d, steps: u64) -> String {
+/// What the rows say, and in words how far to trust them.
+fn verdicts(select: &Select<'_>, found: &Toy2d, steps: u64) -> (Vec<Verdict>, String) {
     let value = |method: &str, metric: &str| select.clone().method(method).metric(metric).value().unwrap_or(f64::NAN);
-    let mut text = String::from(
-        "Expected: one network is sure nearly everywhere, as sure far from the points as near them; sgld and hmc grow unsure away \
-         from them; apd's map is sgld's.\n\n",
-    );
     let (apd, second) = (value("apd", "tv_to_sgld"), value(SECOND, "tv_to_sgld"));
-    text.push_str(&format!(
-        "Found: apd's map is {apd:.4} in total variation from sgld's; another sgld chain, from another start, is {second:.4} from \
-         it. {} ",
-        match apd <= second {
-            true => "Distillation changed the map no more than the choice of the chain does.",
-            false => "Distillation changed the map more than the choice of the chain does.",
-        }
-    ));
+    let (sgd, sgld, hmc) =
+        (value("sgd", "entropy_on_square"), value("sgld", "entropy_on_square"), value("hmc", "entropy_on_square"));
+    let mut verdicts = vec![
+        Verdict::new(
+            "Is apd's map sgld's?",
+            apd <= second,
+            &format!(
+                "{apd:.4} in total variation from it; another sgld chain, from another start, is {second:.4} away (limit)."
+            ),
+        ),
+        Verdict::new(
+            "Is one network surer than the posterior?",
+            sgd < sgld && sgd < hmc,
+            &format!("the mean entropy on the square is {sgd:.3} nats, of sgld {sgld:.3} and of hmc {hmc:.3}."),
+        ),
+    ];
+    if let Some((middle, worst)) = found.reference.rhat {
+        let found = format!("R̂ of their predictions is {worst:.3} at worst (limit 1.05), {middle:.3} in the median.");
+        verdicts.push(Verdict::new("Do the chains of hmc, the reference, agree?", worst < 1.05, &found));
+    }
     let mut ranked: Vec<(&str, f64)> = found
         .maps
         .iter()
@@ -162,49 +174,26 @@ fn verdict(select: &Select<'_>, found: &Toy2d, steps: u64) -> String {
         .collect();
     ranked.sort_by(|a, b| a.1.total_cmp(&b.1));
     let list: Vec<String> = ranked.iter().map(|(name, tv)| format!("{name} ({tv:.4})")).collect();
-    text.push_str(&format!(
+    let mut text = format!(
         "From the nearest to the reference to the farthest: {}; both halves of the reference's own chains are {:.4} apart, which is what such a \
          number owes to chance. ",
         list.join(", "),
         found.reference.tv_between_halves
-    ));
-    let (sgd, sgld, hmc) =
-        (value("sgd", "entropy_on_square"), value("sgld", "entropy_on_square"), value("hmc", "entropy_on_square"));
-    text.push_str(&format!(
-        "The mean entropy on the square is {sgd:.3} nats for sgd, {sgld:.3} for sgld and {hmc:.3} for hmc: {}.\n\n",
-        match (sgd < sgld, sgd < hmc) {
-            (true, true) => "one network is surer than the posterior, as expected",
-            (false, false) => "one network is no surer than the posterior, against the expectation",
-            _ => "one network is surer than one of the two, but not than the other",
-        }
-    ));
+    );
     let relaxation = value("sgld", "relaxation_steps");
     text.push_str(&format!(
         "sgld's chain has {steps} steps, and the prior alone takes 2/(ε·τ) = {relaxation:.0} of them to forget where the chain \
-         started: {}. ",
+         started: {}.",
         match (steps as f64) < 3.0 * relaxation {
             true => "one such chain has not seen the whole posterior, and another one sees another part of it",
             false => "the chain is long beside that",
         }
     ));
-    if let Some((middle, worst)) = found.reference.rhat {
-        text.push_str(&match worst < 1.05 {
-            true => format!("The chains of hmc agree on what they predict (R̂ {worst:.3} at worst)"),
-            false if middle < 1.05 => {
-                format!("The chains of hmc agree on most predictions, not on all (R̂ {middle:.3} in the median, {worst:.3} at worst)")
-            }
-            false => format!("The chains of hmc do not agree on what they predict (R̂ {middle:.3} in the median): take it with care"),
-        });
-        if let Some(weights) = found.reference.rhat_weights {
-            text.push_str(&match weights < 1.05 {
-                true => format!(", and on their weights (R̂ {weights:.2} in the median)"),
-                false => format!(
-                    "; on their weights they do not (R̂ {weights:.2} in the median): each sits among some of the permutations of the \
-                     hidden units, which are different weights and the same functions"
-                ),
-            });
-        }
-        text.push('.');
+    if found.reference.rhat_weights.is_some_and(|rhat| rhat >= 1.05) {
+        text.push_str(
+            " On their weights the chains of hmc do not agree: each sits among some of the permutations of the hidden units, which are different \
+             weights and the same functions.",
+        );
     }
     let Reference { divergences, draws, .. } = found.reference;
     if 100 * divergences > draws {
@@ -213,5 +202,5 @@ fn verdict(select: &Select<'_>, found: &Toy2d, steps: u64) -> String {
              logit in the thousands): such a trajectory is cut short, not wrong, but where the walls are close the reference moves slowly."
         ));
     }
-    text
+    (verdicts, text)
 }

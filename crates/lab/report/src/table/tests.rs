@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Figure, Report, Section};
 
 fn bold(table: &Table) -> Vec<Vec<bool>> {
     table.written().iter().map(|row| row.cells.iter().map(|cell| cell.bold).collect()).collect()

@@ -1,0 +1,40 @@
+//! Images as the report shows them.
+
+use apd_data::Images;
+use apd_report::{ColorMap, Figure, ImageRow, ImageRows};
+use ndarray::Array2;
+
+#[cfg(test)]
+mod tests;
+
+/// Images in a row.
+pub(crate) const SHOWN: usize = 10;
+
+/// Rows of images of this shape.
+pub(crate) fn figure(id: &str, caption: &str, shape: &Images, rows: Vec<ImageRow>) -> Figure {
+    let Images { height, width, .. } = *shape;
+    Figure::new(
+        id,
+        caption,
+        ImageRows { height, width, rows, limit: Some(1.0), label: String::new(), colors: ColorMap::Gray },
+    )
+}
+
+/// The first of these images.
+pub(crate) fn row(title: &str, images: &Array2<f32>, labels: Vec<String>) -> ImageRow {
+    let images = images.rows().into_iter().take(SHOWN).map(|image| image.to_vec()).collect();
+    ImageRow { title: title.to_owned(), images, labels }
+}
+
+/// What an image is, and what it is taken for if that is something else.
+pub(crate) fn label(truth: u32, seen: u32) -> String {
+    if truth == seen { truth.to_string() } else { format!("{truth} → {seen}") }
+}
+
+/// The most probable class in each row; the first of those that are equally so.
+pub(crate) fn classes(mean: &Array2<f64>) -> Vec<u32> {
+    let most = |row: ndarray::ArrayView1<'_, f64>| {
+        (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best }) as u32
+    };
+    mean.rows().into_iter().map(most).collect()
+}
