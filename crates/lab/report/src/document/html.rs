@@ -147,7 +147,8 @@ fn inline(text: &str) -> Value {
     let mut markup = String::new();
     for piece in pieces(text) {
         match piece {
-            Piece::Words(words) => markup += &escape(words),
+            // A number and its unit stay on one line.
+            Piece::Words(words) => markup += &escape(words).replace(" %", "\u{a0}%"),
             Piece::Code(code) => markup += &format!("<code>{}</code>", escape(code)),
         }
     }
