@@ -45,9 +45,8 @@ pub(crate) fn page(rows: &[Row], command: &str) -> String {
     let _ = verdicts.try_for_each(|(set, Verdict { asked, found, is_met })| {
         writeln!(page, "| {set} | {asked} | {found} | {} |", if is_met { "met" } else { "NOT met" })
     });
-    let regression =
-        ["ln_p", "rmse", "crps", "coverage_90", "width_90", "nll_normal", "seconds", "file_share", "distilling_lost"];
-    let classification = ["nll", "ece", "accuracy", "auroc_strange", "seconds", "file_share", "distilling_lost"];
+    let regression = ["ln_p", "rmse", "crps", "coverage_90", "width_90", "nll_normal", "file_share", "distilling_lost"];
+    let classification = ["nll", "ece", "accuracy", "auroc_strange", "file_share", "distilling_lost"];
     for (title, metrics, wanted) in
         [("Regression", &regression[..], false), ("Classification", &classification[..], true)]
     {
