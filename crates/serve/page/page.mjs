@@ -1,7 +1,7 @@
 // The page of `apd serve`. Every prediction on it is made here, by `apd.mjs`, from the model file: at once, and also after the server is gone.
 
 import { parse } from "./apd.mjs";
-import { blank, drawPad, drawPicture, habitsOf, inked, inkOf, turned } from "./ink.mjs";
+import { blank, drawings, drawPad, drawPicture, scenes, turned } from "./ink.mjs";
 
 const STRANGE = 0.99; // The server abstains from here on.
 const UNUSUAL = 0.9;
@@ -22,14 +22,20 @@ let shown = new AbortController();
 // ---- Words -----------------------------------------------------------------------------------------------------------------------------
 
 const number = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 4 }).format;
-const nats = (value) => `${value.toFixed(value < 0.0995 ? 3 : 2)} nats`;
+const nats = (value) => `${value.toFixed(value < 0.0995 ? 3 : 2)}\u00a0nats`;
 const listed = (words, last) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`);
 
 function percent(p) {
-  if (p > 0.999 && p < 1) return ">99.9 %";
-  if (p < 0.001 && p > 0) return "<0.1 %";
-  return `${(100 * p).toFixed(p > 0.1 && p < 0.9 ? 0 : 1).replace(".0", "")} %`;
+  if (p > 0.999 && p < 1) return ">99.9\u00a0%";
+  if (p < 0.001 && p > 0) return "<0.1\u00a0%";
+  return `${(100 * p).toFixed(p > 0.1 && p < 0.9 ? 0 : 1).replace(".0", "")}\u00a0%`;
 }
+
+const isOfPictures = () => Boolean(model.classes && about.image);
+const sample = () => (isOfPictures() ? "picture" : "row");
+
+/** What the server says of rows, as it is said here: a number and its unit stay on one line. */
+const adapted = (text) => text.replace(/(\d) (?=%|nats\b)/g, "$1\u00a0").replace(/\brow(?=s?\b)/g, sample());
 
 /** As many decimals as something uncertain by `scale` deserves. */
 function rounded(value, scale) {
@@ -57,8 +63,8 @@ function agreement(classes, votes, probabilities, entropy, bald) {
 
 function strangenessOf(ood) {
   const how = ood > STRANGE ? "Unlike what it has learned" : ood > UNUSUAL ? "Unusual" : "Like what it has learned";
-  const than = ood === 0 ? "less strange than any" : ood === 1 ? "stranger than every" : `stranger than ${Math.round(100 * ood)} % of`;
-  return `${how}: ${than} held-out ${ood % 1 ? "rows" : "row"}.`;
+  const than = ood === 0 ? "less strange than any" : ood === 1 ? "stranger than every" : `stranger than ${Math.round(100 * ood)}\u00a0% of`;
+  return `${how}: ${than} held-out ${sample()}${ood % 1 ? "s" : ""}.`;
 }
 
 // ---- The answer ------------------------------------------------------------------------------------------------------------------------
@@ -140,7 +146,7 @@ function showClasses({ prediction, probabilities: calibrated, entropy, bald, ood
   const whole = Math.log(classes.length);
   $("doubt").textContent =
     entropy < 0.05 * whole ? "There is hardly any."
-    : share > 0.5 ? "Mostly, the networks disagree: training rows like this one would settle it."
+    : share > 0.5 ? `Mostly, the networks disagree: training ${sample()}s like this one would settle it.`
     : "Mostly, they are unsure together: it lies in the data, and more of the same would not help.";
   split((entropy - bald) / whole, bald / whole);
   for (const [id, value] of [["entropy", entropy], ["bald", bald], ["aleatoric", entropy - bald]]) {
@@ -173,7 +179,7 @@ function showNumbers({ mean, sd, aleatoric_sd, epistemic_sd, intervals, ood }, m
   const [[, lower, upper], half] = intervals;
   const share = epistemic_sd ** 2 / (aleatoric_sd ** 2 + epistemic_sd ** 2);
   $("prediction").textContent = rounded(mean, sd);
-  $("sure").textContent = `90 % between ${rounded(lower, sd)} and ${rounded(upper, sd)}`;
+  $("sure").textContent = `90\u00a0% between ${rounded(lower, sd)} and ${rounded(upper, sd)}`;
   $("sentence").textContent = share > 0.5 ? "The networks disagree." : "The networks agree, up to the data's noise.";
   const warning = ood > STRANGE ? "Take care: stranger than what it was tested on." : "";
   caution(warning, ood);
@@ -208,7 +214,7 @@ function drawDensity(x, most, half, mean, means) {
   part(".half").setAttribute("d", under(half));
   part(".rug").setAttribute("d", Array.from(means, (m) => (m < from || m > to ? "" : `M${across(m)} 187v9`)).join(""));
   for (const end of ["x1", "x2"]) part(".mean").setAttribute(end, across(mean));
-  svg.setAttribute("aria-label", `Predictive density: mean ${number(mean)}, 90 % between ${number(most[0])} and ${number(most[1])}`);
+  svg.setAttribute("aria-label", `Predictive density: mean ${number(mean)}, 90\u00a0% between ${number(most[0])} and ${number(most[1])}`);
 }
 
 function drawWhole(lower, upper) {
@@ -339,30 +345,44 @@ const evenly = (from, to, steps) => Array.from({ length: steps + 1 }, (_, i) => 
 
 // ---- Pictures --------------------------------------------------------------------------------------------------------------------------
 
-/** The pad and what is done to what is on it. A picture is the ink of each pixel, from 0 to 1, whichever end of the pixels' range is paper. */
+/** The pad and what is done to what is on it. A picture has numbers from 0 to 1: of ink, whichever end of the pixels' range is paper, or of light. */
 function pictureInput() {
   const { signal } = shown;
-  const { width, height, low, high } = about.image;
+  const { width, height, channels, low, high } = about.image;
   const pixels = model.features.map(({ name }) => Number(name.match(/\d+$/)));
   const references = model.referenceRows();
   const training = references.slice(0, SURVEYED).map((x) => model.decode(x));
-  const onEdge = pixels.map((at) => at < width || at >= width * (height - 1) || at % width === 0 || at % width === width - 1);
-  const edges = training.flatMap((row) => model.features.filter((_, j) => onEdge[j]).map(({ name }) => row[name]));
-  const [paper, ink] = edges.reduce((a, b) => a + b, 0) / (edges.length || 1) > (low + high) / 2 ? [high, low] : [low, high];
 
-  const valuesOf = (picture) => pixels.map((at) => paper + picture[at] * (ink - paper));
+  const isEdge = (x, y) => x === 0 || y === 0 || x === width - 1 || y === height - 1;
+  const onEdge = (at) => isEdge(Math.floor(at / channels) % width, Math.floor(at / channels / width));
+  const edgesOf = (channel) => {
+    const own = model.features.filter((_, j) => onEdge(pixels[j]) && pixels[j] % channels === channel);
+    return own.flatMap(({ name }) => training.map((row) => row[name]));
+  };
+  const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1] ?? low;
+
+  // Drawings are gray, and two thirds of their edges are nearly the lightest or nearly the darkest value, which is paper.
+  // Pixels that never vary are no features, and taken for paper, too.
+  const background = median(edgesOf(0)) > (low + high) / 2 ? high : low;
+  const busy = edgesOf(0).filter((value) => Math.abs(value - background) > 0.1 * (high - low));
+  const isDrawn = channels === 1 && busy.length <= (training.length * 2 * (width + height - 2)) / 3;
+  const [zero, one] = isDrawn && background === high ? [high, low] : [low, high];
+  const numberOf = (value) => Math.min(1, Math.max(0, (value - zero) / (one - zero)));
+  const paper = isDrawn ? [0] : Array.from({ length: channels }, (_, channel) => numberOf(median(edgesOf(channel))));
+
+  const valuesOf = (picture) => pixels.map((at) => zero + picture[at] * (one - zero));
   const rowOf = (values) => Object.fromEntries(model.features.map(({ name }, j) => [name, values[j]]));
   const pictureOf = (row) => {
-    const picture = new Float32Array(width * height);
-    model.features.forEach(({ name }, j) => (picture[pixels[j]] = Math.min(1, Math.max(0, (row[name] - paper) / (ink - paper)))));
+    const picture = Float32Array.from({ length: width * height * channels }, (_, i) => paper[i % channels]);
+    model.features.forEach(({ name }, j) => (picture[pixels[j]] = numberOf(row[name])));
     return picture;
   };
-  const habits = habitsOf(training.map(pictureOf), width, height);
+  const kind = isDrawn ? drawings(training.map(pictureOf), width, height) : scenes(paper, width, height);
 
   const pad = $("pad");
   const doubts = references.slice(0, FIRST).map((x) => model.predict(x).entropy);
   const first = training[doubts.indexOf(Math.max(...doubts))];
-  let base = first ? pictureOf(first) : null; // A picture that was picked, chosen or painted; else strokes are what there is.
+  let base = first ? pictureOf(first) : kind.blank; // A picture that was picked, chosen or painted; strokes are on it, or what there is.
   let strokes = [];
   let cursor = null;
   let angle = 0;
@@ -373,7 +393,7 @@ function pictureInput() {
 
   /** The values of the networks' pixels: turned, then each moved by at most ε toward less of the class that is predicted. */
   function twisted(angle, strength) {
-    const values = valuesOf(turned(picture, width, height, angle));
+    const values = valuesOf(turned(picture, kind, angle));
     if (strength === 0) return values;
     const x = model.encode(rowOf(values));
     const label = model.classes.indexOf(model.predict(x).prediction);
@@ -388,22 +408,34 @@ function pictureInput() {
     changed();
   }
 
+  // Ink of a color, or gray where all pictures are.
+  const color = $("color");
+  const grayOf = (red, green = red, blue = red) => 0.299 * red + 0.587 * green + 0.114 * blue;
+  $("ink").hidden = isDrawn;
+  color.value = grayOf(...paper) > 0.5 ? "#000000" : "#ffffff";
+  const light = () => [1, 3, 5].map((at) => parseInt(color.value.slice(at, at + 2), 16) / 255);
+  color.addEventListener("input", () => {
+    if (channels > 1) return;
+    const gray = Math.round(255 * grayOf(...light()));
+    color.value = `#${gray.toString(16).padStart(2, "0").repeat(3)}`;
+  }, { signal });
+
   // Strokes by pointer.
   let corner; // Where the pad was when the stroke began: a hand does not follow it if the page moves under it.
   const place = ({ clientX, clientY }) => [(clientX - corner.left) / corner.width, (clientY - corner.top) / corner.height];
   pad.addEventListener("pointerdown", (event) => {
     if (event.button > 0 || !event.isPrimary) return;
     pad.setPointerCapture(event.pointerId);
-    if (base) replace(null);
+    if (isDrawn && base) replace(null);
     corner = pad.getBoundingClientRect();
     cursor = null;
-    strokes.push([place(event)]);
+    strokes.push({ color: isDrawn ? null : color.value, points: [place(event)] });
     changed();
   }, { signal });
   pad.addEventListener("pointermove", (event) => {
     if (!pad.hasPointerCapture(event.pointerId)) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    strokes.at(-1)?.push(...(events.length ? events : [event]).map(place));
+    strokes.at(-1)?.points.push(...(events.length ? events : [event]).map(place));
     changed();
   }, { signal });
 
@@ -418,16 +450,18 @@ function pictureInput() {
     else if (event.key !== " ") return;
     event.preventDefault();
     cursor ??= [width >> 1, height >> 1];
-    const at = cursor[1] * width + cursor[0];
-    const painted = base ? Float32Array.from(base) : inked(strokes, habits, width, height);
-    if (event.key === " ") painted[at] = painted[at] > 0.5 ? 0 : 1;
-    else if (move && event.shiftKey) painted[at] = 1;
-    if (event.key === " " || (move && event.shiftKey)) replace(painted);
+    if (event.key === " " || (move && event.shiftKey)) {
+      const at = cursor[1] * width + cursor[0];
+      const painted = Float32Array.from(kind.inked(strokes, base));
+      const ink = isDrawn ? [event.key === " " && painted[at] > 0.5 ? 0 : 1] : light().slice(0, channels);
+      painted.set(ink, at * channels);
+      replace(painted);
+    }
     changed();
   }, { signal });
 
   function clear() {
-    replace(null);
+    replace(kind.blank);
     for (const twist of twists) twist.set(0);
   }
   $("clear").addEventListener("click", clear, { signal });
@@ -436,7 +470,7 @@ function pictureInput() {
   async function take(file) {
     trouble("");
     try {
-      replace(inkOf(await createImageBitmap(file), habits, width, height));
+      replace(kind.taken(await createImageBitmap(file)));
     } catch {
       trouble(`${file.name} is not a picture that this browser can read.`);
     }
@@ -460,13 +494,13 @@ function pictureInput() {
   };
   const effect = (from, to) => `doubt from ${nats(from)} to ${nats(to)}`;
   const degrees = (v) => `${v}°`;
-  const share = (v) => `up to ${Math.round(100 * v)} % a pixel`;
+  const share = (v) => `up to ${Math.round(100 * v)}\u00a0% a pixel`;
   const twists = [
     slider({ name: "Turned", min: -180, max: 180, step: 1, steps: 36, format: degrees, change: (v) => (angle = v), at: (v) => doubt(twisted(v, strength)), effect }),
     slider({ name: "Adversarial", min: 0, max: 0.25, step: 0.01, steps: 25, format: share, change: (v) => (strength = v), at: (v) => doubt(twisted(angle, v)), effect }),
   ];
   $("twists").replaceChildren(...twists.map(({ element }) => element));
-  $("resolution").textContent = `${width} × ${height} pixels, centered, as large and as thick as training pictures are.`;
+  $("resolution").textContent = `${width}\u00a0×\u00a0${height}\u00a0pixels, ${kind.description}.`;
   for (const id of ["typical", "doubtful"]) $(id).replaceChildren();
 
   const gallery = [];
@@ -482,16 +516,21 @@ function pictureInput() {
   return {
     range: [0, Math.log(model.classes?.length ?? 2)],
     row() {
-      picture = base ?? inked(strokes, habits, width, height);
+      picture = kind.inked(strokes, base);
       return (seen = rowOf(twisted(angle, strength)));
     },
-    where: () => cursor && `Row ${cursor[1] + 1}, column ${cursor[0] + 1}: ${percent(picture[cursor[1] * width + cursor[0]])} ink.`,
+    where() {
+      if (!cursor) return null;
+      const at = (cursor[1] * width + cursor[0]) * channels;
+      const what = isDrawn ? ["ink"] : channels === 1 ? ["light"] : ["red", "green", "blue"];
+      return `Row ${cursor[1] + 1}, column ${cursor[0] + 1}: ${what.map((name, c) => `${percent(picture[at + c])} ${name}`).join(", ")}.`;
+    },
     show() {
-      drawPicture($("seen"), pictureOf(seen), width, height);
-      drawPad(pad, base, strokes, cursor, habits.brush, width, height);
+      drawPicture($("seen"), pictureOf(seen), kind);
+      drawPad(pad, base, strokes, cursor, kind);
     },
     repaint() {
-      for (const [canvas, picture] of gallery) drawPicture(canvas, picture, width, height);
+      for (const [canvas, picture] of gallery) drawPicture(canvas, picture, kind);
     },
     surveyed(rows) {
       const clear = [...rows].sort((a, b) => a.answer.entropy - b.answer.entropy);
@@ -649,9 +688,10 @@ async function open(described) {
   const { classes, count, target } = model;
   $("title").textContent = about.name;
   document.title = `${about.name} · apd`;
-  $("about").textContent = `predicts ${target} · ${count} networks · ${Math.round(about.bytes / 1000)} kB`;
+  $("about").textContent = `predicts ${target} · ${count} networks · ${Math.round(about.bytes / 1000)}\u00a0kB`;
   $("target").textContent = target;
   for (const place of document.querySelectorAll(".count")) place.textContent = count;
+  for (const place of document.querySelectorAll(".samples")) place.textContent = `${sample()}s`;
   body.dataset.task = classes ? "classification" : "regression";
   showVerdicts(about.verdicts ?? []);
 
@@ -664,10 +704,10 @@ async function open(described) {
   body.toggleAttribute("data-words", classes?.some((name) => name.length > 2) ?? false);
   body.toggleAttribute("data-few", (classes?.length ?? 0) < 5);
 
-  const pictures = classes && about.image && about.image.channels === 1;
+  const pictures = isOfPictures();
   body.dataset.input = pictures ? "image" : "table";
   $("image").hidden = !pictures;
-  $("table").hidden = Boolean(pictures);
+  $("table").hidden = pictures;
   document.querySelector("main").hidden = false;
   input = pictures ? pictureInput() : tableInput();
   changed();
@@ -678,9 +718,9 @@ function showVerdicts(verdicts) {
   const [summary, list] = $("verdicts").children;
   const failed = verdicts.filter(({ met }) => !met);
   $("verdicts").hidden = !verdicts.length;
-  const asked = failed.length ? ` · NOT met: ${listed(failed.map(({ question }) => question), "and")}` : "";
-  summary.textContent = `${verdicts.length - failed.length} of ${verdicts.length} checks met on held-out rows${asked}`;
-  const line = ({ question, met, found }) => made("li", {}, ...[met ? "met" : "NOT met", question, found].map((textContent) => made("span", { textContent })));
+  const asked = failed.length ? ` · NOT met: ${listed(failed.map(({ question }) => adapted(question)), "and")}` : "";
+  summary.textContent = `${verdicts.length - failed.length} of ${verdicts.length} checks met on held-out ${sample()}s${asked}`;
+  const line = ({ question, met, found }) => made("li", {}, ...[met ? "met" : "NOT met", adapted(question), adapted(found)].map((textContent) => made("span", { textContent })));
   list.replaceChildren(...verdicts.map(line));
 }
 
