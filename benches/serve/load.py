@@ -79,7 +79,9 @@ def main():
         fit = [options.apd, "fit", "digits", "--target", "digit", "--effort", "quick", "--out", model]
         subprocess.run(fit, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ports = [free_port(), free_port()]
-        servers = {"apd": Server([options.apd, "serve", model, "--port"], ports[0])}
+        # Connections that say nothing are closed after this time.
+        quiet = str(options.rounds * options.seconds * 3 + 60)
+        servers = {"apd": Server([options.apd, "serve", model, "--timeout", quiet, "--port"], ports[0])}
         if not options.without_peer:
             servers["PyTorch"] = Server([sys.executable, HERE / "pytorch_peer.py", model], ports[1])
         try:
@@ -101,6 +103,12 @@ def main():
                     rate, p99 = load(server, script, options.seconds)
                     found[name].append((rate, p99))
                     print(f"{name:8} {rate:9.0f} requests/s  p99 {p99:7.2f} ms  memory {before:6.1f} -> {server.memory():6.1f} MB", flush=True)
+            for connection in idle:
+                connection.settimeout(0)
+                try:
+                    assert connection.recv(1), "an idle connection was closed"
+                except BlockingIOError:
+                    pass
             rates = {name: statistics.median(rate for rate, _ in runs) for name, runs in found.items()}
             if "PyTorch" in rates:
                 print(f"{rates['apd'] / rates['PyTorch']:.1f} times PyTorch's throughput (medians of {options.rounds})")

@@ -101,7 +101,7 @@ def by_recipe(table):
 def by_c(table, out):
     program, source = out / "predict", ROOT / "crates/apd/c/predict.c"
     if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in source.parent.iterdir()):
-        run("gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", source, "-lm", "-o", program)
+        run("cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", source, "-lm", "-o", program)
     return table.of_csv(run(program, table.model, table.path))
 
 

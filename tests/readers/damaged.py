@@ -65,7 +65,7 @@ def main():
         program = folder / "damaged"
         flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-g", "-O1"]
         sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-        subprocess.run(["gcc", *flags, *sanitizers, HERE / "damaged.c", "-lm", "-o", program], check=True)
+        subprocess.run(["cc", *flags, *sanitizers, HERE / "damaged.c", "-lm", "-o", program], check=True)
         for model in options.models:
             content = model.read_bytes()
             files = [folder / f"{number}.safetensors" for number in range(options.files)]

@@ -184,7 +184,12 @@ impl Fitted {
             let (model, likelihood) = (&*self.model, &*self.likelihood);
             PreparedNetworks::new(points, model, likelihood, points.count(), self.seed, READY).ok().flatten()
         };
-        self.ready.get_or_init(prepare).as_ref()
+        // Whoever comes first does it, and so does whoever comes meanwhile: to wait would be to wait on a thread that Rayon may have given this
+        // very prediction.
+        if self.ready.get().is_none() {
+            let _ = self.ready.set(prepare());
+        }
+        self.ready.get().and_then(Option::as_ref)
     }
 
     fn check_inputs(&self, inputs: &ArrayView2<'_, f32>) -> Result<(), Error> {

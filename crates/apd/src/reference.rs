@@ -98,7 +98,7 @@ impl Reference {
 
     /// The distance of each row from the nearest of those that are kept.
     fn distances(&self, rows: ArrayView2<'_, f32>) -> Vec<f32> {
-        let groups = self.groups.get_or_init(|| self.groups());
+        let groups = self.groups.get_or_init(|| self.groups()); // on this thread alone
         let distance = |row: ndarray::ArrayView1<'_, f32>| {
             let row = self.whiten(row.iter());
             let squares = |group: &[[f32; LANES]]| {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use apd_serve::{Server, Settings};
 
 use crate::arguments::Serve;
@@ -28,8 +28,10 @@ pub(crate) fn serve(arguments: &Serve) -> Result<()> {
         say(format_args!("{name}: {}", path.display()))?;
     }
     say(format_args!("http://{}: the page; /openapi.json says what else. Ctrl-C stops.", server.address()))?;
-    server.run()?;
-    say("stopped: everything that was accepted is answered")
+    match server.run()? {
+        true => say("stopped: everything that was accepted is answered"),
+        false => bail!("stopped before everything that was accepted was answered"),
+    }
 }
 
 /// NAME=PATH, or a path whose file gives the name.

@@ -679,9 +679,11 @@ async function open(described) {
   trouble("");
   const file = await (await fetched(`models/${encodeURIComponent(described.name)}/file`)).arrayBuffer();
   if (described.name !== $("models").value) return; // Meanwhile another one was asked for.
+  // A file that cannot be read leaves what is shown as it is.
+  const opened = parse(file);
   shown.abort();
   shown = new AbortController();
-  [model, about, sweeps, surveyed, axis] = [parse(file), described, [], [], null];
+  [model, about, sweeps, surveyed, axis] = [opened, described, [], [], null];
   stale.clear();
   delete body.dataset.surveyed;
 

@@ -6,16 +6,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::failure::Failure;
 
-/// As many tasks as there are threads run, a few more wait, and all others are turned away: an answer that comes too late helps nobody, and what
-/// waits without bound takes memory without bound.
+/// What memory is counted in.
+const KIB: usize = 1 << 10;
+
+/// As many tasks as there are threads run, in the order of their arrival; a few more wait, and all others are turned away: an answer that comes
+/// too late helps nobody, and what waits without bound takes memory without bound. So do bodies that are on their way.
 #[derive(Clone)]
 pub(crate) struct Admission {
     admitted: Arc<AtomicUsize>,
     most: usize,
+    /// A permit for each thread: a task that waits for its parts on one of them is never given another task meanwhile.
+    threads: Arc<Semaphore>,
+    /// A permit for each KiB of a body, and how many bodies there are.
+    memory: Arc<Semaphore>,
+    bodies: Arc<AtomicUsize>,
     timeout: Duration,
 }
 
@@ -28,9 +36,23 @@ impl Drop for Place {
     }
 }
 
+/// Memory that a request's body may take, until it is dropped.
+pub(crate) struct Room {
+    _memory: OwnedSemaphorePermit,
+    _body: Place,
+}
+
 impl Admission {
-    pub(crate) fn new(queue: usize, timeout: Duration) -> Self {
-        Self { admitted: Arc::default(), most: rayon::current_num_threads() + queue, timeout }
+    pub(crate) fn new(queue: usize, memory: usize, timeout: Duration) -> Self {
+        let threads = rayon::current_num_threads();
+        Self {
+            admitted: Arc::default(),
+            most: threads.saturating_add(queue),
+            threads: Arc::new(Semaphore::new(threads)),
+            memory: Arc::new(Semaphore::new((memory / KIB).clamp(1, Semaphore::MAX_PERMITS))),
+            bodies: Arc::default(),
+            timeout,
+        }
     }
 
     /// Tasks that run or wait.
@@ -38,40 +60,59 @@ impl Admission {
         self.admitted.load(Ordering::Relaxed)
     }
 
-    /// The result of a task on one of Rayon's threads, in the order of their arrival.
+    /// Bodies that are on their way or being answered.
+    pub(crate) fn bodies(&self) -> usize {
+        self.bodies.load(Ordering::Relaxed)
+    }
+
+    /// Room for a body of so many bytes, when there is some.
+    pub(crate) async fn room(&self, bytes: usize) -> Result<Room, Failure> {
+        let permits = u32::try_from(bytes.div_ceil(KIB).max(1)).unwrap_or(u32::MAX);
+        match tokio::time::timeout(self.timeout, self.memory.clone().acquire_many_owned(permits)).await {
+            Ok(Ok(memory)) => {
+                self.bodies.fetch_add(1, Ordering::Relaxed);
+                Ok(Room { _memory: memory, _body: Place(self.bodies.clone()) })
+            }
+            _ => Err(busy("too many bodies are on their way")),
+        }
+    }
+
+    /// The result of a task on one of Rayon's threads.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         task: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let place = Place(self.admitted.clone());
         if self.admitted.fetch_add(1, Ordering::Relaxed) >= self.most {
-            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait: try again in a second"));
+            return Err(busy("too many requests wait"));
         }
         let (sender, receiver) = oneshot::channel();
-        rayon::spawn_fifo(move || {
-            // Whoever asked may have gone.
-            if sender.is_closed() {
-                return;
-            }
-            let result = catch_unwind(AssertUnwindSafe(task)).unwrap_or_else(|_| {
-                Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the prediction failed: this is a bug"))
+        let answer = async {
+            let Ok(thread) = self.threads.clone().acquire_owned().await else { return None };
+            rayon::spawn(move || {
+                // Whoever asked may have gone.
+                let result = (!sender.is_closed()).then(|| {
+                    catch_unwind(AssertUnwindSafe(task)).unwrap_or_else(|_| {
+                        Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the prediction failed: this is a bug"))
+                    })
+                });
+                // Whoever sees the answer may ask again at once.
+                drop((place, thread));
+                if let Some(result) = result {
+                    let _ = sender.send(result);
+                }
             });
-            // Whoever sees the answer may ask again at once.
-            drop(place);
-            let _ = sender.send(result);
-        });
-        match tokio::time::timeout(self.timeout, receiver).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => {
-                Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the prediction was dropped: this is a bug"))
-            }
-            Err(_) => {
-                let seconds = self.timeout.as_secs_f64();
-                let message = format!("no answer within {seconds} seconds: send fewer rows, or try again later");
-                Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, message))
-            }
+            receiver.await.ok()
+        };
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Some(result)) => result,
+            _ => Err(busy(&format!("no answer within {} seconds: send fewer rows", self.timeout.as_secs_f64()))),
         }
     }
+}
+
+fn busy(what: &str) -> Failure {
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("{what}; try again in a second"))
 }
 
 #[cfg(test)]
@@ -85,7 +126,7 @@ mod tests {
     #[test]
     fn a_full_queue_a_panic_and_a_late_answer_are_failures() {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
-        let admission = Admission::new(0, Duration::from_secs(60));
+        let admission = Admission::new(0, 4 * KIB, Duration::from_secs(60));
         let gate = Arc::new(Barrier::new(admission.most + 1));
         let held: Vec<_> = (0..admission.most)
             .map(|_| {
@@ -107,6 +148,10 @@ mod tests {
         let panicked = runtime.block_on(admission.run::<()>(|| panic!("expected"))).unwrap_err();
         assert_eq!(panicked.status, StatusCode::INTERNAL_SERVER_ERROR);
         let hasty = Admission { timeout: Duration::from_millis(1), ..admission };
+        let room = runtime.block_on(hasty.room(4 * KIB)).unwrap();
+        assert!(runtime.block_on(hasty.room(1)).is_err(), "all memory is taken");
+        drop(room);
+        assert!(runtime.block_on(hasty.room(1)).is_ok());
         let late = || {
             thread::sleep(Duration::from_millis(500));
             Ok(())

@@ -1,5 +1,6 @@
 //! Which address does what.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,7 +16,7 @@ use axum::{Json, Router};
 use http_body_util::LengthLimitError;
 use serde_json::{Value, json};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Room};
 use crate::answer::{Answer, Query};
 use crate::failure::Failure;
 use crate::metrics::{self, Metrics};
@@ -26,6 +27,8 @@ use crate::{kserve, openapi, page};
 
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv";
+/// Most characters of the header that holds notes.
+const NOTES: usize = 1_000;
 
 /// What all requests share.
 pub(crate) struct State {
@@ -67,12 +70,31 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .method_not_allowed_fallback(|| async {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "another method is expected here")
         })
+        .layer(middleware::from_fn_with_state(state.clone(), guard))
         .layer(middleware::from_fn_with_state(state.clone(), count))
         .with_state(state)
 }
 
 fn nothing(uri: &Uri) -> Failure {
     Failure::new(StatusCode::NOT_FOUND, format!("{}: nothing is here; /openapi.json says what is", uri.path()))
+}
+
+/// A server on this machine alone answers to this machine's names alone: a page from elsewhere whose own name leads here, too, reads nothing.
+async fn guard(Shared(state): App, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    let is_here = |host: &str| {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    match host {
+        Some(host) if state.settings.host.is_loopback() && !is_here(&host) => {
+            Failure::field("host", format_args!("`{host}` is not this machine"))
+                .with(StatusCode::MISDIRECTED_REQUEST)
+                .into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 async fn count(Shared(state): App, request: Request, next: Next) -> Response {
@@ -84,7 +106,10 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
 }
 
 async fn counted(Shared(state): App) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.text(state.admission.admitted()))
+    (
+        [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
+        state.metrics.text(state.admission.admitted(), state.admission.bodies()),
+    )
 }
 
 async fn ready(Shared(state): App) -> Response {
@@ -144,39 +169,40 @@ async fn predict(Shared(state): App, Path(names): Path<Names>, request: Request)
 }
 
 async fn predict_with(state: &State, name: String, served: Arc<Served>, request: Request) -> Result<Response, Failure> {
-    let (parts, body) = read(state, request).await?;
+    let (parts, body, room) = read(state, request).await?;
     let sent = kind(&parts.headers)?;
     let wanted = wanted(&parts.headers, sent)?;
     let mut query = url_query(&parts.uri)?;
-    let most = state.settings.rows;
-    let answer = {
-        let task = move || {
-            let schema = served.model.schema();
-            let rows = match sent {
-                CSV => from_csv(schema, body.to_vec(), most)?,
-                _ => from_json(schema, json_rows(&body, &mut query, most)?)?,
-            };
-            Answer::new(&served.model, rows, &query)
+    let (most, model) = (state.settings.rows, name.clone());
+    let task = move || {
+        let schema = served.model.schema();
+        let rows = match sent {
+            CSV => from_csv(schema, body.to_vec(), most)?,
+            _ => from_json(schema, json_rows(&body, &mut query, most)?)?,
         };
-        state.admission.run(task).await?
+        let answer = Answer::new(&served.model, rows, &query)?;
+        let bytes = if wanted == CSV { answer.csv() } else { answer.json(&model) };
+        Ok((answer.table.len(), bytes, answer.notes))
     };
-    state.metrics.predicted(&name, answer.table.len());
-    let bytes = if wanted == CSV { answer.csv() } else { answer.json(&name) };
+    let (rows, bytes, notes) = state.admission.run(task).await?;
+    drop(room);
+    state.metrics.predicted(&name, rows);
     let mut response = ([(header::CONTENT_TYPE, wanted)], bytes).into_response();
-    if wanted == CSV {
-        // A header is what CSV has no place for; it holds no other characters than these.
+    if wanted == CSV && !notes.is_empty() {
+        // CSV has no place for them. A header holds no other characters, and proxies refuse long ones.
         let visible = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-        for note in &answer.notes {
-            let text: String = note.chars().map(visible).collect();
-            response.headers_mut().append("x-apd-note", HeaderValue::from_str(&text).expect("visible characters"));
-        }
+        let text: String = notes.join("; ").chars().map(visible).take(NOTES).collect();
+        response.headers_mut().insert("x-apd-notes", HeaderValue::from_str(&text).expect("visible characters"));
     }
     Ok(response)
 }
 
 async fn infer(Shared(state): App, Path(names): Path<Names>, request: Request) -> Result<Response, Failure> {
     let served = names.model(&state)?;
-    let (_, body) = read(&state, request).await?;
+    let (parts, body, room) = read(&state, request).await?;
+    if kind(&parts.headers)? != JSON {
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("content-type: expected {JSON}")));
+    }
     let most = state.settings.rows;
     let name = names.name.clone();
     let task = move || {
@@ -185,17 +211,21 @@ async fn infer(Shared(state): App, Path(names): Path<Names>, request: Request) -
         Ok((rows, request.answer(&name, &served.version, &served.model)?))
     };
     let (rows, bytes) = state.admission.run(task).await?;
+    drop(room);
     state.metrics.predicted(&names.name, rows);
     Ok(([(header::CONTENT_TYPE, JSON)], bytes).into_response())
 }
 
 /// The whole body, if it comes in time and is not too long.
-async fn read(state: &State, request: Request<Body>) -> Result<(Parts, Bytes), Failure> {
+async fn read(state: &State, request: Request<Body>) -> Result<(Parts, Bytes, Room), Failure> {
     let Settings { body: most, timeout, .. } = state.settings;
     let (parts, body) = request.into_parts();
+    // As it says, or as long as it may be.
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let room = state.admission.room(length.unwrap_or(most).min(most)).await?;
     let too_long = || Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("body: at most {most} bytes are taken"));
     match tokio::time::timeout(timeout, axum::body::to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok((parts, bytes)),
+        Ok(Ok(bytes)) => Ok((parts, bytes, room)),
         Ok(Err(error)) => Err(match error.into_inner().downcast_ref::<LengthLimitError>() {
             Some(_) => too_long(),
             None => Failure::field("body", "was not sent to its end"),
@@ -209,9 +239,10 @@ async fn read(state: &State, request: Request<Body>) -> Result<(Parts, Bytes), F
 
 /// Whether JSON or CSV was sent.
 fn kind(headers: &HeaderMap) -> Result<&'static str, Failure> {
-    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(JSON) };
-    let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
-    match kind.split(';').next().unwrap_or_default().trim() {
+    // A browser sends anything else for a page from elsewhere without asking; JSON and CSV it asks for first.
+    let kind =
+        headers.get(header::CONTENT_TYPE).map(|kind| String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase());
+    match kind.unwrap_or_default().split(';').next().unwrap_or_default().trim() {
         JSON => Ok(JSON),
         CSV => Ok(CSV),
         other => {

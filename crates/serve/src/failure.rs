@@ -17,6 +17,10 @@ impl Failure {
         Self { status, message: message.into() }
     }
 
+    pub(crate) fn with(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// A field of the request that holds something else than it should.
     pub(crate) fn field(field: impl std::fmt::Display, problem: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, format!("{field}: {problem}"))

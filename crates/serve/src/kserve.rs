@@ -128,6 +128,9 @@ impl Request {
         }
         let outputs: Vec<Value> = outputs.into_iter().map(|(_, tensor)| tensor).collect();
         let mut body = json!({"model_name": name, "model_version": version, "outputs": outputs});
+        if !answer.notes.is_empty() {
+            body["parameters"] = json!({"notes": answer.notes.join("; ")});
+        }
         if let Some(id) = id {
             body["id"] = id.into();
         }
@@ -221,10 +224,13 @@ fn table(inputs: &[Value], model: &TableModel, most: usize) -> Result<Rows, Fail
                 let tensor = tensors.iter().find(|tensor| tensor.name == *name).ok_or_else(|| {
                     Failure::field("inputs", format_args!("no tensor is called `{name}`: the model was fitted with it"))
                 })?;
-                let (1, Some(count)) = (tensor.shape.iter().skip(1).product::<usize>(), tensor.shape.first().copied())
-                else {
+                let [count, others @ ..] = &tensor.shape[..] else {
                     return Err(Failure::field(format!("{}.shape", tensor.field), "expected [N] or [N, 1]"));
                 };
+                let count = *count;
+                if others.iter().any(|&length| length != 1) {
+                    return Err(Failure::field(format!("{}.shape", tensor.field), "expected [N] or [N, 1]"));
+                }
                 check_count(count, most)?;
                 if *rows.get_or_insert(count) != count {
                     let problem = format!("{count} rows, other tensors have {}", rows.unwrap_or_default());

@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     loads: Family<OfModel, Counter>,
     failed_loads: Family<OfModel, Counter>,
     admitted: Gauge<i64>,
+    bodies: Gauge<i64>,
     networks: Family<OfModel, Gauge<i64>>,
 }
 
@@ -44,6 +45,7 @@ impl Metrics {
             loads: Family::default(),
             failed_loads: Family::default(),
             admitted: Gauge::default(),
+            bodies: Gauge::default(),
             networks: Family::default(),
             registry: Registry::default(),
         };
@@ -54,6 +56,8 @@ impl Metrics {
         registry.register("loads", "Times that a model's file was read", metrics.loads.clone());
         registry.register("failed_loads", "Times that it could not be", metrics.failed_loads.clone());
         registry.register("predictions_in_flight", "Predictions that run or wait", metrics.admitted.clone());
+        let help = "Requests whose bodies are on their way or being answered";
+        registry.register("bodies_on_their_way", help, metrics.bodies.clone());
         registry.register("networks", "Networks that a prediction averages", metrics.networks.clone());
         Self { registry, ..metrics }
     }
@@ -81,8 +85,9 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn text(&self, admitted: usize) -> String {
+    pub(crate) fn text(&self, admitted: usize, bodies: usize) -> String {
         self.admitted.set(admitted as i64);
+        self.bodies.set(bodies as i64);
         let mut text = String::new();
         text::encode(&mut text, &self.registry).expect("memory can be written to");
         text

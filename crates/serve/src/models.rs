@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -27,8 +28,8 @@ pub(crate) struct Models(BTreeMap<String, Slot>);
 struct Slot {
     path: PathBuf,
     current: RwLock<Arc<Served>>,
-    /// What the file looked like when it was last read, or tried to be.
-    stamp: Mutex<Option<Stamp>>,
+    /// What the file looked like when it was last read, or tried to be; and whether it could not be opened since.
+    seen: Mutex<(Option<Stamp>, bool)>,
 }
 
 /// What changes when a file does.
@@ -54,8 +55,8 @@ impl Served {
 impl Models {
     pub(crate) fn load(files: BTreeMap<String, PathBuf>) -> Result<Self, apd::Error> {
         let slot = |(name, path): (String, PathBuf)| {
-            let stamp = Mutex::new(Stamp::of(&path));
-            Ok((name, Slot { current: RwLock::new(Arc::new(Served::load(&path)?)), path, stamp }))
+            let seen = Mutex::new((Stamp::of(&path), false));
+            Ok((name, Slot { current: RwLock::new(Arc::new(Served::load(&path)?)), path, seen }))
         };
         Ok(Self(files.into_iter().map(slot).collect::<Result<_, apd::Error>>()?))
     }
@@ -85,21 +86,36 @@ impl Models {
     pub(crate) fn reload(&self, report: impl Fn(&str, Result<&Served, &apd::Error>)) {
         for (name, slot) in &self.0 {
             let now = Stamp::of(&slot.path);
-            let mut stamp = slot.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = slot.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let (stamp, is_away) = &mut *seen;
             if now.is_none() || *stamp == now {
                 continue;
             }
-            *stamp = now;
             match Served::load(&slot.path) {
                 Ok(served) => {
+                    (*stamp, *is_away) = (now, false);
                     let served = Arc::new(served);
                     *slot.current.write().unwrap_or_else(PoisonError::into_inner) = served.clone();
                     report(name, Ok(&served));
                 }
-                Err(error) => report(name, Err(&error)),
+                // It is looked at again: a disk that is away comes back, and files can be opened again.
+                Err(error) if is_of_system(&error) => {
+                    if !std::mem::replace(is_away, true) {
+                        report(name, Err(&error));
+                    }
+                }
+                Err(error) => {
+                    *stamp = now;
+                    report(name, Err(&error));
+                }
             }
         }
     }
+}
+
+/// Whether the file could not be read, whatever is in it.
+fn is_of_system(error: &apd::Error) -> bool {
+    matches!(error, apd::Error::File { cause, .. } if cause.is::<io::Error>())
 }
 
 impl Slot {

@@ -45,9 +45,17 @@ fn image(model: &TableModel) -> Option<Value> {
         (side > 3 && channels * side * side == pixels.len()).then_some((channels, side))
     };
     let (channels, side) = if is_whole { side(1).or_else(|| side(3))? } else { return None };
-    // Pixels are from −1 or from 0 on: those from 0 on have no mean below it.
-    let is_below = |(_, feature): (&str, &Feature)| matches!(feature, Feature::Number { mean, .. } if *mean < 0.0);
-    let low = if model.schema().features().any(is_below) { -1 } else { 0 };
+    // Pixels are from −1 or from 0 to 1, as ours are: those from 0 on have no mean below it. Others are numbers like any.
+    let means = || {
+        model.schema().features().filter_map(|(_, feature)| match feature {
+            Feature::Number { mean, .. } => Some(*mean),
+            Feature::Category { .. } => None,
+        })
+    };
+    if !means().all(|mean| (-1.0..=1.0).contains(&mean)) {
+        return None;
+    }
+    let low = if means().any(|mean| mean < 0.0) { -1 } else { 0 };
     Some(json!({"width": side, "height": side, "channels": channels, "low": low, "high": 1}))
 }
 
@@ -142,6 +150,8 @@ pub(crate) fn document(models: &Models) -> Value {
         ("/v2/models/{name}", "Tensors that a model takes and gives", &["404"]),
         ("/v2/models/{name}/ready", "Whether a model is there", &["404"]),
         ("/models", "All models", &[]),
+        ("/models/{name}/file", "A model's file", &["404"]),
+        ("/metrics", "What is counted, for Prometheus", &[]),
     ] {
         let mut operation = object(summary, codes);
         if path.contains("{name}") {

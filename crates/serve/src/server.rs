@@ -13,6 +13,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 
 use crate::Settings;
 use crate::admission::Admission;
@@ -85,36 +86,44 @@ impl Server {
         self.address
     }
 
-    /// Answers requests until Ctrl-C or SIGTERM; those that were accepted are still answered.
+    /// Answers requests until Ctrl-C or SIGTERM; those that were accepted are still answered, unless a second signal or the end of
+    /// [`grace`](Settings::grace) comes first. Whether all of them are.
     ///
     /// **Errors**: a system that gives no threads.
-    pub fn run(self) -> Result<(), Error> {
-        self.run_until(async {
-            let interrupt = tokio::signal::ctrl_c();
-            #[cfg(unix)]
-            {
-                use tokio::signal::unix::{SignalKind, signal};
-                match signal(SignalKind::terminate()) {
-                    Ok(mut terminate) => tokio::select! { _ = interrupt => (), _ = terminate.recv() => () },
-                    Err(_) => drop(interrupt.await),
-                }
-            }
-            #[cfg(not(unix))]
-            drop(interrupt.await);
-        })
+    pub fn run(self) -> Result<bool, Error> {
+        self.serve(signal(), signal())
     }
 
     /// As [`run`](Self::run), until `stop` is done.
     ///
     /// **Errors**: as [`run`](Self::run).
-    pub fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    pub fn run_until(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<bool, Error> {
+        self.serve(stop, std::future::pending())
+    }
+
+    fn serve(self, stop: impl Future<Output = ()>, give_up: impl Future<Output = ()>) -> Result<bool, Error> {
         allow_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::System)?;
-        let result = runtime.block_on(serve(self.listener, self.state, stop));
+        let result = runtime.block_on(serve(self.listener, self.state, stop, give_up));
         // Predictions whose clients have gone need not be waited for.
         runtime.shutdown_timeout(Duration::from_millis(100));
         result.map_err(Error::System)
     }
+}
+
+/// Ctrl-C or SIGTERM.
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! { _ = interrupt => (), _ = terminate.recv() => () },
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
 }
 
 /// Loads models by their names.
@@ -133,16 +142,22 @@ fn state(models: impl IntoIterator<Item = (String, PathBuf)>, settings: Settings
     let models = Models::load(files)?;
     let metrics = Metrics::new();
     models.all().for_each(|(name, served)| metrics.loaded(name, Some(served.model.networks())));
-    let admission = Admission::new(settings.queue, settings.timeout);
+    let admission = Admission::new(settings.queue, settings.memory.max(settings.body), settings.timeout);
     Ok(State { models, metrics, admission, settings, ready: AtomicBool::new(true) })
 }
 
-async fn serve(listener: StdListener, state: Arc<State>, stop: impl Future<Output = ()>) -> io::Result<()> {
+/// Whether all that was accepted is answered.
+async fn serve(
+    listener: StdListener,
+    state: Arc<State>,
+    stop: impl Future<Output = ()>,
+    give_up: impl Future<Output = ()>,
+) -> io::Result<bool> {
     let listener = TcpListener::from_std(listener)?;
     let reloading = tokio::spawn(reload(state.clone()));
     let connections = Connections {
         app: api::router(state.clone()),
-        slots: Arc::new(Semaphore::new(state.settings.connections)),
+        slots: Arc::new(Semaphore::new(state.settings.connections.clamp(1, Semaphore::MAX_PERMITS))),
         graceful: GracefulShutdown::new(),
         timeout: state.settings.timeout,
     };
@@ -163,8 +178,13 @@ async fn serve(listener: StdListener, state: Arc<State>, stop: impl Future<Outpu
     })
     .await;
     drop(listener);
-    let _ = tokio::time::timeout(state.settings.grace, connections.graceful.shutdown()).await;
-    Ok(())
+    // Those that were taken in last have a moment to begin: a connection that has said nothing is closed by what follows.
+    tokio::time::sleep(LAST_CALL).await;
+    Ok(tokio::select! {
+        () = connections.graceful.shutdown() => true,
+        () = tokio::time::sleep(state.settings.grace) => false,
+        () = give_up => false,
+    })
 }
 
 /// What is done with a connection.
@@ -194,14 +214,17 @@ impl Connections {
         let mut builder = http1::Builder::new();
         // A client may close its side once it has asked.
         builder.timer(TokioTimer::new()).header_read_timeout(self.timeout).half_close(true);
+        // Nor does one keep its answer, and its slot, that asks and does not read.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.timeout));
         let service = TowerToHyperService::new(self.app.clone());
-        self.graceful.watch(builder.serve_connection(TokioIo::new(stream), service))
+        self.graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service))
     }
 }
 
 /// Looks at the models' files from time to time.
 async fn reload(state: Arc<State>) {
-    let mut ticks = tokio::time::interval(state.settings.reload);
+    let mut ticks = tokio::time::interval(state.settings.reload.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

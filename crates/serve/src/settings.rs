@@ -10,6 +10,8 @@ pub struct Settings {
     pub port: u16,
     /// Bytes of a request's body.
     pub body: usize,
+    /// Bytes of all bodies that are on their way or being answered; one more waits.
+    pub memory: usize,
     /// Rows of a request.
     pub rows: usize,
     /// Requests that wait while others are answered; one more gets a 503.
@@ -30,6 +32,7 @@ impl Default for Settings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8080,
             body: 16 << 20,
+            memory: 256 << 20,
             rows: 100_000,
             queue: 256,
             connections: 16_384,

@@ -21,7 +21,7 @@ pub(crate) fn fit(table: &Table, target: &str, seed: u64) -> TableModel {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<Result<(), Error>>>,
+    thread: Option<JoinHandle<Result<bool, Error>>>,
 }
 
 impl Running {
@@ -53,7 +53,7 @@ impl Running {
     pub(crate) fn stop(&mut self) {
         if let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) {
             let _ = stop.send(());
-            thread.join().unwrap().unwrap();
+            assert!(thread.join().unwrap().unwrap(), "all that was accepted is answered");
         }
     }
 }

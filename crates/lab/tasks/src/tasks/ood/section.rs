@@ -206,6 +206,9 @@ impl<'a> View<'a> {
         let one = mean("sgd")?;
         let others: Vec<(&str, f64)> =
             COMPARED[1..].iter().filter_map(|&method| Some((method, mean(method)?))).collect();
+        if others.is_empty() {
+            return None;
+        }
         let met = others.iter().all(|&(_, mean)| mean > one);
         let others: Vec<String> = others.iter().map(|(method, mean)| format!("{mean:.1} % for {method}")).collect();
         let found = format!("mean AUROC by entropy {}; sgd has {one:.1} % (limit).", others.join(", "));
