@@ -14,11 +14,16 @@ fn it_helps_where_it_is_better_than_one_network_beyond_its_error() {
     let met = |nll| helps(&results(nll, 0.97)).unwrap().met;
     assert_eq!([met(0.11), met(0.1975), met(0.1985), met(0.3)], [true, true, false, false].map(Some));
     assert_eq!(helps(&Results::new("0", serde_json::Value::Null)), None);
+    let mut once = results(0.11, 0.97);
+    once.rows.iter_mut().for_each(|row| row.sd = None);
+    assert_eq!(helps(&once), None, "one draw has no error");
 }
 
 #[test]
 fn losses_and_sizes_have_limits() {
-    let lost = |accuracy| loses(&results(0.11, accuracy)).unwrap();
+    let lost = |accuracy| loses(&results(0.10, accuracy)).unwrap();
+    let by_nll = |nll| loses(&results(nll, 0.97)).unwrap().met;
+    assert_eq!([by_nll(0.104), by_nll(0.106)], [true, false].map(Some));
     assert_eq!([lost(0.98).met, lost(0.961).met, lost(0.959).met], [true, true, false].map(Some));
     assert!(lost(0.98).found.contains("−1.00 points of accuracy (limit 1)"), "{:?}", lost(0.98));
     let met = |file| costs(Some(file), Some(1e6)).unwrap().met;
