@@ -13,13 +13,14 @@ use crate::failure::Failure;
 /// What memory is counted in.
 const KIB: usize = 1 << 10;
 
-/// As many tasks as there are threads run, in the order of their arrival; a few more wait, and all others are turned away: an answer that comes
-/// too late helps nobody, and what waits without bound takes memory without bound. So do bodies that are on their way.
+/// Tasks run in the order of their arrival, some wait, and all others are turned away: an answer that comes too late helps nobody, and what
+/// waits without bound takes memory without bound. So do bodies that are on their way.
 #[derive(Clone)]
 pub(crate) struct Admission {
     admitted: Arc<AtomicUsize>,
     most: usize,
-    /// A permit for each thread: a task that waits for its parts on one of them is never given another task meanwhile.
+    /// Permits for what Rayon has: a task for each thread and one that waits for it, so that no thread does. It is no more, because a thread whose
+    /// task waits for parts of it on others takes another task meanwhile, and ends that first.
     threads: Arc<Semaphore>,
     /// A permit for each KiB of a body, and how many bodies there are.
     memory: Arc<Semaphore>,
@@ -48,7 +49,7 @@ impl Admission {
         Self {
             admitted: Arc::default(),
             most: threads.saturating_add(queue),
-            threads: Arc::new(Semaphore::new(threads)),
+            threads: Arc::new(Semaphore::new(2 * threads)),
             memory: Arc::new(Semaphore::new((memory / KIB).clamp(1, Semaphore::MAX_PERMITS))),
             bodies: Arc::default(),
             timeout,
