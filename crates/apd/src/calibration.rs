@@ -5,6 +5,7 @@ use apd_uncertainty::{ClassPredictive, ContaminatedNormal, NumberPredictive};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::TableModel;
 use crate::rows::ln_p_of_labels;
 
 #[cfg(test)]
@@ -14,8 +15,6 @@ mod tests;
 const MASSES: [f64; 12] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99];
 /// With fewer held-out rows nothing is corrected.
 const FEWEST: usize = 10;
-/// The mass of the intervals that a model is judged by.
-const INTERVAL: f64 = 0.9;
 /// The deviation of ln β and ln s before any row is seen, and how many twentieths from 0 they are looked for.
 const LOG_DEVIATION: f64 = 0.5;
 const LOG_STEPS: i32 = 30;
@@ -70,7 +69,7 @@ impl Calibration {
     /// after one that is learned from the other half of them.
     pub(crate) fn of_numbers(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> (Self, (f64, f64)) {
         let mut factors = vec![1.0; MASSES.len()];
-        let (lower, upper) = predictive.interval(INTERVAL);
+        let (lower, upper) = predictive.interval(TableModel::COVERAGE);
         let held = (0..y.nrows()).filter(|&i| (lower[[i, 0]]..=upper[[i, 0]]).contains(&y[[i, 0]])).count();
         let before = held as f64 / y.nrows().max(1) as f64;
         if y.nrows() < FEWEST {
@@ -92,7 +91,7 @@ impl Calibration {
             let share = |held: &[f64], factor: f64| held.iter().filter(|&&c| c <= factor).count();
             let half = |first: usize| needed.iter().skip(first).step_by(2).copied().collect::<Vec<f64>>();
             let (mut even, mut odd) = (half(0), half(1));
-            if mass == INTERVAL {
+            if mass == TableModel::COVERAGE {
                 let crossed =
                     share(&even, conformal_quantile(&mut odd, mass)) + share(&odd, conformal_quantile(&mut even, mass));
                 after = crossed as f64 / y.nrows() as f64;

@@ -167,14 +167,13 @@ impl Fitted {
         })
     }
 
-    /// As [`predict`](Self::predict), by another posterior.
+    /// As [`predict`](Self::predict), by any posterior, of inputs that have been checked.
     pub(crate) fn predict_by(
         &self,
         posterior: &Distilled,
         inputs: ArrayView2<'_, f32>,
         networks: usize,
     ) -> Result<Prediction, Error> {
-        self.check_inputs(&inputs)?;
         Ok(self.in_units(predict(posterior, &*self.model, &*self.likelihood, inputs, networks, self.seed)?))
     }
 

@@ -23,8 +23,6 @@ use crate::{Error, TableModel};
 /// Versions of the operators, and of those on strings.
 const OPSET: i64 = 17;
 const ML_OPSET: i64 = 3;
-/// The coverage of the intervals.
-const COVERAGE: f64 = 0.9;
 /// Halvings after which a quantile's bracket is as narrow as its numbers.
 const HALVINGS: i64 = 64;
 /// A quantile lies within so many of the widest law's deviations of some law's location.
@@ -354,14 +352,14 @@ fn numbers_of(graph: &mut Graph, outputs: &Value, law: Law, calibration: &Calibr
     let epistemic = graph.mean(&squares, 0, false);
     let variance = graph.op("Add", &[&aleatoric, &epistemic]);
 
-    let tail = 0.5 - 0.5 * COVERAGE;
+    let tail = 0.5 - 0.5 * TableModel::COVERAGE;
     let quantiles = quantiles(graph, &location, &scale, *outliers, &[tail, 0.5, 1.0 - tail]);
     let [lower, median, upper] = [0, 1, 2].map(|place| {
         let place = graph.int(place);
         graph.gather(&quantiles, &place, 0)
     });
     let (unit, shift) = (graph.double(law.scale), graph.double(law.shift));
-    let factor = graph.double(calibration.factor(COVERAGE));
+    let factor = graph.double(calibration.factor(TableModel::COVERAGE));
     let mut in_units = |value: &Value| {
         let value = graph.op("Mul", &[value, &unit]);
         graph.op("Add", &[&value, &shift])

@@ -14,16 +14,13 @@ use crate::output::say;
 use crate::paths::check_writable;
 use crate::tables::{say_surprises, say_verdicts, source, warn};
 
-/// The coverage of the intervals that are always there.
-const COVERAGE: f64 = 0.9;
-
 pub(crate) fn predict_table(model: &Path, data: &str, arguments: &Predict) -> Result<()> {
     let model = TableModel::load(model)?;
     check_writable(&arguments.out)?;
     warn(model.warnings());
     let mut coverage = arguments.coverage.clone();
-    if !coverage.contains(&COVERAGE) {
-        coverage.insert(0, COVERAGE);
+    if !coverage.contains(&TableModel::COVERAGE) {
+        coverage.insert(0, TableModel::COVERAGE);
     }
     let mut blocks = source(data, &arguments.written)?.blocks(model.schema(), Wanted::Inputs)?;
     let mut out = Out::new(&arguments.out)?;

@@ -8,8 +8,6 @@ use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use crate::failure::Failure;
 use crate::rows::Rows;
 
-/// The coverage of the intervals that are always there.
-const COVERAGE: f64 = 0.9;
 /// Most coverages of a request.
 const COVERAGES: usize = 32;
 
@@ -33,8 +31,8 @@ impl Answer {
     pub(crate) fn new(model: &TableModel, rows: Rows, query: &Query) -> Result<Self, Failure> {
         let Rows { blocks, mut notes } = rows;
         let mut coverage = query.coverage.clone();
-        if !coverage.contains(&COVERAGE) {
-            coverage.insert(0, COVERAGE);
+        if !coverage.contains(&TableModel::COVERAGE) {
+            coverage.insert(0, TableModel::COVERAGE);
         }
         if coverage.len() > COVERAGES {
             return Err(Failure::field(
@@ -52,13 +50,6 @@ impl Answer {
             }
         }
         let predictions = all.ok_or_else(|| Failure::field("rows", "there are none"))?;
-        notes.extend(
-            blocks
-                .first()
-                .into_iter()
-                .flat_map(|block| model.unknown_columns(block))
-                .map(|name| format!("column `{name}`: the model does not know it, and it is not used")),
-        );
         notes.extend(predictions.surprises.iter().map(|Surprise { column, rows, first }| {
             format!("column `{column}`: {rows} rows with what training rows did not have (unseen, or missing), the first is row {first}")
         }));

@@ -1,5 +1,7 @@
 //! Rows of a request as a table.
 
+use std::collections::BTreeSet;
+
 use apd::data::{Column, Dialect, Feature, Role, Table, TableSchema, TableSource, Values, Wanted};
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
@@ -64,12 +66,15 @@ pub(crate) fn from_json(schema: &TableSchema, rows: Vec<Value>) -> Result<Rows, 
         };
         columns.push(Column { name: name.to_owned(), values });
     }
-    let known = |name: &String| schema.columns.iter().any(|column| column.name == *name);
-    let mut unknown: Vec<&String> = rows.iter().flat_map(Map::keys).filter(|name| !known(name)).collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    let notes = unknown.iter().map(|name| format!("column `{name}`: the model does not know it, and it is not used"));
-    Ok(Rows { notes: notes.collect(), blocks: vec![Table::new(columns)?] })
+    let notes = unknown(schema, rows.iter().flat_map(Map::keys).map(String::as_str));
+    Ok(Rows { notes, blocks: vec![Table::new(columns)?] })
+}
+
+/// A note for each column that the model does not know.
+fn unknown<'a>(schema: &TableSchema, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let known: BTreeSet<&str> = schema.columns.iter().map(|column| column.name.as_str()).collect();
+    let unknown: BTreeSet<&str> = names.filter(|name| !known.contains(name)).collect();
+    unknown.iter().map(|name| format!("column `{name}`: the model does not know it, and it is not used")).collect()
 }
 
 /// Of text with delimiters, which are recognized as in files.
@@ -84,7 +89,8 @@ pub(crate) fn from_csv(schema: &TableSchema, text: Vec<u8>, most: usize) -> Resu
         check_count(count, most)?;
     }
     check_count(count, most)?;
-    Ok(Rows { blocks, notes: Vec::new() })
+    let names = blocks.first().into_iter().flat_map(Table::columns).map(|column| column.name.as_str());
+    Ok(Rows { notes: unknown(schema, names), blocks })
 }
 
 /// A number that the network can be shown; NaN for `null`.

@@ -108,6 +108,9 @@ pub struct Provenance {
 }
 
 impl TableModel {
+    /// The coverage of the intervals that every program shows, whatever others are asked for.
+    pub const COVERAGE: f64 = 0.9;
+
     pub(super) fn new(fitted: Fitted, description: Description) -> Self {
         Self { fitted, description }
     }
