@@ -89,6 +89,10 @@ fn answers_are_those_of_the_model_in_every_form() {
 
     let model = TableModel::load(files().join("resistance")).unwrap();
     let (table, objects) = rows(&yacht(), model.schema());
+    let mut more = objects.clone();
+    more[1]["color"] = json!("red");
+    let (status, answer) = server.post_json("/models/resistance/predict", &json!({"rows": more}));
+    assert!(status == 200 && answer["notes"][0].as_str().unwrap().contains("`color`"), "{answer}");
     let names: Vec<&str> = model.schema().features().map(|(name, _)| name).collect();
     let lines = objects.iter().map(|row| names.iter().map(|name| row[name].to_string()).collect::<Vec<_>>().join(";"));
     let text = std::iter::once(names.join(";")).chain(lines).collect::<Vec<_>>().join("\n");

@@ -59,7 +59,7 @@ pub use number_predictive::NumberPredictive;
 pub use risk_coverage::{RiskPoint, aurc, risk_coverage};
 
 /// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.
-fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {
+pub fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {
     let mut best: Option<(usize, T)> = None;
     for (i, x) in row.into_iter().enumerate() {
         // Only a NaN is unequal to itself.

@@ -1,5 +1,5 @@
 use apd_data::{Column, Surprise, Table, Values, add_surprises};
-use apd_uncertainty::{ClassPredictive, NumberPredictive, Score};
+use apd_uncertainty::{ClassPredictive, NumberPredictive, Score, argmax};
 use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::Error;
@@ -127,10 +127,7 @@ impl Answers {
     /// The most probable class of each row. **Panics** if numbers are predicted.
     pub fn classes(&self) -> Vec<u32> {
         let Self::Classes { p, .. } = self else { panic!("numbers are predicted, not classes") };
-        let largest = |row: ArrayView1<'_, f64>| {
-            (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best }) as u32
-        };
-        p.outer_iter().map(largest).collect()
+        p.outer_iter().map(|row| argmax(row.iter().copied()).unwrap_or(0) as u32).collect()
     }
 }
 

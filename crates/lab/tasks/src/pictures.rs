@@ -2,6 +2,7 @@
 
 use apd_data::Images;
 use apd_report::{ColorMap, Figure, ImageRow, ImageRows};
+use apd_uncertainty::argmax;
 use ndarray::Array2;
 
 #[cfg(test)]
@@ -31,10 +32,7 @@ pub(crate) fn label(truth: u32, seen: u32) -> String {
     if truth == seen { truth.to_string() } else { format!("{truth} → {seen}") }
 }
 
-/// The most probable class in each row; the first of those that are equally so.
+/// The most probable class in each row; 0 where there is none, because a number is none.
 pub(crate) fn classes(mean: &Array2<f64>) -> Vec<u32> {
-    let most = |row: ndarray::ArrayView1<'_, f64>| {
-        (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best }) as u32
-    };
-    mean.rows().into_iter().map(most).collect()
+    mean.rows().into_iter().map(|row| argmax(row.iter().copied()).unwrap_or(0) as u32).collect()
 }

@@ -69,6 +69,7 @@ fn outcome(verdicts: &[Verdict]) -> String {
     let unmet: Vec<&str> =
         verdicts.iter().filter(|verdict| verdict.met == Some(false)).map(|verdict| &*verdict.question).collect();
     match unmet[..] {
+        [] if verdicts.is_empty() => "The tasks that ran give no answer.".to_owned(),
         [] => "All answers below are as hoped.".to_owned(),
         _ => format!("Of {} answers below, {} NOT as hoped: {}", verdicts.len(), are(unmet.len()), unmet.join(" ")),
     }

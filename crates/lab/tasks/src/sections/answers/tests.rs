@@ -34,6 +34,7 @@ fn losses_and_sizes_have_limits() {
 #[test]
 fn what_is_not_met_is_said_first() {
     let verdict = |question: &str, met: bool| Verdict::new(question, met, "");
+    assert_eq!(outcome(&[]), "The tasks that ran give no answer.");
     assert_eq!(outcome(&[verdict("A?", true)]), "All answers below are as hoped.");
     assert_eq!(outcome(&[verdict("A?", true), verdict("B?", false)]), "Of 2 answers below, one is NOT as hoped: B?");
 }
