@@ -5,7 +5,6 @@ use apd_uncertainty::{ClassPredictive, ContaminatedNormal, NumberPredictive};
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::TableModel;
 use crate::rows::ln_p_of_labels;
 
 #[cfg(test)]
@@ -62,6 +61,8 @@ pub(crate) enum Calibration {
 pub(crate) type Interval = (Vec<f64>, Vec<f64>);
 
 impl Calibration {
+    /// The coverage of the intervals that every program shows, whatever others are asked for.
+    pub(crate) const COVERAGE: f64 = 0.9;
     /// How many times further off outliers are.
     pub(crate) const OUTLIER_WIDTH: f64 = 4.0;
 
@@ -69,7 +70,7 @@ impl Calibration {
     /// after one that is learned from the other half of them.
     pub(crate) fn of_numbers(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> (Self, (f64, f64)) {
         let mut factors = vec![1.0; MASSES.len()];
-        let (lower, upper) = predictive.interval(TableModel::COVERAGE);
+        let (lower, upper) = predictive.interval(Self::COVERAGE);
         let held = (0..y.nrows()).filter(|&i| (lower[[i, 0]]..=upper[[i, 0]]).contains(&y[[i, 0]])).count();
         let before = held as f64 / y.nrows().max(1) as f64;
         if y.nrows() < FEWEST {
@@ -91,7 +92,7 @@ impl Calibration {
             let share = |held: &[f64], factor: f64| held.iter().filter(|&&c| c <= factor).count();
             let half = |first: usize| needed.iter().skip(first).step_by(2).copied().collect::<Vec<f64>>();
             let (mut even, mut odd) = (half(0), half(1));
-            if mass == TableModel::COVERAGE {
+            if mass == Self::COVERAGE {
                 let crossed =
                     share(&even, conformal_quantile(&mut odd, mass)) + share(&odd, conformal_quantile(&mut even, mass));
                 after = crossed as f64 / y.nrows() as f64;

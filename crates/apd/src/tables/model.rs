@@ -109,7 +109,7 @@ pub struct Provenance {
 
 impl TableModel {
     /// The coverage of the intervals that every program shows, whatever others are asked for.
-    pub const COVERAGE: f64 = 0.9;
+    pub const COVERAGE: f64 = Calibration::COVERAGE;
 
     pub(super) fn new(fitted: Fitted, description: Description) -> Self {
         Self { fitted, description }
