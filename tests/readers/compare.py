@@ -24,6 +24,8 @@ ROOT = HERE.parents[1]
 DATA = ROOT / "crates/data/data"
 LIMIT = 1e-5
 DIGITS = 1000
+# Of convolutions numpy has all networks' images in memory.
+IMAGES = 100
 MISSING = {"", "NA"}
 # ONNX models say nothing of ood and abstain.
 OF_CLASSES = ["prediction", "probabilities", "entropy", "bald", "ood", "abstain"]
@@ -37,10 +39,10 @@ def run(*command):
     return done.stdout
 
 
-def write_digits(path):
+def write_digits(path, count):
     pixels = np.frombuffer(gzip.open(DATA / "digits-images-idx3-ubyte.gz").read()[16:], np.uint8).reshape(-1, 64)
     lines = [",".join(f"p{i}" for i in range(64))]
-    lines += [",".join(str(pixel / 8 - 1) for pixel in row) for row in pixels[:DIGITS].tolist()]
+    lines += [",".join(str(pixel / 8 - 1) for pixel in row) for row in pixels[:count].tolist()]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -54,7 +56,8 @@ class Table:
         self.path, self.model = path, model
         self.numbers = [name for name, feature in features if "number" in feature]
         self.categories = [name for name, feature in features if "category" in feature]
-        self.classes = apd["metadata"]["apd.fitted"][0]["classes"]
+        description = apd["metadata"]["apd.fitted"][0]
+        self.classes, self.network = description["classes"], description["network"]
         with open(path, newline="") as file:
             rows = list(csv.DictReader(file))
         number = lambda text: np.nan if text in MISSING else float(text)
@@ -176,13 +179,18 @@ def main():
     if not exports and not options.without_onnx:
         sys.exit(f"{apd} has no `export`: ONNX Runtime can only be left out with --without-onnx")
 
-    write_digits(out / "digits.csv")
+    write_digits(out / "digits.csv", DIGITS)
+    write_digits(out / "some-digits.csv", IMAGES)
     met = []
 
     def compare(title, table, expected, onnx=not options.without_onnx):
-        readers = {"numpy": by_recipe(table), "C": by_c(table, out), "node": by_node(table)}
+        readers = of_ours(table)
         readers |= {"onnx": by_onnx(apd, table)} if onnx else {}
         met.append(report(title, expected, readers))
+
+    def of_ours(table):
+        is_perceptron = "mlp" in table.network
+        return {"numpy": by_recipe(table)} | ({"C": by_c(table, out)} if is_perceptron else {}) | {"node": by_node(table)}
 
     def changed(how, model, rows):
         path = model.with_name(f"{model.stem}-{how.__name__}.safetensors")
@@ -196,6 +204,7 @@ def main():
         ("penguins", "penguins", "species", penguins),
         # Of wide networks a subspace is kept.
         ("yacht-wide", "yacht", "resistance", yacht, "--net", "mlp:40-40:tanh"),
+        ("digits-cnn", "digits", "digit", out / "some-digits.csv", "--net", "cnn", "--steps", "100", "--chains", "2"),
     ]:
         model = out / f"{name}.safetensors"
         if not model.exists():
@@ -221,7 +230,7 @@ def main():
             continue
         # A comparison that cannot fail says nothing.
         wrong = changed(model_file.slightly_wrong, model, rows)
-        for reader, found in {"numpy": by_recipe(wrong), "C": by_c(wrong, out), "node": by_node(wrong)}.items():
+        for reader, found in of_ours(wrong).items():
             met.append(max(differences(expected, found).values()) > LIMIT)
             print(f"{reader} {'notices' if met[-1] else 'does NOT notice'} one network that is 1 % larger")
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use apd_bnn::likelihood::Predictive;
 use apd_bnn::{Attack, Likelihood, LikelihoodConfig, PreparedNetworks, TargetRows, predict};
-use apd_diagnostics::{ess_bulk, median, rhat};
+use apd_diagnostics::{DiagnosticError, ess_bulk, median, rhat};
 use apd_distill::Distilled;
 use apd_nn::{Model, Network};
 use apd_points::{Layout, Posterior};
@@ -63,7 +63,8 @@ pub(crate) struct Description {
 
 /// Whether the chains agree, by the predictions of training rows.
 ///
-/// Of functions, not of weights: networks whose hidden units are exchanged predict the same.
+/// Of functions, not of weights: networks whose hidden units are exchanged predict the same. Rows of which all predict the same to the last bit say
+/// nothing; if all rows are such, the chains agree, and every draw counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mixing {
@@ -105,12 +106,16 @@ impl Mixing {
         }
         let (mut rhats, mut sizes) = (Vec::new(), Vec::new());
         for chains in &series {
-            rhats.push(rhat(chains)?);
+            match rhat(chains) {
+                // All networks are as sure of this row as numbers allow, and agree.
+                Err(DiagnosticError::Constant { .. }) => continue,
+                rhat => rhats.push(rhat?),
+            }
             sizes.push(ess_bulk(chains)?);
         }
-        let rhat_worst = rhats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let median = |values| median(values).expect("one row or more");
-        Ok(Self { rhat_median: median(rhats), rhat_worst, ess_median: median(sizes) })
+        let rhat_worst = rhats.iter().copied().reduce(f64::max).unwrap_or(1.0);
+        let draws = chains.iter().map(Array2::nrows).sum::<usize>() as f64;
+        Ok(Self { rhat_median: median(rhats).unwrap_or(1.0), rhat_worst, ess_median: median(sizes).unwrap_or(draws) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A model of a table as a graph of constants: what other runtimes predict with.
 
 mod graph;
+mod images;
 mod proto;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use apd_bnn::LikelihoodConfig;
 use apd_data::Feature;
 use apd_distill::Distilled;
-use apd_nn::{Activation, Linear, Mlp};
+use apd_nn::{Activation, Linear, Network};
 use apd_points::RawArray;
 use prost::Message as _;
 
@@ -41,7 +42,7 @@ impl TableModel {
     /// The names of the columns and classes are among the file's metadata. Networks stay in the format that the model's file keeps them in, and
     /// the networks of a subspace share their first layer's work.
     ///
-    /// **Errors**: a network that is no perceptron, another likelihood than `fit` chooses, a posterior that is drawn at random.
+    /// **Errors**: a network that is neither a perceptron nor a convolutional one, or has batch normalization; another likelihood than `fit` chooses, a posterior that is drawn at random.
     pub fn to_onnx(&self) -> Result<Vec<u8>, Error> {
         let mut graph = Graph::new("v");
         let inputs = self.encoded(&mut graph);
@@ -157,32 +158,45 @@ impl TableModel {
     /// The outputs of every network: S × N × outputs.
     fn network_outputs(&self, graph: &mut Graph, bytes: &[u8], inputs: &Value) -> Result<Value, Error> {
         let fitted = self.fitted();
-        let mlp = fitted.model.as_mlp().ok_or_else(|| refused("its network is no perceptron".to_owned()))?;
         let tensors = apd_points::safetensors::parse(bytes).map_err(|e| refused(e.to_string()))?;
         let stored = Stored { arrays: &tensors.arrays };
+        let random = || refused("its networks are drawn at random".to_owned());
+        // Of each network of a subspace, the coefficients of its directions.
+        let components = match &fitted.posterior {
+            Distilled::Subsample(_) => None,
+            Distilled::Subspace(it) => Some(it.components(fitted.seed, self.networks()).ok_or_else(random)?),
+            Distilled::Gan(_) => return Err(random()),
+        };
+        if let Some(Network::Cnn(cnn)) = &fitted.description.network {
+            let points = match &components {
+                None => stored.points(graph)?,
+                Some(components) => stored.subspace(graph, components)?.behind(graph, 0),
+            };
+            return images::outputs(graph, cnn, &points, self.networks(), inputs);
+        }
+        let Some(mlp) = fitted.model.as_mlp() else {
+            return Err(refused("its network is neither a perceptron nor a convolutional one".to_owned()));
+        };
         let linears = mlp.linears();
-        let (points, mut hidden) = match &fitted.posterior {
-            Distilled::Subsample(_) => {
+        // The first layer of a subspace's networks is never made: what is made begins behind it.
+        let (points, begin, mut hidden) = match &components {
+            None => {
                 let points = stored.points(graph)?;
                 let first = first_of_points(graph, &points, &linears[0], inputs);
-                (points, first)
+                (points, 0, first)
             }
-            Distilled::Subspace(subspace) => {
-                let places = subspace
-                    .components(fitted.seed, self.networks())
-                    .ok_or_else(|| refused("its networks are drawn at random".to_owned()))?;
-                stored.subspace(graph, &places, &linears[0], inputs)?
+            Some(components) => {
+                let subspace = stored.subspace(graph, components)?;
+                let first = subspace.first(graph, &linears[0], inputs);
+                let behind = linears[0].bias.end;
+                (subspace.behind(graph, behind), behind, first)
             }
-            Distilled::Gan(_) => return Err(refused("its networks are drawn at random".to_owned())),
         };
-        let behind = linears[0].bias.end;
         for linear in &linears[1..] {
-            hidden = activated(graph, &mlp, &hidden);
+            hidden = activated(graph, mlp.activation, &hidden);
             let [out, inner] = [linear.outputs as i64, linear.inputs as i64];
             let mut part = |from: usize, to: usize, shape: &[i64]| {
-                // The first layer of a subspace's networks is never made.
-                let from_first = if matches!(fitted.posterior, Distilled::Subspace(_)) { behind } else { 0 };
-                let part = graph.columns(&points, from - from_first, to - from_first);
+                let part = graph.columns(&points, from - begin, to - begin);
                 graph.reshape(&part, shape)
             };
             let weight = part(linear.weight.start, linear.weight.end, &[-1, out, inner]);
@@ -199,8 +213,8 @@ fn refused(problem: String) -> Error {
     Error::Export { problem }
 }
 
-fn activated(graph: &mut Graph, mlp: &Mlp, hidden: &Value) -> Value {
-    match mlp.activation {
+fn activated(graph: &mut Graph, activation: Activation, hidden: &Value) -> Value {
+    match activation {
         Activation::Relu => graph.op("Relu", &[hidden]),
         Activation::LeakyRelu(slope) => graph.op_with("LeakyRelu", &[hidden], vec![float("alpha", slope)]),
         Activation::Tanh => graph.op("Tanh", &[hidden]),
@@ -256,33 +270,46 @@ impl Stored<'_> {
         Ok(points)
     }
 
-    /// What lies behind the first layer of networks mean + Σ_k c_k·v_k (S × that), and their first layer (S × N × outputs) by one product for the
-    /// mean and each direction.
-    fn subspace(
-        &self,
-        graph: &mut Graph,
-        components: &[usize],
-        linear: &Linear,
-        inputs: &Value,
-    ) -> Result<(Value, Value), Error> {
+    /// Networks mean + Σ_k c_k·v_k, of which these components are kept.
+    fn subspace(&self, graph: &mut Graph, components: &[usize]) -> Result<Subspace, Error> {
         let [mean, directions, centers] = ["mean", "directions", "centres"].map(|name| self.matrix(graph, name));
         let (directions, mean) = (directions?, graph.reshape(&mean?, &[1, -1]));
-        let dim = self.arrays["mean"].shape.iter().product();
+        let [rank, dim] = self.arrays["directions"].shape[..] else {
+            return Err(refused("`directions` is no matrix".to_owned()));
+        };
         let places = graph.ints(&components.iter().map(|&place| place as i64).collect::<Vec<_>>());
         let coefficients = graph.gather(&centers?, &places, 0);
-        let of_mean = first_of_points(graph, &mean, linear, inputs);
-        let of_directions = first_of_points(graph, &directions, linear, inputs);
+        Ok(Subspace { mean, directions, coefficients, networks: components.len(), rank, dim })
+    }
+}
+
+/// S networks of a subspace: the mean (1 × d), the directions (r × d) and their coefficients (S × r).
+struct Subspace {
+    mean: Value,
+    directions: Value,
+    coefficients: Value,
+    networks: usize,
+    rank: usize,
+    dim: usize,
+}
+
+impl Subspace {
+    /// The networks' parameters from place `begin` on.
+    fn behind(&self, graph: &mut Graph, begin: usize) -> Value {
+        let [directions, mean] = [&self.directions, &self.mean].map(|it| graph.columns(it, begin, self.dim));
+        let product = graph.op("MatMul", &[&self.coefficients, &directions]);
+        graph.op("Add", &[&product, &mean])
+    }
+
+    /// Their first layer (S × N × outputs), by one product for the mean and each direction.
+    fn first(&self, graph: &mut Graph, linear: &Linear, inputs: &Value) -> Value {
+        let of_mean = first_of_points(graph, &self.mean, linear, inputs);
+        let of_directions = first_of_points(graph, &self.directions, linear, inputs);
         // C (S × r) times r × (N·outputs).
-        let out = linear.outputs as i64;
-        let rank = self.arrays["directions"].shape[0] as i64;
-        let flat = graph.reshape(&of_directions, &[rank, -1]);
-        let product = graph.op("MatMul", &[&coefficients, &flat]);
-        let product = graph.reshape(&product, &[components.len() as i64, -1, out]);
-        let first = graph.op("Add", &[&product, &of_mean]);
-        let behind = |graph: &mut Graph, value: &Value| graph.columns(value, linear.bias.end, dim);
-        let (later, mean) = (behind(graph, &directions), behind(graph, &mean));
-        let product = graph.op("MatMul", &[&coefficients, &later]);
-        Ok((graph.op("Add", &[&product, &mean]), first))
+        let flat = graph.reshape(&of_directions, &[self.rank as i64, -1]);
+        let product = graph.op("MatMul", &[&self.coefficients, &flat]);
+        let product = graph.reshape(&product, &[self.networks as i64, -1, linear.outputs as i64]);
+        graph.op("Add", &[&product, &of_mean])
     }
 }
 

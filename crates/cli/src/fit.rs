@@ -140,12 +140,12 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
     })
 }
 
-/// A line a column.
+/// A line a column, or a few.
 fn say_schema(schema: &TableSchema) -> Result<()> {
-    let longest = schema.columns.iter().map(|column| column.name.chars().count()).max().unwrap_or(0).min(NAME);
-    for column in &schema.columns {
-        let remark = column.remark.as_ref().map_or(String::new(), |remark| format!("; {remark}"));
-        say(format_args!("  {:<longest$}  {}{remark}", column.name, column.role))?;
+    let lines = schema.lines();
+    let longest = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(NAME);
+    for (name, said) in lines {
+        say(format_args!("  {name:<longest$}  {said}"))?;
     }
     Ok(())
 }

@@ -74,8 +74,8 @@ pub use images::{Images, Labelled, Split};
 pub use mnist::{fashion_mnist, mnist, notmnist};
 pub use omniglot::{omniglot, read_omniglot};
 pub use table::{
-    Column, ColumnSchema, CsvWriter, Dialect, Encoding, Feature, MISSING, Role, Surprise, Table, TableBlocks,
-    TableSchema, TableSource, Values, Wanted, add_surprises, penguins, read_csv, yacht,
+    Column, ColumnSchema, CsvWriter, Dialect, Encoding, Feature, ImageShape, MISSING, Role, Surprise, Table,
+    TableBlocks, TableSchema, TableSource, Values, Wanted, add_surprises, penguins, read_csv, yacht,
 };
 pub use user::{user_images, user_inputs};
 

@@ -13,6 +13,7 @@ mod embedded;
 mod encoding;
 mod file;
 mod folder;
+mod image_shape;
 mod inference;
 mod parquet;
 mod records;
@@ -26,6 +27,7 @@ pub use dialect::Dialect;
 pub use embedded::{penguins, yacht};
 pub use encoding::{Encoding, Surprise, add_surprises};
 pub use file::read_csv;
+pub use image_shape::ImageShape;
 pub use schema::{ColumnSchema, Feature, Role, TableSchema, Wanted};
 pub use source::{TableBlocks, TableSource};
 pub use write::CsvWriter;
@@ -37,6 +39,7 @@ pub struct Table {
     /// Where the column of each name is: images make a hundred thousand of them. In order, so that a table is shown in one way.
     places: Arc<BTreeMap<String, usize>>,
     rows: usize,
+    image: Option<ImageShape>,
 }
 
 /// One column of a [`Table`].
@@ -133,7 +136,18 @@ impl Table {
                 return Err(Error::Column { name: column.name.clone(), problem: "stands twice".to_owned() });
             }
         }
-        Ok(Self { columns, places: Arc::new(places), rows })
+        Ok(Self { columns, places: Arc::new(places), rows, image: None })
+    }
+
+    /// The same table, whose columns of numbers but for the target are known to be the pixels of such images.
+    #[must_use]
+    pub fn of_images(self, shape: ImageShape) -> Self {
+        Self { image: Some(shape), ..self }
+    }
+
+    /// The shape of the images that it holds, if it is known.
+    pub fn image(&self) -> Option<ImageShape> {
+        self.image
     }
 
     /// The columns, in order.
@@ -173,6 +187,7 @@ impl Table {
     #[track_caller]
     pub fn select(&self, rows: &[usize]) -> Self {
         let select = |column: &Column| Column { name: column.name.clone(), values: column.values.select(rows) };
-        Self { columns: self.columns.iter().map(select).collect(), places: Arc::clone(&self.places), rows: rows.len() }
+        let columns = self.columns.iter().map(select).collect();
+        Self { columns, places: Arc::clone(&self.places), rows: rows.len(), image: self.image }
     }
 }

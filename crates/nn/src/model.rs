@@ -158,6 +158,11 @@ pub trait Model: CloneModel + fmt::Debug + Send + Sync {
         Box::new(Autodiff::new(self.clone_model(), threads))
     }
 
+    /// Multiplications in f of one input row: what passes take grows with it. By default d, as of networks that use each weight once.
+    fn multiplications(&self) -> usize {
+        self.dim()
+    }
+
     /// Most rows of one pass over a large data set: what is kept for the reverse pass of so many should fit into memory.
     fn rows_per_pass(&self) -> usize {
         512

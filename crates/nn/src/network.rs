@@ -110,6 +110,10 @@ impl Model for Network {
         self.model().engine(threads)
     }
 
+    fn multiplications(&self) -> usize {
+        self.model().multiplications()
+    }
+
     fn rows_per_pass(&self) -> usize {
         self.model().rows_per_pass()
     }

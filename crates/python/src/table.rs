@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::path::PathBuf;
 
-use apd::data::{Column, Feature, Role, Surprise, Table, TableSchema, Values};
+use apd::data::{Column, ColumnSchema, Feature, Role, Surprise, Table, TableSchema, Values};
 use apd::{Answers, Architecture, Context, Effort, Prediction, Predictions, TableFit, TableModel, Task};
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
@@ -110,12 +110,16 @@ impl Fit {
     }
 }
 
-/// A column of numbers that count the rows is no identifier where somebody has put it among the features.
+/// A column of numbers that count the rows is no identifier where somebody has put it among the features, unless these are images.
 fn use_all_numbers(schema: &mut TableSchema, table: &Table) {
-    for (column, Column { values, .. }) in schema.columns.iter_mut().zip(table.columns()) {
-        if let (Role::Identifier, Values::Numbers(numbers)) = (&column.role, values) {
-            column.role = Role::Feature(Feature::of_numbers(numbers));
-            column.remark = None;
+    if schema.image.is_some() {
+        return;
+    }
+    for ColumnSchema { name, role, remark } in &mut schema.columns {
+        let values = table.column(name).map(|column| &column.values);
+        if let (Role::Identifier, Some(Values::Numbers(numbers))) = (&role, values) {
+            *role = Role::Feature(Feature::of_numbers(numbers));
+            *remark = None;
         }
     }
 }

@@ -181,6 +181,165 @@ function readCalibration(calibration, classes) {
   return { masses, factors, spread, outliers };
 }
 
+// ---- the network ----
+
+const isSize = (size) => Number.isSafeInteger(size) && size > 0;
+
+// A network is a list of steps. Each makes an image of another, as [channels, rows, columns]: one channel after the other, row by row. Of a
+// perceptron, they are images of one pixel.
+
+function perceptron({ widths }) {
+  need(Array.isArray(widths) && widths.length > 1 && widths.every(isSize), "the widths of its network are no numbers of units");
+  const step = (outputs, l) => ({ kind: "linear", module: l, from: [widths[l], 1, 1], to: [outputs, 1, 1], shape: [outputs, widths[l]] });
+  return widths.slice(1).map(step);
+}
+
+function convolutions({ channels, height, width, layers }) {
+  let from = [channels, height, width];
+  need(from.every(isSize) && Array.isArray(layers), "its network has no images, or no layers");
+  // The modules of PyTorch's `Sequential`, which parameters are called after: activations and `Flatten` are some, too.
+  let [module, flat] = [0, false];
+  const last = layers.findLastIndex((layer) => layer?.conv || layer?.linear);
+  return layers.map((layer, i) => {
+    const { conv, linear, "max-pool": pool } = layer ?? {};
+    const [channels, height, width] = from;
+    if (!!linear !== flat) module++;
+    flat = !!linear;
+    const step = { module: module++, from };
+    if (conv || linear) {
+      if (i !== last) module++;
+      const { outputs } = conv ?? linear;
+      need(isSize(outputs) && !conv?.batch_norm, `layer ${i}: ${conv?.batch_norm ? "batch normalization, which only the library evaluates" : `${outputs} outputs`}`);
+      if (linear) {
+        Object.assign(step, { kind: "linear", to: [outputs, 1, 1], shape: [outputs, channels * height * width] });
+      } else {
+        const { kernel } = conv;
+        const padding = conv.padding === "same" ? kernel >> 1 : 0;
+        const shrinks = kernel - 1 - 2 * padding;
+        need(isSize(kernel), `layer ${i}: a kernel of ${kernel}`);
+        Object.assign(step, { kind: "conv", kernel, padding, to: [outputs, height - shrinks, width - shrinks], shape: [outputs, channels, kernel, kernel] });
+      }
+    } else if (pool) {
+      need(isSize(pool.size), `layer ${i}: windows of ${pool.size}`);
+      Object.assign(step, { kind: "pool", size: pool.size, to: [channels, Math.floor(height / pool.size), Math.floor(width / pool.size)] });
+    } else {
+      need(layer === "global-average-pool", `layer ${i}: ${JSON.stringify(layer)}, which only the library evaluates`);
+      Object.assign(step, { kind: "average", to: [channels, 1, 1] });
+    }
+    need(step.to.every(isSize), `layer ${i} leaves images of ${step.to.slice(1).join("×")}`);
+    from = step.to;
+    return step;
+  });
+}
+
+const numbersOf = (image) => image.reduce((count, axis) => count * axis, 1);
+
+// What a convolution's output at row or column `at` has of a kernel: from where to where, inside an image of `length`.
+const within = (at, { kernel, padding }, length) => [max(0, padding - at), min(kernel, length + padding - at)];
+
+// One step of a network whose parameters begin at `base`, from units at `start` to those at `at`: each is its bias, and its products added one by one.
+const FORWARD = {
+  linear({ inputs, outputs, weight, bias }, points, base, from, start, units, at) {
+    for (let j = 0; j < outputs; j++) {
+      let z = points[base + bias + j];
+      const row = base + weight + j * inputs;
+      for (let i = 0; i < inputs; i++) z = fround(z + points[row + i] * from[start + i]);
+      units[at + j] = z;
+    }
+  },
+
+  conv(step, points, base, from, start, units, at) {
+    const { from: [channels, height, width], to: [outputs, rows, columns], kernel, padding, weight, bias } = step;
+    for (let o = 0; o < outputs; o++) {
+      for (let y = 0; y < rows; y++) {
+        const [top, bottom] = within(y, step, height);
+        for (let x = 0; x < columns; x++) {
+          const [left, right] = within(x, step, width);
+          let z = points[base + bias + o];
+          for (let c = 0; c < channels; c++) {
+            for (let u = top; u < bottom; u++) {
+              const row = base + weight + ((o * channels + c) * kernel + u) * kernel;
+              const pixels = start + (c * height + y + u - padding) * width + x - padding;
+              for (let v = left; v < right; v++) z = fround(z + points[row + v] * from[pixels + v]);
+            }
+          }
+          units[at++] = z;
+        }
+      }
+    }
+  },
+
+  pool(step, points, base, from, start, units, at) {
+    eachWindow(step, (pixels, to) => {
+      units[at + to] = pixels.reduce((most, pixel) => max(most, from[start + pixel]), -Infinity);
+    });
+  },
+
+  average({ from: [channels, height, width] }, points, base, from, start, units, at) {
+    const pixels = height * width;
+    for (let c = 0; c < channels; c++) {
+      let sum = 0;
+      for (let i = 0; i < pixels; i++) sum = fround(sum + from[start + c * pixels + i]);
+      units[at + c] = fround(sum / pixels);
+    }
+  },
+};
+
+// Adds to `before`, the gradient with respect to a step's input, what `delta` has, that with respect to its output.
+const BACKWARD = {
+  linear({ inputs, outputs, weight }, points, base, delta, before) {
+    for (let j = 0; j < outputs; j++) {
+      const row = base + weight + j * inputs;
+      for (let i = 0; i < inputs; i++) before[i] += delta[j] * points[row + i];
+    }
+  },
+
+  conv(step, points, base, delta, before) {
+    const { from: [channels, height, width], to: [outputs, rows, columns], kernel, padding, weight } = step;
+    for (let [o, at] = [0, 0]; o < outputs; o++) {
+      for (let y = 0; y < rows; y++) {
+        const [top, bottom] = within(y, step, height);
+        for (let x = 0; x < columns; x++) {
+          const [left, right] = within(x, step, width);
+          const d = delta[at++];
+          for (let c = 0; d !== 0 && c < channels; c++) {
+            for (let u = top; u < bottom; u++) {
+              const row = base + weight + ((o * channels + c) * kernel + u) * kernel;
+              const pixels = (c * height + y + u - padding) * width + x - padding;
+              for (let v = left; v < right; v++) before[pixels + v] += d * points[row + v];
+            }
+          }
+        }
+      }
+    }
+  },
+
+  pool(step, points, base, delta, before, from, start) {
+    eachWindow(step, (pixels, to) => {
+      before[pixels.reduce((most, pixel) => (from[start + pixel] > from[start + most] ? pixel : most))] += delta[to];
+    });
+  },
+
+  average({ from: [channels, height, width] }, points, base, delta, before) {
+    const pixels = height * width;
+    for (let i = 0; i < channels * pixels; i++) before[i] += delta[Math.floor(i / pixels)] / pixels;
+  },
+};
+
+// Where the pixels of each window of a pool lie in its input, and where what it makes of them in its output.
+function eachWindow({ from: [channels, height, width], to: [, rows, columns], size }, task) {
+  const pixels = new Array(size * size);
+  for (let [c, to] = [0, 0]; c < channels; c++) {
+    for (let y = 0; y < rows; y++) {
+      for (let x = 0; x < columns; x++, to++) {
+        const first = (c * height + y * size) * width + x * size;
+        for (let i = 0; i < pixels.length; i++) pixels[i] = first + Math.floor(i / size) * width + (i % size);
+        task(pixels, to);
+      }
+    }
+  }
+}
+
 // A model from the bytes of its file.
 export function parse(buffer) {
   const file = container(buffer);
@@ -188,16 +347,19 @@ export function parse(buffer) {
   const [description] = json(metadata?.["apd.fitted"], "apd.fitted");
   need(description?.version === 1, `format version ${description?.version}, expected 1`);
   const { network, likelihood, scaling } = description;
-  const { widths, activation } = network?.mlp ?? {};
-  const isWidth = (width) => Number.isSafeInteger(width) && width > 0;
-  need(Array.isArray(widths) && widths.length > 1 && widths.every(isWidth), "its network is no perceptron, which only the library evaluates");
+  const { mlp, cnn } = network ?? {};
+  need(mlp || cnn, "its network is neither a perceptron nor a convolutional one: only the library evaluates it");
+  const { activation } = mlp ?? cnn;
   const isActivation = activation === "tanh" || activation === "relu" || Number.isFinite(activation?.["leaky-relu"]);
   need(isActivation, `activation ${JSON.stringify(activation)}, expected tanh, relu or leaky-relu`);
   const table = json(metadata["apd.table"], "apd.table");
   const { target, features } = readFeatures(table.schema);
   const inputs = features.reduce((sum, feature) => sum + width(feature), 0);
-  need(inputs === widths[0], `columns of ${inputs} inputs for a network of ${widths[0]}`);
-  const outputs = widths.at(-1);
+  const steps = mlp ? perceptron(mlp) : convolutions(cnn);
+  const weighted = steps.filter(({ shape }) => shape);
+  need(weighted.length > 0, "its network has no weights");
+  need(inputs === numbersOf(steps[0].from), `columns of ${inputs} inputs for a network of ${numbersOf(steps[0].from)}`);
+  const outputs = numbersOf(steps.at(-1).to);
   const classes = target.classes;
   const kind = classes ? "categorical" : "heteroscedastic-gaussian";
   need(likelihood?.kind === kind, `likelihood ${likelihood?.kind}, expected ${kind}`);
@@ -208,27 +370,28 @@ export function parse(buffer) {
   need(isNumbers(mean, 1) && isNumbers(sd, 1) && sd[0] > 0, "the scaling of the target cannot be undone");
 
   const { count, points } = readNetworks(file);
-  const layers = [];
-  let offset = 0;
+  let [entries, offset, units] = [0, 0, 0];
   const expectEntry = (name, shape) => {
-    const entry = layout?.entries?.[2 * layers.length + (shape.length === 1)];
+    const entry = layout?.entries?.[entries++];
     const fits = entry?.name === name && entry.offset === offset && String(entry.shape) === String(shape);
     need(fits, `layout: expected \`${name}\` [${shape}] at ${offset}, found ${JSON.stringify(entry)}`);
-    offset += shape.reduce((count, axis) => count * axis, 1);
+    offset += numbersOf(shape);
+    return entry.offset;
   };
-  for (let l = 0; l + 1 < widths.length; l++) {
-    const [inputs, outputs] = [widths[l], widths[l + 1]];
-    const weight = offset;
-    expectEntry(`layers.${l}.weight`, [outputs, inputs]);
-    const bias = offset;
-    expectEntry(`layers.${l}.bias`, [outputs]);
-    layers.push({ inputs, outputs, weight, bias });
+  for (const step of steps) {
+    Object.assign(step, { inputs: numbersOf(step.from), outputs: numbersOf(step.to), units });
+    units += step.outputs;
+    if (!step.shape) continue;
+    step.weight = expectEntry(`layers.${step.module}.weight`, step.shape);
+    step.bias = expectEntry(`layers.${step.module}.bias`, [step.shape[0]]);
+    step.activate = step !== weighted.at(-1);
   }
+  need(units * count <= MOST_PARAMETERS, `${count} networks of ${units} units, expected ${MOST_PARAMETERS} at most`);
   need(offset * count === points.length, `networks of ${points.length / count} parameters, expected ${offset}`);
   const reference = readReference(table.reference, inputs);
   const calibration = readCalibration(table.calibration, classes !== null);
-  return new Model({ target: target.name, classes, features, count, network: { widths, activation } },
-    { points, layers, floor, scale: sd[0], shift: mean[0], reference, calibration });
+  return new Model({ target: target.name, classes, features, count, network: { inputs, activation } },
+    { points, steps, floor, scale: sd[0], shift: mean[0], reference, calibration });
 }
 
 // ---- functions in f32, rounded after each operation as the command does it ----
@@ -303,26 +466,25 @@ function interpolate(x, y, at) {
 // ---- the model ----
 
 class Model {
-  #points; #layers; #floor; #scale; #shift; #reference; #calibration;
+  #points; #steps; #floor; #scale; #shift; #reference; #calibration;
   // Of all networks, the units of all layers: written by each evaluation, and reused by the next.
   #units;
 
-  constructor(seen, { points, layers, floor, scale, shift, reference, calibration }) {
+  constructor(seen, { points, steps, floor, scale, shift, reference, calibration }) {
     Object.assign(this, seen);
-    [this.#points, this.#layers, this.#floor, this.#scale, this.#shift] = [points, layers, floor, scale, shift];
+    [this.#points, this.#steps, this.#floor, this.#scale, this.#shift] = [points, steps, floor, scale, shift];
     [this.#reference, this.#calibration] = [reference, calibration];
-    for (let [l, at] = [0, 0]; l < layers.length; at += layers[l++].outputs) layers[l].units = at;
     this.#units = new Float32Array(this.count * this.#stride);
   }
 
   get #stride() {
-    const last = this.#layers.at(-1);
+    const last = this.#steps.at(-1);
     return last.units + last.outputs;
   }
 
   // A network's inputs from a row's values by their columns' names; null, an empty text and NaN are missing.
   encode(row) {
-    const x = new Float32Array(this.network.widths[0]);
+    const x = new Float32Array(this.network.inputs);
     let start = 0;
     for (const feature of this.features) {
       const value = Object.hasOwn(row, feature.name) ? row[feature.name] : null;
@@ -355,29 +517,25 @@ class Model {
 
   #inputs(x) {
     const inputs = x instanceof Float32Array ? x : this.encode(x);
-    need(inputs.length === this.network.widths[0], `${inputs.length} inputs, expected ${this.network.widths[0]}`);
+    need(inputs.length === this.network.inputs, `${inputs.length} inputs, expected ${this.network.inputs}`);
     return inputs;
   }
 
-  // Fills the units: each is its bias, and its products added one by one.
+  // Fills the units.
   #evaluate(x) {
-    const [points, units, layers, stride] = [this.#points, this.#units, this.#layers, this.#stride];
+    const [points, units, stride] = [this.#points, this.#units, this.#stride];
     const { activation } = this.network;
     const slope = activation === "relu" ? 0 : fround(activation["leaky-relu"]);
     const dim = points.length / this.count;
     for (let s = 0; s < this.count; s++) {
-      const base = s * dim;
       let [from, start] = [x, 0];
-      for (let l = 0; l < layers.length; l++) {
-        const { inputs, outputs, weight, bias, units: at } = layers[l];
-        for (let j = 0; j < outputs; j++) {
-          let z = points[base + bias + j];
-          const row = base + weight + j * inputs;
-          for (let i = 0; i < inputs; i++) z = fround(z + points[row + i] * from[start + i]);
-          if (l + 1 < layers.length) z = activation === "tanh" ? tanh(z) : z > 0 ? z : fround(slope * z);
-          units[s * stride + at + j] = z;
+      for (const step of this.#steps) {
+        const at = s * stride + step.units;
+        FORWARD[step.kind](step, points, s * dim, from, start, units, at);
+        for (let i = at; step.activate && i < at + step.outputs; i++) {
+          units[i] = activation === "tanh" ? tanh(units[i]) : units[i] > 0 ? units[i] : fround(slope * units[i]);
         }
-        [from, start] = [units, s * stride + at];
+        [from, start] = [units, at];
       }
     }
   }
@@ -386,7 +544,7 @@ class Model {
   // its laws of a number, calibrated and in the target's units.
   outputs(x) {
     this.#evaluate(this.#inputs(x));
-    const [units, stride, first, count] = [this.#units, this.#stride, this.#layers.at(-1).units, this.count];
+    const [units, stride, first, count] = [this.#units, this.#stride, this.#steps.at(-1).units, this.count];
     if (this.classes) {
       const classes = this.classes.length;
       const p = new Float64Array(count * classes);
@@ -560,9 +718,10 @@ class Model {
   inputGradient(x, label) {
     const c = typeof label === "string" ? this.classes?.indexOf(label) : label;
     need(this.classes?.[c] !== undefined, `no class ${label}`);
-    this.#evaluate(this.#inputs(x));
-    const [units, points, layers, stride] = [this.#units, this.#points, this.#layers, this.#stride];
-    const { widths, activation } = this.network;
+    const inputs = this.#inputs(x);
+    this.#evaluate(inputs);
+    const [units, points, steps, stride] = [this.#units, this.#points, this.#steps, this.#stride];
+    const { activation } = this.network;
     const slope = activation === "relu" ? 0 : fround(activation["leaky-relu"]);
     const classes = this.classes.length;
     const dim = points.length / this.count;
@@ -570,7 +729,7 @@ class Model {
     const p = new Float64Array(this.count * classes);
     const logP = new Float64Array(this.count);
     for (let s = 0; s < this.count; s++) {
-      const z = units.subarray(s * stride + layers.at(-1).units, (s + 1) * stride);
+      const z = units.subarray(s * stride + steps.at(-1).units, (s + 1) * stride);
       let [most, sum] = [-Infinity, 0];
       for (let k = 0; k < classes; k++) most = max(most, z[k]);
       for (let k = 0; k < classes; k++) sum += exp(z[k] - most);
@@ -579,28 +738,24 @@ class Model {
     }
     const peak = max(...logP);
     const total = logP.reduce((sum, l) => sum + exp(l - peak), 0);
-    const gradient = new Float32Array(widths[0]);
-    let [delta, before] = [new Float64Array(max(...widths)), new Float64Array(max(...widths))];
+    const gradient = new Float32Array(inputs.length);
+    const largest = max(...steps.map(({ inputs, outputs }) => max(inputs, outputs)));
+    let [delta, before] = [new Float64Array(largest), new Float64Array(largest)];
     for (let s = 0; s < this.count; s++) {
       const weightOfNetwork = exp(logP[s] - peak) / total;
       for (let k = 0; k < classes; k++) delta[k] = weightOfNetwork * ((k === c) - p[s * classes + k]);
-      for (let l = layers.length - 1; l >= 0; l--) {
-        const { inputs, outputs, weight } = layers[l];
-        before.fill(0, 0, inputs);
-        for (let j = 0; j < outputs; j++) {
-          const row = s * dim + weight + j * inputs;
-          for (let i = 0; i < inputs; i++) before[i] += delta[j] * points[row + i];
-        }
-        if (l > 0) {
-          const at = s * stride + layers[l - 1].units;
-          for (let i = 0; i < inputs; i++) {
-            const a = units[at + i];
-            before[i] *= activation === "tanh" ? 1 - a * a : a > 0 ? 1 : slope;
-          }
+      for (let l = steps.length - 1; l >= 0; l--) {
+        const below = steps[l - 1];
+        const [from, start] = below ? [units, s * stride + below.units] : [inputs, 0];
+        before.fill(0, 0, steps[l].inputs);
+        BACKWARD[steps[l].kind](steps[l], points, s * dim, delta, before, from, start);
+        for (let i = 0; below?.activate && i < below.outputs; i++) {
+          const a = from[start + i];
+          before[i] *= activation === "tanh" ? 1 - a * a : a > 0 ? 1 : slope;
         }
         [delta, before] = [before, delta];
       }
-      for (let i = 0; i < widths[0]; i++) gradient[i] += delta[i];
+      for (let i = 0; i < gradient.length; i++) gradient[i] += delta[i];
     }
     return gradient;
   }

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use apd_data::{penguins, yacht};
+use apd_data::{TableSource, penguins, yacht};
 use prost::Message as _;
 
 use super::proto::{GraphProto, ModelProto};
@@ -58,10 +58,25 @@ fn constants_are_those_of_the_file() {
 }
 
 #[test]
-fn networks_that_are_no_perceptrons_are_refused() {
+fn networks_of_neither_kind_are_refused() {
     let network = r#"{"input": [16], "layers": [{"linear": {"outputs": 4}}, "silu", {"linear": {"outputs": 3}}]}"#;
     let network = apd_nn::Network::Sequential(serde_json::from_str(network).unwrap());
     let fit = TableFit { architecture: Architecture::Network(network), ..quick() };
     let error = fit.run(&penguins(), "species").unwrap().to_onnx().unwrap_err();
     assert!(matches!(&error, Error::Export { problem } if problem.contains("perceptron")), "{error}");
+}
+
+/// All networks are one, whose first convolution looks at the images once; a subspace's are made in the graph.
+#[test]
+fn convolutions_of_all_networks_are_done_at_once() {
+    let table = TableSource::open("digits").unwrap().read().unwrap().select(&(0..200).collect::<Vec<_>>());
+    let fit = TableFit { architecture: Architecture::Cnn, steps: Some(16), ..quick() };
+    let model = fit.run(&table, "digit").unwrap();
+    let onnx = graph(&model);
+    check(&onnx, &HashSet::new());
+    let convolutions: Vec<_> = onnx.node.iter().filter(|node| node.op_type == "Conv").collect();
+    let networks = model.networks() as i64;
+    let groups =
+        convolutions.iter().map(|node| node.attribute.iter().find_map(|it| it.i.filter(|_| it.name == "group")));
+    assert_eq!(groups.map(Option::unwrap).collect::<Vec<_>>(), [1, networks, networks, networks]);
 }

@@ -20,8 +20,8 @@ impl TableModel {
         let classes = self.fitted().classes();
         let what = classes.map_or("a number".to_owned(), |names| format!("{} classes", names.len()));
         line(format!("  predicts   {}: {what}", self.target().escape_debug()));
-        for column in &self.schema().columns {
-            line(format!("    {:<24} {}", column.name.escape_debug().to_string(), column.role));
+        for (name, said) in self.schema().lines() {
+            line(format!("    {:<24} {}", name.escape_debug().to_string(), said.escape_debug()));
         }
         let description = &self.fitted().description;
         let network = match &description.network {

@@ -26,10 +26,10 @@ const DRAWS: RangeInclusive<u64> = 4..=100_000;
 impl TableFit {
     /// What each column of the table is to the model.
     ///
-    /// **Errors**: as [`TableSchema::infer`].
+    /// **Errors**: as [`TableSchema::infer`]; for convolutions also as [`TableSchema::infer_images`].
     pub fn schema(&self, table: &Table, target: &str) -> Result<TableSchema, Error> {
         let classification = self.task.map(|task| task == Task::Classification);
-        Ok(TableSchema::infer(table, target, &self.drop, classification)?)
+        Ok(self.architecture.schema(table, target, &self.drop, classification)?)
     }
 
     /// Fits a model to a table.
@@ -121,13 +121,13 @@ impl TableFit {
                 (LikelihoodConfig::HeteroscedasticGaussian(HeteroscedasticGaussian { floor }), 2)
             }
         };
-        let network = self.architecture.network(training.len(), schema.inputs(), outputs);
+        let network = self.architecture.network(training.len(), schema, outputs);
         let network = network.map_err(|e| Error::Setting {
             name: "network",
             value: e.to_string(),
             expected: "one that can be",
         })?;
-        let mut fit = self.effort.fit(training.len(), network.dim(), self.steps);
+        let mut fit = self.effort.fit(training.len(), network.multiplications(), self.steps);
         fit.chains = self.chains();
         fit.sampler = fit.sampler.with_draws(self.draws.unwrap_or(fit.sampler.draws()));
         fit.prior = self.prior.unwrap_or(fit.prior);

@@ -197,13 +197,50 @@ fn tables_too_small_to_learn_from_are_refused() {
 
 #[test]
 fn networks_by_name() {
-    for name in ["auto", "mlp:64-64", "mlp:8:tanh"] {
+    for name in ["auto", "cnn", "mlp:64-64", "mlp:8:tanh"] {
         assert_eq!(name.parse::<Architecture>().expect("a network").to_string(), name);
     }
     assert_eq!("mlp:8:relu".parse::<Architecture>().expect("a network").to_string(), "mlp:8");
-    for name in ["mlp", "mlp:", "mlp:0", "mlp:8:sin", "mlp:-8", "cnn", "mlp:99999999999999999999"] {
+    for name in ["mlp", "mlp:", "mlp:0", "mlp:8:sin", "mlp:-8", "cnn:8", "mlp:99999999999999999999"] {
         assert!(name.parse::<Architecture>().is_err(), "{name}");
     }
+}
+
+#[test]
+fn images_are_fitted_by_convolutions() {
+    let table = TableSource::open("digits").expect("embedded").read().expect("readable");
+    let (training, test) = table.select(&(0..600).collect::<Vec<_>>()).split(0.8, Seed::root(1));
+    let fit = TableFit { architecture: Architecture::Cnn, steps: Some(40), ..quick() };
+    let model = fit.run(&training, "digit").expect("a fit");
+    let file = file();
+    model.save(file.path()).expect("saved");
+    let loaded = TableModel::load(file.path()).expect("loaded");
+    let predictions = bits(&loaded.predict(&test, &[0.9], None).expect("predictions"));
+    assert_eq!(predictions, bits(&model.predict(&test, &[0.9], None).expect("predictions")));
+    let evaluation = loaded.evaluate([Ok(test.clone())], None).expect("an evaluation");
+    let Metrics::Classes(metrics) = &evaluation.metrics else { panic!("classes") };
+    assert!(metrics.accuracy > 0.8, "{metrics:?}");
+    assert!(loaded.describe().contains("convolutional") && loaded.describe().contains("p0 … p63"));
+
+    let described =
+        r#"{"height": 8, "width": 8, "channels": 1, "activation": "relu", "layers": [{"linear": {"outputs": 10}}]}"#;
+    let own = apd_nn::Network::Cnn(serde_json::from_str(described).expect("a network"));
+    let fit = TableFit { architecture: Architecture::Network(own), ..fit };
+    assert_eq!(fit.schema(&table, "digit").expect("a schema").inputs(), 64);
+    let refused = fit.schema(&yacht(), "resistance").expect_err("no images").to_string();
+    assert!(refused.contains("images of 8×8 are not 6 columns"), "{refused}");
+}
+
+#[test]
+fn where_no_step_could_go_over_all_rows_it_takes_some() {
+    let batch = |effort: Effort, rows, multiplications| match effort.fit(rows, multiplications, None).sampler {
+        crate::FitSampler::Langevin(config) => Some(config.batch),
+        _ => None,
+    };
+    assert_eq!(batch(Effort::Default, 10_000, 2_000), None);
+    assert_eq!(batch(Effort::Default, 10_001, 2_000), Some(1_000));
+    assert_eq!(batch(Effort::Quick, 1_500, 32_000), Some(150));
+    assert_eq!(batch(Effort::Quick, 90, 10_000_000), Some(90));
 }
 
 /// Without a floor under the noise, ln p of rows that were not learned from was −1000 and worse.

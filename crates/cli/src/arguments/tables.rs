@@ -54,8 +54,8 @@ pub(crate) struct Fit {
     /// Rows to evaluate the model on, of the same columns
     #[arg(long, value_name = "DATA")]
     pub(crate) test: Option<String>,
-    /// The network: widths of hidden layers as mlp:64-64 or mlp:64-64:tanh, or a file that describes any [default: by the number of rows]
-    #[arg(long, value_name = "mlp:WIDTHS|FILE.toml")]
+    /// The network: widths of hidden layers as mlp:64-64 or mlp:64-64:tanh, cnn for images, or a file that describes any [default: by the number of rows]
+    #[arg(long, value_name = "mlp:WIDTHS|cnn|FILE.toml")]
     pub(crate) net: Option<String>,
     /// How much work
     #[arg(long, value_enum, default_value = "default")]

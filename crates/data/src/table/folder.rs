@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jpeg_decoder::PixelFormat;
 
-use super::{Column, Table, Values};
+use super::{Column, ImageShape, Table, Values};
 use crate::Error;
 
 /// Most bytes of one image, decoded.
@@ -42,7 +42,7 @@ pub(super) fn read(folder: &Path) -> Result<Table, Error> {
     };
     let has_classes = images.iter().all(|(class, _)| class.is_some());
     let shape = decode(first)?.shape;
-    let width = shape.iter().product::<usize>();
+    let width = shape.numbers().expect("a decoded image has been in memory");
     if images.len().saturating_mul(width) > MAX_NUMBERS {
         let (limit, found) = (MAX_NUMBERS as u64, images.len() as u64 * width as u64);
         return Err(Error::TooLarge { path: folder.to_owned(), what: "the number of pixels", limit, found });
@@ -51,9 +51,8 @@ pub(super) fn read(folder: &Path) -> Result<Table, Error> {
     for (_, path) in &images {
         let image = decode(path)?;
         if image.shape != shape {
-            let [rows, width, channels] = shape;
-            let expected = format!("{rows}×{width} pixels of {channels} numbers, as of the first image");
-            return Err(Error::mismatch(path, "size of the image", expected, format!("{:?}", image.shape)));
+            let expected = format!("{shape}, as that of the first image");
+            return Err(Error::mismatch(path, "size of the image", expected, image.shape));
         }
         columns.iter_mut().zip(image.bytes).for_each(|(column, byte)| column.push(f64::from(byte) / 255.0));
     }
@@ -69,7 +68,7 @@ pub(super) fn read(folder: &Path) -> Result<Table, Error> {
         let codes = classes.into_iter().map(code).collect();
         all.push(Column { name: "class".to_owned(), values: Values::Categories { codes, levels } });
     }
-    Table::new(all)
+    Ok(Table::new(all)?.of_images(shape))
 }
 
 /// What is in a folder, in the order of the names.
@@ -82,8 +81,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 struct Image {
-    /// Rows, columns, colors.
-    shape: [usize; 3],
+    shape: ImageShape,
     bytes: Vec<u8>,
 }
 
@@ -108,8 +106,8 @@ fn png(path: &Path, bytes: &[u8]) -> Result<Image, Error> {
         png::ColorType::Rgba => (4, 3),
         other => return Err(Error::mismatch(path, "color type", "gray or RGB", format!("{other:?}"))),
     };
-    let shape = [info.height as usize, info.width as usize, colors];
-    let colored = pixels.chunks_exact(found).take(shape[0] * shape[1]).flat_map(|pixel| &pixel[..colors]);
+    let shape = ImageShape { height: info.height as usize, width: info.width as usize, channels: colors };
+    let colored = pixels.chunks_exact(found).take(shape.height * shape.width).flat_map(|pixel| &pixel[..colors]);
     let bytes = colored.copied().collect();
     Ok(Image { shape, bytes })
 }
@@ -125,8 +123,8 @@ fn jpeg(path: &Path, bytes: &[u8]) -> Result<Image, Error> {
         PixelFormat::RGB24 => 3,
         other => return Err(Error::mismatch(path, "color type", "gray or RGB", format!("{other:?}"))),
     };
-    let shape = [info.height.into(), info.width.into(), colors];
-    if shape.iter().product::<usize>() > MAX_IMAGE {
+    let shape = ImageShape { height: info.height.into(), width: info.width.into(), channels: colors };
+    if shape.numbers().is_none_or(|numbers| numbers > MAX_IMAGE) {
         return Err(too_large(path));
     }
     let bytes = decoder.decode().map_err(corrupt)?;

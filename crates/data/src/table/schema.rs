@@ -5,20 +5,25 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Table, Values};
+use super::{Column, ImageShape, Table, Values};
 use crate::Error;
 
 /// Most categories of a feature: each is an input of the network.
 const MOST_CATEGORIES: usize = 256;
 /// Names that are shown of a list of any length.
 const SHOWN: usize = 4;
+/// Most columns of which each has a line of its own.
+const LINES: usize = 40;
 
 /// The columns of a table, and what each is to a model; kept with the model, so that the next table is read the same way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableSchema {
-    /// One for each column, in the order of the table.
+    /// One for each column, in the order of the table; where there are images, their pixels last, channel by channel.
     pub columns: Vec<ColumnSchema>,
+    /// The shape of the images that the features are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageShape>,
 }
 
 /// One column, and what it is to a model.
@@ -82,12 +87,13 @@ pub enum Wanted {
 
 impl Feature {
     /// Numbers in units of their own deviation, by those that are not missing.
-    pub fn of_numbers(numbers: &[f64]) -> Self {
-        let seen = || numbers.iter().filter(|number| !number.is_nan());
-        let present = seen().count() as f64;
-        let mean = seen().sum::<f64>() / present;
-        let sd = (seen().map(|number| (number - mean).powi(2)).sum::<f64>() / present).sqrt();
-        Self::Number { mean, sd, indicator: seen().count() < numbers.len() }
+    pub fn of_numbers<'a>(numbers: impl IntoIterator<Item = &'a f64, IntoIter: Clone>) -> Self {
+        let numbers = numbers.into_iter();
+        let seen = || numbers.clone().filter(|number| !number.is_nan());
+        let present = seen().count();
+        let mean = seen().sum::<f64>() / present as f64;
+        let sd = (seen().map(|number| (number - mean).powi(2)).sum::<f64>() / present as f64).sqrt();
+        Self::Number { mean, sd, indicator: present < numbers.count() }
     }
 
     /// Inputs that it makes.
@@ -149,7 +155,7 @@ impl TableSchema {
             };
             Ok(ColumnSchema { name, role, remark })
         });
-        let schema = Self { columns: columns.collect::<Result<_, Error>>()? };
+        let schema = Self { columns: columns.collect::<Result<_, Error>>()?, image: None };
         if schema.features().next().is_none() {
             let remarks = schema.columns.iter().filter_map(|column| Some((&column.name, column.remark.as_ref()?)));
             let why: String = remarks.take(SHOWN).map(|(name, remark)| format!("; `{name}`: {remark}")).collect();
@@ -159,6 +165,57 @@ impl TableSchema {
             ));
         }
         Ok(schema)
+    }
+
+    /// As [`infer`](Self::infer), of images: all other columns of numbers are pixels, those that never vary among them, and in the same units.
+    ///
+    /// Their shape is `shape` if it is given, what the table knows of it, or that of [square images](ImageShape::square).
+    ///
+    /// **Errors**: as [`infer`](Self::infer); columns of categories, or with missing numbers; more or fewer columns than such images have pixels.
+    pub fn infer_images(
+        table: &Table,
+        target: &str,
+        drop: &[String],
+        classification: Option<bool>,
+        shape: Option<ImageShape>,
+    ) -> Result<Self, Error> {
+        let Self { columns, .. } = Self::infer(table, target, drop, classification)?;
+        let is_pixel = |ColumnSchema { name, role, .. }: &ColumnSchema| match role {
+            Role::Feature(_) => true,
+            Role::Ignored => {
+                matches!(table.column(name), Some(Column { values: Values::Numbers(_), .. })) && !drop.contains(name)
+            }
+            Role::Target { .. } | Role::Identifier => false,
+        };
+        let (pixels, mut columns): (Vec<_>, Vec<_>) = columns.into_iter().partition(is_pixel);
+        let mut numbers = Vec::new();
+        for ColumnSchema { name, .. } in &pixels {
+            match table.column(name).map(|column| &column.values) {
+                Some(Values::Numbers(values)) if values.iter().all(|value| !value.is_nan()) => numbers.push(values),
+                _ => {
+                    let problem =
+                        format!("is no pixel, which has a number in every row: drop it (--drop {name}), or fill it");
+                    return Err(Error::column(name, problem));
+                }
+            }
+        }
+        let cannot = |why: String| Error::column(target, format!("cannot be predicted by convolutions: {why}"));
+        let shape = shape.or(table.image()).or_else(|| ImageShape::square(pixels.len())).ok_or_else(|| {
+            cannot(format!("{} columns of numbers are no square images, gray or in three colors", pixels.len()))
+        })?;
+        if shape.numbers() != Some(pixels.len()) {
+            return Err(cannot(format!("images of {shape} are not {} columns of numbers", pixels.len())));
+        }
+        let role = Role::Feature(Feature::of_numbers(numbers.into_iter().flatten()));
+        let mut pixels: Vec<_> = pixels.into_iter().enumerate().collect();
+        pixels.sort_by_key(|(place, _)| (place % shape.channels, place / shape.channels));
+        let pixels = pixels.into_iter();
+        columns.extend(pixels.map(|(_, ColumnSchema { name, .. })| ColumnSchema {
+            name,
+            role: role.clone(),
+            remark: None,
+        }));
+        Ok(Self { columns, image: Some(shape) })
     }
 
     /// Whether a schema that somebody wrote down can be used: one target, numbers that can be standardized, sorted names.
@@ -182,6 +239,9 @@ impl TableSchema {
             if !usable || twice || targets > 1 {
                 return Err(Error::column(name, "is described in a way that cannot be used".to_owned()));
             }
+        }
+        if self.image.is_some_and(|shape| shape.numbers() != Some(self.inputs())) {
+            return Err(Error::column("", "images have another number of pixels than there are inputs".to_owned()));
         }
         if targets == 1 { Ok(()) } else { Err(Error::column("", "is missing: there is no target".to_owned())) }
     }
@@ -219,6 +279,26 @@ impl TableSchema {
             Role::Identifier | Role::Ignored => false,
         };
         self.columns.iter().filter(is_number).map(|column| column.name.as_str()).collect()
+    }
+
+    /// The columns and what they are, in words; where there are many, neighbors of which the same is to be said share a line, as pixels do.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let is_wide = self.columns.len() > LINES;
+        let said = |ColumnSchema { role, remark, .. }: &ColumnSchema| {
+            let role = match (role, self.image) {
+                (Role::Feature(_), Some(shape)) => format!("pixels of {shape}: {role}"),
+                (Role::Feature(Feature::Number { .. }), None) if is_wide => "number".to_owned(),
+                _ => role.to_string(),
+            };
+            remark.iter().fold(role, |said, remark| format!("{said}; {remark}"))
+        };
+        let columns: Vec<(&str, String)> = self.columns.iter().map(|column| (&*column.name, said(column))).collect();
+        let alike = columns.chunk_by(|(_, a), (_, b)| is_wide && a == b);
+        let line = |alike: &[(&str, String)]| {
+            let last = alike[1..].last().map_or(String::new(), |(last, _)| format!(" … {last}"));
+            (format!("{}{last}", alike[0].0), alike[0].1.clone())
+        };
+        alike.map(line).collect()
     }
 
     /// Inputs of a network.

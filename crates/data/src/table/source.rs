@@ -8,7 +8,7 @@ use ndarray::Array2;
 use super::csv::Text;
 use super::file::TableFile;
 use super::records::RecordBlocks;
-use super::{Column, CsvWriter, Dialect, Table, TableSchema, Values, Wanted, embedded, folder, parquet};
+use super::{Column, CsvWriter, Dialect, ImageShape, Table, TableSchema, Values, Wanted, embedded, folder, parquet};
 use crate::{Error, all_digits, digest};
 
 /// A table that can be read, as often as need be.
@@ -33,10 +33,11 @@ impl TableSource {
     /// The names of the embedded tables.
     pub const EMBEDDED: [&str; 3] = ["penguins", "yacht", "digits"];
 
-    /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns) and perhaps `y` (n), a Parquet file, or a text file of
-    /// any name with delimiters; or a folder with images (PNG, JPEG) of one size in a folder for each class.
+    /// An embedded table by its name, a `.npz` archive of NumPy with `X` (n × columns, or images: n × height × width, perhaps × channels) and
+    /// perhaps `y` (n), a Parquet file, or a text file of any name with delimiters; or a folder with images (PNG, JPEG) of one size in a folder for
+    /// each class.
     ///
-    /// The columns of `X` are called x0, x1, …, that of `y` is called y; the pixels of the digits p0, p1, …, and what they show digit. Those of images are image (the path), p0, p1, … and class.
+    /// The columns of `X` are called x0, x1, …, that of `y` is called y; pixels are p0, p1, … wherever they come from, row by row. What the digits show is digit; a folder of images has image (the path) and class.
     ///
     /// **Errors**: a file that is not there; arrays that cannot be read.
     pub fn open(name: &str) -> Result<Self, Error> {
@@ -55,7 +56,8 @@ impl TableSource {
                 let labels = digits.labels.iter().map(|&label| f64::from(label)).collect();
                 let target = Column { name: "digit".to_owned(), values: Values::Numbers(labels) };
                 let pixels = digits.images.pixels.mapv(f64::from);
-                arrays(path, Table::new(columns("p", &pixels).chain([target]).collect())?)?
+                let shape = ImageShape { height: digits.images.height, width: digits.images.width, channels: 1 };
+                arrays(path, Table::new(columns("p", &pixels).chain([target]).collect())?.of_images(shape))?
             }
             _ if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz")) => npz(path)?,
             _ if path.is_dir() => arrays(path, folder::read(path)?)?,
@@ -161,37 +163,41 @@ fn npz(path: &Path) -> Result<Kind, Error> {
     let sha256 = digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))?;
     let members = apd_points::npy::members(&bytes).map_err(FormatError::of(path))?;
     drop(bytes);
-    let array = |name: &str| -> Result<Option<Array2<f64>>, Error> {
+    let shape = |name: &str, shape: &[usize]| {
+        let expected = "rows × columns, or images: rows × height × width, or rows × height × width × 1 or 3 colors";
+        Error::mismatch(path, "shape of an array", expected, format!("{shape:?} of `{name}`"))
+    };
+    let array = |name: &str| -> Result<Option<(Array2<f64>, Option<ImageShape>)>, Error> {
         let Some((_, member)) = members.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)) else {
             return Ok(None);
         };
         let array = apd_points::npy::parse(member).map_err(FormatError::of(path))?;
-        let (rows, width) = match array.shape[..] {
-            [rows] if rows > 0 => (rows, 1),
-            [rows, width] if rows > 0 => (rows, width),
-            // Of no rows there could be any number of columns.
-            _ => {
-                return Err(Error::mismatch(
-                    path,
-                    "shape of an array",
-                    "rows × columns",
-                    format!("{:?} of `{name}`", array.shape),
-                ));
-            }
+        let image = |height, width, channels| Some(ImageShape { height, width, channels });
+        let image = match array.shape[..] {
+            [_] | [_, _] => None,
+            [_, height, width] => image(height, width, 1),
+            [_, height, width, channels @ (1 | 3)] => image(height, width, channels),
+            _ => return Err(shape(name, &array.shape)),
         };
-        Ok(Some(Array2::from_shape_vec((rows, width), array.to_f64()).expect("as many as the shape says")))
+        let (rows, width) = (array.shape[0], array.shape[1..].iter().product());
+        // Of no rows there could be any number of columns.
+        if rows == 0 {
+            return Err(shape(name, &array.shape));
+        }
+        Ok(Some((Array2::from_shape_vec((rows, width), array.to_f64()).expect("as many as the shape says"), image)))
     };
-    let inputs = array("X")?.ok_or_else(|| {
+    let (inputs, image) = array("X")?.ok_or_else(|| {
         let names = members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         Error::mismatch(path, "arrays", "`X`, and `y` for the target", names)
     })?;
-    let mut all: Vec<Column> = columns("x", &inputs).collect();
+    let mut all: Vec<Column> = columns(if image.is_some() { "p" } else { "x" }, &inputs).collect();
     match array("y")? {
-        Some(y) if y.ncols() == 1 => {
+        Some((y, _)) if y.ncols() == 1 => {
             all.push(Column { name: "y".to_owned(), values: Values::Numbers(y.into_raw_vec_and_offset().0) });
         }
-        Some(y) => return Err(Error::mismatch(path, "columns of `y`", 1, y.ncols())),
+        Some((y, _)) => return Err(Error::mismatch(path, "columns of `y`", 1, y.ncols())),
         None => {}
     }
-    Ok(Kind::Arrays { table: Table::new(all)?, sha256 })
+    let table = Table::new(all)?;
+    Ok(Kind::Arrays { table: image.into_iter().fold(table, Table::of_images), sha256 })
 }

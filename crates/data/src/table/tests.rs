@@ -229,6 +229,55 @@ fn arrays_are_tables_too() {
     let empty = [apd_points::npy::header(0, 1 << 40), Vec::new()].concat();
     refused(open(&archive(&[("X", empty)])).map(drop), &["[0, 1099511627776]", "`X`"]);
     refused(open(&archive(&[("X", b"nothing".to_vec())])).map(drop), &[".npz"]);
+
+    let shaped = |shape: &str| {
+        let header = apd_points::npy::header(4, 12);
+        let text = String::from_utf8(header[10..].to_vec()).unwrap().replace("(4, 12)", shape);
+        let length = (text.len() as u16).to_le_bytes();
+        [&header[..8], &length, text.as_bytes(), &array(12)[header.len()..]].concat()
+    };
+    let images = |shape: &str| open(&archive(&[("X", shaped(shape))])).and_then(TableSource::read);
+    let table = images("(4, 3, 4)").unwrap();
+    assert_eq!(table.image(), Some(ImageShape { height: 3, width: 4, channels: 1 }));
+    assert_eq!(table.column("p11").unwrap().values, Values::Numbers(vec![11.0, 23.0, 35.0, 47.0]));
+    assert_eq!(images("(4, 2, 2, 3)").unwrap().image(), Some(ImageShape { height: 2, width: 2, channels: 3 }));
+    refused(images("(4, 3, 2, 2)"), &["[4, 3, 2, 2]", "× 1 or 3 colors"]);
+}
+
+/// Pixels that never vary are kept, all have one unit, and convolutions find the channels one after the other.
+#[test]
+fn images_keep_all_pixels_in_one_unit_and_channel_by_channel() {
+    let text = "id,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9,p10,p11,kind\n\
+        x1,0,1,2,3,4,5,6,7,8,9,10,11,a\nx2,0,1,2,3,4,5,6,7,8,9,10,13,b\nx3,0,1,2,3,4,5,6,7,8,9,10,12,a\n";
+    let table = read(text).unwrap();
+    let schema = TableSchema::infer_images(&table, "kind", &[], None, None).unwrap();
+    schema.check().unwrap();
+    assert_eq!((schema.inputs(), schema.image), (12, Some(ImageShape { height: 2, width: 2, channels: 3 })));
+    let names: Vec<&str> = schema.features().map(|(name, _)| name).collect();
+    assert_eq!(names, ["p0", "p3", "p6", "p9", "p1", "p4", "p7", "p10", "p2", "p5", "p8", "p11"]);
+    assert_eq!(schema.identifiers().collect::<Vec<_>>(), ["id"]);
+    let inputs = schema.encode(&table).unwrap().inputs;
+    assert!((inputs.mean().unwrap()).abs() < 1e-6 && (inputs.std(0.0) - 1.0).abs() < 1e-6, "{inputs}");
+    assert!((inputs[[0, 1]] - inputs[[0, 0]] - (inputs[[0, 2]] - inputs[[0, 1]])).abs() < 1e-6, "one unit: {inputs}");
+    let said = schema.lines();
+    assert!(said.iter().any(|(name, said)| name == "p0" && said.starts_with("pixels of 2×2×3: number")), "{said:?}");
+
+    let wide = TableSource::open("digits").unwrap().read().unwrap();
+    let lines = |schema: &TableSchema| schema.lines().iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(lines(&TableSchema::infer_images(&wide, "digit", &[], None, None).unwrap()), ["digit", "p0 … p63"]);
+    assert!(lines(&TableSchema::infer(&wide, "digit", &[], None).unwrap()).len() < 12);
+
+    let of = |text: &str, drop: &[String]| TableSchema::infer_images(&read(text).unwrap(), "y", drop, None, None);
+    let image = "a,b,c,d,y\n1,2,3,4,u\n2,3,4,5,v\n1,1,2,7,v\n";
+    assert_eq!(of(image, &[]).unwrap().image, Some(ImageShape { height: 2, width: 2, channels: 1 }));
+    let two = "a,b,y\n1,2,u\n2,3,v\n1,1,v\n";
+    refused(of(two, &[]), &["`y`", "2 columns of numbers are no square images"]);
+    assert_eq!(of(image, &["a".to_owned()]).unwrap().image.unwrap().channels, 3);
+    refused(of(&image.replace("1,1,2,7", "1,1,,7"), &[]), &["`c`", "number in every row", "--drop c"]);
+    refused(of("a,b,y\nq,2,u\nq,3,v\nr,1,v\n", &[]), &["`a`", "is no pixel"]);
+    let shape = ImageShape { height: 1, width: 5, channels: 1 };
+    let told = TableSchema::infer_images(&read(image).unwrap(), "y", &[], None, Some(shape));
+    refused(told, &["`y`", "images of 1×5 are not 4 columns"]);
 }
 
 #[test]
@@ -253,9 +302,10 @@ fn a_folder_of_images_for_each_class_is_a_table() {
     assert_eq!(table.column("p0").unwrap().values, Values::Numbers(vec![0.0, 1.0]));
     let levels = vec!["cat".to_owned(), "dog".to_owned()];
     assert_eq!(table.column("class").unwrap().values, Values::Categories { codes: vec![0, 1], levels });
+    assert_eq!(table.select(&[1]).image(), Some(ImageShape { height: 1, width: 2, channels: 3 }));
 
     save("dog/c.png", png::ColorType::Grayscale, [1, 2], &[1, 2]);
-    refused(open(), &["c.png", "1×2 pixels of 3 numbers", "[1, 2, 1]"]);
+    refused(open(), &["c.png", "expected 1×2×3", "found 1×2"]);
     std::fs::write(folder.path().join("dog/c.png"), "nothing").unwrap();
     refused(open(), &["c.png"]);
 }
@@ -286,7 +336,7 @@ fn images_may_be_jpeg() {
         assert!(near(&steps(&table, row), &expected), "{:?}", steps(&table, row));
     }
     save("b.JPEG", gray);
-    refused(read(), &["b.JPEG", "3×2 pixels of 3 numbers", "[3, 2, 1]"]);
+    refused(read(), &["b.JPEG", "expected 3×2×3", "found 3×2"]);
     save("a.jpg", gray);
     let found = steps(&read().unwrap(), 0);
     assert!(near(&found, &[88, 88, 88, 88, 69, 69]), "{found:?}");

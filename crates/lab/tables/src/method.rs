@@ -73,7 +73,7 @@ impl Method {
                 };
                 let network = match self {
                     Self::Linear => Network::mlp(&[schema.inputs(), outputs]),
-                    _ => Architecture::Auto.network(training.len(), schema.inputs(), outputs)?,
+                    _ => Architecture::Auto.network(training.len(), &schema, outputs)?,
                 };
                 let members = if self == Self::Ensemble { 5 } else { 1 };
                 let baseline = Baseline::fit(network, &training, members, Seed::root(seed).child(self.name()))?;

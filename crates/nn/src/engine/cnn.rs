@@ -72,6 +72,11 @@ impl Model for Cnn {
         Box::new(CnnEngine::new(self, threads))
     }
 
+    fn multiplications(&self) -> usize {
+        let pixels = |conv: &Conv| conv.described.output_size().iter().product::<usize>();
+        self.plan().convs().map(|conv| conv.described.weights() * pixels(conv)).sum()
+    }
+
     /// Images take a thousand times the memory of their logits.
     fn rows_per_pass(&self) -> usize {
         128

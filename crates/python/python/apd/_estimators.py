@@ -183,7 +183,8 @@ class ApdRegressor(RegressorMixin, _Estimator):
     effort : 'quick', 'default' or 'thorough'
         How much work a fit is; the only knob that most people need.
     network : str
-        'auto', or hidden layers as in 'mlp:32-32' or 'mlp:16-16:tanh'.
+        'auto', hidden layers as in 'mlp:32-32' or 'mlp:16-16:tanh', or 'cnn': convolutions over images of at least 8 × 8 pixels, whose pixels the
+        columns are, row by row, the colors of a pixel beside each other.
     chains, steps, draws : int, optional
         Chains, most steps of each (its warm-up included), and networks that each keeps; by the effort unless given.
     random_state : int or numpy.random.RandomState, optional
