@@ -35,7 +35,7 @@ struct Arguments {
     /// How much work each fit is: quick, default or thorough
     #[arg(long, default_value = "default", value_name = "EFFORT", value_parser = effort)]
     effort: Effort,
-    /// Folder of what is found; a run that was interrupted goes on from there
+    /// Folder of what is found, from which a run that was interrupted goes on; the page lies beside it, with the ending .md
     #[arg(long, default_value = "target/tables", value_name = "DIR")]
     out: PathBuf,
 }
@@ -88,7 +88,7 @@ fn main() -> Result<()> {
     if *splits != 20 {
         command.push_str(&format!(" --splits {splits}"));
     }
-    let page_path = out.join("tables.md");
+    let page_path = out.with_extension("md");
     fs::write(&page_path, page::page(&rows, &command)).with_context(|| page_path.display().to_string())?;
     println!("{}", page_path.display());
     Ok(())
