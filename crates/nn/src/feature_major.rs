@@ -1,6 +1,6 @@
 //! A few rows, feature by feature.
 
-use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
+use apd_tensor::kernel::gemm::unpacked::{Left, Start, product};
 use apd_tensor::kernel::{Aligned, lanes, transpose};
 use ndarray::ArrayView2;
 
@@ -45,6 +45,5 @@ pub(crate) fn affine(weight: &[f32], bias: &[f32], units: &[f32], stride: usize,
         return;
     }
     let inputs = units.len() / stride;
-    out.chunks_exact_mut(stride).zip(bias).for_each(|(unit, &bias)| unit.fill(bias));
-    accumulate([bias.len(), stride, inputs], Left::rows(weight, inputs), units, stride, out, stride);
+    product([bias.len(), stride, inputs], Left::rows(weight, inputs), units, stride, Start::Rows(bias), out, stride);
 }

@@ -89,7 +89,8 @@ impl Likelihood for HeteroscedasticGaussian {
                 let residual = outputs[j] - y;
                 let (s, precision, share) = self.precision(outputs[m + j]);
                 let chi_squared = precision * residual * residual;
-                nll += f64::from(s) + 0.5 * (f64::from(chi_squared) - f64::from(share).ln());
+                let log_share = if self.floor > 0.0 { f64::from(share).ln() } else { 0.0 };
+                nll += f64::from(s) + 0.5 * (f64::from(chi_squared) - log_share);
                 (outputs[j], outputs[m + j]) = (precision * residual, share * (1.0 - chi_squared));
             }
         }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use apd_points::Layout;
 use apd_seed::Stream;
 use apd_tensor::Tensor;
-use apd_tensor::kernel::gemm::unpacked::{Left, accumulate};
+use apd_tensor::kernel::gemm::unpacked::{self, Left, Start};
 use apd_tensor::kernel::{Aligned, sum, transpose};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
 use rayon::prelude::*;
@@ -259,9 +259,9 @@ impl Pass {
             let (d_weight, d_bias) = gradient[offset..][..outputs * (inputs + 1)].split_at_mut(outputs * inputs);
             let input = if l == 0 { x } else { &*self.layers[l - 1].rows };
             let delta = &self.delta;
-            let product = |units: Range<usize>, block: &mut [f32]| {
+            let accumulate = |units: Range<usize>, block: &mut [f32]| {
                 let left = Left::rows(delta, stride).from(units.start, 0);
-                accumulate([units.len(), inputs, rows], left, input, inputs, block, inputs);
+                unpacked::accumulate([units.len(), inputs, rows], left, input, inputs, block, inputs);
             };
             let mut start = |units: Range<usize>, block: &mut [f32]| {
                 target.initialize(offset + units.start * inputs..offset + units.end * inputs, block);
@@ -270,12 +270,12 @@ impl Pass {
                 for (units, block) in blocks(d_weight, inputs) {
                     start(units.clone(), block);
                     if rows > 0 {
-                        product(units, block);
+                        accumulate(units, block);
                     }
                 }
             } else {
                 blocks(d_weight, inputs).for_each(|(units, block)| start(units, block));
-                in_blocks(self.threads, usize::MAX, d_weight, inputs, product);
+                in_blocks(self.threads, usize::MAX, d_weight, inputs, accumulate);
             }
             let bias = offset + outputs * inputs;
             target.initialize(bias..bias + outputs, d_bias);
@@ -289,9 +289,8 @@ impl Pass {
             let (weight, delta) = (&theta[offset..][..outputs * inputs], &self.delta);
             let work = 2 * outputs * inputs * stride;
             in_blocks(self.threads, work, &mut self.delta_input, stride, |units, block| {
-                block.fill(0.0);
                 let left = Left::transposed(weight, inputs).from(units.start, 0);
-                accumulate([units.len(), stride, outputs], left, delta, stride, block, stride);
+                unpacked::product([units.len(), stride, outputs], left, delta, stride, Start::Zero, block, stride);
             });
             let below = &self.layers[l - 1];
             if below.slope.is_empty() {

@@ -1,6 +1,7 @@
 //! Row-wise softmax, its logarithm, and cross-entropy.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use super::sum;
@@ -62,14 +63,15 @@ pub fn softmax_cross_entropy<T: Scalar>(logits: &mut ArrayViewMut2<'_, T>, label
     let mut loss = 0.0;
     if logits.strides()[0] != 1 {
         for (mut row, &label) in logits.rows_mut().into_iter().zip(labels) {
-            loss += by_class(&mut row.view_mut().insert_axis(ndarray::Axis(1)), &[label]);
+            let z = &mut row.view_mut().insert_axis(ndarray::Axis(1));
+            loss += Arch::new().dispatch(ByClass { z, labels: &[label] });
         }
         return loss;
     }
     for start in (0..rows).step_by(EXAMPLES) {
         let examples = start..(start + EXAMPLES).min(rows);
         let block = logits.slice_mut(ndarray::s![examples.clone(), ..]);
-        loss += by_class(&mut block.reversed_axes(), &labels[examples]);
+        loss += Arch::new().dispatch(ByClass { z: &mut block.reversed_axes(), labels: &labels[examples] });
     }
     loss
 }
@@ -78,32 +80,48 @@ pub fn softmax_cross_entropy<T: Scalar>(logits: &mut ArrayViewMut2<'_, T>, label
 const EXAMPLES: usize = 64;
 
 /// [`softmax_cross_entropy`] of at most [`EXAMPLES`] examples: a row for each class.
-#[track_caller]
-fn by_class<T: Scalar>(z: &mut ArrayViewMut2<'_, T>, labels: &[u32]) -> f64 {
-    let (mut max, mut sum, mut at_label) =
-        ([T::neg_infinity(); EXAMPLES], [T::zero(); EXAMPLES], [T::zero(); EXAMPLES]);
-    for row in z.rows() {
-        max.iter_mut().zip(row).for_each(|(max, &z)| *max = if z > *max { z } else { *max });
+struct ByClass<'a, 'b, T> {
+    z: &'a mut ArrayViewMut2<'b, T>,
+    labels: &'a [u32],
+}
+
+impl<T: Scalar> NullaryFnOnce for ByClass<'_, '_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        let Self { z, labels } = self;
+        let (mut max, mut sum, mut at_label) =
+            ([T::neg_infinity(); EXAMPLES], [T::zero(); EXAMPLES], [T::zero(); EXAMPLES]);
+        for row in z.rows_mut() {
+            max.iter_mut().zip(side_by_side(row)).for_each(|(max, &mut z)| *max = if z > *max { z } else { *max });
+        }
+        for (n, &label) in labels.iter().enumerate() {
+            assert!((label as usize) < z.nrows(), "label {label} of {} classes", z.nrows());
+            at_label[n] = z[[label as usize, n]] - max[n];
+        }
+        for row in z.rows_mut() {
+            let row = side_by_side(row);
+            row.iter_mut().zip(&max).for_each(|(z, &max)| *z -= max);
+            T::exp_slice(row);
+            sum.iter_mut().zip(row).for_each(|(sum, &mut z)| *sum += z);
+        }
+        for row in z.rows_mut() {
+            side_by_side(row).iter_mut().zip(&sum).for_each(|(z, &sum)| *z /= sum);
+        }
+        let mut loss = 0.0;
+        for (n, &label) in labels.iter().enumerate() {
+            z[[label as usize, n]] -= T::one();
+            loss += (sum[n].ln() - at_label[n]).as_f64();
+        }
+        loss
     }
-    for (n, &label) in labels.iter().enumerate() {
-        assert!((label as usize) < z.nrows(), "label {label} of {} classes", z.nrows());
-        at_label[n] = z[[label as usize, n]] - max[n];
-    }
-    for mut row in z.rows_mut() {
-        let row = row.as_slice_mut().expect("examples lie side by side");
-        row.iter_mut().zip(&max).for_each(|(z, &max)| *z -= max);
-        T::exp_slice(row);
-        sum.iter_mut().zip(row).for_each(|(sum, &mut z)| *sum += z);
-    }
-    for mut row in z.rows_mut() {
-        row.iter_mut().zip(&sum).for_each(|(z, &sum)| *z /= sum);
-    }
-    let mut loss = 0.0;
-    for (n, &label) in labels.iter().enumerate() {
-        z[[label as usize, n]] -= T::one();
-        loss += (sum[n].ln() - at_label[n]).as_f64();
-    }
-    loss
+}
+
+/// Those of one class, which lie side by side: as a slice, loops over them vectorize.
+#[inline(always)]
+fn side_by_side<'a, T>(row: ArrayViewMut1<'a, T>) -> &'a mut [T] {
+    row.into_slice().expect("examples lie side by side")
 }
 
 fn subtract_max<T: Scalar>(piece: &mut [T], width: usize) {

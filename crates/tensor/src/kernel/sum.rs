@@ -1,6 +1,7 @@
 //! Sums in an order fixed by the shape.
 
 use ndarray::{ArrayD, IxDyn};
+use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
 
 use crate::Scalar;
@@ -29,17 +30,28 @@ fn piece<T: Scalar>(x: &[T]) -> T {
     if x.len() <= LANES {
         return x.iter().fold(T::zero(), |sum, &x| sum + x);
     }
-    let mut lanes = [T::zero(); LANES];
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+    Arch::new().dispatch(Lanes(x))
+}
+
+struct Lanes<'a, T>(&'a [T]);
+
+impl<T: Scalar> NullaryFnOnce for Lanes<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn call(self) -> T {
+        let mut lanes = [T::zero(); LANES];
+        let (chunks, rest) = self.0.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane += x;
+            }
+        }
+        for (lane, &x) in lanes.iter_mut().zip(rest) {
             *lane += x;
         }
+        lanes.into_iter().fold(T::zero(), |sum, lane| sum + lane)
     }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += x;
-    }
-    lanes.into_iter().fold(T::zero(), |sum, lane| sum + lane)
 }
 
 /// Sums over the axes along which `shape` would be repeated to become that of `x`; `None` if it does not broadcast to it.

@@ -39,7 +39,21 @@ pub fn transpose<T: Copy>([rows, columns]: [usize; 2], from: &[T], from_row: usi
             part([0..EDGE, 0..EDGE], from, from_row, to, to_row);
         }
     }
-    part([0..whole_rows, whole_columns..columns], from, from_row, to, to_row);
+    #[allow(unused_mut)]
+    let mut edge = 0;
+    #[cfg(target_arch = "x86_64")]
+    if wide && whole_columns < columns {
+        // The last columns too, as long as whole vectors can be read there: behind a row there is the next one.
+        while edge < whole_rows && edge * from_row + whole_columns + (EDGE - 1) * from_row + EDGE <= from.len() {
+            let (from, to) = (&from[edge * from_row + whole_columns..], &mut to[whole_columns * to_row + edge..]);
+            // SAFETY: as above, but for the columns behind the last one, which are read and not stored.
+            unsafe {
+                avx2::columns(from.as_ptr().cast(), from_row, to.as_mut_ptr().cast(), to_row, columns - whole_columns);
+            }
+            edge += EDGE;
+        }
+    }
+    part([edge..whole_rows, whole_columns..columns], from, from_row, to, to_row);
     part([whole_rows..rows, 0..columns], from, from_row, to, to_row);
 }
 
@@ -69,6 +83,17 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn block(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
         // SAFETY: the caller's promise.
+        unsafe { columns(from, from_row, to, to_row, 8) };
+    }
+
+    /// The first columns, at most eight, of eight rows of eight numbers of 32 bits.
+    ///
+    /// # Safety
+    /// As [`block`], but `to` has no more than so many rows.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn columns(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, columns: usize) {
+        // SAFETY: the caller's promise.
         let row = |i: usize| unsafe { _mm256_loadu_ps(from.add(i * from_row)) };
         let r: [__m256; 8] = [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)];
         // Pairs of rows, then quadruples within each half, then the halves.
@@ -85,16 +110,14 @@ mod avx2 {
             fours[4 * i + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(b, d);
             fours[4 * i + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(b, d);
         }
+        let mut eights = fours;
         for i in 0..4 {
-            let (low, high) = (
-                _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]),
-                _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]),
-            );
+            eights[i] = _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]);
+            eights[i + 4] = _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]);
+        }
+        for (i, eight) in eights.into_iter().enumerate().take(columns) {
             // SAFETY: the caller's promise.
-            unsafe {
-                _mm256_storeu_ps(to.add(i * to_row), low);
-                _mm256_storeu_ps(to.add((i + 4) * to_row), high);
-            }
+            unsafe { _mm256_storeu_ps(to.add(i * to_row), eight) };
         }
     }
 }

@@ -20,6 +20,7 @@
 
 #![allow(unsafe_code)]
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use pulp::{Arch, MemMask, Simd, WithSimd};
@@ -67,6 +68,35 @@ impl<T> Left<'_, T> {
     }
 }
 
+/// What the sums of a product begin with.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, T> {
+    /// What C holds.
+    Out,
+    /// 0; what C holds is not read.
+    Zero,
+    /// A number for each row of C, which is not read.
+    Rows(&'a [T]),
+}
+
+impl<T: Copy + Default> Start<'_, T> {
+    /// That of the rows from `i` on.
+    #[inline(always)]
+    fn from(self, i: usize) -> Self {
+        if let Self::Rows(numbers) = self { Self::Rows(&numbers[i..]) } else { self }
+    }
+
+    /// What row `i` begins with, if it is not what C holds.
+    #[inline(always)]
+    fn of(self, i: usize) -> Option<T> {
+        match self {
+            Self::Out => None,
+            Self::Zero => Some(T::default()),
+            Self::Rows(numbers) => Some(numbers[i]),
+        }
+    }
+}
+
 /// C ← C + A·B on the calling thread; nothing is allocated.
 ///
 /// Best where the rows of B and C are a few hundred bytes apart or more, whole vectors ([`lanes`]), and not a multiple of 2 KiB (their cache
@@ -95,6 +125,22 @@ pub fn accumulate<T: Accumulate>(
     accumulate_while(shape, left, right, right_row, out, out_row, &mut || ());
 }
 
+/// C ← start + A·B as [`accumulate`] does it, without a pass over C that writes the start, and without reading it again.
+///
+/// **Panics** as [`accumulate`], and if `start` does not have a number for each row.
+#[track_caller]
+pub fn product<T: Accumulate>(
+    shape: [usize; 3],
+    left: Left<'_, T>,
+    right: &[T],
+    right_row: usize,
+    start: Start<'_, T>,
+    out: &mut [T],
+    out_row: usize,
+) {
+    run(Product { shape, left, right, right_row, start, out, out_row, meanwhile: &mut || () });
+}
+
 /// C ← C + A·B as [`accumulate`] does it, calling `meanwhile` every few thousand operations: a place to ask for memory that will be needed
 /// ([`prefetch`]), a little at a time, so that it arrives while the arithmetic goes on.
 #[track_caller]
@@ -107,10 +153,21 @@ pub fn accumulate_while<T: Accumulate>(
     out_row: usize,
     meanwhile: &mut dyn FnMut(),
 ) {
-    if !shape.contains(&0) {
-        let product = Product { shape, left, right, right_row, out, out_row, meanwhile };
-        assert!(product.fits(), "accumulate: a slice is shorter than its matrix");
-        T::accumulate(product);
+    run(Product { shape, left, right, right_row, start: Start::Out, out, out_row, meanwhile });
+}
+
+#[track_caller]
+fn run<T: Accumulate>(product: Product<'_, T>) {
+    let [m, n, k] = product.shape;
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(product.fits(), "accumulate: a slice is shorter than its matrix");
+    if k > 0 {
+        return T::accumulate(product);
+    }
+    for (i, row) in product.out.chunks_mut(product.out_row.max(n)).take(m).enumerate() {
+        product.start.of(i).into_iter().for_each(|number| row[..n].fill(number));
     }
 }
 
@@ -127,7 +184,7 @@ const fn block(registers: usize) -> usize {
 }
 
 /// Element types with such a kernel.
-pub trait Accumulate: Copy + 'static {
+pub trait Accumulate: Copy + Default + 'static {
     /// C ← C + A·B, with the widest vectors that this CPU has.
     fn accumulate(product: Product<'_, Self>);
 }
@@ -138,19 +195,21 @@ pub struct Product<'a, T> {
     left: Left<'a, T>,
     right: &'a [T],
     right_row: usize,
+    start: Start<'a, T>,
     out: &'a mut [T],
     out_row: usize,
     meanwhile: &'a mut dyn FnMut(),
 }
 
 impl<T> Product<'_, T> {
-    /// Whether every element that the kernel touches lies inside its slice; no length is 0.
+    /// Whether every element that the kernel touches lies inside its slice; m and n are not 0.
     fn fits(&self) -> bool {
         let ([m, n, k], left) = (self.shape, &self.left);
         let last = |rows: usize, row: usize, columns: usize, column: usize| (rows - 1) * row + (columns - 1) * column;
-        last(m, left.row, k, left.inner) < left.data.len()
-            && last(k, self.right_row, n, 1) < self.right.len()
-            && last(m, self.out_row, n, 1) < self.out.len()
+        let factors =
+            || last(m, left.row, k, left.inner) < left.data.len() && last(k, self.right_row, n, 1) < self.right.len();
+        let start = if let Start::Rows(numbers) = self.start { numbers.len() >= m } else { true };
+        start && (k == 0 || factors()) && last(m, self.out_row, n, 1) < self.out.len()
     }
 }
 
@@ -191,6 +250,13 @@ macro_rules! element {
     ($float:ident, $vector:ident, $lanes:ident, $load:ident, $store:ident, $splat:ident, $fma:ident, $between:ident, $index:ident) => {
         impl Accumulate for $float {
             fn accumulate(product: Product<'_, $float>) {
+                // What fits into half of the widest vectors costs half as much there, on CPUs that do those half by half (Zen 4).
+                #[cfg(target_arch = "x86_64")]
+                if product.shape[1] * size_of::<$float>() <= 32
+                    && let Some(simd) = pulp::x86::V3::try_new()
+                {
+                    return Simd::vectorize(simd, product);
+                }
                 Arch::new().dispatch(product);
             }
         }
@@ -244,6 +310,9 @@ macro_rules! element {
                         for r in i + block..(i + 2 * block).min(rows.end) {
                             prefetch(&self.out[r * self.out_row + j..][..columns]);
                         }
+                        // Later sweeps go on where the first one has left C.
+                        let start = if inner.start == 0 { self.start.from(i) } else { Start::Out };
+                        let k = inner.len();
                         // SAFETY: `fits` has shown that A up to (m, k), B up to (k, n) and C up to (m, n) lie in their
                         // slices; rows i.. of the block, the inner indices and columns j..j + vectors·lanes + tail stay
                         // below m, k and n.
@@ -256,14 +325,14 @@ macro_rules! element {
                             macro_rules! rows {
                                 ($v:literal, $tail:literal) => {
                                     match block {
-                                        1 => panel::<S, 1, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
-                                        2 => panel::<S, 2, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
-                                        3 => panel::<S, 3, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
-                                        4 => panel::<S, 4, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
-                                        5 => panel::<S, 5, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
-                                        6 => panel::<S, 6, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        1 => panel::<S, 1, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        2 => panel::<S, 2, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        3 => panel::<S, 3, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        4 => panel::<S, 4, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        5 => panel::<S, 5, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        6 => panel::<S, 6, $v, $tail>(simd, k, tail, strides, start, a, b, c),
                                         // `block_height` has no 7.
-                                        _ => panel::<S, 8, $v, $tail>(simd, inner.len(), tail, strides, a, b, c),
+                                        _ => panel::<S, 8, $v, $tail>(simd, k, tail, strides, start, a, b, c),
                                     }
                                 };
                             }
@@ -299,7 +368,8 @@ macro_rules! element {
                     k: usize,
                     tail: usize,
                     [a_row, a_inner, b_row, c_row]: [usize; 4],
-                    mut a: *const $float,
+                    start: Start<'_, $float>,
+                    a: *const $float,
                     mut b: *const $float,
                     c: *mut $float,
                 ) {
@@ -317,6 +387,11 @@ macro_rules! element {
                         let mut tails = [simd.$splat(0.0); M];
                         // From C and not from 0: a sum over several sweeps is the same chain of operations as over one.
                         for i in 0..M {
+                            if let Some(number) = start.of(i) {
+                                sums[i] = [simd.$splat(number); V];
+                                tails[i] = simd.$splat(number);
+                                continue;
+                            }
                             for v in 0..V {
                                 sums[i][v] = c.add(i * c_row + v * lanes).cast::<S::$vector>().read_unaligned();
                             }
@@ -324,6 +399,10 @@ macro_rules! element {
                                 tails[i] = simd.$load(mask, c.add(i * c_row + V * lanes));
                             }
                         }
+                        // The compiler steps from row to row by additions that wait for each other, which with eight rows of one vector takes longer
+                        // than the multiplications: it is not to know that the lower half of the rows follows the upper one.
+                        let half = M.div_ceil(2);
+                        let mut a = [a, black_box(a.wrapping_add(half * a_row))];
                         for _ in 0..k {
                             let mut row = [simd.$splat(0.0); V];
                             for v in 0..V {
@@ -333,7 +412,7 @@ macro_rules! element {
                             let last = if TAIL { simd.$load(mask, b.add(V * lanes)) } else { simd.$splat(0.0) };
                             for i in 0..M {
                                 // A number of A for each V multiplications: its stride hardly matters, so that A need not be packed.
-                                let x = simd.$splat(*a.add(i * a_row));
+                                let x = simd.$splat(*a[i / half].add(i % half * a_row));
                                 for v in 0..V {
                                     sums[i][v] = simd.$fma(x, row[v], sums[i][v]);
                                 }
@@ -342,7 +421,7 @@ macro_rules! element {
                                 }
                             }
                             // Wrapping, since after the last step they point beyond the slices.
-                            a = a.wrapping_add(a_inner);
+                            a = a.map(|a| a.wrapping_add(a_inner));
                             b = b.wrapping_add(b_row);
                         }
                         for i in 0..M {

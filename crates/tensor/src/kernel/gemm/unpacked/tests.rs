@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use pulp::{Simd, WithSimd};
 
-use super::{Left, Product, accumulate, panel_width};
+use super::{Left, Product, Start, accumulate, panel_width, product};
 use crate::{Scalar, check};
 
 /// Numbers between −½ and ½.
@@ -41,6 +41,20 @@ proptest! {
     }
 
     #[test]
+    fn a_start_has_the_bits_of_what_is_written_first(m in 1..20_usize, n in 1..120_usize, k in 0..400_usize) {
+        let (a, b, numbers) = (numbers::<f32>(1, m * k), numbers::<f32>(2, k * n), numbers::<f32>(3, m));
+        for start in [Start::Zero, Start::Rows(&numbers)] {
+            let (mut expected, mut got) = (vec![0.0; m * n], vec![f32::NAN; m * n]);
+            for (row, &number) in expected.chunks_mut(n).zip(&numbers) {
+                row.fill(if let Start::Rows(_) = start { number } else { 0.0 });
+            }
+            accumulate([m, n, k], Left::rows(&a, k), &b, n, &mut expected, n);
+            product([m, n, k], Left::rows(&a, k), &b, n, start, &mut got, n);
+            prop_assert_eq!(expected, got);
+        }
+    }
+
+    #[test]
     fn a_row_has_the_same_bits_in_any_company(n in 1..120_usize, k in 1..400_usize, row in 0..9_usize) {
         let (a, b) = (numbers::<f32>(1, 9 * k), numbers::<f32>(2, k * n));
         let (mut together, mut alone) = (vec![0.0; 9 * n], vec![0.0; n]);
@@ -64,6 +78,7 @@ where
         left,
         right: &b,
         right_row: n,
+        start: Start::Out,
         out: &mut got,
         out_row: n,
         meanwhile: &mut || (),
@@ -112,4 +127,10 @@ fn panels_cover_all_columns_and_none_is_thin() {
 #[should_panic(expected = "shorter than its matrix")]
 fn short_slices_are_refused() {
     accumulate([2, 3, 2], Left::rows(&[1.0_f32; 4], 2), &[1.0; 5], 3, &mut [0.0; 6], 3);
+}
+
+#[test]
+#[should_panic(expected = "shorter than its matrix")]
+fn a_start_without_a_number_for_each_row_is_refused() {
+    product([2, 3, 2], Left::rows(&[1.0_f32; 4], 2), &[1.0; 6], 3, Start::Rows(&[0.0]), &mut [0.0; 6], 3);
 }
