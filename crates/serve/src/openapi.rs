@@ -1,7 +1,7 @@
 //! The server's interface for programs, and its models in words.
 
 use apd::TableModel;
-use apd::data::{Feature, Role};
+use apd::data::{Feature, ImageShape, Role};
 use serde_json::{Map, Value, json};
 
 use crate::models::{Models, Served};
@@ -31,7 +31,8 @@ pub(crate) fn describe(name: &str, served: &Served) -> Value {
     })
 }
 
-/// The sides of the square pictures, grey or colored, whose pixels p0, p1, … the columns are: pixels that never vary are columns, too.
+/// The shape and range of the pictures, gray or colored, whose pixels p0, p1, … the columns are: as the schema says, or square; pixels that never
+/// vary are columns, too.
 fn image(model: &TableModel) -> Option<Value> {
     let columns = model.schema().columns.iter();
     let mut pixels: Vec<usize> = Vec::new();
@@ -39,24 +40,28 @@ fn image(model: &TableModel) -> Option<Value> {
         pixels.push(column.name.strip_prefix('p')?.parse().ok()?);
     }
     pixels.sort_unstable();
-    let is_whole = pixels.iter().enumerate().all(|(place, &pixel)| place == pixel);
-    let side = |channels: usize| {
-        let side = (pixels.len() / channels).isqrt();
-        (side > 3 && channels * side * side == pixels.len()).then_some((channels, side))
-    };
-    let (channels, side) = if is_whole { side(1).or_else(|| side(3))? } else { return None };
-    // Pixels are from −1 or from 0 to 1, as ours are: those from 0 on have no mean below it. Others are numbers like any.
+    if !pixels.iter().enumerate().all(|(place, &pixel)| place == pixel) {
+        return None;
+    }
+    let square = || ImageShape::square(pixels.len()).filter(|shape| shape.height > 3);
+    let known = model.schema().image;
+    let ImageShape { height, width, channels } = known.or_else(square)?;
+    // Pixels are from −1 or from 0 to 1, as ours are: those from 0 on have no mean below it. Of images they may be bytes. Others are numbers like
+    // any.
     let means = || {
         model.schema().features().filter_map(|(_, feature)| match feature {
             Feature::Number { mean, .. } => Some(*mean),
             Feature::Category { .. } => None,
         })
     };
-    if !means().all(|mean| (-1.0..=1.0).contains(&mean)) {
-        return None;
-    }
-    let low = if means().any(|mean| mean < 0.0) { -1 } else { 0 };
-    Some(json!({"width": side, "height": side, "channels": channels, "low": low, "high": 1}))
+    let all_within = |low: f64, high: f64| means().all(|mean| (low..=high).contains(&mean));
+    let (low, high) = match known {
+        _ if all_within(0.0, 1.0) => (0, 1),
+        _ if all_within(-1.0, 1.0) => (-1, 1),
+        Some(_) if all_within(0.0, 255.0) => (0, 255),
+        _ => return None,
+    };
+    Some(json!({"width": width, "height": height, "channels": channels, "low": low, "high": high}))
 }
 
 /// OpenAPI 3.1.
