@@ -1,6 +1,4 @@
-use crate::MetricError;
-use crate::calibration::no_nan;
-use ndarray::ArrayView2;
+use crate::{MetricError, Real};
 
 #[cfg(test)]
 mod tests;
@@ -22,15 +20,13 @@ pub struct RiskPoint {
 ///
 /// Reference: El-Yaniv & Wiener, *On the foundations of noise-free selective classification*, JMLR 11 (2010).
 #[track_caller]
-pub fn risk_coverage(uncertainty: &[f64], loss: &[f64]) -> Result<Vec<RiskPoint>, MetricError> {
+pub fn risk_coverage(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<Vec<RiskPoint>, MetricError> {
     assert_eq!(uncertainty.len(), loss.len(), "one loss for each uncertainty");
     let n = loss.len();
     if n == 0 {
         return Err(MetricError::Empty { what: "losses" });
     }
-    for (what, numbers) in [("uncertainties", uncertainty), ("losses", loss)] {
-        no_nan(what, &ArrayView2::from_shape((n, 1), numbers).expect("one column"))?;
-    }
+    let (uncertainty, loss) = (numbers("uncertainties", uncertainty)?, numbers("losses", loss)?);
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| uncertainty[a].total_cmp(&uncertainty[b]));
     let (mut points, mut sum) = (Vec::with_capacity(n), 0.0);
@@ -51,7 +47,15 @@ pub fn risk_coverage(uncertainty: &[f64], loss: &[f64]) -> Result<Vec<RiskPoint>
 ///
 /// Reference: Geifman, Uziel & El-Yaniv, *Bias-reduced uncertainty estimation for deep neural classifiers*, ICLR 2019.
 #[track_caller]
-pub fn aurc(uncertainty: &[f64], loss: &[f64]) -> Result<f64, MetricError> {
+pub fn aurc(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<f64, MetricError> {
     let points = risk_coverage(uncertainty, loss)?;
     Ok(points.iter().map(|point| point.risk).sum::<f64>() / points.len() as f64)
+}
+
+fn numbers(what: &'static str, values: &[impl Real]) -> Result<Vec<f64>, MetricError> {
+    let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
+    match values.iter().position(|x| x.is_nan()) {
+        Some(index) => Err(MetricError::Nan { what, index }),
+        None => Ok(values),
+    }
 }

@@ -34,7 +34,7 @@ fn equal_uncertainties_are_answered_in_a_random_order() {
 
 #[test]
 fn nothing_and_nan_are_errors() {
-    assert!(matches!(aurc(&[], &[]), Err(MetricError::Empty { .. })));
+    assert!(matches!(aurc(&[0.0; 0], &[0.0; 0]), Err(MetricError::Empty { .. })));
     assert!(matches!(aurc(&[f64::NAN], &[0.0]), Err(MetricError::Nan { what: "uncertainties", index: 0 })));
     assert!(matches!(aurc(&[0.0], &[f64::NAN]), Err(MetricError::Nan { what: "losses", index: 0 })));
 }
