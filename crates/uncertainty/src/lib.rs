@@ -9,7 +9,7 @@
 //! 3. [`accuracy`], [`nll`], [`brier`], [`reliability`] and [`adaptive_reliability`] (with [`ece`]) and [`classwise_ece`] compare the averaged
 //!    prediction with labels; the metrics of [`regression`] compare it with numbers.
 //! 4. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
-//!    [`aurc`] judges it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
+//!    [`aurc`] and [`augrc`] judge it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
 //!    predictive distributions.
 //! 5. [`Temperature`] learns from held-out rows how sure to be of new ones.
 //!
@@ -63,7 +63,7 @@ pub use family::{ContaminatedNormal, Family, Normal, Poisson, StudentT};
 pub use histogram::{Histogram, histogram};
 pub use number_predictive::NumberPredictive;
 pub use real::Real;
-pub use risk_coverage::{RiskPoint, aurc, risk_coverage};
+pub use risk_coverage::{RiskPoint, augrc, aurc, risk_coverage};
 pub use temperature::{Temperature, softmax};
 
 /// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.

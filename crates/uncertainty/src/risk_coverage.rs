@@ -52,6 +52,23 @@ pub fn aurc(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<f64, Metric
     Ok(points.iter().map(|point| point.risk).sum::<f64>() / points.len() as f64)
 }
 
+/// The area under the generalized risk–coverage curve, (1/n) Σ_k k/n · (risk of the k least uncertain rows), the last of them by half: the mean loss
+/// that is not held back.
+///
+/// With losses of 0 and 1 it is (1 − AUROC)·a·(1 − a) + ½(1 − a)², where a is the share of losses of 0 and the AUROC that of the uncertainty as a
+/// detector of the others. A loss weighs by the share of rows that are answered after it, where [`aurc`] weighs the first few far more.
+///
+/// **Errors** and **panics** as [`risk_coverage`].
+///
+/// Reference: Traub et al., *Overcoming common flaws in the evaluation of selective classification systems*, NeurIPS 2024, §3.
+#[track_caller]
+pub fn augrc(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<f64, MetricError> {
+    let points = risk_coverage(uncertainty, loss)?;
+    let all = points.last().map_or(0.0, |point| point.risk);
+    let sum: f64 = points.iter().map(|point| point.coverage * point.risk).sum();
+    Ok((sum - 0.5 * all) / points.len() as f64)
+}
+
 fn numbers(what: &'static str, values: &[impl Real]) -> Result<Vec<f64>, MetricError> {
     let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
     match values.iter().position(|x| x.is_nan()) {
