@@ -47,6 +47,14 @@ pub enum MetricError {
         /// Position of the first such row.
         index: usize,
     },
+    /// A deviation that is 0 or less.
+    #[error("{what}: row {index} is not positive")]
+    NotPositive {
+        /// Which argument.
+        what: &'static str,
+        /// Position of the first such row.
+        index: usize,
+    },
     /// Labels whose likelihood has no greatest value among temperatures.
     #[error("no temperature is the best: the labels become ever likelier as it goes to {limit}")]
     NoTemperature {

@@ -11,7 +11,7 @@
 //! 4. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
 //!    [`aurc`] and [`augrc`] judge it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
 //!    predictive distributions.
-//! 5. [`Temperature`] learns from held-out rows how sure to be of new ones.
+//! 5. [`Temperature`] and the types of [`conformal`] learn from held-out rows how sure to be of new ones.
 //!
 //! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays.
 //!
@@ -40,6 +40,7 @@ mod calibration;
 mod checks;
 mod class_predictive;
 mod compare;
+pub mod conformal;
 mod crps;
 mod detection;
 mod error;
