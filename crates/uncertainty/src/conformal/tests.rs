@@ -47,6 +47,19 @@ fn mass(set: ArrayView1<'_, bool>, p: ArrayView1<'_, f64>) -> f64 {
     set.iter().zip(p).filter(|(held, _)| **held).map(|(_, p)| p).sum()
 }
 
+/// (n + 1)·coverage is often a whole number, and its product in f64 a little more.
+#[test]
+fn rounding_moves_no_place() {
+    for n in 1..=200 {
+        let scores: Vec<u32> = (1..=n).collect();
+        for percent in 1..100 {
+            let place = ((n + 1) * percent).div_ceil(100);
+            let expected = if place > n { f64::INFINITY } else { f64::from(place) };
+            assert_eq!(quantile(&scores, f64::from(percent) / 100.0), Ok(expected), "{percent} % of {n}");
+        }
+    }
+}
+
 #[test]
 fn too_few_scores_have_no_quantile() {
     assert_eq!(quantile(&[1.0; 8], 0.9), Ok(f64::INFINITY));
