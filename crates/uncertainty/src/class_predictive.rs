@@ -4,7 +4,7 @@ use std::str::FromStr;
 use ndarray::{Array2, ArrayView2, Zip};
 use serde::{Deserialize, Serialize};
 
-use crate::{MetricError, argmax};
+use crate::{MetricError, Real, argmax, checks, softmax};
 
 #[cfg(test)]
 mod tests;
@@ -65,8 +65,8 @@ impl FromStr for Score {
 /// Keeps Σ p, Σ H\[p\], Σ p² and the votes in f64: enough for the mean prediction and every [`Score`], without keeping
 /// S×N×K probabilities. The result depends on the order of [`add`](Self::add) only by f64 rounding.
 ///
-/// A NaN or an infinity in a network's row makes that input's mean and scores NaN, which [`detection`](crate::detection) then reports
-/// as an error value; it never becomes a plausible number.
+/// A NaN in a network's row makes that input's mean and scores NaN, which [`nll`](crate::nll) and [`detection`](crate::detection) then report
+/// as an error value: a network that diverged is no mistake of the program, and never becomes a plausible number.
 ///
 /// ```
 /// use apd_uncertainty::{ClassPredictive, Score};
@@ -105,18 +105,22 @@ impl ClassPredictive {
 
     /// Adds one network's softmax rows.
     ///
-    /// **Shapes** `p`: N×K, rows that sum to one (not checked).
-    ///
-    /// **Panics** on another shape.
+    /// **Shapes** `p`: N×K. **Panics** on another shape, and on a row without a NaN that is no distribution: of numbers below 0, or of another
+    /// sum than 1 (by more than .001).
     #[track_caller]
-    pub fn add(&mut self, p: ArrayView2<'_, f32>) {
+    pub fn add(&mut self, p: ArrayView2<'_, impl Real>) {
         assert_eq!(p.shape(), self.sum.shape(), "predictions must have the shape the accumulator was made with");
+        for (i, row) in p.outer_iter().enumerate() {
+            if let Err(error @ MetricError::NotProbabilities { .. }) = checks::distribution("predictions", i, row) {
+                panic!("{error}");
+            }
+        }
         self.networks += 1;
         for (i, row) in p.outer_iter().enumerate() {
             let mut sum = self.sum.row_mut(i);
             let (mut entropy, mut squares) = (0.0, 0.0);
             for (s, &x) in sum.iter_mut().zip(row) {
-                let x = f64::from(x);
+                let x: f64 = x.into();
                 *s += x;
                 entropy += minus_x_ln_x(x);
                 squares += x * x;
@@ -127,6 +131,14 @@ impl ClassPredictive {
                 self.votes[[i, winner]] += 1;
             }
         }
+    }
+
+    /// Adds the [`softmax`] of one network's rows of logits.
+    ///
+    /// **Shapes** `logits`: N×K. **Panics** on another shape.
+    #[track_caller]
+    pub fn add_logits(&mut self, logits: ArrayView2<'_, impl Real>) {
+        self.add(softmax(logits).view());
     }
 
     /// Adds the networks of another accumulator over the same inputs, for those who split networks between threads: merge

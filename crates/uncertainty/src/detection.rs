@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::MetricError;
+use crate::{MetricError, Real};
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +45,7 @@ pub struct RocPoint {
 /// **Errors** if either class is empty or a score is NaN.
 ///
 /// Reference: Davis & Goadrich, ICML 2006 (why precision is not interpolated linearly); Hendrycks & Gimpel, ICLR 2017.
-pub fn detection(negatives: &[f64], positives: &[f64]) -> Result<Detection, MetricError> {
+pub fn detection<T: Real>(negatives: &[T], positives: &[T]) -> Result<Detection, MetricError> {
     let groups = groups(negatives, positives)?;
     let (n, p) = (negatives.len(), positives.len());
 
@@ -76,7 +76,7 @@ pub fn detection(negatives: &[f64], positives: &[f64]) -> Result<Detection, Metr
 /// The ROC curve: (0, 0) and one point per distinct score, from the highest threshold to the lowest.
 ///
 /// **Errors** if either class is empty or a score is NaN.
-pub fn roc_curve(negatives: &[f64], positives: &[f64]) -> Result<Vec<RocPoint>, MetricError> {
+pub fn roc_curve<T: Real>(negatives: &[T], positives: &[T]) -> Result<Vec<RocPoint>, MetricError> {
     let groups = groups(negatives, positives)?;
     let (n, p) = (negatives.len() as f64, positives.len() as f64);
     let mut points = vec![RocPoint { threshold: f64::INFINITY, fpr: 0.0, tpr: 0.0 }];
@@ -117,17 +117,9 @@ struct Group {
 }
 
 /// The distinct scores from high to low, with the inputs of each class that have them.
-fn groups(negatives: &[f64], positives: &[f64]) -> Result<Vec<Group>, MetricError> {
-    for (what, scores) in [("negatives", negatives), ("positives", positives)] {
-        if scores.is_empty() {
-            return Err(MetricError::Empty { what });
-        }
-        if let Some(index) = scores.iter().position(|x| x.is_nan()) {
-            return Err(MetricError::Nan { what, index });
-        }
-    }
-    let mut all: Vec<(f64, bool)> =
-        negatives.iter().map(|&s| (s, false)).chain(positives.iter().map(|&s| (s, true))).collect();
+fn groups<T: Real>(negatives: &[T], positives: &[T]) -> Result<Vec<Group>, MetricError> {
+    let (negatives, positives) = (scores("negatives", negatives)?, scores("positives", positives)?);
+    let mut all: Vec<(f64, bool)> = negatives.map(|s| (s, false)).chain(positives.map(|s| (s, true))).collect();
     // Not by `total_cmp` alone: −0 and +0 would be distinguished, but the comparison `==` below puts them together again,
     // as they are neighbors in the total order.
     all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
@@ -143,6 +135,17 @@ fn groups(negatives: &[f64], positives: &[f64]) -> Result<Vec<Group>, MetricErro
         }
     }
     Ok(out)
+}
+
+/// Scores of one class; there are some, and all are numbers.
+fn scores(what: &'static str, scores: &[impl Real]) -> Result<impl Iterator<Item = f64>, MetricError> {
+    if scores.is_empty() {
+        return Err(MetricError::Empty { what });
+    }
+    match scores.iter().position(|&x| x.into().is_nan()) {
+        Some(index) => Err(MetricError::Nan { what, index }),
+        None => Ok(scores.iter().map(|&x| x.into())),
+    }
 }
 
 /// Σ_k (R_k − R_{k−1})·P_k over groups of (wanted, unwanted) from the most to the least likely.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::MetricError;
+use crate::{MetricError, Real};
 
 #[cfg(test)]
 mod tests;
@@ -39,11 +39,12 @@ impl Histogram {
 ///
 /// **Errors** on a NaN. **Panics** if `bins` is 0 or the range is empty or not finite.
 #[track_caller]
-pub fn histogram(values: &[f64], lower: f64, upper: f64, bins: usize) -> Result<Histogram, MetricError> {
+pub fn histogram(values: &[impl Real], lower: f64, upper: f64, bins: usize) -> Result<Histogram, MetricError> {
     assert!(bins > 0, "a histogram needs at least one bin");
     assert!(lower < upper && (upper - lower).is_finite(), "a histogram needs a finite range, not [{lower}, {upper}]");
     let mut out = Histogram { lower, upper, counts: vec![0; bins], below: 0, above: 0 };
     for (index, &x) in values.iter().enumerate() {
+        let x: f64 = x.into();
         if x.is_nan() {
             return Err(MetricError::Nan { what: "values", index });
         } else if x < lower {

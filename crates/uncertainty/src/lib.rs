@@ -6,15 +6,16 @@
 //!    [`Score`] costs O(N·K) memory however many networks there are.
 //! 2. [`NumberPredictive`] streams a law of each number, such as a mean and a deviation, and is their mixture in bounded memory:
 //!    deviations by cause, quantiles, densities, CRPS.
-//! 3. [`accuracy`], [`nll`], [`brier`] and [`reliability`] (with [`ece`]) compare the averaged prediction with labels;
-//!    the metrics of [`regression`] compare it with numbers.
+//! 3. [`accuracy`], [`nll`], [`brier`], [`reliability`] and [`adaptive_reliability`] (with [`ece`]) and [`classwise_ece`] compare the averaged
+//!    prediction with labels; the metrics of [`regression`] compare it with numbers.
 //! 4. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
-//!    [`aurc`] judges it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
+//!    [`aurc`] and [`augrc`] judge it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
 //!    predictive distributions.
+//! 5. [`Temperature`] and the types of [`conformal`] learn from held-out rows how sure to be of new ones.
 //!
 //! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays.
 //!
-//! Conventions: nats; **higher score = more uncertain**; NLL and Brier are means over inputs; the positive class of a
+//! Conventions: `f32` and `f64` alike ([`Real`]), computed in `f64`; nats; **higher score = more uncertain**; NLL and Brier are means over inputs; the positive class of a
 //! detector is the second argument (out of distribution).
 //!
 //! ```
@@ -36,8 +37,10 @@
 //! ```
 
 mod calibration;
+mod checks;
 mod class_predictive;
 mod compare;
+pub mod conformal;
 mod crps;
 mod detection;
 mod error;
@@ -45,10 +48,14 @@ mod family;
 mod histogram;
 mod mixture;
 mod number_predictive;
+mod real;
 pub mod regression;
 mod risk_coverage;
+mod temperature;
 
-pub use calibration::{ReliabilityBin, accuracy, brier, ece, nll, reliability};
+pub use calibration::{
+    ReliabilityBin, accuracy, adaptive_reliability, brier, classwise_ece, ece, mce, nll, reliability,
+};
 pub use class_predictive::{ClassPredictive, Score};
 pub use compare::{agreement, total_variation};
 pub use detection::{Detection, RocPoint, detection, drop_collinear, roc_curve};
@@ -56,7 +63,9 @@ pub use error::MetricError;
 pub use family::{ContaminatedNormal, Family, Normal, Poisson, StudentT};
 pub use histogram::{Histogram, histogram};
 pub use number_predictive::NumberPredictive;
-pub use risk_coverage::{RiskPoint, aurc, risk_coverage};
+pub use real::Real;
+pub use risk_coverage::{RiskPoint, augrc, aurc, risk_coverage};
+pub use temperature::{Temperature, softmax};
 
 /// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.
 pub fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2, Zip};
 use rayon::prelude::*;
 
-use crate::Family;
 use crate::crps::crps;
 use crate::mixture::Mixture;
+use crate::{Family, Real};
 
 #[cfg(test)]
 mod tests;
@@ -194,7 +194,7 @@ impl NumberPredictive {
     ///
     /// **Shapes** `y`: N × M. **Panics** on another shape, or if no network was added.
     #[track_caller]
-    pub fn ln_density(&self, y: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub fn ln_density(&self, y: ArrayView2<'_, impl Real>) -> Array2<f64> {
         self.each(|mixture, y| mixture.ln_density(y), &y)
     }
 
@@ -206,7 +206,7 @@ impl NumberPredictive {
     ///
     /// Reference: Gneiting & Raftery, *Strictly proper scoring rules, prediction, and estimation*, JASA 102 (2007), eq. 20.
     #[track_caller]
-    pub fn crps(&self, y: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub fn crps(&self, y: ArrayView2<'_, impl Real>) -> Array2<f64> {
         self.each(crps, &y)
     }
 
@@ -215,7 +215,7 @@ impl NumberPredictive {
     ///
     /// **Shapes** `y`: N × M. **Panics** on another shape, or if no network was added.
     #[track_caller]
-    pub fn pit(&self, y: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub fn pit(&self, y: ArrayView2<'_, impl Real>) -> Array2<f64> {
         self.each(
             |mixture, y| match mixture.family.is_discrete() {
                 true => 0.5 * (mixture.cdf(y) + mixture.cdf(y.ceil() - 1.0)),
@@ -279,7 +279,7 @@ impl NumberPredictive {
 
     /// `f` of every number's mixture, and of the number at its place in `y`, on all threads.
     #[track_caller]
-    fn each<S: Data<Elem = f64>>(
+    fn each<S: Data<Elem: Real>>(
         &self,
         f: impl Fn(&Mixture<'_>, f64) -> f64 + Sync,
         y: &ArrayBase<S, Ix2>,
@@ -303,7 +303,7 @@ impl NumberPredictive {
             *laws = mixture.laws;
             value
         };
-        let y: Vec<(usize, f64)> = y.iter().copied().enumerate().collect();
+        let y: Vec<(usize, f64)> = y.iter().map(|&y| y.into()).enumerate().collect();
         let values = y.into_par_iter().with_min_len(16).map_init(Vec::new, of_number).collect();
         Array2::from_shape_vec(self.mean.dim(), values).expect("one value for each number")
     }

@@ -15,8 +15,8 @@
 
 use ndarray::{Array2, ArrayView2, Zip};
 
-use crate::calibration::no_nan;
-use crate::{Family as _, MetricError, Normal, NumberPredictive};
+use crate::checks::no_nan;
+use crate::{Family as _, MetricError, Normal, NumberPredictive, Real};
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ mod tests;
 ///
 /// **Shapes** both N × M. **Errors** on no rows or a NaN. **Panics** if the shapes differ.
 #[track_caller]
-pub fn rmse(predicted: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
+pub fn rmse(predicted: ArrayView2<'_, impl Real>, y: ArrayView2<'_, impl Real>) -> Result<f64, MetricError> {
     let squares = checked("predictions", predicted, y, |p, y| (p - y).powi(2))?;
     Ok(mean(&squares).sqrt())
 }
@@ -34,7 +34,7 @@ pub fn rmse(predicted: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f6
 ///
 /// **Shapes** both N × M. **Errors** on no rows or a NaN. **Panics** if the shapes differ.
 #[track_caller]
-pub fn mae(predicted: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
+pub fn mae(predicted: ArrayView2<'_, impl Real>, y: ArrayView2<'_, impl Real>) -> Result<f64, MetricError> {
     Ok(mean(&checked("predictions", predicted, y, |p, y| (p - y).abs())?))
 }
 
@@ -43,9 +43,9 @@ pub fn mae(predicted: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64
 /// **Shapes** all N × M. **Errors** on no rows or a NaN. **Panics** if the shapes differ.
 #[track_caller]
 pub fn coverage(
-    lower: ArrayView2<'_, f64>,
-    upper: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
+    lower: ArrayView2<'_, impl Real>,
+    upper: ArrayView2<'_, impl Real>,
+    y: ArrayView2<'_, impl Real>,
 ) -> Result<f64, MetricError> {
     let above = checked("lower ends", lower, y, |low, y| f64::from(low <= y))?;
     let below = checked("upper ends", upper, y, |high, y| f64::from(y <= high))?;
@@ -56,7 +56,7 @@ pub fn coverage(
 ///
 /// **Shapes** both N × M. **Errors** on no rows or a NaN. **Panics** if the shapes differ.
 #[track_caller]
-pub fn width(lower: ArrayView2<'_, f64>, upper: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
+pub fn width(lower: ArrayView2<'_, impl Real>, upper: ArrayView2<'_, impl Real>) -> Result<f64, MetricError> {
     no_nan("upper ends", &upper)?;
     Ok(mean(&checked("lower ends", lower, upper, |low, high| high - low)?))
 }
@@ -65,7 +65,7 @@ pub fn width(lower: ArrayView2<'_, f64>, upper: ArrayView2<'_, f64>) -> Result<f
 ///
 /// **Shapes** `y`: N × M. **Units**: those of the numbers. **Errors** on no rows or a NaN. **Panics** on another shape.
 #[track_caller]
-pub fn crps(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
+pub fn crps(predictive: &NumberPredictive, y: ArrayView2<'_, impl Real>) -> Result<f64, MetricError> {
     score(y, || predictive.crps(y))
 }
 
@@ -73,7 +73,7 @@ pub fn crps(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> Result<f64
 ///
 /// **Shapes** `y`: N × M. **Units**: nats for each number. **Errors** on no rows or a NaN. **Panics** on another shape.
 #[track_caller]
-pub fn nll(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
+pub fn nll(predictive: &NumberPredictive, y: ArrayView2<'_, impl Real>) -> Result<f64, MetricError> {
     score(y, || -predictive.ln_density(y))
 }
 
@@ -81,16 +81,16 @@ pub fn nll(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> Result<f64,
 ///
 /// **Shapes** `y`: N × M. **Units**: nats for each number. **Errors** on no rows or a NaN. **Panics** on another shape.
 #[track_caller]
-pub fn nll_normal(predictive: &NumberPredictive, y: ArrayView2<'_, f64>) -> Result<f64, MetricError> {
+pub fn nll_normal(predictive: &NumberPredictive, y: ArrayView2<'_, impl Real>) -> Result<f64, MetricError> {
     score(y, || {
         let (mean, deviation) = (predictive.mean(), predictive.deviation());
-        Zip::from(&mean).and(&deviation).and(y).map_collect(|&mean, &sd, &y| -Normal.ln_density(mean, sd, y))
+        Zip::from(&mean).and(&deviation).and(y).map_collect(|&mean, &sd, &y| -Normal.ln_density(mean, sd, y.into()))
     })
 }
 
 /// The mean of `scores`, once it is known that there are some of numbers.
 #[track_caller]
-fn score(y: ArrayView2<'_, f64>, scores: impl FnOnce() -> Array2<f64>) -> Result<f64, MetricError> {
+fn score(y: ArrayView2<'_, impl Real>, scores: impl FnOnce() -> Array2<f64>) -> Result<f64, MetricError> {
     if y.is_empty() {
         return Err(MetricError::Empty { what: "targets" });
     }
@@ -104,8 +104,8 @@ fn score(y: ArrayView2<'_, f64>, scores: impl FnOnce() -> Array2<f64>) -> Result
 #[track_caller]
 fn checked(
     what: &'static str,
-    predicted: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
+    predicted: ArrayView2<'_, impl Real>,
+    y: ArrayView2<'_, impl Real>,
     f: impl Fn(f64, f64) -> f64,
 ) -> Result<Array2<f64>, MetricError> {
     assert_eq!(predicted.shape(), y.shape(), "one prediction for each target");
@@ -114,7 +114,7 @@ fn checked(
     }
     no_nan(what, &predicted)?;
     no_nan("targets", &y)?;
-    Ok(Zip::from(predicted).and(y).map_collect(|&p, &y| f(p, y)))
+    Ok(Zip::from(predicted).and(y).map_collect(|&p, &y| f(p.into(), y.into())))
 }
 
 fn mean(values: &Array2<f64>) -> f64 {

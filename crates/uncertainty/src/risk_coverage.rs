@@ -1,6 +1,4 @@
-use crate::MetricError;
-use crate::calibration::no_nan;
-use ndarray::ArrayView2;
+use crate::{MetricError, Real};
 
 #[cfg(test)]
 mod tests;
@@ -22,15 +20,13 @@ pub struct RiskPoint {
 ///
 /// Reference: El-Yaniv & Wiener, *On the foundations of noise-free selective classification*, JMLR 11 (2010).
 #[track_caller]
-pub fn risk_coverage(uncertainty: &[f64], loss: &[f64]) -> Result<Vec<RiskPoint>, MetricError> {
+pub fn risk_coverage(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<Vec<RiskPoint>, MetricError> {
     assert_eq!(uncertainty.len(), loss.len(), "one loss for each uncertainty");
     let n = loss.len();
     if n == 0 {
         return Err(MetricError::Empty { what: "losses" });
     }
-    for (what, numbers) in [("uncertainties", uncertainty), ("losses", loss)] {
-        no_nan(what, &ArrayView2::from_shape((n, 1), numbers).expect("one column"))?;
-    }
+    let (uncertainty, loss) = (numbers("uncertainties", uncertainty)?, numbers("losses", loss)?);
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| uncertainty[a].total_cmp(&uncertainty[b]));
     let (mut points, mut sum) = (Vec::with_capacity(n), 0.0);
@@ -51,7 +47,32 @@ pub fn risk_coverage(uncertainty: &[f64], loss: &[f64]) -> Result<Vec<RiskPoint>
 ///
 /// Reference: Geifman, Uziel & El-Yaniv, *Bias-reduced uncertainty estimation for deep neural classifiers*, ICLR 2019.
 #[track_caller]
-pub fn aurc(uncertainty: &[f64], loss: &[f64]) -> Result<f64, MetricError> {
+pub fn aurc(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<f64, MetricError> {
     let points = risk_coverage(uncertainty, loss)?;
     Ok(points.iter().map(|point| point.risk).sum::<f64>() / points.len() as f64)
+}
+
+/// The area under the generalized risk–coverage curve, (1/n) Σ_k k/n · (risk of the k least uncertain rows), the last of them by half: the mean loss
+/// that is not held back.
+///
+/// With losses of 0 and 1 it is (1 − AUROC)·a·(1 − a) + ½(1 − a)², where a is the share of losses of 0 and the AUROC that of the uncertainty as a
+/// detector of the others. A loss weighs by the share of rows that are answered after it, where [`aurc`] weighs the first few far more.
+///
+/// **Errors** and **panics** as [`risk_coverage`].
+///
+/// Reference: Traub et al., *Overcoming common flaws in the evaluation of selective classification systems*, NeurIPS 2024, §3.
+#[track_caller]
+pub fn augrc(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<f64, MetricError> {
+    let points = risk_coverage(uncertainty, loss)?;
+    let all = points.last().map_or(0.0, |point| point.risk);
+    let sum: f64 = points.iter().map(|point| point.coverage * point.risk).sum();
+    Ok((sum - 0.5 * all) / points.len() as f64)
+}
+
+fn numbers(what: &'static str, values: &[impl Real]) -> Result<Vec<f64>, MetricError> {
+    let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
+    match values.iter().position(|x| x.is_nan()) {
+        Some(index) => Err(MetricError::Nan { what, index }),
+        None => Ok(values),
+    }
 }

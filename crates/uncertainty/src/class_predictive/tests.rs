@@ -136,7 +136,7 @@ fn a_nan_stays_visible_in_its_own_row_only() {
 #[test]
 fn no_inputs_is_fine() {
     let mut predictive = ClassPredictive::new(0, 3);
-    predictive.add(Array2::zeros((0, 3)).view());
+    predictive.add(Array2::<f32>::zeros((0, 3)).view());
     assert!(predictive.is_empty() && predictive.score(Score::Bald).is_empty());
     assert_eq!(predictive.mean().shape(), [0, 3]);
 }
@@ -150,7 +150,62 @@ fn no_networks_is_not() {
 #[test]
 #[should_panic(expected = "shape")]
 fn other_shapes_panic() {
-    ClassPredictive::new(1, 2).add(Array2::zeros((1, 3)).view());
+    ClassPredictive::new(1, 2).add(Array2::<f32>::zeros((1, 3)).view());
+}
+
+fn add_row(row: [f32; 2]) -> ClassPredictive {
+    let mut predictive = ClassPredictive::new(2, 2);
+    predictive.add(array![[0.5, 0.5], row].view());
+    predictive
+}
+
+#[test]
+#[should_panic(expected = "row 1 is not made of probabilities")]
+fn logits_are_refused() {
+    add_row([3.0, -1.0]);
+}
+
+#[test]
+#[should_panic(expected = "see `softmax` and `add_logits`")]
+fn logits_that_sum_to_one_are_refused() {
+    add_row([1.5, -0.5]);
+}
+
+#[test]
+#[should_panic(expected = "its sum inf")]
+fn an_infinite_probability_is_refused() {
+    add_row([f32::INFINITY, 0.0]);
+}
+
+#[test]
+#[should_panic(expected = "row 1")]
+fn a_row_after_one_with_a_nan_is_refused() {
+    ClassPredictive::new(2, 2).add(array![[f32::NAN, 0.5], [0.5, 0.6]].view());
+}
+
+#[test]
+fn probabilities_that_were_rounded_are_not_refused() {
+    add_row([0.3335, 0.667]);
+}
+
+#[test]
+fn logits_are_added_as_their_softmax() {
+    let mut predictive = ClassPredictive::new(3, 2);
+    // Exponentials of these overflow, or all of them underflow.
+    predictive.add_logits(array![[1e4, 1e4], [-1e4 + 3f64.ln(), -1e4], [0.0, f64::NEG_INFINITY]].view());
+    let expected = array![[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]];
+    assert!((predictive.mean() - expected).iter().all(|x| x.abs() < 1e-12));
+    predictive.add_logits(array![[f32::NAN, 0.0], [f32::INFINITY, 0.0], [0.0, 0.0]].view());
+    let mean = predictive.mean();
+    assert!(mean.row(0).iter().chain(mean.row(1)).all(|x| x.is_nan()));
+    assert_eq!(mean.row(2), array![0.75, 0.25]);
+}
+
+#[test]
+fn both_precisions_are_the_same_numbers() {
+    let (single, mut double) = (add_row([0.3, 0.7]), ClassPredictive::new(2, 2));
+    double.add(array![[0.5, 0.5], [0.3f32, 0.7]].mapv(f64::from).view());
+    assert_eq!(single, double);
 }
 
 #[test]

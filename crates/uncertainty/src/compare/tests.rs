@@ -40,7 +40,7 @@ fn by_hand() {
 
 #[test]
 fn errors_are_values() {
-    let empty = Array2::zeros((0, 2));
+    let empty = Array2::<f64>::zeros((0, 2));
     assert_eq!(agreement(empty.view(), empty.view()), Err(MetricError::Empty { what: "predictions" }));
     let (p, q) = (array![[0.5, 0.5]], array![[0.5, f64::NAN]]);
     assert_eq!(total_variation(p.view(), q.view()), Err(MetricError::Nan { what: "second predictions", index: 0 }));

@@ -34,12 +34,26 @@ fn scores_of_one_normal_law() {
 }
 
 #[test]
+fn both_precisions_are_the_same_numbers() {
+    let mut predictive = NumberPredictive::new(2, 1, Normal);
+    predictive.add(|i, _| (i as f64, 0.7));
+    let (single, low) = (array![[0.1f32], [2.3]], array![[-0.3f32], [0.2]]);
+    let double = single.mapv(f64::from);
+    assert_eq!(predictive.pit(single.view()), predictive.pit(double.view()));
+    assert_eq!(crps(&predictive, single.view()), crps(&predictive, double.view()));
+    assert_eq!(nll(&predictive, single.view()), nll(&predictive, double.view()));
+    assert_eq!(nll_normal(&predictive, single.view()), nll_normal(&predictive, double.view()));
+    assert_eq!(rmse(low.view(), single.view()), rmse(low.mapv(f64::from).view(), double.view()));
+    assert_eq!(width(low.view(), double.view()), width(low.mapv(f64::from).view(), single.view()));
+}
+
+#[test]
 fn errors_name_the_row() {
     let (p, y) = (array![[0.0], [f64::NAN]], array![[0.0], [1.0]]);
     assert_eq!(rmse(p.view(), y.view()), Err(MetricError::Nan { what: "predictions", index: 1 }));
     assert_eq!(mae(y.view(), p.view()), Err(MetricError::Nan { what: "targets", index: 1 }));
     assert_eq!(width(y.view(), p.view()), Err(MetricError::Nan { what: "upper ends", index: 1 }));
-    let none = Array2::zeros((0, 1));
+    let none = Array2::<f64>::zeros((0, 1));
     assert_eq!(rmse(none.view(), none.view()), Err(MetricError::Empty { what: "predictions" }));
     let mut predictive = NumberPredictive::new(2, 1, Normal);
     predictive.add(|i, _| (if i == 0 { f64::NAN } else { 0.0 }, 1.0));
