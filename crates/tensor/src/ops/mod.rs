@@ -6,5 +6,6 @@ mod image;
 mod linear;
 mod operators;
 mod reduce;
+mod select;
 mod shape;
 mod softmax;
