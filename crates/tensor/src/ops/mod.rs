@@ -2,6 +2,7 @@
 
 mod custom;
 mod elementwise;
+mod gamma;
 mod image;
 mod linear;
 mod operators;
