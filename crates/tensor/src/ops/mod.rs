@@ -1,5 +1,6 @@
 //! The operations: each one's value and gradient rule side by side, the rule written in the same operations.
 
+mod cholesky;
 mod custom;
 mod elementwise;
 mod gamma;
