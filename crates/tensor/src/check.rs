@@ -28,6 +28,30 @@ pub(crate) fn shapes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0usize..4, 0..4)
 }
 
+/// Two shapes that broadcast: each axis may shrink to 1 on either side, and leading axes may be missing on one.
+pub(crate) fn pairs() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    (shapes(), 0u32..8, 0u32..8, 0usize..3, any::<bool>()).prop_map(|(shape, a, b, dropped, left)| {
+        let shrink = |bits: u32| -> Vec<usize> {
+            shape.iter().enumerate().map(|(i, &n)| if bits >> i & 1 == 1 { 1 } else { n }).collect()
+        };
+        let (a, mut b) = (shrink(a), shrink(b));
+        b.drain(..dropped.min(b.len()));
+        if left { (a, b) } else { (b, a) }
+    })
+}
+
+/// Numbers in a random order, so far apart that the steps of the differences do not change which one is largest.
+pub(crate) fn apart(shape: &[usize], salt: u64) -> ArrayD<f64> {
+    let mut x = array(shape, salt, 0.0, 0.01);
+    let order = numbers(x.len(), salt + 1, 0.0, 1.0);
+    let mut ranks: Vec<usize> = (0..x.len()).collect();
+    ranks.sort_by(|&a, &b| order[a].total_cmp(&order[b]));
+    for (rank, &i) in ranks.iter().enumerate() {
+        x.as_slice_mut().unwrap()[i] += 0.1 * rank as f64 - 1.0;
+    }
+    x
+}
+
 /// Few cases each: every case checks all derivatives of both orders.
 pub(crate) fn config() -> ProptestConfig {
     ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() }

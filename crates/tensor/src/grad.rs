@@ -1,6 +1,7 @@
 //! The backward pass.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::{Scalar, Tensor};
@@ -33,79 +34,113 @@ enum Mode {
 #[track_caller]
 fn backward<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>], mode: Mode) -> Vec<Tensor<T>> {
     assert!(y.len() == 1, "grad: y must have one element, not shape {:?}", y.shape());
-    let order = reverse_order(y, xs);
-    let mut gradients: HashMap<Key, Tensor<T>> = HashMap::from([(key(y), Tensor::ones(y.shape()))]);
-    let wanted: HashSet<Key> = xs.iter().map(|x| key(x)).collect();
-    for Step { tensor, through } in order.into_iter().rev() {
+    let Paths { nodes, inputs, places } = Paths::between(xs, y);
+    let places: Vec<_> = xs.iter().map(|x| places.get(&key(x)).copied().flatten()).collect();
+    let mut wanted = vec![false; nodes.len()];
+    places.iter().flatten().for_each(|&at| wanted[at] = true);
+    let mut gradients = vec![None; nodes.len()];
+    if let Some(last) = gradients.last_mut() {
+        *last = Some(Tensor::ones(y.shape()));
+    }
+    let mut unread = &inputs[..];
+    let mut plain = Vec::new();
+    for (at, tensor) in nodes.iter().enumerate().rev() {
+        let Some(record) = &tensor.record else { continue };
+        let (before, inputs) = unread.split_at(unread.len() - record.inputs.len());
+        unread = before;
         // What is wanted stays; what is only passed through is freed as soon as it is used.
-        let at = key(&tensor);
-        let gradient = if wanted.contains(&at) { gradients.get(&at).cloned() } else { gradients.remove(&at) };
-        let (Some(gradient), Some(record)) = (gradient, &tensor.node.record) else { continue };
-        let plain: Vec<Tensor<T>>;
+        let gradient = if wanted[at] { gradients[at].clone() } else { gradients[at].take() };
+        let Some(gradient) = gradient else { continue };
         let detached;
-        let (inputs, value) = match mode {
-            Mode::Recorded => (&record.inputs[..], &tensor),
+        let (arguments, value) = match mode {
+            Mode::Recorded => (&record.inputs, *tensor),
             Mode::Plain => {
-                plain = record.inputs.iter().map(Tensor::detach).collect();
+                plain.clear();
+                plain.extend(record.inputs.iter().map(Tensor::detach));
                 detached = tensor.detach();
-                (&plain[..], &detached)
+                (&plain, &detached)
             }
         };
-        for ((input, rule), through) in record.inputs.iter().zip(&record.rules).zip(&through) {
-            if *through {
-                let part = rule(inputs, value, &gradient);
-                debug_assert_eq!(part.shape(), input.shape(), "a gradient has the shape of its input");
-                match gradients.get_mut(&key(input)) {
-                    Some(sum) => *sum = sum.add(&part),
-                    None => {
-                        gradients.insert(key(input), part);
-                    }
-                }
-            }
+        for (i, (rule, input)) in record.rules.iter().zip(inputs).enumerate() {
+            let &Some(input) = input else { continue };
+            let part = rule(arguments, value, &gradient);
+            let (found, shape) = (part.shape(), arguments[i].shape());
+            assert!(found == shape, "grad: the rule of input {i} gives shape {found:?}, the input has shape {shape:?}");
+            gradients[input] = Some(match gradients[input].take() {
+                Some(sum) => sum.add(&part),
+                None => part,
+            });
         }
     }
-    xs.iter().map(|x| gradients.get(&key(x)).cloned().unwrap_or_else(|| Tensor::zeros(x.shape()))).collect()
+    let gradient = |(x, place): (&&Tensor<T>, Option<usize>)| match place {
+        Some(at) => gradients[at].clone().expect("what leads on has a gradient"),
+        None => Tensor::zeros(x.shape()),
+    };
+    xs.iter().zip(places).map(gradient).collect()
 }
 
 type Key = usize;
 
+/// Tells variables and what depends on them apart.
 fn key<T: Scalar>(tensor: &Tensor<T>) -> Key {
-    Arc::as_ptr(&tensor.node) as usize
+    tensor.record.as_ref().map_or(tensor.value() as *const _ as Key, |record| Arc::as_ptr(record) as Key)
 }
 
-struct Step<T: Scalar> {
-    tensor: Tensor<T>,
-    /// Which inputs lead on to one of the wanted tensors.
-    through: Vec<bool>,
+/// The tensors that lead from `xs` to `y`.
+struct Paths<'a, T: Scalar> {
+    /// Inputs before outputs, `y` last. The order follows from the graph's structure alone (not from addresses or times of creation),
+    /// and with it the order in which gradients are added up.
+    nodes: Vec<&'a Tensor<T>>,
+    /// The places among `nodes` of the inputs of each of them, one after another; none for an input that leads from none of `xs`.
+    inputs: Vec<Option<usize>>,
+    /// The place of what was visited.
+    places: HashMap<Key, Option<usize>, BuildHasherDefault<AddressHasher>>,
 }
 
-/// The nodes between `xs` and `y`, inputs before outputs. The order follows from the graph's structure alone (not from
-/// addresses or times of creation), and with it the order in which gradients are added up.
-fn reverse_order<T: Scalar>(y: &Tensor<T>, xs: &[&Tensor<T>]) -> Vec<Step<T>> {
-    let wanted: HashSet<Key> = xs.iter().map(|x| key(x)).collect();
-    // Finished nodes, and whether one of `xs` can be reached from them (or is one).
-    let mut leads: HashMap<Key, bool> = HashMap::new();
-    let mut order = Vec::new();
-    let mut stack = vec![(y.clone(), 0)];
-    while let Some((tensor, next)) = stack.pop() {
-        let inputs = tensor.node.record.as_ref().map_or(&[][..], |record| &record.inputs[..]);
-        if let Some(input) = inputs.get(next) {
-            let input = input.clone();
-            stack.push((tensor, next + 1));
-            if input.is_recorded() && !leads.contains_key(&key(&input)) {
-                stack.push((input, 0));
+impl<'a, T: Scalar> Paths<'a, T> {
+    fn between(xs: &[&Tensor<T>], y: &'a Tensor<T>) -> Self {
+        let wanted: HashSet<Key, BuildHasherDefault<AddressHasher>> = xs.iter().map(|x| key(x)).collect();
+        let mut paths = Paths { nodes: Vec::new(), inputs: Vec::new(), places: HashMap::default() };
+        let mut stack = vec![(y, 0)];
+        while let Some((tensor, next)) = stack.pop() {
+            let inputs = tensor.record.as_ref().map_or(&[][..], |record| &record.inputs[..]);
+            if let Some(input) = inputs.get(next) {
+                stack.push((tensor, next + 1));
+                if input.is_recorded() && !paths.places.contains_key(&key(input)) {
+                    stack.push((input, 0));
+                }
+                continue;
             }
-        } else {
-            let through: Vec<bool> =
-                inputs.iter().map(|input| leads.get(&key(input)).copied().unwrap_or(false)).collect();
-            let leading = through.contains(&true);
-            leads.insert(key(&tensor), leading || wanted.contains(&key(&tensor)));
-            if leading {
-                order.push(Step { tensor, through });
+            let start = paths.inputs.len();
+            paths.inputs.extend(inputs.iter().map(|input| paths.places.get(&key(input)).copied().flatten()));
+            let leads = wanted.contains(&key(tensor)) || paths.inputs[start..].iter().any(Option::is_some);
+            paths.places.insert(key(tensor), leads.then_some(paths.nodes.len()));
+            if leads {
+                paths.nodes.push(tensor);
+            } else {
+                paths.inputs.truncate(start);
             }
         }
+        paths
     }
-    order
+}
+
+/// One multiplication instead of a hash that withstands hostile keys: nobody chooses addresses, and no order follows from them.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are numbers");
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
 }
 
 #[cfg(test)]

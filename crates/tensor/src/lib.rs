@@ -27,13 +27,14 @@
 //!
 //! # Deliberately without
 //!
-//! Devices, layers, optimizers, randomness, in-place updates, strided views of values, batched products. Mistaken shapes are
-//! programming errors and panic with the operation and both shapes, at the caller's line.
+//! Devices, layers, optimizers, randomness, in-place updates, strided views of values. Mistaken shapes are programming
+//! errors and panic with the operation and both shapes, at the caller's line.
 //!
 //! # A new operation
 //!
-//! It is a method that computes a value and lists one rule per input, in tensor operations. If it is linear, its adjoint is an
-//! operation as well (matrix products, `sum_to`/`broadcast_to`, `slice_axis`/`pad_axis`, `gather_rows`/`scatter_add_rows`,
+//! Outside of this crate it is a function that calls [`Tensor::custom`] with a value and one rule per input, in tensor operations. Inside
+//! it is a method that does the same. If it is linear, its adjoint is an operation as well (matrix products, `sum_to`/`broadcast_to`,
+//! `slice_axis`/`pad_axis`, `stride_axis`/`dilate_axis`, `solve_lower`/`solve_lower_t`, `gather_rows`/`scatter_add_rows`,
 //! `unfold`/`fold`), and the two are each other's rule. Its test calls the same finite-difference check as all the others, for both orders.
 
 #[cfg(test)]
@@ -46,7 +47,7 @@ mod tensor;
 
 pub use grad::{grad, grad_graph};
 pub use scalar::Scalar;
-pub use tensor::Tensor;
+pub use tensor::{Rule, Tensor};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

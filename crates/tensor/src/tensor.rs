@@ -1,8 +1,7 @@
 //! A value, and the record of how it came about.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use ndarray::{ArrayD, IxDyn};
@@ -14,19 +13,15 @@ use crate::Scalar;
 /// Cloning shares the value and its history. Values are immutable, in row-major order, and `Send + Sync`.
 #[derive(Clone)]
 pub struct Tensor<T: Scalar = f32> {
-    pub(crate) node: Arc<Node<T>>,
-}
-
-pub(crate) struct Node<T: Scalar> {
     value: Arc<ArrayD<T>>,
-    pub(crate) record: Option<Box<Record<T>>>,
+    pub(crate) record: Option<Arc<Record<T>>>,
 }
 
-/// Gradient rule of one input: (inputs, output, gradient at the output) ↦ gradient at that input.
+/// Gradient rule of one input: (inputs, output, gradient at the output) ↦ gradient at that input, which has that input's shape.
 ///
 /// It sees the operation's tensors only through its arguments, so that the backward pass decides whether the gradient is recorded
 /// (it hands over the tensors themselves) or plain (it hands over detached ones).
-pub(crate) type Rule<T> = Box<dyn Fn(&[Tensor<T>], &Tensor<T>, &Tensor<T>) -> Tensor<T> + Send + Sync>;
+pub type Rule<T> = Box<dyn Fn(&[Tensor<T>], &Tensor<T>, &Tensor<T>) -> Tensor<T> + Send + Sync>;
 
 /// How a value was computed: one rule per input. A variable has neither.
 pub(crate) struct Record<T: Scalar> {
@@ -37,7 +32,7 @@ pub(crate) struct Record<T: Scalar> {
 impl<T: Scalar> Tensor<T> {
     /// A value that gradients do not flow to.
     pub fn constant(value: ArrayD<T>) -> Self {
-        Self::build(Arc::new(row_major(value)), None)
+        Tensor { value: Arc::new(row_major(value)), record: None }
     }
 
     /// A value that [`grad`](crate::grad) can be taken with respect to.
@@ -74,34 +69,34 @@ impl<T: Scalar> Tensor<T> {
 
     /// The value, always in standard (row-major) layout.
     pub fn value(&self) -> &ArrayD<T> {
-        &self.node.value
+        &self.value
     }
 
     /// The value by itself; copied only when it is shared.
     pub fn into_value(self) -> ArrayD<T> {
-        let value = Arc::clone(&self.node.value);
-        drop(self);
-        Arc::try_unwrap(value).unwrap_or_else(|shared| shared.as_ref().clone())
+        let Self { value, record } = self;
+        drop(record); // its inputs may share the value
+        Arc::unwrap_or_clone(value)
     }
 
     /// The elements in row-major order.
     pub fn as_slice(&self) -> &[T] {
-        self.node.value.as_slice().expect("values are kept in row-major order")
+        self.value.as_slice().expect("values are kept in row-major order")
     }
 
     /// Lengths of the axes.
     pub fn shape(&self) -> &[usize] {
-        self.node.value.shape()
+        self.value.shape()
     }
 
     /// Number of axes.
     pub fn ndim(&self) -> usize {
-        self.node.value.ndim()
+        self.value.ndim()
     }
 
     /// Number of elements.
     pub fn len(&self) -> usize {
-        self.node.value.len()
+        self.value.len()
     }
 
     /// Whether there are no elements.
@@ -120,17 +115,17 @@ impl<T: Scalar> Tensor<T> {
 
     /// Whether the value depends on a variable (or is one).
     pub fn is_recorded(&self) -> bool {
-        self.node.record.is_some()
+        self.record.is_some()
     }
 
     /// The same value as a constant; the elements are shared, not copied.
     pub fn detach(&self) -> Self {
-        if self.is_recorded() { Self::build(Arc::clone(&self.node.value), None) } else { self.clone() }
+        Tensor { value: Arc::clone(&self.value), record: None }
     }
 
     /// The same value as a fresh variable, cut off from its history; the elements are shared, not copied.
     pub fn into_variable(self) -> Self {
-        Self::build(Arc::clone(&self.node.value), Some(Record { inputs: Vec::new(), rules: Vec::new() }))
+        Tensor { value: self.value, record: Some(Arc::new(Record { inputs: Vec::new(), rules: Vec::new() })) }
     }
 
     /// The result of an operation; recorded only if one of the inputs is.
@@ -142,21 +137,19 @@ impl<T: Scalar> Tensor<T> {
         let record = inputs
             .iter()
             .any(|input| input.is_recorded())
-            .then(|| Record { inputs: inputs.into_iter().cloned().collect(), rules: rules().into() });
-        Self::build(Arc::new(row_major(value)), record)
+            .then(|| Arc::new(Record { inputs: inputs.into_iter().cloned().collect(), rules: rules().into() }));
+        Tensor { value: Arc::new(row_major(value)), record }
     }
 
     /// The result of an operation whose number of inputs is known only at run time.
     pub(crate) fn from_list(inputs: &[&Self], value: ArrayD<T>, rule: impl Fn(usize) -> Rule<T>) -> Self {
-        let record = inputs.iter().any(|input| input.is_recorded()).then(|| Record {
-            inputs: inputs.iter().copied().cloned().collect(),
-            rules: (0..inputs.len()).map(rule).collect(),
+        let record = inputs.iter().any(|input| input.is_recorded()).then(|| {
+            Arc::new(Record {
+                inputs: inputs.iter().copied().cloned().collect(),
+                rules: (0..inputs.len()).map(rule).collect(),
+            })
         });
-        Self::build(Arc::new(row_major(value)), record)
-    }
-
-    fn build(value: Arc<ArrayD<T>>, record: Option<Record<T>>) -> Self {
-        Tensor { node: Arc::new(Node { value, record: record.map(Box::new) }) }
+        Tensor { value: Arc::new(row_major(value)), record }
     }
 }
 
@@ -166,7 +159,7 @@ fn row_major<T: Scalar>(value: ArrayD<T>) -> ArrayD<T> {
 
 impl<T: Scalar> fmt::Debug for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &self.node.record {
+        let kind = match &self.record {
             None => "constant",
             Some(record) if record.inputs.is_empty() => "variable",
             Some(_) => "recorded",
@@ -175,35 +168,16 @@ impl<T: Scalar> fmt::Debug for Tensor<T> {
     }
 }
 
-thread_local! {
-    /// Records whose drop is postponed while another one is being dropped; `None` when nothing is.
-    static POSTPONED: RefCell<Option<Vec<Box<dyn Any>>>> = const { RefCell::new(None) };
-}
-
-/// Drops a history without recursion: the outermost drop empties a queue that the inner ones fill, so that a chain of a
-/// million operations needs no more stack than one.
-impl<T: Scalar> Drop for Node<T> {
+/// Drops a history without recursion: inputs that nobody else holds give up theirs before they drop, so that a chain of a million
+/// operations needs no more stack than one.
+impl<T: Scalar> Drop for Record<T> {
     fn drop(&mut self) {
-        let Some(record) = self.record.take() else { return };
-        if record.inputs.is_empty() {
-            return;
+        let mut inputs = mem::take(&mut self.inputs);
+        while let Some(input) = inputs.pop() {
+            if let Some(mut record) = input.record.and_then(Arc::into_inner) {
+                inputs.append(&mut record.inputs);
+            }
         }
-        let mut record: Option<Box<dyn Any>> = Some(record);
-        // No access any more (the thread is ending): `record` then drops in place.
-        let outermost = POSTPONED.try_with(|postponed| {
-            let mut postponed = postponed.borrow_mut();
-            let outermost = postponed.is_none();
-            postponed.get_or_insert_default().extend(record.take());
-            outermost
-        });
-        if outermost != Ok(true) {
-            return;
-        }
-        let next = || POSTPONED.with(|postponed| postponed.borrow_mut().as_mut().and_then(Vec::pop));
-        while let Some(record) = next() {
-            drop(record);
-        }
-        POSTPONED.with(|postponed| *postponed.borrow_mut() = None);
     }
 }
 

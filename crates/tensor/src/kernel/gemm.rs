@@ -11,7 +11,7 @@ use super::tile;
 use crate::Scalar;
 
 /// Floating-point operations below which one thread does it all: under some 40 µs, waking another one does not pay.
-const PARALLEL: usize = 4_000_000;
+pub(crate) const PARALLEL: usize = 4_000_000;
 /// Floating-point operations of one piece, about: packing a piece's operands is then a small part of its work.
 const PIECE: usize = 8_000_000;
 /// Pieces at most: enough to keep many threads busy, few enough that each stays large.

@@ -18,6 +18,7 @@ pub mod gemm;
 pub(crate) mod map;
 pub mod norm;
 mod padded_image;
+pub(crate) mod polygamma;
 pub mod pool;
 pub(crate) mod softmax;
 pub mod sparse;

@@ -153,7 +153,37 @@ impl<T: Scalar> Tensor<T> {
         self.unary(|a| a * a, |x, _, g| g.mul(&x[0]).scale(T::from_f64(2.0)))
     }
 
-    fn unary(
+    /// xᵖ with a constant exponent; NaN below 0 unless p is an integer.
+    pub fn powf(&self, p: T) -> Self {
+        let rule = move |x: &[Self], _: &Self, g: &Self| {
+            // 0 and not 0 · x⁻¹, which is NaN at 0.
+            if p == T::zero() { Self::zeros(x[0].shape()) } else { g.mul(&x[0].powf(p - T::one())).scale(p) }
+        };
+        self.unary(move |a| a.powf(p), rule)
+    }
+
+    /// xʸ with broadcasting; NaN for x < 0 unless y is an integer. At x = 0 the derivative in y is 0, and that in x is 0 if y is.
+    #[track_caller]
+    pub fn pow(&self, other: &Self) -> Self {
+        let value = map::binary("pow", self.value(), other.value(), |a, b| a.powf(b));
+        Self::from_op([self, other], value, || {
+            [
+                Box::new(|x, _, g| {
+                    // 1 in place of 0 where 0 · 0⁻¹ would be NaN.
+                    let spared = map::binary("pow", x[0].value(), x[1].value(), |a, b| a.abs() + b.abs());
+                    let base = x[0].where_(&spared.mapv(|sum| sum != T::zero()), &Self::scalar(T::one()));
+                    g.mul(&x[1]).mul(&base.pow(&x[1].add_scalar(-T::one()))).sum_to(x[0].shape())
+                }),
+                Box::new(|x, y, g| {
+                    // ln 1 in place of ln 0, which times 0ʸ would be NaN.
+                    let base = x[0].where_(&x[0].value().mapv(|a| a != T::zero()), &Self::scalar(T::one()));
+                    g.mul(y).mul(&base.ln()).sum_to(x[1].shape())
+                }),
+            ]
+        })
+    }
+
+    pub(super) fn unary(
         &self,
         f: impl Fn(T) -> T + Sync,
         rule: impl Fn(&[Self], &Self, &Self) -> Self + Send + Sync + 'static,

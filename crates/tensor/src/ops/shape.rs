@@ -1,4 +1,4 @@
-//! Moving elements: reshape, permute, slice and pad, concat, gather and scatter-add.
+//! Moving elements: reshape, permute, slice and pad, stride and dilate, concat, gather and scatter-add.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -60,6 +60,39 @@ impl<T: Scalar> Tensor<T> {
         let mut value = ArrayD::zeros(IxDyn(&shape));
         value.slice_axis_mut(Axis(axis), Slice::from(inner.clone())).assign(self.value());
         Self::from_op([self], value, || [Box::new(move |_, _, g| g.slice_axis(axis, inner.clone()))])
+    }
+
+    /// Every `stride`-th part of one axis, from the first on. **Panics** when there is no such axis, or on a stride of 0.
+    ///
+    /// Adjoint of [`dilate_axis`](Self::dilate_axis).
+    #[track_caller]
+    pub fn stride_axis(&self, axis: usize, stride: usize) -> Self {
+        assert!(
+            axis < self.ndim() && stride > 0,
+            "stride_axis: no stride {stride} on axis {axis} of shape {:?}",
+            self.shape()
+        );
+        let value = self.value().slice_axis(Axis(axis), strided(stride)).to_owned();
+        let len = self.shape()[axis];
+        Self::from_op([self], value, || [Box::new(move |_, _, g| g.dilate_axis(axis, stride, len))])
+    }
+
+    /// The parts of one axis `stride` apart, from the first on, and zeros between and behind them until the axis has length `len`.
+    /// **Panics** when there is no such axis, on a stride of 0, or when it does not fill such a length.
+    ///
+    /// Adjoint of [`stride_axis`](Self::stride_axis).
+    #[track_caller]
+    pub fn dilate_axis(&self, axis: usize, stride: usize, len: usize) -> Self {
+        assert!(
+            axis < self.ndim() && stride > 0 && len.div_ceil(stride) == self.shape()[axis],
+            "dilate_axis: no stride {stride} to length {len} on axis {axis} of shape {:?}",
+            self.shape()
+        );
+        let mut shape = self.shape().to_vec();
+        shape[axis] = len;
+        let mut value = ArrayD::zeros(IxDyn(&shape));
+        value.slice_axis_mut(Axis(axis), strided(stride)).assign(self.value());
+        Self::from_op([self], value, || [Box::new(move |_, _, g| g.stride_axis(axis, stride))])
     }
 
     /// The parts one after another along an axis. **Panics** when there are none, or when their other axes differ.
@@ -127,6 +160,10 @@ impl<T: Scalar> Tensor<T> {
         assert!(self.ndim() > 0, "{op}: shape [] has no rows");
         (self.shape()[0], self.shape()[1..].iter().product())
     }
+}
+
+fn strided(stride: usize) -> Slice {
+    Slice::new(0, None, stride as isize)
 }
 
 fn with_rows<T: Scalar>(shape: &[usize], rows: usize, data: Vec<T>) -> ArrayD<T> {

@@ -1,8 +1,8 @@
-//! Softmax, its logarithm, and the cross-entropy of logits.
+//! Softmax, its logarithm, the logarithm of a sum of exponentials, and the cross-entropy of logits.
 
 use std::sync::Arc;
 
-use ndarray::{ArrayD, ArrayViewMut2, Ix2, IxDyn};
+use ndarray::{ArrayD, ArrayViewMut2, Axis, Ix2, IxDyn};
 
 use crate::kernel::softmax;
 use crate::{Scalar, Tensor};
@@ -24,6 +24,20 @@ impl<T: Scalar> Tensor<T> {
         let mut value = self.value().clone();
         softmax::log_softmax_rows(as_rows(&mut value));
         Self::from_op([self], value, || [Box::new(move |_, y, g| g.sub(&y.exp().mul(&g.sum_axis(last))))])
+    }
+
+    /// ln Σ exp x along one axis, which is kept with length 1, without overflow; −∞ when there is nothing along it.
+    /// **Panics** when there is no such axis.
+    #[track_caller]
+    pub fn logsumexp(&self, axis: usize) -> Self {
+        assert!(axis < self.ndim(), "logsumexp: no axis {axis} in shape {:?}", self.shape());
+        let x = self.detach();
+        let largest = x.value().fold_axis(Axis(axis), T::neg_infinity(), |&a, &b| if b > a { b } else { a });
+        // ∞ − ∞ would be NaN.
+        let shift = largest.mapv(|x| if x.is_finite() { x } else { T::zero() }).insert_axis(Axis(axis));
+        let shift = Self::constant(shift);
+        let value = x.sub(&shift).exp().sum_axis(axis).ln().add(&shift).into_value();
+        Self::from_op([self], value, || [Box::new(|x, y, g| g.mul(&x[0].sub(y).exp()))])
     }
 
     /// −Σ_n ln p_n,label(n) with p = softmax(x), from logits.

@@ -1,8 +1,8 @@
 use ndarray::Dimension;
 use proptest::prelude::*;
 
-use crate::check::{array, check, config, numbers, shapes};
-use crate::{Tensor, grad};
+use crate::check::{array, check, config, numbers, pairs, shapes};
+use crate::{Tensor, grad, grad_graph};
 
 macro_rules! unary {
     ($($name:ident($low:expr, $high:expr): $f:expr;)*) => {
@@ -30,18 +30,9 @@ unary! {
     ln(0.5, 2.0): Tensor::ln;
     sqrt(0.5, 2.0): Tensor::sqrt;
     square(-2.0, 2.0): Tensor::square;
-}
-
-/// Two shapes that broadcast: each axis may shrink to 1 on either side, and leading axes may be missing on one.
-fn pairs() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
-    (shapes(), 0u32..8, 0u32..8, 0usize..3, any::<bool>()).prop_map(|(shape, a, b, dropped, left)| {
-        let shrink = |bits: u32| -> Vec<usize> {
-            shape.iter().enumerate().map(|(i, &n)| if bits >> i & 1 == 1 { 1 } else { n }).collect()
-        };
-        let (a, mut b) = (shrink(a), shrink(b));
-        b.drain(..dropped.min(b.len()));
-        if left { (a, b) } else { (b, a) }
-    })
+    a_power(0.5, 2.0): |x: &Tensor<f64>| x.powf(-1.3);
+    a_power_of_numbers_of_either_sign(-2.0, 2.0): |x: &Tensor<f64>| x.powf(3.0);
+    first_power(-2.0, 2.0): |x: &Tensor<f64>| x.powf(1.0);
 }
 
 proptest! {
@@ -65,6 +56,11 @@ proptest! {
     #[test]
     fn div((a, b) in pairs(), salt in 0u64..1000) {
         check(&[array(&a, salt, -2.0, 2.0), array(&b, salt + 1, 0.7, 2.0)], |x| x[0].div(&x[1]));
+    }
+
+    #[test]
+    fn pow((a, b) in pairs(), salt in 0u64..1000) {
+        check(&[array(&a, salt, 0.5, 2.0), array(&b, salt + 1, -2.0, 2.0)], |x| x[0].pow(&x[1]));
     }
 
     #[test]
@@ -130,6 +126,27 @@ fn derivative_at_the_kink_is_the_slope() {
     let x = Tensor::scalar(0.0_f64).into_variable();
     assert_eq!(grad(&x.relu(), &[&x])[0].item(), 0.0);
     assert_eq!(grad(&x.leaky_relu(0.2), &[&x])[0].item(), 0.2);
+}
+
+#[test]
+fn powers_at_zero() {
+    let (x, p) = (Tensor::scalar(0.0_f64).into_variable(), Tensor::from_vec(&[3], vec![0.0, 1.0, 2.5]).into_variable());
+    let y = x.pow(&p);
+    assert_eq!(y.as_slice(), [1.0, 0.0, 0.0]);
+    let gradients = grad(&y.sum(), &[&x, &p]);
+    assert_eq!((gradients[0].item(), gradients[1].as_slice()), (1.0, &[0.0; 3][..]));
+    assert_eq!([0.0, 1.0, 2.0].map(|p| grad(&x.powf(p), &[&x])[0].item()), [0.0, 1.0, 0.0]);
+    // x² has the second derivative 2 everywhere.
+    let slope = grad_graph(&x.powf(2.0), &[&x]).remove(0);
+    assert_eq!(grad(&slope, &[&x])[0].item(), 2.0);
+}
+
+#[test]
+fn powers_by_hand() {
+    let x = Tensor::from_vec(&[3], vec![4.0_f64, -2.0, 9.0]);
+    assert_eq!(x.powf(3.0).as_slice(), [64.0, -8.0, 729.0]);
+    assert!(x.powf(0.5).as_slice()[1].is_nan());
+    assert_eq!(x.pow(&Tensor::from_vec(&[3], vec![0.5, -2.0, 0.0])).as_slice(), [2.0, 0.25, 1.0]);
 }
 
 #[test]

@@ -34,6 +34,15 @@ proptest! {
     }
 
     #[test]
+    fn stride_and_dilate(shape in prop::collection::vec(0usize..5, 1..4), axis in 0usize..3, stride in 1usize..4, salt in 0u64..1000) {
+        let axis = axis % shape.len();
+        let x = array(&shape, salt, -1.0, 1.0);
+        check(std::slice::from_ref(&x), |x| x[0].stride_axis(axis, stride));
+        let kept = Tensor::constant(x).stride_axis(axis, stride);
+        check(&[kept.value().clone()], |x| x[0].dilate_axis(axis, stride, shape[axis]));
+    }
+
+    #[test]
     fn concat(shape in prop::collection::vec(0usize..3, 1..4), axis in 0usize..3, other in 0usize..3, salt in 0u64..1000) {
         let axis = axis % shape.len();
         let mut second = shape.clone();
@@ -56,6 +65,9 @@ proptest! {
 fn values_by_hand() {
     let x = Tensor::from_vec(&[2, 2], vec![1.0_f32, 2.0, 3.0, 4.0]);
     assert_eq!(x.slice_axis(1, 1..2).as_slice(), [2.0, 4.0]);
+    let row = Tensor::from_vec(&[1, 5], vec![1.0_f32, 2.0, 3.0, 4.0, 5.0]);
+    assert_eq!(row.stride_axis(1, 2).as_slice(), [1.0, 3.0, 5.0]);
+    assert_eq!(row.stride_axis(1, 2).dilate_axis(1, 2, 6).as_slice(), [1.0, 0.0, 3.0, 0.0, 5.0, 0.0]);
     assert_eq!(x.permute(&[1, 0]).as_slice(), [1.0, 3.0, 2.0, 4.0]);
     assert_eq!(Tensor::from_vec(&[1, 2, 3], (0..6).map(|i| i as f32).collect()).permute(&[2, 0, 1]).shape(), [3, 1, 2]);
     assert_eq!(x.pad_axis(0, 1, 0).as_slice(), [0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
@@ -87,4 +99,16 @@ fn range_out_of_range() {
 #[should_panic(expected = "do not fit along axis 0")]
 fn parts_that_do_not_fit() {
     let _ = Tensor::concat(0, &[&Tensor::<f32>::ones(&[2, 2]), &Tensor::ones(&[2, 3])]);
+}
+
+#[test]
+#[should_panic(expected = "stride_axis: no stride 0 on axis 1 of shape [2, 2]")]
+fn no_stride() {
+    let _ = Tensor::<f32>::ones(&[2, 2]).stride_axis(1, 0);
+}
+
+#[test]
+#[should_panic(expected = "dilate_axis: no stride 2 to length 5 on axis 0 of shape [2, 2]")]
+fn a_length_that_is_not_filled() {
+    let _ = Tensor::<f32>::ones(&[2, 2]).dilate_axis(0, 2, 5);
 }
