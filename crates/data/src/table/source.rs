@@ -163,28 +163,9 @@ fn npz(path: &Path) -> Result<Kind, Error> {
     let sha256 = digest::sha256(&bytes[..]).map_err(|e| Error::io(path, e))?;
     let members = apd_points::npy::members(&bytes).map_err(FormatError::of(path))?;
     drop(bytes);
-    let shape = |name: &str, shape: &[usize]| {
-        let expected = "rows × columns, or images: rows × height × width, or rows × height × width × 1 or 3 colors";
-        Error::mismatch(path, "shape of an array", expected, format!("{shape:?} of `{name}`"))
-    };
-    let array = |name: &str| -> Result<Option<(Array2<f64>, Option<ImageShape>)>, Error> {
-        let Some((_, member)) = members.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)) else {
-            return Ok(None);
-        };
-        let array = apd_points::npy::parse(member).map_err(FormatError::of(path))?;
-        let image = |height, width, channels| Some(ImageShape { height, width, channels });
-        let image = match array.shape[..] {
-            [_] | [_, _] => None,
-            [_, height, width] => image(height, width, 1),
-            [_, height, width, channels @ (1 | 3)] => image(height, width, channels),
-            _ => return Err(shape(name, &array.shape)),
-        };
-        let (rows, width) = (array.shape[0], array.shape[1..].iter().product());
-        // Of no rows there could be any number of columns.
-        if rows == 0 {
-            return Err(shape(name, &array.shape));
-        }
-        Ok(Some((Array2::from_shape_vec((rows, width), array.to_f64()).expect("as many as the shape says"), image)))
+    let array = |name: &str| {
+        let found = members.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, member)| matrix(path, name, member)).transpose()
     };
     let (inputs, image) = array("X")?.ok_or_else(|| {
         let names = members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
@@ -200,4 +181,24 @@ fn npz(path: &Path) -> Result<Kind, Error> {
     }
     let table = Table::new(all)?;
     Ok(Kind::Arrays { table: image.into_iter().fold(table, Table::of_images), sha256 })
+}
+
+/// A member as rows × numbers, and the shape of each row's image if it is one.
+fn matrix(path: &Path, name: &str, member: &[u8]) -> Result<(Array2<f64>, Option<ImageShape>), Error> {
+    let array = apd_points::npy::parse(member).map_err(FormatError::of(path))?;
+    let image = |height, width, channels| Some(Some(ImageShape { height, width, channels }));
+    let image = match array.shape[..] {
+        // Of no rows there could be any number of columns.
+        [0, ..] => None,
+        [_] | [_, _] => Some(None),
+        [_, height, width] => image(height, width, 1),
+        [_, height, width, channels @ (1 | 3)] => image(height, width, channels),
+        _ => None,
+    };
+    let image = image.ok_or_else(|| {
+        let expected = "rows × columns, or images: rows × height × width, or rows × height × width × 1 or 3 colors";
+        Error::mismatch(path, "shape of an array", expected, format!("{:?} of `{name}`", array.shape))
+    })?;
+    let (rows, width) = (array.shape[0], array.shape[1..].iter().product());
+    Ok((Array2::from_shape_vec((rows, width), array.to_f64()).expect("as many as the shape says"), image))
 }
