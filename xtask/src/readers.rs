@@ -21,6 +21,6 @@ pub(crate) fn run(debug: bool) -> Result<()> {
     succeed(&mut compare)?;
     let mut damaged = environment.command("python");
     damaged.arg(scripts.join("damaged.py")).args(["--files", DAMAGED]);
-    damaged.args(["digits", "yacht"].map(|name| out.join(name).with_extension("safetensors")));
+    damaged.args(["digits", "yacht", "digits-cnn"].map(|name| out.join(name).with_extension("safetensors")));
     succeed(&mut damaged)
 }

@@ -64,7 +64,7 @@ pub(crate) struct Description {
 /// Whether the chains agree, by the predictions of training rows.
 ///
 /// Of functions, not of weights: networks whose hidden units are exchanged predict the same. Rows of which all predict the same to the last bit say
-/// nothing; if all rows are such, the chains agree, and every draw counts.
+/// nothing; if all rows are such though networks differ, the chains agree, and every draw counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mixing {
@@ -112,6 +112,10 @@ impl Mixing {
                 rhat => rhats.push(rhat?),
             }
             sizes.push(ess_bulk(chains)?);
+        }
+        let moves = |chain: &Array2<f32>| chain.outer_iter().any(|network| network != chain.row(0));
+        if rhats.is_empty() && !chains.iter().any(moves) {
+            return Err(DiagnosticError::Constant { value: series[0][0][0] }.into());
         }
         let rhat_worst = rhats.iter().copied().reduce(f64::max).unwrap_or(1.0);
         let draws = chains.iter().map(Array2::nrows).sum::<usize>() as f64;

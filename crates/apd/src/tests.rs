@@ -119,7 +119,7 @@ fn inputs_that_do_not_fit_are_named() {
 #[test]
 fn chains_are_compared_by_rows_that_they_are_not_all_sure_of() {
     let network = Network::mlp(&[1, 2]);
-    let of = |bias: f32, inputs: &Array2<f32>| {
+    let mixing = |bias: f32, inputs: &Array2<f32>| {
         // The logits of class 0 and 1 are −1 000·x, and 0 or 1 as the draw has it.
         let chain = |seed| {
             let mut stream = Seed::root(seed).stream();
@@ -127,10 +127,14 @@ fn chains_are_compared_by_rows_that_they_are_not_all_sure_of() {
             Array2::from_shape_vec((8, 4), (0..8).flat_map(draw).collect()).expect("8 networks")
         };
         let likelihood = LikelihoodConfig::Categorical.build();
-        crate::fitted::Mixing::of(&[chain(1), chain(2)], &network, &*likelihood, inputs.view()).expect("draws")
+        crate::fitted::Mixing::of(&[chain(1), chain(2)], &network, &*likelihood, inputs.view())
     };
+    let of = |bias, inputs: &Array2<f32>| mixing(bias, inputs).expect("draws");
     let some = of(1.0, &array![[-1.0], [0.0], [0.0]]);
     assert_eq!(some, of(1.0, &array![[0.0], [0.0]]));
     let none = of(1.0, &array![[-1.0], [-2.0]]);
     assert_eq!((none.rhat_median, none.rhat_worst, none.ess_median), (1.0, 1.0, 16.0));
+    // Chains that do not move agree about nothing.
+    let stuck = mixing(0.0, &array![[-1.0], [-2.0]]).expect_err("all draws are one network").to_string();
+    assert!(stuck.contains("has the chain moved?"), "{stuck}");
 }

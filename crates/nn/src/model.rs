@@ -158,7 +158,8 @@ pub trait Model: CloneModel + fmt::Debug + Send + Sync {
         Box::new(Autodiff::new(self.clone_model(), threads))
     }
 
-    /// Multiplications in f of one input row: what passes take grows with it. By default d, as of networks that use each weight once.
+    /// How often f of one input row uses a parameter, about its multiplications: what passes take grows with it. By default d, as of networks
+    /// that use each parameter once.
     fn multiplications(&self) -> usize {
         self.dim()
     }

@@ -189,6 +189,10 @@ impl Model for Sequential {
         }
     }
 
+    fn multiplications(&self) -> usize {
+        self.plan().multiplications
+    }
+
     /// Images take a thousand times the memory of their logits.
     fn rows_per_pass(&self) -> usize {
         if self.input.len() > 1 { 128 } else { 512 }

@@ -216,7 +216,7 @@ function convolutions({ channels, height, width, layers }) {
         const { kernel } = conv;
         const padding = conv.padding === "same" ? kernel >> 1 : 0;
         const shrinks = kernel - 1 - 2 * padding;
-        need(isSize(kernel), `layer ${i}: a kernel of ${kernel}`);
+        need(isSize(kernel) && ["same", "valid"].includes(conv.padding), `layer ${i}: a kernel of ${kernel}, padding ${conv.padding}`);
         Object.assign(step, { kind: "conv", kernel, padding, to: [outputs, height - shrinks, width - shrinks], shape: [outputs, channels, kernel, kernel] });
       }
     } else if (pool) {

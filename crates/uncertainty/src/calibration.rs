@@ -89,8 +89,7 @@ pub fn reliability(
     labels: &[u32],
     bins: usize,
 ) -> Result<Vec<ReliabilityBin>, MetricError> {
-    assert!(bins > 0, "a reliability diagram needs at least one bin");
-    checks::predictions(&p, labels)?;
+    check(&p, labels, bins)?;
     Ok(diagram(tops(&p, labels), bins))
 }
 
@@ -109,8 +108,7 @@ pub fn adaptive_reliability(
     labels: &[u32],
     bins: usize,
 ) -> Result<Vec<ReliabilityBin>, MetricError> {
-    assert!(bins > 0, "a reliability diagram needs at least one bin");
-    checks::predictions(&p, labels)?;
+    check(&p, labels, bins)?;
     let mut tops: Vec<(f64, bool)> = tops(&p, labels).collect();
     tops.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut out, mut seen, mut last) = (Vec::<ReliabilityBin>::new(), 0, None);
@@ -159,14 +157,19 @@ pub fn mce(bins: &[ReliabilityBin]) -> f64 {
 /// in deep learning*, CVPR workshops 2019.
 #[track_caller]
 pub fn classwise_ece(p: ArrayView2<'_, impl Real>, labels: &[u32], bins: usize) -> Result<f64, MetricError> {
-    assert!(bins > 0, "a reliability diagram needs at least one bin");
-    checks::predictions(&p, labels)?;
+    check(&p, labels, bins)?;
     let mut sum = 0.0;
     for (class, column) in p.columns().into_iter().enumerate() {
         let pairs = column.into_iter().zip(labels).map(|(x, &y)| ((*x).into(), y as usize == class));
         sum += ece(&diagram(pairs, bins));
     }
     Ok(sum / p.ncols() as f64)
+}
+
+#[track_caller]
+fn check(p: &ArrayView2<'_, impl Real>, labels: &[u32], bins: usize) -> Result<(), MetricError> {
+    assert!(bins > 0, "a reliability diagram needs at least one bin");
+    checks::predictions(p, labels)
 }
 
 /// The class of the largest probability (the first of equals wins), and that probability; the row is a distribution.

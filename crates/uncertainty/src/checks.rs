@@ -63,3 +63,15 @@ pub(crate) fn no_nan(what: &'static str, rows: &ArrayView2<'_, impl Real>) -> Re
         None => Ok(()),
     }
 }
+
+/// In `f64`. **Errors** on none, and on the first NaN.
+pub(crate) fn numbers(what: &'static str, values: &[impl Real]) -> Result<Vec<f64>, MetricError> {
+    if values.is_empty() {
+        return Err(MetricError::Empty { what });
+    }
+    let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
+    match values.iter().position(|x| x.is_nan()) {
+        Some(index) => Err(MetricError::Nan { what, index }),
+        None => Ok(values),
+    }
+}

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{MetricError, Real};
+use crate::{MetricError, Real, checks};
 
 #[cfg(test)]
 mod tests;
@@ -118,8 +118,9 @@ struct Group {
 
 /// The distinct scores from high to low, with the inputs of each class that have them.
 fn groups<T: Real>(negatives: &[T], positives: &[T]) -> Result<Vec<Group>, MetricError> {
-    let (negatives, positives) = (scores("negatives", negatives)?, scores("positives", positives)?);
-    let mut all: Vec<(f64, bool)> = negatives.map(|s| (s, false)).chain(positives.map(|s| (s, true))).collect();
+    let negatives = checks::numbers("negatives", negatives)?.into_iter().map(|score| (score, false));
+    let positives = checks::numbers("positives", positives)?.into_iter().map(|score| (score, true));
+    let mut all: Vec<(f64, bool)> = negatives.chain(positives).collect();
     // Not by `total_cmp` alone: −0 and +0 would be distinguished, but the comparison `==` below puts them together again,
     // as they are neighbors in the total order.
     all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
@@ -135,17 +136,6 @@ fn groups<T: Real>(negatives: &[T], positives: &[T]) -> Result<Vec<Group>, Metri
         }
     }
     Ok(out)
-}
-
-/// Scores of one class; there are some, and all are numbers.
-fn scores(what: &'static str, scores: &[impl Real]) -> Result<impl Iterator<Item = f64>, MetricError> {
-    if scores.is_empty() {
-        return Err(MetricError::Empty { what });
-    }
-    match scores.iter().position(|&x| x.into().is_nan()) {
-        Some(index) => Err(MetricError::Nan { what, index }),
-        None => Ok(scores.iter().map(|&x| x.into())),
-    }
 }
 
 /// Σ_k (R_k − R_{k−1})·P_k over groups of (wanted, unwanted) from the most to the least likely.

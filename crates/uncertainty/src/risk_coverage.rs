@@ -1,4 +1,4 @@
-use crate::{MetricError, Real};
+use crate::{MetricError, Real, checks};
 
 #[cfg(test)]
 mod tests;
@@ -22,11 +22,9 @@ pub struct RiskPoint {
 #[track_caller]
 pub fn risk_coverage(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<Vec<RiskPoint>, MetricError> {
     assert_eq!(uncertainty.len(), loss.len(), "one loss for each uncertainty");
+    let loss = checks::numbers("losses", loss)?;
+    let uncertainty = checks::numbers("uncertainties", uncertainty)?;
     let n = loss.len();
-    if n == 0 {
-        return Err(MetricError::Empty { what: "losses" });
-    }
-    let (uncertainty, loss) = (numbers("uncertainties", uncertainty)?, numbers("losses", loss)?);
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| uncertainty[a].total_cmp(&uncertainty[b]));
     let (mut points, mut sum) = (Vec::with_capacity(n), 0.0);
@@ -67,12 +65,4 @@ pub fn augrc(uncertainty: &[impl Real], loss: &[impl Real]) -> Result<f64, Metri
     let all = points.last().map_or(0.0, |point| point.risk);
     let sum: f64 = points.iter().map(|point| point.coverage * point.risk).sum();
     Ok((sum - 0.5 * all) / points.len() as f64)
-}
-
-fn numbers(what: &'static str, values: &[impl Real]) -> Result<Vec<f64>, MetricError> {
-    let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
-    match values.iter().position(|x| x.is_nan()) {
-        Some(index) => Err(MetricError::Nan { what, index }),
-        None => Ok(values),
-    }
 }

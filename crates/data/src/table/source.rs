@@ -186,19 +186,17 @@ fn npz(path: &Path) -> Result<Kind, Error> {
 /// A member as rows × numbers, and the shape of each row's image if it is one.
 fn matrix(path: &Path, name: &str, member: &[u8]) -> Result<(Array2<f64>, Option<ImageShape>), Error> {
     let array = apd_points::npy::parse(member).map_err(FormatError::of(path))?;
-    let image = |height, width, channels| Some(Some(ImageShape { height, width, channels }));
-    let image = match array.shape[..] {
+    let image = |height, width, channels| Some(ImageShape { height, width, channels });
+    let (rows, image) = match array.shape[..] {
+        [rows] | [rows, _] if rows > 0 => (rows, None),
+        [rows, height, width] if rows > 0 => (rows, image(height, width, 1)),
+        [rows, height, width, channels @ (1 | 3)] if rows > 0 => (rows, image(height, width, channels)),
         // Of no rows there could be any number of columns.
-        [0, ..] => None,
-        [_] | [_, _] => Some(None),
-        [_, height, width] => image(height, width, 1),
-        [_, height, width, channels @ (1 | 3)] => image(height, width, channels),
-        _ => None,
+        _ => {
+            let expected = "rows × columns, or images: rows × height × width, or rows × height × width × 1 or 3 colors";
+            return Err(Error::mismatch(path, "shape of an array", expected, format!("{:?} of `{name}`", array.shape)));
+        }
     };
-    let image = image.ok_or_else(|| {
-        let expected = "rows × columns, or images: rows × height × width, or rows × height × width × 1 or 3 colors";
-        Error::mismatch(path, "shape of an array", expected, format!("{:?} of `{name}`", array.shape))
-    })?;
-    let (rows, width) = (array.shape[0], array.shape[1..].iter().product());
+    let width = array.shape[1..].iter().product();
     Ok((Array2::from_shape_vec((rows, width), array.to_f64()).expect("as many as the shape says"), image))
 }

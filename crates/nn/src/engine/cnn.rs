@@ -73,8 +73,10 @@ impl Model for Cnn {
     }
 
     fn multiplications(&self) -> usize {
+        let normalization = |conv: &Conv| conv.norm.as_ref().map_or(0, |norm| norm.weight.len() + norm.bias.len());
+        let parameters = |conv: &Conv| conv.weight.len() + conv.bias.len() + normalization(conv);
         let pixels = |conv: &Conv| conv.described.output_size().iter().product::<usize>();
-        self.plan().convs().map(|conv| conv.described.weights() * pixels(conv)).sum()
+        self.plan().convs().map(|conv| parameters(conv) * pixels(conv)).sum()
     }
 
     /// Images take a thousand times the memory of their logits.

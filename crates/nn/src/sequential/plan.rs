@@ -61,6 +61,8 @@ pub(super) struct Plan {
     pub(super) dropout: f32,
     /// Words that dropout takes for each row.
     pub(super) words: usize,
+    /// How often parameters are used for each row: those that images share, once for each pixel.
+    pub(super) multiplications: usize,
 }
 
 /// What is wrong, apart from where.
@@ -90,7 +92,8 @@ impl Plan {
             _ => return Err(NetworkError::Input { axes: network.input.len() }),
         };
         check_size(&network.input)?;
-        let mut plan = Self { parameters: Vec::new(), buffers: Vec::new(), output: input, dropout: 0.0, words: 0 };
+        let (parameters, buffers) = (Vec::new(), Vec::new());
+        let mut plan = Self { parameters, buffers, output: input, dropout: 0.0, words: 0, multiplications: 0 };
         for (index, layer) in network.layers.iter().enumerate() {
             plan.output = plan.layer(layer, plan.output, &format!("layers.{index}")).map_err(|fault| match fault {
                 Fault::Layer(fault) => NetworkError::Layer { index, fault },
@@ -115,6 +118,7 @@ impl Plan {
     }
 
     fn layer(&mut self, layer: &Layer, input: Shape, name: &str) -> Result<Shape, Fault> {
+        let before = self.parameters.len();
         let mut parameter = |of: &str, shape: &[usize]| -> Result<(), Fault> {
             check_size(shape)?;
             self.parameters.push((format!("{name}.{of}"), shape.to_vec()));
@@ -201,9 +205,14 @@ impl Plan {
                 residual
             }
         };
-        match output {
-            Shape::Vector(len) => check_size(&[len])?,
-            Shape::Image(sides) => check_size(&sides)?,
+        let pixels = match output {
+            Shape::Vector(len) => check_size(&[len]).map(|()| 1)?,
+            Shape::Image(sides) => check_size(&sides).map(|()| sides[1] * sides[2])?,
+        };
+        // The layers of a residual have counted their own.
+        if !matches!(layer, Layer::Residual { .. }) {
+            let own: usize = self.parameters[before..].iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+            self.multiplications = self.multiplications.saturating_add(own.saturating_mul(pixels));
         }
         Ok(output)
     }

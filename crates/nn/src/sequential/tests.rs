@@ -84,6 +84,10 @@ fn a_fused_chain_is_the_network_that_it_describes() {
     let x = Array2::from_shape_fn((6, cnn.inputs()), |(i, j)| ((7 * i + 3 * j) % 11) as f32 - 5.0);
     let row = [theta.clone(), cnn.calibrate(&theta, x.view())].concat();
     assert_eq!(images.evaluate(&row, x.view()), Model::evaluate(&cnn, &row, x.view()));
+    // Each parameter of 9×7, of 3×2 and of one pixel, once for each of them.
+    let uses = (5 * (2 * 9 + 1) + 10) * 63 + (4 * (5 * 4 + 1) + 8) * 6 + 3 * (4 * 6 + 1);
+    assert_eq!([images.multiplications(), cnn.multiplications()], [uses; 2]);
+    assert_eq!(perceptron.multiplications(), perceptron.dim());
     let other = sequential(&[5], &[linear(9), RELU, dropout(0.3), linear(8), RELU, dropout(0.2), linear(3)]);
     assert!(other.as_mlp().is_none(), "two probabilities");
 }

@@ -1,4 +1,4 @@
-use crate::{MetricError, Real};
+use crate::{MetricError, Real, checks};
 
 /// The ⌈(n + 1)·coverage⌉-th smallest of n scores; +∞ where that is more than n.
 ///
@@ -11,13 +11,7 @@ use crate::{MetricError, Real};
 #[track_caller]
 pub fn quantile(scores: &[impl Real], coverage: f64) -> Result<f64, MetricError> {
     assert!(coverage > 0.0 && coverage < 1.0, "a coverage is between 0 and 1, not {coverage}");
-    let mut scores: Vec<f64> = scores.iter().map(|&x| x.into()).collect();
-    if scores.is_empty() {
-        return Err(MetricError::Empty { what: "scores" });
-    }
-    if let Some(index) = scores.iter().position(|x| x.is_nan()) {
-        return Err(MetricError::Nan { what: "scores", index });
-    }
+    let mut scores = checks::numbers("scores", scores)?;
     // 100·.55 is a little above 55: two roundings are not to become a place.
     let place = ((scores.len() + 1) as f64 * coverage * (1.0 - 2.0 * f64::EPSILON)).ceil() as usize;
     if place > scores.len() {

@@ -213,10 +213,12 @@ fn classes(rng: &mut TestRng) -> (Array2<f64>, Vec<u32>, Vec<f64>) {
 #[test]
 fn sets_cover_what_they_promise() {
     use ndarray::s;
-    let lac = |rng: &mut TestRng| {
-        let (p, labels, _) = classes(rng);
-        let fitted = Lac::fit(p.slice(s![..50, ..]), &labels[..50], 0.8).unwrap();
-        fitted.sets(p.slice(s![50.., ..])).unwrap()[[0, labels[50] as usize]]
+    let lac = |coverage| {
+        move |rng: &mut TestRng| {
+            let (p, labels, _) = classes(rng);
+            let fitted = Lac::fit(p.slice(s![..50, ..]), &labels[..50], coverage).unwrap();
+            fitted.sets(p.slice(s![50.., ..])).unwrap()[[0, labels[50] as usize]]
+        }
     };
     let aps = |rng: &mut TestRng| {
         let (p, labels, _) = classes(rng);
@@ -228,13 +230,15 @@ fn sets_cover_what_they_promise() {
         let fitted = Aps::fit(p.slice(s![..50, ..]), &labels[..50], 0.8, Some(&u[..50])).unwrap();
         fitted.sets(p.slice(s![50.., ..]), Some(&u[50..])).unwrap()[[0, labels[50] as usize]]
     };
-    for (name, z) in [("LAC", standardized(6, lac)), ("randomized APS", standardized(7, randomized))] {
+    for (name, z) in [("LAC", standardized(6, lac(0.8))), ("randomized APS", standardized(7, randomized))] {
         assert!(z.abs() <= Z, "{name}: z = {z}");
     }
     // Scores of least probable classes are all 1 without random numbers: ties can only cover more.
     let z = standardized(8, aps);
     assert!(z >= -Z, "APS: z = {z}");
-    // The negative controls: the mass that was wanted as the threshold, which is right where probabilities are.
+    // The negative controls: sets for .75, which is 39/51; and the mass that was wanted as the threshold, which is right where probabilities are.
+    let z = standardized(11, lac(0.75));
+    assert!(z < -Z, "LAC for .75: z = {z}");
     let uncorrected = |randomized: bool| {
         move |rng: &mut TestRng| {
             let (p, labels, u) = classes(rng);
