@@ -22,6 +22,7 @@ validate-every = 100
 swag-epochs = 4
 swag-rank = 2
 [sgld]
+chains = 2
 steps = 240
 burn-in = 40
 thinning = 2

@@ -161,7 +161,7 @@ fn hashes(files: &Files) -> Result<BTreeMap<String, String>> {
         let name = name.to_string_lossy().replace('\\', "/");
         let stage = match name.as_str() {
             "generator-apd.safetensors" => "distill",
-            "generator.safetensors" => "subspace",
+            "generator.safetensors" => "distilled",
             "config.toml" => "settings",
             bank if bank.starts_with("bank/") => "sgld",
             _ => continue,

@@ -1,6 +1,5 @@
 //! What a file keeps of a bank's samples.
 
-use apd_bnn::likelihood::Predictive;
 use apd_bnn::{Likelihood, predict};
 use apd_distill::{Distilled, Format, Subsample, Subspace, SubspaceConfig};
 use apd_nn::Model;
@@ -56,14 +55,10 @@ pub(crate) fn nearest(
         predict(posterior, model, likelihood, inputs.view(), count, seed.child("predict"))
     };
     let all = predictive(&Subsample::new(bank.view(), None, Format::F32), samples)?;
-    let mut nearest: Option<(f64, Distilled)> = None;
-    for candidate in candidates {
-        let distance = divergence(&all, &predictive(&candidate, networks(&candidate))?);
-        if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
-            nearest = Some((distance, candidate));
-        }
-    }
-    Ok(nearest.expect("at least the first").1)
+    let distance =
+        |candidate: Distilled| Ok((all.divergence(&predictive(&candidate, networks(&candidate))?), candidate));
+    let distances = candidates.into_iter().map(distance).collect::<Result<Vec<_>, Error>>()?;
+    Ok(distances.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).expect("at least the first").1)
 }
 
 /// Networks that a prediction averages unless it is told otherwise: all that are kept, or so many that one more changes nothing.
@@ -72,27 +67,4 @@ pub(crate) fn networks(posterior: &Distilled) -> usize {
         Distilled::Subsample(subsample) => subsample.count(),
         Distilled::Subspace(_) | Distilled::Gan(_) => 200,
     }
-}
-
-/// The mean of KL(p ‖ q) over rows, in nats; +∞ where it is none.
-fn divergence(p: &Predictive, q: &Predictive) -> f64 {
-    let rows: Vec<f64> = match (p, q) {
-        (Predictive::Classes(p), Predictive::Classes(q)) => {
-            let (p, q) = (p.mean(), q.mean());
-            let of_class = |(&p, &q): (&f64, &f64)| if p > 0.0 { p * (p / q.max(f64::MIN_POSITIVE)).ln() } else { 0.0 };
-            p.outer_iter().zip(q.outer_iter()).map(|(p, q)| p.iter().zip(q).map(of_class).sum()).collect()
-        }
-        (Predictive::Numbers(p), Predictive::Numbers(q)) => {
-            let (means, deviations) = ((p.mean(), q.mean()), (p.deviation(), q.deviation()));
-            let normals = means.0.iter().zip(&means.1).zip(deviations.0.iter().zip(&deviations.1));
-            let of_number = |((m, n), (s, t)): ((&f64, &f64), (&f64, &f64))| {
-                let (s, t) = (s.max(f64::MIN_POSITIVE), t.max(f64::MIN_POSITIVE));
-                (t / s).ln() + (s * s + (m - n) * (m - n)) / (2.0 * t * t) - 0.5
-            };
-            normals.map(of_number).collect()
-        }
-        _ => return f64::INFINITY,
-    };
-    let mean = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
-    if mean.is_nan() { f64::INFINITY } else { mean }
 }

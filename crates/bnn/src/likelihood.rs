@@ -193,6 +193,32 @@ impl Predictive {
             Self::Classes(_) => panic!("classes are predicted, not numbers"),
         }
     }
+
+    /// The mean over rows of KL(p ‖ q), in nats: how far `other` is from this prediction. +∞ where it is none, and beside one of another kind.
+    ///
+    /// Of the classes' probabilities; of numbers, that of normals with the same means and deviations.
+    pub fn divergence(&self, other: &Self) -> f64 {
+        let rows: Vec<f64> = match (self, other) {
+            (Self::Classes(p), Self::Classes(q)) => {
+                let (p, q) = (p.mean(), q.mean());
+                let of_class =
+                    |(&p, &q): (&f64, &f64)| if p > 0.0 { p * (p / q.max(f64::MIN_POSITIVE)).ln() } else { 0.0 };
+                p.outer_iter().zip(q.outer_iter()).map(|(p, q)| p.iter().zip(q).map(of_class).sum()).collect()
+            }
+            (Self::Numbers(p), Self::Numbers(q)) => {
+                let (means, deviations) = ((p.mean(), q.mean()), (p.deviation(), q.deviation()));
+                let normals = means.0.iter().zip(&means.1).zip(deviations.0.iter().zip(&deviations.1));
+                let of_number = |((m, n), (s, t)): ((&f64, &f64), (&f64, &f64))| {
+                    let (s, t) = (s.max(f64::MIN_POSITIVE), t.max(f64::MIN_POSITIVE));
+                    (t / s).ln() + (s * s + (m - n) * (m - n)) / (2.0 * t * t) - 0.5
+                };
+                normals.map(of_number).collect()
+            }
+            _ => return f64::INFINITY,
+        };
+        let mean = rows.iter().sum::<f64>() / rows.len().max(1) as f64;
+        if mean.is_nan() { f64::INFINITY } else { mean }
+    }
 }
 
 /// The check of a likelihood of numbers, one for each output: `unfit` says what it expects in place of a value.

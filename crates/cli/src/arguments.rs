@@ -66,12 +66,22 @@ pub(crate) struct VerifySamplers {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
+fn goal(text: &str) -> Result<f64, String> {
+    let number = text.strip_prefix("ess=").and_then(|number| number.parse().ok());
+    number
+        .filter(|&ess| ess > 0.0 && f64::is_finite(ess))
+        .ok_or_else(|| "expected ess= and a number above 0".to_owned())
+}
+
 /// What everything that samples for a while takes.
 #[derive(Args)]
 pub(crate) struct Run {
     /// A chain that diverges: stop the run, drop the chain, or restart it from its last sample [default: stop]
     #[arg(long, value_name = "stop|drop|restart")]
     pub(crate) on_divergence: Option<apd_tasks::OnDivergence>,
+    /// End the chains at a goal, such as ess=400: so many effective samples of predictions, in the median; sgld.steps is the most then
+    #[arg(long, value_name = "ess=NUMBER", value_parser = goal)]
+    pub(crate) until: Option<f64>,
     /// Go on with what an interrupted run has left in the folder
     #[arg(long)]
     pub(crate) resume: bool,
@@ -101,7 +111,7 @@ pub(crate) struct Reproduce {
     /// with batch normalization, 12×12 or more) [default: fc1]
     #[arg(long)]
     pub(crate) net: Option<NetName>,
-    /// How much work: quick (minutes) or full (the paper's) [default: quick]
+    /// How much work: quick (minutes), full (the paper's), or paper (the paper's, and its sampler and prior) [default: quick]
     #[arg(long)]
     pub(crate) profile: Option<Profile>,
     /// Tasks to run, separated by commas [default: all]

@@ -118,8 +118,8 @@ fn start(run: &Run) -> Result<(Terminal, RunOptions)> {
     Ok((terminal, RunOptions { resume: run.resume, force: run.force }))
 }
 
-/// Lays `--set` over the settings, where a value that is no TOML is text (but a number too large for TOML is a mistake), and `--on-divergence`
-/// over those.
+/// Lays `--set` over the settings, where a value that is no TOML is text (but a number too large for TOML is a mistake), `--until` and
+/// `--on-divergence` over those.
 fn lay_over(table: &mut toml::Table, run: &Run) -> Result<()> {
     for setting in &run.set {
         let split = setting.split_once('=').filter(|(key, _)| !key.is_empty());
@@ -130,6 +130,9 @@ fn lay_over(table: &mut toml::Table, run: &Run) -> Result<()> {
             return Err(Usage(format!("--set {setting}: whole numbers are from -2^63 to 2^63 - 1")).into());
         }
         set(table, key, parsed.unwrap_or_else(|| value.into()))?;
+    }
+    if let Some(ess) = run.until {
+        set(table, "sgld.until-ess", ess.into())?;
     }
     match run.on_divergence {
         Some(wanted) => set(table, "sgld.on-divergence", toml::Value::try_from(wanted)?),

@@ -327,7 +327,8 @@ fn damaged_and_missing_files_exit_with_1_and_say_where() {
 fn a_chain_that_diverges_says_where_and_what_to_try() {
     let dir = folder();
     fs::write(dir.path().join("hot.toml"), format!("{TINY}\n").replace("[sgld]", "[sgld]\nlr = 1e9")).unwrap();
-    let output = apd(dir.path(), &["reproduce", "--config", "hot.toml", "--out", "a"]);
+    let of_sgld = ["--set", "sampler.tuned=false", "--set", "sampler.kind=sgld"];
+    let output = apd(dir.path(), &[&["reproduce", "--config", "hot.toml", "--out", "a"], &of_sgld[..]].concat());
     fails(&output, 1, &["chain", "step", "step size"]);
 }
 

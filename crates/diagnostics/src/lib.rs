@@ -4,7 +4,7 @@
 //!
 //! | question | function | wanted |
 //! |---|---|---|
-//! | do the chains agree? | [`rhat`] | below 1.01 |
+//! | do the chains agree? | [`rhat`]; [`nested_rhat`] for many short ones | below 1.01 |
 //! | how many independent draws is that? | [`ess_bulk`], [`ess_tail`], [`ess_mean`] | 100 per chain and more |
 //! | which digits of an estimate are noise? | [`mcse_mean`], [`mcse_sd`], [`mcse_quantile`] | small beside the deviation |
 //! | in what way do they disagree? | [`rank_histogram`], [`autocorrelation`] | flat; quickly 0 |
@@ -77,6 +77,7 @@ mod error;
 mod ess;
 mod ksd;
 mod mcse;
+mod nested_rhat;
 mod rank;
 mod rhat;
 mod special;
@@ -91,6 +92,7 @@ pub use error::DiagnosticError;
 pub use ess::{ess_bulk, ess_mean, ess_tail};
 pub use ksd::{KsdTest, ksd, ksd_test};
 pub use mcse::{mcse_mean, mcse_quantile, mcse_sd};
+pub use nested_rhat::nested_rhat;
 pub use rank::rank_histogram;
 pub use rhat::rhat;
 pub use summary::{mean_sd, median};

@@ -245,6 +245,11 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         &self.config
     }
 
+    /// The potential.
+    pub fn potential(&self) -> &P {
+        &self.potential
+    }
+
     /// The potential, for instance to reuse it.
     pub fn into_potential(self) -> P {
         self.potential

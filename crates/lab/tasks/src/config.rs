@@ -60,7 +60,7 @@ pub struct Config {
     pub sgld: SgldConfig,
     /// The distiller of the paper, a GAN on whole networks: method `apd`.
     pub distill: apd_distill::Config,
-    /// The distiller into a few directions: method `subspace`.
+    /// The distiller into a few directions, one of those that method `distilled` chooses among: all in as many bytes.
     pub subspace: apd_distill::SubspaceConfig,
     /// Distillation while sampling.
     pub online: OnlineConfig,
@@ -97,6 +97,8 @@ pub enum Profile {
     Quick,
     /// The paper's scale.
     Full,
+    /// The paper's sampler too: SGLD on minibatches from random networks, with the authors' learning rate and weight decay.
+    Paper,
 }
 
 macro_rules! names {
@@ -126,7 +128,7 @@ macro_rules! names {
     };
 }
 names!(NetName: Fc1 = "fc1", Fc2 = "fc2", Cnn = "cnn", CnnLarge = "cnn-large");
-names!(Profile: Quick = "quick", Full = "full");
+names!(Profile: Quick = "quick", Full = "full", Paper = "paper");
 
 impl NetName {
     /// The network for inputs of this length and this many classes. Convolutional networks take them for square gray images.

@@ -3,6 +3,8 @@
 //! R̂ and effective sample sizes of U(θ), of single weights, and of *functions*: the probability of the true class of held-out
 //! images. Functions are what predictions are made of; weights may fail to mix merely because hidden units can be permuted.
 
+use std::fmt;
+
 use apd_bnn::{Categorical, predict_networks};
 use apd_diagnostics::spread::{Spread, predicted_spread};
 use apd_diagnostics::{Diagnosis, DiagnosticError, mean_sd, median};
@@ -20,6 +22,8 @@ use crate::rows::Rows;
 const WEIGHTS: usize = 100;
 /// Held-out images whose true class's probability is looked at.
 const IMAGES: usize = 100;
+/// Samples of a chain that are looked at while it goes on.
+const LOOKED_AT: usize = 400;
 /// A chain of fewer than one in so many of the longest's samples, because it was dropped, would cut all others to its length.
 const LONG_ENOUGH: usize = 2;
 
@@ -50,7 +54,7 @@ pub struct Diagnosed {
 
 /// Diagnoses the chains of `bank`.
 pub fn diagnose(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> Result<Diagnosed> {
-    let Experiment { config, network, split, seed, .. } = experiment;
+    let Experiment { config, seed, .. } = experiment;
     let seed = seed.child("diagnose");
     let (chains, left_out) = rows_by_chain(bank);
     let draws = chains.iter().map(Vec::len).min().unwrap_or(0);
@@ -60,16 +64,8 @@ pub fn diagnose(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> R
     let weights: Vec<usize> = chosen.into_iter().take(WEIGHTS).map(|i| i as usize).collect();
     let weights = weights.iter().map(|&i| by_chain(&chains, draws, |row| f64::from(bank.row(row)[i]))).collect();
 
-    let held_out = split.validation.take(IMAGES);
-    let mut right = vec![vec![0.0; bank.len()]; held_out.len()];
     context.progress.begin("diagnose", bank.len() as u64, 0);
-    predict_networks(network, &Categorical, bank.rows(), held_out.images.pixels.view(), |row, probabilities| {
-        for (image, &label) in held_out.labels.iter().enumerate() {
-            right[image][row] = f64::from(probabilities[[image, label as usize]]);
-        }
-        context.progress.advance(row as u64 + 1, None);
-    });
-    let functions = right.iter().map(|image| by_chain(&chains, draws, |row| image[row])).collect();
+    let functions = functions(experiment, bank, &chains, draws, |done| context.progress.advance(done, None));
 
     let groups: Vec<Group> = [("potential", potential), ("functions", functions), ("weights", weights)]
         .into_iter()
@@ -87,6 +83,57 @@ pub fn diagnose(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> R
     let spread = spread(experiment, bank, &chains)?;
     context.progress.end();
     Ok(Diagnosed { rows: rows.finish(), groups, left_out, spread })
+}
+
+/// How far the chains of an unfinished bank agree on predictions, in the median over images.
+pub(crate) struct Agreement {
+    pub(crate) rhat: f64,
+    /// At least: of long chains some of the samples are looked at.
+    pub(crate) ess: f64,
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "R̂ of predictions {:.3}, {:.0} effective samples (medians)", self.rhat, self.ess)
+    }
+}
+
+/// Of the samples up to a step; `None` where there are too few.
+pub(crate) fn agreement(experiment: &Experiment, bank: &Bank, until: u64) -> Option<Agreement> {
+    let (mut chains, _) = rows_by_chain(bank);
+    chains.iter_mut().for_each(|rows| rows.retain(|&row| bank.meta(row).step <= until));
+    let longest = chains.iter().map(Vec::len).max()?;
+    chains.retain(|rows| LONG_ENOUGH * rows.len() >= longest);
+    let stride = longest.div_ceil(LOOKED_AT).max(1);
+    let chains: Vec<Vec<usize>> = chains.into_iter().map(|rows| rows.into_iter().step_by(stride).collect()).collect();
+    let draws = chains.iter().map(Vec::len).min()?;
+    let functions = Group::new("functions", functions(experiment, bank, &chains, draws, |_| ()));
+    let of = |f: fn(&Diagnosis) -> f64| median(functions.found.iter().map(|(_, diagnosis)| f(diagnosis)));
+    Some(Agreement { rhat: of(|d| d.rhat)?, ess: of(|d| d.ess_bulk)? })
+}
+
+/// The probability of the true class of each of some validation images: the first `draws` draws of each chain, whose rows these are.
+fn functions(
+    experiment: &Experiment,
+    bank: &Bank,
+    chains: &[Vec<usize>],
+    draws: usize,
+    tell: impl Fn(u64) + Sync,
+) -> Vec<Draws> {
+    let Experiment { network, split, .. } = experiment;
+    let held_out = split.validation.take(IMAGES);
+    let rows: Vec<usize> = chains.iter().flat_map(|rows| &rows[..draws]).copied().collect();
+    let networks = rows.iter().map(|&row| bank.row(row));
+    let mut right = vec![Vec::with_capacity(rows.len()); held_out.len()];
+    predict_networks(network, &Categorical, networks, held_out.images.pixels.view(), |done, probabilities| {
+        for (right, (probabilities, &label)) in
+            right.iter_mut().zip(probabilities.rows().into_iter().zip(&held_out.labels))
+        {
+            right.push(f64::from(probabilities[label as usize]));
+        }
+        tell(done as u64 + 1);
+    });
+    right.iter().map(|of_image| of_image.chunks_exact(draws.max(1)).map(<[f64]>::to_vec).collect()).collect()
 }
 
 impl Group {
@@ -149,7 +196,8 @@ fn by_chain(chains: &[Vec<usize>], draws: usize, value: impl Fn(usize) -> f64) -
 
 /// The deviation of each weight over the first chain, beside what a weight that no data bind would show.
 fn spread(experiment: &Experiment, bank: &Bank, chains: &[Vec<usize>]) -> Result<Option<Spread>> {
-    let sgld = &experiment.config.sgld;
+    let Experiment { config, .. } = experiment;
+    let sgld = &config.sgld;
     let (epsilon, tau) = from_mean_loss(sgld.lr, sgld.weight_decay, experiment.split.train.len());
     let Some(rows) = chains.first().filter(|rows| rows.len() > 1 && tau > 0.0 && sgld.temperature > 0.0) else {
         return Ok(None);
@@ -165,8 +213,10 @@ fn spread(experiment: &Experiment, bank: &Bank, chains: &[Vec<usize>]) -> Result
         }
     }
     let deviations: Vec<f64> = squares.iter().map(|s| (s / (rows.len() - 1) as f64).sqrt()).collect();
-    let free = predicted_spread(sgld.temperature, epsilon, sgld.steps - sgld.burn_in, tau);
-    match Spread::of(&deviations, tau.sqrt().recip(), Some(free)) {
+    // A tuned chain has a step size and units of its own.
+    let free =
+        (!config.sampler.tuned).then(|| predicted_spread(sgld.temperature, epsilon, sgld.steps - sgld.burn_in, tau));
+    match Spread::of(&deviations, tau.sqrt().recip(), free) {
         Ok(spread) => Ok(Some(spread)),
         Err(DiagnosticError::Empty { .. }) => Ok(None),
         Err(error) => Err(crate::Error::Config(error.to_string())),

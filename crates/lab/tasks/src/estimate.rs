@@ -85,7 +85,7 @@ impl ResourceEstimate {
             },
             Part { what: "distillation", bytes: sizes.gan(distill), flag: narrower },
             Part {
-                what: "the subspace",
+                what: "distillation into a small form",
                 bytes: sizes.directions(config.subspace.rank, bank_rows(config)),
                 flag: halved("subspace.rank", config.subspace.rank),
             },

@@ -4,6 +4,7 @@ use crate::method::Method;
 
 mod apd;
 pub(crate) mod descent;
+mod distilled;
 mod ensemble;
 pub(crate) mod gan;
 pub(crate) mod langevin;
@@ -11,11 +12,12 @@ pub(crate) mod mc_dropout;
 mod online;
 pub(crate) mod sgd;
 mod sgld;
-mod subspace;
 mod swag;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use distilled::{DISTILLED, nearest};
 
 /// Every method that comes with this crate, in the order of the tables.
 pub const METHODS: &[&dyn Method] = &[
@@ -24,7 +26,7 @@ pub const METHODS: &[&dyn Method] = &[
     &ensemble::DeepEnsemble,
     &swag::SwagGaussian,
     &sgld::PosteriorBank,
-    &subspace::SubspaceOfBank,
+    &distilled::Nearest,
     &apd::GanOfBank,
     &online::OnlineGan { restarts: false },
     &online::OnlineGan { restarts: true },

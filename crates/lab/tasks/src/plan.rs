@@ -13,7 +13,7 @@ pub struct PlannedStage {
 const SECONDS: [(&str, f64); 13] = [
     ("training", 35.0),
     ("diagnose", 2.0),
-    ("subspace", 1.0),
+    ("distilled", 2.0),
     ("apd", 180.0),
     ("apd-online", 45.0),
     ("apd-online-infinite", 40.0),

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::config::{Config, SgldConfig};
 use crate::context::Context;
+use crate::diagnose::agreement;
 use crate::error::{self, Error, Result};
 use crate::estimate::ResourceEstimate;
 use crate::experiment::{Experiment, RunOptions};
@@ -27,6 +28,8 @@ const STRIDE: u64 = 200;
 const LOOKS: u64 = 50;
 /// Validation images of one evaluation.
 const LOOK_IMAGES: usize = 2_000;
+/// Parts of the steps after burn-in; after each the chains are compared.
+const ROUNDS: u64 = 8;
 const KIND: &str = "chain";
 
 /// A sampled posterior.
@@ -58,31 +61,41 @@ pub(crate) fn sample_chains(
         true => BankWriter::resume(path)?,
         false => BankWriter::create(path, header(config, &network.row_layout()))?,
     };
-    let mut chains: Vec<(SupervisedChain<PipelineChain>, ChainWriter)> = Vec::new();
+    let mut left = Vec::new();
     for number in numbers.clone() {
-        let state = state_path(path, number);
         let writer = writer.chain(number)?;
-        let supervised = match saved::<SupervisedChain<PipelineState>>(&state, KIND)? {
-            None => SupervisedChain::new(recipe.start(number)?),
-            // A repair took them; going on from here would leave a gap.
-            Some(state) if state.chain.last_sample > writer.last_step() => {
-                context.progress.warn(&format!(
-                    "chain {number}: the bank has lost rows from before the chain's checkpoint; it starts again, and what is there stays"
-                ));
-                SupervisedChain::new(recipe.start(number)?)
-            }
+        let state = saved::<SupervisedChain<PipelineState>>(&state_path(path, number), KIND)?;
+        // A repair took them; going on from there would leave a gap.
+        let gap = state.as_ref().is_some_and(|state| state.chain.last_sample > writer.last_step());
+        if gap {
+            context.progress.warn(&format!(
+                "chain {number}: the bank has lost rows from before the chain's checkpoint; it starts again, and what is there stays"
+            ));
+        }
+        left.push((number, state.filter(|_| !gap), writer));
+    }
+    let begin = |(number, state, writer): (u32, Option<SupervisedChain<PipelineState>>, ChainWriter)| {
+        let supervised = match state {
+            None => recipe.start(context, number)?,
             Some(state) => state.resume(&recipe)?,
         };
-        chains.push((supervised, writer));
-    }
-    let summary = recipe.start(numbers.start)?.summary()?;
+        Ok((supervised, writer))
+    };
+    let chains = left.into_par_iter().with_max_len(1).map(begin).collect::<Vec<Result<_>>>();
+    let chains: Vec<(SupervisedChain<PipelineChain>, ChainWriter)> = error::all(chains)?;
+    // Of its start, though the chain may have gone on: a run that was interrupted says the same.
+    let mut first = recipe.start(context, numbers.start)?;
+    let summary = first.chain.summary()?;
     let Summary { unmoved, dim, .. } = summary;
     if unmoved > 0 {
         context
             .progress
             .warn(&format!("{unmoved} of {dim} coordinates do not move: steps are below half an ulp of them"));
     }
-    let summary = summary.to_string();
+    let summary = match first.tuning {
+        Some(tuning) => format!("{summary}\nmeasured at its start: curvature λ = {:.0}", tuning.curvature),
+        None => summary.to_string(),
+    };
     context.progress.note(&summary);
 
     let total = sgld.steps * u64::from(numbers.end - numbers.start);
@@ -97,22 +110,34 @@ pub(crate) fn sample_chains(
         Ok(format!("validation accuracy of one sample {:.2} %", 100.0 * accuracy))
     };
     let look_every = (sgld.steps / LOOKS).max(1);
-    let advance = |before: u64, chain: &PipelineChain| -> Result<()> {
+    let advance = |before: u64, supervised: &SupervisedChain<PipelineChain>| -> Result<()> {
+        let chain = &supervised.chain;
         let step = chain.progress().step;
         let taken = done.fetch_add(step - before, Ordering::Relaxed) + (step - before);
         // The first chain speaks for all.
         let due = chain.chain() == numbers.start && step / look_every > before / look_every;
-        context.progress.advance(taken, if due { Some(look(chain.position())?) } else { None });
+        context.progress.advance(taken, if due { Some(look(&supervised.theta())?) } else { None });
         Ok(())
     };
-    let outcomes: Vec<Result<Option<String>>> = chains
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|(supervised, writer)| {
-            let path = state_path(path, supervised.chain.chain());
-            Sampling { recipe: &recipe, supervised, writer, path, advance: &advance }.run(context)
-        })
-        .collect();
+    let begin = |(supervised, writer): (SupervisedChain<PipelineChain>, ChainWriter)| {
+        let path = state_path(path, supervised.chain.chain());
+        Sampling { recipe: &recipe, supervised, writer, path, until: 0, failed: None, advance: &advance }
+    };
+    let mut chains: Vec<Sampling<'_>> = chains.into_iter().map(begin).collect();
+    for round in 1..=ROUNDS {
+        let until = sgld.burn_in.min(sgld.steps) + sgld.steps.saturating_sub(sgld.burn_in) * round / ROUNDS;
+        chains.par_iter_mut().with_max_len(1).for_each(|chain| chain.run_until(context, until));
+        if chains.iter().any(|chain| matches!(chain.failed, Some(Error::Stopped))) {
+            break;
+        }
+        let Some(found) = agreement(experiment, &Bank::open(path)?, until) else { continue };
+        context.progress.advance(done.load(Ordering::Relaxed), Some(format!("after {until} steps {found}")));
+        // A goal is that of all chains: one that is a job of its own goes to its end.
+        if numbers.len() == sgld.chains && sgld.until_ess.is_some_and(|goal| found.ess >= goal) {
+            break;
+        }
+    }
+    let outcomes: Vec<Result<Option<String>>> = chains.into_iter().map(Sampling::finish).collect();
     let diverged: Vec<String> = error::all(outcomes)?.into_iter().flatten().collect();
     context.progress.end();
     diverged.iter().for_each(|what| context.progress.warn(what));
@@ -128,19 +153,31 @@ struct Sampling<'a> {
     supervised: SupervisedChain<PipelineChain>,
     writer: ChainWriter,
     path: PathBuf,
+    /// The step at which the round ends.
+    until: u64,
+    /// What ended it for good.
+    failed: Option<Error>,
     /// Told of the step before, and the chain.
-    advance: &'a (dyn Fn(u64, &PipelineChain) -> Result<()> + Sync),
+    advance: &'a (dyn Fn(u64, &SupervisedChain<PipelineChain>) -> Result<()> + Sync),
 }
 
 impl Sampling<'_> {
-    /// Goes to the chain's end; what there is to say if it diverged.
-    fn run(mut self, context: Context<'_>) -> Result<Option<String>> {
-        let outcome = drive(context, &mut self);
-        let Self { supervised, writer, .. } = self;
+    /// Goes on to a step, unless it has failed; its rows are in the bank then.
+    fn run_until(&mut self, context: Context<'_>, until: u64) {
+        self.until = until;
+        if self.failed.is_none() {
+            // Whatever ends the chain, the rows before it are good.
+            let outcome = drive(context, self).and(self.writer.flush().map_err(Error::from));
+            self.failed = outcome.err();
+        }
+    }
+
+    /// What there is to say if it diverged.
+    fn finish(self) -> Result<Option<String>> {
+        let Self { supervised, writer, failed, .. } = self;
         let rows = writer.rows();
-        // Whatever ended the chain, the rows before it are good.
         writer.finish()?;
-        outcome?;
+        failed.map_or(Ok(()), Err)?;
         Ok(supervised.said().map(|said| match supervised.was_dropped() {
             true => format!("{said}: {rows} samples stay"),
             false => said,
@@ -150,14 +187,13 @@ impl Sampling<'_> {
 
 impl Stage for Sampling<'_> {
     fn is_finished(&self) -> bool {
-        let chain = &self.supervised.chain;
-        self.supervised.was_dropped() || chain.progress().step >= chain.config().steps
+        self.supervised.was_dropped() || self.supervised.chain.progress().step >= self.until
     }
 
     fn step(&mut self, _context: Context<'_>) -> Result<()> {
-        let Self { recipe, supervised, writer, advance, .. } = self;
-        let (before, steps) = (supervised.chain.progress().step, supervised.chain.config().steps);
-        supervised.run_until(recipe, steps.min(before + STRIDE), &mut |sample| {
+        let Self { recipe, supervised, writer, advance, until, .. } = self;
+        let before = supervised.chain.progress().step;
+        supervised.run_until(recipe, (*until).min(before + STRIDE), &mut |sample| {
             // A chain that went back to its checkpoint gives the rows after it once more.
             if writer.last_step().is_none_or(|last| sample.step > last) {
                 let row = recipe.experiment.row(sample.position);
@@ -165,7 +201,7 @@ impl Stage for Sampling<'_> {
             }
             Ok(())
         })?;
-        advance(before, &supervised.chain)
+        advance(before, supervised)
     }
 
     /// A chain that was dropped leaves the state before that: a run that goes on may restart it instead.
@@ -262,6 +298,7 @@ fn posterior(identity: &str) -> toml::Table {
     if let Some(toml::Value::Table(sgld)) = settings.get_mut("sgld") {
         sgld.remove("chains");
         sgld.remove("steps");
+        sgld.remove("until-ess");
     }
     settings
 }

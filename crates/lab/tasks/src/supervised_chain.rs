@@ -1,16 +1,21 @@
 //! A chain of the run: how it is made, and what becomes of it when it diverges.
 
+use std::borrow::Cow;
+
 use apd_bnn::NetworkPotential;
 use apd_nn::Model as _;
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Chain, ChainConfig, ChainError, ChainState, Progress, Sample, SamplerConfig, SamplerState, Schedule, from_mean_loss,
+    Baoab, Chain, ChainConfig, ChainError, ChainState, LangevinTuning, Progress, Rescaled, Sample, SamplerConfig,
+    SamplerState, Schedule, from_mean_loss,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::config::OnDivergence;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::methods::descent::Descent;
 
 /// Restarts of one chain before it is given up.
 const RESTARTS: u32 = 3;
@@ -18,7 +23,11 @@ const RESTARTS: u32 = 3;
 /// prior. Chains that sample are below twice of it.
 const DIVERGED: f64 = 100.0;
 
-pub(crate) type PipelineChain = Chain<NetworkPotential, SamplerConfig>;
+/// Most of a variance that minibatches may add to it, where a chain is tuned.
+const BIAS: f64 = 0.02;
+
+/// In the potential's own units unless it is tuned.
+pub(crate) type PipelineChain = Chain<Rescaled<NetworkPotential>, SamplerConfig>;
 pub(crate) type PipelineState = ChainState<SamplerState>;
 
 /// How the configuration's chains are made.
@@ -51,13 +60,37 @@ impl<'a> Recipe<'a> {
         }
     }
 
-    /// A chain at its start.
-    pub(crate) fn start(&self, number: u32) -> Result<PipelineChain> {
-        let potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
-        Ok(Chain::new(number, potential, self.sampler, self.length, self.seed, self.initial(number, 0))?)
+    /// A chain at its start: at a trained network, by what is measured there, if the settings say so.
+    pub(crate) fn start(&self, context: Context<'_>, number: u32) -> Result<SupervisedChain<PipelineChain>> {
+        let Experiment { config, .. } = self.experiment;
+        let mut initial = self.initial(number, 0);
+        let of_chain = |name| self.seed.child(name).index(u64::from(number));
+        if config.sgld.training_steps > 0 {
+            let steps = config.sgld.training_steps;
+            let descent = Descent { steps, ..self.experiment.descent(self.concurrent) };
+            initial = descent.end(context, of_chain("training"), initial)?;
+        }
+        let mut potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
+        let mut tuning = None;
+        if config.sampler.tuned {
+            let (batch, seed) = (self.length.batch_size, of_chain("tuning"));
+            let (measured, measured_by) =
+                LangevinTuning::measure(potential, &initial, self.prior_precision, batch, BIAS, seed)
+                    .map_err(ChainError::from)?;
+            (tuning, potential) = (Some(measured), measured_by);
+        }
+        let potential = rescaled(potential, tuning.as_ref());
+        let (sampler, z) = (self.sampler_of(tuning.as_ref()), potential.z_of(&initial).into_owned());
+        let chain = Chain::new(number, potential, sampler, self.length, self.seed, z)?;
+        Ok(SupervisedChain { chain, tuning, restarts: 0, last: None, dropped: None })
     }
 
-    /// Where a chain starts, the first time and after some restarts.
+    fn sampler_of(&self, tuning: Option<&LangevinTuning>) -> SamplerConfig {
+        let temperature = self.experiment.config.sgld.temperature;
+        tuning.map_or(self.sampler, |tuning| Baoab { temperature, ..tuning.sampler() }.into())
+    }
+
+    /// A random network, the first time and after some restarts.
     fn initial(&self, number: u32, restarts: u32) -> Vec<f32> {
         let seed = self.seed.child("initial").index(u64::from(number));
         let seed = if restarts == 0 { seed } else { seed.child("restart").index(u64::from(restarts)) };
@@ -71,9 +104,16 @@ impl<'a> Recipe<'a> {
     }
 
     /// A chain where it was.
-    fn resume(&self, state: PipelineState) -> Result<PipelineChain> {
-        let potential = self.experiment.potential(self.prior_precision, self.concurrent)?;
-        Ok(Chain::resume(potential, self.sampler, self.length, self.seed, state)?)
+    fn resume(&self, state: PipelineState, tuning: Option<&LangevinTuning>) -> Result<PipelineChain> {
+        let potential = rescaled(self.experiment.potential(self.prior_precision, self.concurrent)?, tuning);
+        Ok(Chain::resume(potential, self.sampler_of(tuning), self.length, self.seed, state)?)
+    }
+}
+
+fn rescaled(potential: NetworkPotential, tuning: Option<&LangevinTuning>) -> Rescaled<NetworkPotential> {
+    match tuning {
+        Some(tuning) => Rescaled::new(potential, tuning.scale.clone()),
+        None => Rescaled::unscaled(potential),
     }
 }
 
@@ -81,19 +121,17 @@ impl<'a> Recipe<'a> {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SupervisedChain<C> {
     pub(crate) chain: C,
+    /// What was measured at its start, if it is tuned.
+    pub(crate) tuning: Option<LangevinTuning>,
     /// Times that it was restarted.
     restarts: u32,
-    /// Its last sample.
+    /// Its last sample, in the chain's units.
     last: Option<Vec<f32>>,
     /// The step at which it was dropped, if it was.
     dropped: Option<u64>,
 }
 
 impl<C> SupervisedChain<C> {
-    pub(crate) fn new(chain: C) -> Self {
-        Self { chain, restarts: 0, last: None, dropped: None }
-    }
-
     /// Whether it diverged and ended where it was.
     pub(crate) fn was_dropped(&self) -> bool {
         self.dropped.is_some()
@@ -103,16 +141,28 @@ impl<C> SupervisedChain<C> {
 impl SupervisedChain<PipelineState> {
     /// The chain that this is the state of.
     pub(crate) fn resume(self, recipe: &Recipe<'_>) -> Result<SupervisedChain<PipelineChain>> {
-        let Self { chain, restarts, last, dropped } = self;
-        Ok(SupervisedChain { chain: recipe.resume(chain)?, restarts, last, dropped })
+        let Self { chain, tuning, restarts, last, dropped } = self;
+        Ok(SupervisedChain { chain: recipe.resume(chain, tuning.as_ref())?, tuning, restarts, last, dropped })
     }
 }
 
 impl SupervisedChain<PipelineChain> {
     /// What it takes to go on.
     pub(crate) fn state(&self) -> SupervisedChain<PipelineState> {
-        let Self { chain, restarts, last, dropped } = self;
-        SupervisedChain { chain: chain.state(), restarts: *restarts, last: last.clone(), dropped: *dropped }
+        let Self { chain, tuning, restarts, last, dropped } = self;
+        let (tuning, last) = (tuning.clone(), last.clone());
+        SupervisedChain { chain: chain.state(), tuning, restarts: *restarts, last, dropped: *dropped }
+    }
+
+    /// θ.
+    pub(crate) fn theta(&self) -> Cow<'_, [f32]> {
+        self.chain.potential().theta_of(self.chain.position())
+    }
+
+    /// Moves the chain to θ.
+    pub(crate) fn restart_from(&mut self, theta: &[f32]) {
+        let z = self.chain.potential().z_of(theta).into_owned();
+        self.chain.restart_from(&z);
     }
 
     /// Takes the chain to step `until`, its samples to `keep`. A divergence is dealt with as the settings say: an error, the end of the
@@ -133,8 +183,10 @@ impl SupervisedChain<PipelineChain> {
                 OnDivergence::Restart if self.restarts < RESTARTS => {
                     self.restarts += 1;
                     let number = self.chain.chain();
-                    let start = self.last.clone().unwrap_or_else(|| recipe.initial(number, self.restarts));
-                    self.chain.restart_from(&start);
+                    match self.last.clone() {
+                        Some(last) => self.chain.restart_from(&last),
+                        None => self.restart_from(&recipe.initial(number, self.restarts)),
+                    }
                 }
                 OnDivergence::Restart | OnDivergence::Stop => return Err(diverged),
             }
@@ -153,7 +205,10 @@ impl SupervisedChain<PipelineChain> {
                 let last = self.last.get_or_insert_default();
                 last.clear();
                 last.extend_from_slice(sample.position);
-                keep(sample)?;
+                // The sample borrows the chain; its place does not.
+                let (weight, transition) = (sample.weight, sample.transition);
+                let position = &*self.chain.potential().theta_of(last);
+                keep(Sample { chain, step, position, potential, weight, transition })?;
             }
         }
         let Progress { chain, step, potential, .. } = self.chain.progress();

@@ -1,5 +1,7 @@
 //! A potential in other units of its coordinates.
 
+use std::borrow::Cow;
+
 use crate::potential::forward::forward;
 use crate::{Minibatch, Potential, PotentialError};
 
@@ -25,6 +27,7 @@ use crate::{Minibatch, Potential, PotentialError};
 #[derive(Clone, Debug)]
 pub struct Rescaled<P> {
     potential: P,
+    /// Nothing where every unit is 1.
     scale: Vec<f32>,
     /// θ, of the call that goes on.
     theta: Vec<f32>,
@@ -41,23 +44,45 @@ impl<P: Potential> Rescaled<P> {
         Self { potential, theta: vec![0.0; scale.len()], scale }
     }
 
-    /// s.
+    /// `potential` in its own units, at no cost: θ = z.
+    pub fn unscaled(potential: P) -> Self {
+        Self { potential, scale: Vec::new(), theta: Vec::new() }
+    }
+
+    /// s; empty where every unit is 1.
     pub fn scale(&self) -> &[f32] {
         &self.scale
+    }
+
+    /// θ = s∘z.
+    pub fn theta_of<'a>(&self, z: &'a [f32]) -> Cow<'a, [f32]> {
+        match self.scale[..] {
+            [] => z.into(),
+            _ => z.iter().zip(&self.scale).map(|(z, s)| z * s).collect(),
+        }
+    }
+
+    /// z = θ/s.
+    pub fn z_of<'a>(&self, theta: &'a [f32]) -> Cow<'a, [f32]> {
+        match self.scale[..] {
+            [] => theta.into(),
+            _ => theta.iter().zip(&self.scale).map(|(theta, s)| theta / s).collect(),
+        }
     }
 
     /// The potential itself.
     pub fn into_inner(self) -> P {
         self.potential
     }
-
-    fn set_theta(&mut self, z: &[f32]) {
-        self.theta.iter_mut().zip(z).zip(&self.scale).for_each(|((theta, &z), &s)| *theta = s * z);
-    }
 }
 
 impl<P: Potential> Potential for Rescaled<P> {
     forward!(self, self.potential; dim num_data save restore);
+
+    /// None in units of their own, where coordinates have other precisions.
+    fn prior_precision(&self) -> Option<f64> {
+        if self.scale.is_empty() { self.potential.prior_precision() } else { None }
+    }
 
     fn gradient(
         &mut self,
@@ -65,8 +90,7 @@ impl<P: Potential> Potential for Rescaled<P> {
         minibatch: Minibatch<'_>,
         gradient: &mut [f32],
     ) -> Result<f64, PotentialError> {
-        self.set_theta(position);
-        let value = self.potential.gradient(&self.theta, minibatch, gradient)?;
+        let value = self.potential.gradient(theta(&mut self.theta, &self.scale, position), minibatch, gradient)?;
         gradient.iter_mut().zip(&self.scale).for_each(|(g, &s)| *g *= s);
         Ok(value)
     }
@@ -77,14 +101,21 @@ impl<P: Potential> Potential for Rescaled<P> {
         minibatch: Minibatch<'_>,
         diagonal: &mut [f32],
     ) -> Result<(), PotentialError> {
-        self.set_theta(position);
-        self.potential.curvature(&self.theta, minibatch, diagonal)?;
+        self.potential.curvature(theta(&mut self.theta, &self.scale, position), minibatch, diagonal)?;
         diagonal.iter_mut().zip(&self.scale).for_each(|(h, &s)| *h *= s * s);
         Ok(())
     }
 
     fn refresh(&mut self, step: u64, position: &[f32]) -> Result<(), PotentialError> {
-        self.set_theta(position);
-        self.potential.refresh(step, &self.theta)
+        self.potential.refresh(step, theta(&mut self.theta, &self.scale, position))
     }
+}
+
+/// θ = s∘z, in `theta` where it is not z itself.
+fn theta<'a>(theta: &'a mut [f32], scale: &[f32], z: &'a [f32]) -> &'a [f32] {
+    if scale.is_empty() {
+        return z;
+    }
+    theta.iter_mut().zip(z).zip(scale).for_each(|((theta, &z), &s)| *theta = s * z);
+    theta
 }

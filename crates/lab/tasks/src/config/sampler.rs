@@ -14,6 +14,10 @@ pub struct SamplerSettings {
     pub kind: SamplerKind,
     /// Friction α of the samplers with momentum: the part of the momentum that a step loses.
     pub friction: f64,
+    /// Whether units, step size and friction are measured where each chain starts, in place of `friction` and the learning rate of `[sgld]`
+    /// ([`LangevinTuning`](apd_sgmcmc::LangevinTuning)); so far of BAOAB only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tuned: bool,
 }
 
 /// A kind of sampler.
@@ -54,7 +58,7 @@ const PSGLD_DAMPING: f64 = 1e-2;
 
 impl Default for SamplerSettings {
     fn default() -> Self {
-        Self { kind: SamplerKind::Sgld, friction: FRICTION }
+        Self { kind: SamplerKind::Sgld, friction: FRICTION, tuned: false }
     }
 }
 
@@ -64,6 +68,9 @@ impl SamplerSettings {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
+        if self.tuned && self.kind != SamplerKind::Baoab {
+            return Err(Error::Config("sampler.tuned: of kind baoab only".to_owned()));
+        }
         if self.friction > 0.0 && self.friction <= 1.0 {
             return Ok(());
         }
@@ -79,7 +86,7 @@ impl SamplerSettings {
         temperature: f64,
         terms: usize,
     ) -> SamplerConfig {
-        let Self { kind, friction } = self;
+        let Self { kind, friction, .. } = self;
         let slow = || schedule(friction * epsilon);
         match kind {
             SamplerKind::Sgld => Sgld::new(schedule(epsilon), temperature).into(),

@@ -11,13 +11,20 @@ use crate::settings::{not_negative, positive};
 pub struct SgldConfig {
     /// Independent chains, each with its own streams and start.
     pub chains: usize,
-    /// Steps of each chain, burn-in included.
+    /// Steps of each chain, burn-in included; the most, where there is a goal.
     pub steps: u64,
+    /// The goal: so many effective samples of predictions, in the median over validation images, at which the chains end. It is looked at after each
+    /// eighth of the steps that follow burn-in, and is no matter for a chain that is a job of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ess: Option<f64>,
     /// Steps before the first sample.
     pub burn_in: u64,
     /// A sample is kept every this many steps after burn-in.
     pub thinning: u64,
-    /// Examples in a minibatch.
+    /// Steps of SGD, as `[sgd]` has them, between a random network and a chain's first step.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub training_steps: u64,
+    /// Examples in a minibatch; as many as there are, or more: all.
     pub batch: usize,
     /// Learning rate on the mean loss: ε = lr/N.
     pub lr: f64,
@@ -27,6 +34,11 @@ pub struct SgldConfig {
     pub temperature: f64,
     /// What becomes of a chain that diverges.
     pub on_divergence: OnDivergence,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
 }
 
 /// What becomes of a chain whose potential or position is not finite, or whose potential is far above that of uniform predictions. The
@@ -82,6 +94,7 @@ impl SgldConfig {
         positive("sgld.lr", self.lr)?;
         positive("sgld.weight-decay", self.weight_decay)?;
         not_negative("sgld.temperature", self.temperature)?;
+        self.until_ess.map_or(Ok(()), |goal| positive("sgld.until-ess", goal))?;
         if self.samples_per_chain() == 0 {
             return Err(Error::Config(format!(
                 "sgld: {} steps with burn-in {} and thinning {} keep no sample",

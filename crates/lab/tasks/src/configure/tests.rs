@@ -128,7 +128,7 @@ fn only_what_the_run_does_is_checked() {
 fn a_settings_file_keeps_its_order() {
     let text = defaults(Dataset::Digits, NetName::Fc1, Profile::Quick).to_toml();
     let sections: Vec<&str> = text.lines().filter(|line| line.starts_with('[') && !line.contains('.')).collect();
-    let expected = "[sgd] [baselines] [sgld] [distill] [subspace] [online] [gan-losses] [evaluation] [fidelity] [curves] [samplers] \
+    let expected = "[sgd] [baselines] [sampler] [sgld] [distill] [subspace] [online] [gan-losses] [evaluation] [fidelity] [curves] [samplers] \
                     [adversarial] [toy2d] [active]";
     assert_eq!(sections.join(" "), expected);
 }

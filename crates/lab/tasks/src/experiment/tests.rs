@@ -52,7 +52,7 @@ fn samples_of_a_normalized_network_carry_its_buffers_through_the_house() {
     // A network has no dropout.
     assert_eq!(
         posteriors.iter().map(|posterior| posterior.name).collect::<Vec<_>>(),
-        ["sgd", "ensemble", "swag", "sgld", "subspace", "apd"]
+        ["sgd", "ensemble", "swag", "sgld", "distilled", "apd"]
     );
     assert_eq!(posteriors[1].posterior.available(), Some(2));
     assert_eq!((posteriors[0].posterior.dim(), network.buffers()), (network.row_len(), 2 * (6 + 8)));

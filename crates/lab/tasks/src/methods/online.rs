@@ -132,7 +132,7 @@ impl<'a> Rounds<'a> {
                 (round, drawn, points, buffered, Trainer::resume(buffer, state)?)
             }
             None => {
-                let start = |number| Ok(BufferedChain::new(SupervisedChain::new(recipe.start(number)?)));
+                let start = |number| Ok(BufferedChain::new(recipe.start(context, number)?));
                 let mut buffered = (0..config.sgld.chains as u32).map(start).collect::<Result<Vec<_>>>()?;
                 advance(context, &recipe, &mut buffered, config.online.until(&config.sgld, 0))?;
                 let mut buffer = Buffer::new(network.row_len(), config.online.buffer);
@@ -241,7 +241,7 @@ fn restart(buffered: &mut [BufferedChain], generator: &Generator, seed: Seed) {
         // Without the buffers, which are a function of θ.
         let dim = buffered.chain.chain.position().len();
         if !buffered.chain.was_dropped() {
-            buffered.chain.chain.restart_from(&start[..dim]);
+            buffered.chain.restart_from(&start[..dim]);
         }
     }
 }

@@ -1,12 +1,10 @@
-use apd_data::Dataset;
-
 use super::*;
-use crate::config::{NetName, OnDivergence, Profile};
+use crate::config::{NetName, OnDivergence};
 use crate::context::Context;
-use crate::testing::StopAfter;
+use crate::testing::{StopAfter, with_sgld};
 
 fn tiny(on_divergence: OnDivergence) -> Config {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let mut config = with_sgld(NetName::Fc1);
     let sgld = &mut config.sgld;
     (sgld.chains, sgld.steps, sgld.burn_in, sgld.thinning) = (2, 1000, 200, 10);
     sgld.on_divergence = on_divergence;
@@ -16,10 +14,10 @@ fn tiny(on_divergence: OnDivergence) -> Config {
 /// Puts the first chain where no chain comes back from.
 fn doom(experiment: &Experiment, bank: &Path, weight: f32) {
     let recipe = Recipe::new(experiment, 2);
-    let mut state = recipe.start(0).unwrap().state();
-    state.position.fill(weight);
+    let mut state = recipe.start(Context::default(), 0).unwrap().state();
+    state.chain.position.fill(weight);
     std::fs::create_dir_all(bank).unwrap();
-    checkpoint::save(state_path(bank, 0), KIND, &SupervisedChain::new(state)).unwrap();
+    checkpoint::save(state_path(bank, 0), KIND, &state).unwrap();
 }
 
 /// The rows of each chain, with their steps.
@@ -109,9 +107,12 @@ fn positions_of_a_diverging_chain_are_no_samples() {
 #[test]
 fn the_sampler_is_a_setting_and_a_stopped_run_of_any_goes_on_to_the_same_bank() {
     let mut banks = Vec::new();
-    for kind in ["sgld", "psgld", "sghmc", "sgnht", "baoab"] {
+    for (kind, tuned) in
+        [("sgld", false), ("psgld", false), ("sghmc", false), ("sgnht", false), ("baoab", false), ("baoab", true)]
+    {
         let mut config = tiny(OnDivergence::Stop);
-        config.sampler = toml::from_str(&format!("kind = \"{kind}\"")).unwrap();
+        config.sampler = toml::from_str(&format!("kind = \"{kind}\"\ntuned = {tuned}")).unwrap();
+        config.sgld.training_steps = if tuned { 200 } else { 0 };
         let (dir, experiment) = (tempfile::tempdir().unwrap(), Experiment::in_memory(config).unwrap());
         let [whole, stopped] = ["whole", "stopped"].map(|name| dir.path().join(name));
         sample(Context::default(), &experiment, &whole).unwrap();
@@ -130,7 +131,9 @@ fn the_sampler_is_a_setting_and_a_stopped_run_of_any_goes_on_to_the_same_bank() 
 }
 
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // How often a chain was saved is no matter.
+    let last = |path: &PathBuf| path.extension().is_none_or(|ending| ending != "prev");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(last);
     let named =
         |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap());
     entries.map(named).collect()

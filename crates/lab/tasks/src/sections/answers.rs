@@ -5,6 +5,7 @@ use apd_report::{Axis, CurvePanel, Curves, Figure, Format, Results, Row, Section
 use apd_uncertainty::Score;
 
 use crate::config::Config;
+use crate::methods::DISTILLED;
 use crate::models::Models;
 use crate::named_posterior::NamedPosterior;
 use crate::sections::mixing::mixed;
@@ -12,8 +13,8 @@ use crate::sections::mixing::mixed;
 #[cfg(test)]
 mod tests;
 
-/// The default distiller, whose file the answers are about.
-const FILE: &str = "subspace";
+/// The method whose file the answers are about.
+const FILE: &str = DISTILLED;
 /// The accuracy that distilling may cost.
 const ACCURACY: f64 = 0.01;
 /// The share by which it may raise the NLL.
@@ -54,7 +55,7 @@ pub(crate) fn answers(config: &Config, results: &Results, models: &Models<'_>) -
     }
     let rows = models.bank.len() as f64;
     let summary = format!(
-        "{} networks were sampled from the posterior of {} on {} by {} and distilled into one small file, {FILE}. {}",
+        "{} networks were sampled from the posterior of {} on {} by {} and distilled into one small file. {}",
         Format::Integer.number(rows),
         config.net,
         config.dataset,

@@ -1,6 +1,8 @@
-//! What distillation changed: subspace − sgld and apd − sgld, and whether that is more than drawing networks anew would.
+//! What distillation changed: distilled − sgld and apd − sgld, and whether that is more than drawing networks anew would.
 
 use apd_report::{Best, Cell, Column, Format, Select, Verdict};
+
+use crate::methods;
 
 /// A difference of two means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +16,7 @@ pub(crate) struct Change {
 }
 
 /// The distilled posteriors.
-pub(crate) const DISTILLED: [&str; 2] = ["subspace", "apd"];
+pub(crate) const DISTILLED: [&str; 2] = [methods::DISTILLED, "apd"];
 
 /// Standard errors beyond which a difference is called one.
 const ERRORS: f64 = 2.0;

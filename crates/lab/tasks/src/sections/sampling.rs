@@ -31,13 +31,21 @@ pub(crate) fn sampling(config: &Config, remarks: &[&String], bank: &Bank) -> Sec
     let text = summary.lines().map(str::trim).collect::<Vec<_>>().join("; ");
     Section::new("The bank, and how it was sampled")
         .setting(&format!(
-            "{}, {} chain(s) of {} steps, minibatches of {}, learning rate {} and weight decay {} on the mean loss, \
+            "{}, {} chain(s) of {}{} steps, {}, {} and weight decay {} on the mean loss, \
              temperature {}; a sample every {} steps after {}.",
             config.sampler.kind.name(),
             sgld.chains,
+            sgld.until_ess.map_or(String::new(), |goal| format!("up to {goal} effective samples of predictions, or ")),
             sgld.steps,
-            sgld.batch,
-            sgld.lr,
+            match sgld.training_steps {
+                0 => format!("minibatches of {}", sgld.batch),
+                steps =>
+                    format!("each from a network that SGD trained in {steps}, minibatches of at most {}", sgld.batch),
+            },
+            match config.sampler.tuned {
+                true => "step size and friction as measured at its start".to_owned(),
+                false => format!("learning rate {}", sgld.lr),
+            },
             sgld.weight_decay,
             sgld.temperature,
             sgld.thinning,

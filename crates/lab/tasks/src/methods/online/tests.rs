@@ -1,16 +1,16 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apd_data::Dataset;
 use rayon::ThreadPoolBuilder;
 
 use super::*;
-use crate::config::{Config, NetName, OnlineConfig, Profile};
+use crate::config::{Config, NetName, OnlineConfig};
 use crate::context::{Context, Control};
 use crate::error::Error;
+use crate::testing::with_sgld;
 
 fn config(rounds: u64) -> Config {
-    let mut config = Config::new(Dataset::Digits, NetName::Fc1, Profile::Quick);
+    let mut config = with_sgld(NetName::Fc1);
     (config.sgld.chains, config.sgld.batch) = (2, 10);
     (config.sgld.burn_in, config.sgld.thinning, config.sgld.steps) = (60, 10, 60 + 100 * rounds);
     config.distill = apd_distill::Config { latent: 3, hidden: 4, batch: 5, critic_steps: 2, ..config.distill };

@@ -5,6 +5,7 @@ use apd_report::{
 };
 
 use crate::config::Config;
+use crate::methods::DISTILLED;
 use crate::tasks::active::compute::{Active, TARGETS};
 use crate::tasks::active::settings::ActiveConfig;
 use crate::tasks::active::settings::Start;
@@ -83,7 +84,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         "{} on {}: {} labels per class to start with, then {} rounds of {} labels, chosen among {} drawn for the round; {} seeds; {}; {}. \
          Predictions average {} networks. sgd, mc-dropout, swag and each of the ensemble's {} networks: {} steps at lr {}, weight decay {}; \
          swag's Gaussian is that of the second half of the path. sgld: {} of {} steps, a sample \
-         every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. subspace and apd: {} \
+         every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. distilled and apd: {} \
          samples of the same chains distilled in each round, into at most {} directions and by a GAN with h {}, batch {}, {} iterations.",
         config.net,
         config.dataset,
@@ -164,13 +165,13 @@ fn verdicts(select: &Select<'_>) -> Vec<Verdict> {
         None => format!("{gain:+.1} points of mean accuracy (one seed)"),
     };
     let mut verdicts = Vec::new();
-    for method in ["sgld", "subspace"] {
+    for method in ["sgld", DISTILLED] {
         let Some((gain, error)) = row("gain_over_random", method).map(gain) else { continue };
         let found = format!("{} against random labels (limit two standard errors above 0).", words((gain, error)));
         let question = format!("Does {method} learn faster where BALD asks?");
         verdicts.push(Verdict::new(&question, error.map(|error| gain > error), &found));
     }
-    for method in ["subspace", "apd"] {
+    for method in [DISTILLED, "apd"] {
         let Some((gain, error)) = row("gain_over_sgld", method).map(gain) else { continue };
         let found = format!("{} against sgld with BALD (limit −1 point, where that is clear).", words((gain, error)));
         let question = format!("Does {method} learn as fast as sgld?");

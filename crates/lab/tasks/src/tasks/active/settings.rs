@@ -14,7 +14,7 @@ use crate::methods::learners;
 ///
 /// Learning rates, weight decay and batches of whatever SGD trains are those of [`SgdConfig`](crate::SgdConfig); the probability of dropout,
 /// the size of the ensemble and SWAG's rank those of [`BaselinesConfig`](crate::BaselinesConfig): what is left out there is left out here
-/// too. The subspace's settings are the run's.
+/// too. The subspace's settings, and with them the bytes of what is distilled, are the run's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ActiveConfig {
@@ -126,13 +126,13 @@ impl ActiveConfig {
         let digits = dataset == Dataset::Digits;
         let (seeds, rounds, candidates, test_images) = match (digits, profile) {
             (true, Profile::Quick) => (2, 8, 500, 0),
-            (true, Profile::Full) => (5, 50, 0, 0),
+            (true, Profile::Full | Profile::Paper) => (5, 50, 0, 0),
             (false, Profile::Quick) => (3, 20, 1_000, 2_000),
-            (false, Profile::Full) => (5, 50, 10_000, 0),
+            (false, Profile::Full | Profile::Paper) => (5, 50, 10_000, 0),
         };
         let (networks, sgd_steps, steps, iterations) = match profile {
             Profile::Quick => (20, 300, 1_000, 25),
-            Profile::Full => (50, 2_000, 5_000, 100),
+            Profile::Full | Profile::Paper => (50, 2_000, 5_000, 100),
         };
         // Measured on the digits, two seeds, accuracy after 20 and 120 random labels. At T = 1 the noise of thousands of weights that no
         // label speaks of drowns the few labels: 55 → 82 % with τ = 30, 65 → 82 % with τ = 10, 58 → 77 % with τ = 3. Colder, with

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::methods::DISTILLED;
 use crate::named_posterior::NamedPosterior;
 use crate::pictures::{SHOWN, label, row};
 use crate::rows::Rows;
@@ -231,7 +232,7 @@ impl Task<'_> {
     fn is_pictured(&self, job: &Job) -> bool {
         let pictured = match self.posteriors[job.method].name {
             "sgd" => matches!(job.kind, Kind::Noise | Kind::PgdAverage),
-            "subspace" => job.kind == Kind::PgdAverage,
+            DISTILLED => job.kind == Kind::PgdAverage,
             _ => false,
         };
         pictured && job.epsilon == self.settings.epsilon && job.draw == 0

@@ -7,6 +7,7 @@ use apd_report::{
 use apd_uncertainty::{Score, detection};
 
 use crate::experiment::Experiment;
+use crate::methods::DISTILLED;
 use crate::metrics;
 use crate::pictures;
 use crate::sections::change::{self, Change, kept};
@@ -209,7 +210,7 @@ impl<'a> View<'a> {
     fn verdicts(&self) -> Vec<Verdict> {
         let mut verdicts = vec![self.check()];
         let select = self.white_box(Kind::PgdDraw, self.settings.epsilon).metric("auroc").score(Score::Bald.name());
-        let found: Vec<(&str, f64)> = ["sgld", "subspace", "apd"]
+        let found: Vec<(&str, f64)> = ["sgld", DISTILLED, "apd"]
             .into_iter()
             .filter_map(|method| Some((method, select.clone().method(method).value()?)))
             .collect();
@@ -250,7 +251,7 @@ impl<'a> View<'a> {
 }
 
 /// Methods in the histograms: more cannot be read beside each other.
-const COMPARED: [&str; 4] = ["mc-dropout", "sgld", "subspace", "apd"];
+const COMPARED: [&str; 4] = ["mc-dropout", "sgld", DISTILLED, "apd"];
 
 /// Rows: attack and score; columns: methods.
 fn histograms(found: &Adversarial) -> Option<Figure> {

@@ -35,9 +35,9 @@ impl AdversarialConfig {
         let (images, networks, draws, epsilons) = match (config.dataset, config.profile) {
             (_, Profile::Quick) if config.net.is_convolutional() => (100, 5, 1, vec![0.1]),
             (Dataset::Digits, Profile::Quick) => (300, 20, 3, vec![0.1, 0.2, 0.4]),
-            (Dataset::Digits, Profile::Full) => (500, 50, 10, vec![0.05, 0.1, 0.15, 0.2, 0.4, 0.5]),
+            (Dataset::Digits, Profile::Full | Profile::Paper) => (500, 50, 10, vec![0.05, 0.1, 0.15, 0.2, 0.4, 0.5]),
             (_, Profile::Quick) => (500, 20, 2, vec![0.05, 0.1, 0.2]),
-            (_, Profile::Full) => (6_000, 50, 3, vec![0.02, 0.05, 0.1, 0.15, 0.2, 0.4]),
+            (_, Profile::Full | Profile::Paper) => (6_000, 50, 3, vec![0.02, 0.05, 0.1, 0.15, 0.2, 0.4]),
         };
         let (epsilon, steps, step) = (0.3, 40, 0.02);
         Self { images, networks, draws, epsilon, steps, step, random_start: false, epsilons }

@@ -25,6 +25,7 @@ use crate::distill::train;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
+use crate::methods::{DISTILLED, nearest as nearest_form};
 use crate::named_posterior::{NamedPosterior, averaged, network_rows};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
@@ -122,18 +123,19 @@ fn baselines<'a>(
     ensemble: Option<&Array2<f32>>,
     seconds: &mut Vec<(String, f64)>,
 ) -> Result<Vec<Baseline<'a>>> {
-    let Experiment { config, folder, .. } = experiment;
+    let Experiment { config, folder, network, split, .. } = experiment;
     let (settings, dim, seed) = (config.settings::<FidelityConfig>(), training.dim(), experiment.seed.child(TASK));
-    let network = (4 * dim) as f64;
+    let bytes = (4 * dim) as f64;
     let mut baselines = vec![Baseline { name: "bank", budget: None, posterior: Box::new(Sampled(training.clone())) }];
 
     // What users get: the default, from the rows to something that can be drawn from.
-    context.progress.begin("fidelity: subspace", 1, 0);
+    context.progress.begin("fidelity: distilled", 1, 0);
     let started = Instant::now();
-    let default = Subspace::fit(training, &config.subspace, seed.child("subspace"))?;
-    seconds.push(("fidelity: subspace".to_owned(), started.elapsed().as_secs_f64()));
+    let inputs = split.validation.images.pixels.view();
+    let (default, _) = nearest_form(training, config, network, inputs, seed.child(DISTILLED))?;
+    seconds.push(("fidelity: distilled".to_owned(), started.elapsed().as_secs_f64()));
     context.progress.end();
-    baselines.push(Baseline { name: "subspace", budget: None, posterior: Box::new(default) });
+    baselines.push(Baseline { name: DISTILLED, budget: None, posterior: Box::new(default) });
 
     let rank = directions(config);
     context.progress.begin("fidelity: directions", 1, 0);
@@ -154,7 +156,7 @@ fn baselines<'a>(
     };
     let noise: Vec<f32> = principal.sd.iter().map(|sd| NOISE * sd).collect();
     for &size in &settings.sizes {
-        let budget = size * network;
+        let budget = size * bytes;
         let mut add = |name, posterior: Box<dyn Posterior>| {
             // A baseline of few directions may not have come down to the budget.
             if posterior.bytes() as f64 <= budget * 1.001 {

@@ -5,6 +5,7 @@ use apd_report::{
 };
 
 use crate::config::Config;
+use crate::methods::DISTILLED;
 use crate::metrics;
 use crate::tasks::fidelity::compute::Fidelity;
 use crate::tasks::fidelity::settings::FidelityConfig;
@@ -83,11 +84,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
         ],
     );
     let number = |value: Option<f64>| value.map_or(Cell::Missing, Cell::number);
-    // The default at the budget that it has anyway is the default once more.
-    let size = keys.iter().find(|key| key.0 == "subspace").and_then(bytes);
-    let again =
-        |key: &&Key| key.0 == "subspace-int8" && bytes(key).zip(size).is_some_and(|(a, b)| (a - b).abs() < 0.01);
-    for key in keys.iter().filter(|key| !again(key)) {
+    for key in &keys {
         let label = key.1.map_or(key.0.clone(), |budget| format!("{} at {budget}", key.0));
         let mut row = vec![Cell::text(&label), number(bytes(key))];
         row.extend(metrics.map(|metric| Cell::from(on_test(key, metric).as_ref())));
@@ -168,8 +165,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
     section.verdicts = verdicts(&keys, &tv, &bytes, floor);
     let details = Section::new("Predictions and networks in numbers")
         .table(predictions.note(
-            "bank: training rows, drawn at random; what is spread evenly through the bank, as the draws of subspace and the kept rows are, \
-             can be nearer. subspace: the default distiller. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. apd: the paper's GAN. A loss of AUROC is \
+            "bank: training rows, drawn at random; what is spread evenly through the bank, as the draws of distilled and the kept rows are, \
+             can be nearer. distilled: the default distiller, a subspace or rows, whichever predicts most as the training rows do. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. apd: the paper's GAN. A loss of AUROC is \
              that of the set on which it is largest; negative where detection is better than the held-out rows'.",
         ))
         .table(networks.note(
@@ -189,19 +186,17 @@ fn verdicts(
     floor: f64,
 ) -> Vec<Verdict> {
     let named = |name: &str| keys.iter().find(|key| key.0 == name).and_then(|key| Some((tv(key)?, bytes(key)?)));
-    let Some((ours, size)) = named("subspace") else { return Vec::new() };
+    let Some((ours, size)) = named(DISTILLED) else { return Vec::new() };
     let mut verdicts = vec![Verdict::new(
-        "Does subspace predict as redrawn rows do?",
+        "Does distilled predict as redrawn rows do?",
         ours <= 2.0 * floor,
         &format!(
             "its total variation to held-out rows is {ours:.4}, that of redrawn rows {floor:.4} (limit twice that)."
         ),
     )];
-    for (rival, what) in [("rows-int8", "as many bytes of rows"), ("apd", "the paper's GAN")] {
-        if let Some((theirs, bytes)) = named(rival) {
-            let found = format!("{ours:.4} in {size:.1} networks' bytes, {rival} {theirs:.4} (limit) in {bytes:.1}.");
-            verdicts.push(Verdict::new(&format!("Is subspace nearer than {what}?"), ours < theirs, &found));
-        }
+    if let Some((theirs, bytes)) = named("apd") {
+        let found = format!("{ours:.4} in {size:.1} networks' bytes, apd {theirs:.4} (limit) in {bytes:.1}.");
+        verdicts.push(Verdict::new("Is distilled nearer than the paper's GAN?", ours < theirs, &found));
     }
     verdicts
 }

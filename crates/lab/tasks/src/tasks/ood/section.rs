@@ -9,6 +9,7 @@ use apd_uncertainty::{Score, detection, drop_collinear, roc_curve};
 
 use crate::config::{Config, EvaluationConfig};
 use crate::error::Result;
+use crate::methods::DISTILLED;
 use crate::metrics;
 use crate::pictures;
 use crate::sections::change::{self, Change, kept};
@@ -94,7 +95,7 @@ impl<'a> View<'a> {
         self.select.clone().metric("auroc").ood(&set.name).scale(f64::from(scale)).score(score.name())
     }
 
-    /// A row per set and scale: what sgd, sgld, subspace and apd detect by entropy and BALD, and what distillation changed.
+    /// A row per set and scale: what sgd, sgld, distilled and apd detect by entropy and BALD, and what distillation changed.
     fn glance(&self) -> (Table, Vec<(String, Change)>) {
         let format = Format::Percent(1);
         let scaled = self.evaluation.ood_scales.len() > 1;
@@ -217,7 +218,7 @@ impl<'a> View<'a> {
 }
 
 /// The methods of the short table.
-const COMPARED: [&str; 4] = ["sgd", "sgld", "subspace", "apd"];
+const COMPARED: [&str; 4] = ["sgd", "sgld", DISTILLED, "apd"];
 
 fn histograms_and_roc(scores: &[MethodScores]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();

@@ -81,7 +81,9 @@ impl SamplerCase {
             true => Schedule::Cyclical { initial: 2.0 * epsilon, length: (config.steps / 10).max(1), sampling: 0.7 },
         };
         match self.kind {
-            Some(kind) => SamplerSettings { kind, friction: FRICTION }.at_pace(schedule, epsilon, 1.0, terms),
+            Some(kind) => {
+                SamplerSettings { kind, friction: FRICTION, tuned: false }.at_pace(schedule, epsilon, 1.0, terms)
+            }
             None => Sgd::new(schedule(epsilon), 1.0 - FRICTION).into(),
         }
     }

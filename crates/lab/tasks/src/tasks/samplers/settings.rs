@@ -38,7 +38,7 @@ impl SamplersConfig {
     pub(crate) fn new(profile: Profile) -> Self {
         let (steps, burn_in, thinning, reference_draws) = match profile {
             Profile::Quick => (10_000, 2_000, 20, 200),
-            Profile::Full => (200_000, 40_000, 400, 2_000),
+            Profile::Full | Profile::Paper => (200_000, 40_000, 400, 2_000),
         };
         Self {
             images: 300,

@@ -35,7 +35,7 @@ impl Toy2dConfig {
     pub(crate) fn new(profile: Profile) -> Self {
         let (hmc_draws, iterations) = match profile {
             Profile::Quick => (300, 3_000),
-            Profile::Full => (2_000, 20_000),
+            Profile::Full | Profile::Paper => (2_000, 20_000),
         };
         Self {
             points: 10,

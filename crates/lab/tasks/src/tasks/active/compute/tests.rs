@@ -96,13 +96,13 @@ fn what_diverges_ends_its_own_runs_only() {
     config.settings_mut::<ActiveConfig>().sgld.lr = 1e12;
     let found = run_in(Context::default(), dir.path(), &config, false).unwrap();
     for curve in &found.curves {
-        let sampled = ["sgld", "subspace", "apd"].contains(&curve.plan.method);
+        let sampled = ["sgld", "distilled", "apd"].contains(&curve.plan.method);
         assert_eq!(curve.diverged, sampled, "{:?}", curve.plan);
     }
     // No numbers from runs that ended, but for the share of them that got anywhere: none.
     let fair = |row: &Row| {
         row.value.is_finite()
-            && (!["sgld", "subspace"].contains(&row.method.as_str()) || row.metric.starts_with("reached"))
+            && (!["sgld", "distilled"].contains(&row.method.as_str()) || row.metric.starts_with("reached"))
     };
     assert!(found.rows.iter().all(fair));
     // And it is over: to resume does not try again.
