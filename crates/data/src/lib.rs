@@ -36,7 +36,8 @@
 //! ```
 //!
 //! Files of other people are read with care: every length is checked before memory is allocated for it, compressed content is bounded, and
-//! an [`Error`] names the file, the place, what was expected and what was found. [`fetch`] gets the public datasets and checks their digests.
+//! an [`Error`] names the file, the place, what was expected and what was found. The feature `fetch` has a
+//! module that gets the public datasets and checks their digests; the feature `parquet` reads tables from Parquet files.
 //!
 //! Deliberately without: color, augmentation, batching (see `apd_seed::Minibatches`), and any global cache: a function that reads files is told where they are.
 //! (Only downloads look at the environment, for the usual proxy variables.) Every random choice comes from the [`Seed`](apd_seed::Seed) given.
@@ -50,6 +51,7 @@ mod digest;
 mod digits;
 mod error;
 mod examples;
+#[cfg(feature = "fetch")]
 pub mod fetch;
 mod generate;
 pub mod idx;
