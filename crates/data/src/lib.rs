@@ -45,6 +45,8 @@
 //! The embedded digits are from E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository,
 //! 1998, doi:10.24432/C50P49, licensed CC BY 4.0; `NOTICE.md` credits the embedded tables too.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod cifar10;
 mod dataset;
 mod digest;
@@ -80,6 +82,9 @@ pub use table::{
     TableBlocks, TableSchema, TableSource, Values, Wanted, add_surprises, penguins, read_csv, yacht,
 };
 pub use user::{user_images, user_inputs};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::csv::Text;
 use super::dialect::{Dialect, Known};
 use super::inference::Kind;
-use super::records::{self, RecordBlocks, Records};
 #[cfg(feature = "parquet")]
 use super::parquet;
+use super::records::{self, RecordBlocks, Records};
 use super::{Table, TableSchema, Wanted};
 use crate::{Error, digest};
 
