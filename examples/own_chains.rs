@@ -9,7 +9,7 @@ use apd_seed::Seed;
 fn chain(number: u64, step: f64) -> Vec<f64> {
     let ln_density = |x: f64| ((-0.5 * (x - 3.0_f64).powi(2)).exp() + (-0.5 * (x + 3.0).powi(2)).exp()).ln();
     let seed = Seed::root(1).child("chain").index(number);
-    let (mut x, mut uniforms) = (if number % 2 == 0 { -3.0 } else { 3.0 }, seed.stream());
+    let (mut x, mut uniforms) = ([-3.0, 3.0][number as usize % 2], seed.stream());
     let mut z = [0.0];
     let next = |t: u64| {
         seed.normals().fill_f64(t, 0, &mut z);
