@@ -39,14 +39,15 @@ fn complaints(metadata: &Metadata) -> Result<Vec<String>> {
         let manifest = text.parse().with_context(|| format!("{} is not TOML", package.manifest_path))?;
         all.extend(manifests::versions_live_in_the_root(name, &manifest));
         all.extend(manifests::lints(name, &manifest));
-        if package.publish.as_deref() != Some(&[]) {
-            all.extend(manifests::ready_to_publish(package));
-        }
         let folder = package.manifest_path.parent().expect("a manifest lies in a folder").as_std_path();
         let files = files(&folder.join("src"))?;
         all.extend(circles::circles(name, &files));
         let library = files.iter().find(|file| file.path == "lib.rs").filter(|_| folder.join("README.md").exists());
         all.extend(library.and_then(|file| sources::readme_is_tested(name, &file.text)));
+        if package.publish.as_deref() != Some(&[]) {
+            all.extend(manifests::ready_to_publish(package));
+            all.extend(library.and_then(|file| sources::opens_with_code(name, &file.text)));
+        }
     }
     for folder in ["crates", "examples", "xtask", "tests", "benches", "fuzz"] {
         sources::walk(&root.join(folder), &mut |path, text| {

@@ -39,6 +39,7 @@ pub struct Steps {
 
 /// The stages of a fit, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stage {
     /// The chains are sampled: nearly all of the time.
     Sample,

@@ -67,6 +67,7 @@ pub(crate) struct Description {
 /// nothing; if all rows are such though networks differ, the chains agree, and every draw counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Mixing {
     /// Median of R̂; near 1 where chains agree.
     pub rhat_median: f64,

@@ -1,5 +1,27 @@
 //! Bayesian neural networks from end to end: fit, predict, save, load.
 //!
+//! ```
+//! use apd::{Answers, Effort, Seed, TableFit, data};
+//!
+//! let (train, new) = data::penguins().split(0.8, Seed::root(1)); // or data::read_csv("penguins.csv")?
+//! let fit = TableFit { effort: Effort::Quick, chains: Some(2), steps: Some(500), ..TableFit::default() };
+//! let model = fit.run(&train, "species")?;
+//! model.verdicts().iter().for_each(|verdict| println!("{verdict}")); // is it to be believed?
+//! # let path = std::env::temp_dir().join("apd-front.safetensors");
+//! model.save(&path)?; // everything that predictions need; `TableModel::load` reads it
+//!
+//! let Answers::Classes { names, p, abstain, .. } = model.predict(&new, &[], None)?.answers else { unreachable!() };
+//! for (p, abstain) in p.rows().into_iter().zip(abstain) {
+//!     println!("{names:?}: {p:.2}{}", if abstain { ", better not" } else { "" });
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`TableFit`] makes a [`TableModel`] of a table of mixed columns, which reads further rows by itself, answers in the target's own units or class
+//! names, with intervals that held-out rows have corrected, and says whether it is to be believed.
+//!
+//! # A network of your own
+//!
 //! [`Fit::run`] trains a few networks, samples the posterior from there, says whether the chains agree, and distills them; what it gives,
 //! a [`Fitted`], predicts, and is one small file. Networks ([`Model`]), likelihoods ([`Likelihood`]) and priors ([`Prior`]) of your own take the
 //! same way through [`Fit::run_with`].
@@ -21,9 +43,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Tables of mixed columns take the short way: [`TableFit`] makes a [`TableModel`] of one, which reads further rows by itself, answers in the
-//! target's own units or class names, with intervals that held-out rows have corrected, and says whether it is to be believed.
-//!
 //! # The crates, as modules
 //!
 //! | | |
@@ -35,7 +54,11 @@
 //! | [`points`], [`store`], [`distill`] | posteriors; banks of samples on disk; what they are distilled into |
 //! | [`seed`] | random streams with addresses |
 //!
+//! Features: `parquet`, on unless told otherwise, reads tables from Parquet files; `fetch` has `data::fetch`, downloads over TLS.
+//!
 //! **Deliberately without**: printing, arguments, the laboratory in which distillers are compared (`apd-tasks`).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod calibration;
 mod context;
@@ -79,6 +102,9 @@ pub use {
     apd_points as points, apd_seed as seed, apd_sgmcmc as sgmcmc, apd_store as store, apd_tensor as tensor,
     apd_uncertainty as uncertainty,
 };
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

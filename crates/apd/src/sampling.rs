@@ -22,6 +22,7 @@ const BIAS: f64 = 0.02;
 /// How a chain goes on from its trained network; nothing is left to be tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FitSampler {
     /// Microcanonical Langevin dynamics: two gradients a step, and the most for them where networks are concerned.
     Microcanonical(MicrocanonicalConfig),

@@ -1,5 +1,26 @@
 //! Bayesian neural networks: a network, a likelihood, a prior and data as a potential for samplers; the prediction of a posterior.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use apd_bnn::{Data, NetworkPotential, likelihood::Gaussian, predict, prior};
+//! use apd_nn::Network;
+//! use apd_points::Ensemble;
+//! use apd_sgmcmc::{FullBatch, MicrocanonicalConfig, sample};
+//! use ndarray::Array2;
+//!
+//! let x = Array2::from_shape_fn((40, 1), |(i, _)| i as f32 / 20.0 - 1.0);
+//! let data = Data::values(x.clone(), x.mapv(|x| (3.0 * x).sin()));
+//! let (network, noise) = (Network::mlp(&[1, 20, 1]), Arc::new(Gaussian { sd: 0.1 }));
+//! let potential = NetworkPotential::new(&network, data, noise.clone(), Arc::new(prior::Gaussian::isotropic(1.0)))?;
+//! let draws = sample(2, FullBatch::new(potential)).with(MicrocanonicalConfig::langevin(1_000, 50, 20)).run()?;
+//! let weights = |theta: &[f64]| theta.iter().map(|&w| w as f32).collect::<Vec<_>>();
+//! let networks = Ensemble::of((0..2).flat_map(|k| draws.positions(k)).map(weights));
+//! let numbers = predict(&networks, &network, &*noise, x.view(), 100, apd_seed::Seed::root(1))?.into_numbers();
+//! let (lower, upper) = numbers.interval(0.9);
+//! # assert!(lower.iter().zip(&upper).all(|(low, high)| low < high));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! * [`NetworkPotential`] is U(θ) = −Σₙ log p(yₙ|xₙ, θ) − log p(θ) with its unbiased minibatch gradient in one flat buffer:
 //!   what a sampler of `apd-sgmcmc` asks for. Everything that could be wrong with user data is told when it is built.
 //! * [`Likelihood`] says how observations arise from outputs (classes, several labels, numbers with known or learned noise, counts), and
@@ -11,6 +32,8 @@
 //! * [`PreparedNetworks`] are read once and predict one input at a time, as a server has to.
 //! * [`input_gradient()`] differentiates the loss of an averaged prediction with respect to the inputs, and [`Attack`] climbs it:
 //!   FGSM and PGD on one network or on many.
+//!
+//! The potential by itself, and several networks one after the other:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -67,6 +90,9 @@ pub use predict::{PredictError, predict};
 pub use prepared::PreparedNetworks;
 pub use prior::{Prior, PriorConfig};
 pub use shared::{SharedBasis, predict_shared};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

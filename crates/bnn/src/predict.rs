@@ -16,6 +16,7 @@ const WAVE: usize = 32;
 
 /// Why a posterior makes no prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PredictError {
     /// Its points are no networks of this kind.
     #[error(

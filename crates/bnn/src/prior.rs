@@ -84,6 +84,7 @@ pub trait Prior: Debug + Send + Sync {
 /// How a prior's scale depends on the parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Scaling {
     /// One scale for all weights.
     #[default]

@@ -36,7 +36,8 @@
 //! ```
 //!
 //! Files of other people are read with care: every length is checked before memory is allocated for it, compressed content is bounded, and
-//! an [`Error`] names the file, the place, what was expected and what was found. [`fetch`] gets the public datasets and checks their digests.
+//! an [`Error`] names the file, the place, what was expected and what was found. The feature `fetch` has a
+//! module that gets the public datasets and checks their digests; the feature `parquet` reads tables from Parquet files.
 //!
 //! Deliberately without: color, augmentation, batching (see `apd_seed::Minibatches`), and any global cache: a function that reads files is told where they are.
 //! (Only downloads look at the environment, for the usual proxy variables.) Every random choice comes from the [`Seed`](apd_seed::Seed) given.
@@ -44,12 +45,15 @@
 //! The embedded digits are from E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository,
 //! 1998, doi:10.24432/C50P49, licensed CC BY 4.0; `NOTICE.md` credits the embedded tables too.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod cifar10;
 mod dataset;
 mod digest;
 mod digits;
 mod error;
 mod examples;
+#[cfg(feature = "fetch")]
 pub mod fetch;
 mod generate;
 pub mod idx;
@@ -78,6 +82,9 @@ pub use table::{
     TableBlocks, TableSchema, TableSource, Values, Wanted, add_surprises, penguins, read_csv, yacht,
 };
 pub use user::{user_images, user_inputs};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -15,6 +15,7 @@ mod file;
 mod folder;
 mod image_shape;
 mod inference;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod records;
 mod schema;

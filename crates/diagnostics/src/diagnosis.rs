@@ -10,6 +10,7 @@ use crate::rhat::rhat_of;
 
 /// One scalar's draws in one line; `Display` prints it.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Diagnosis {
     /// Mean of all draws.
     pub mean: f64,

@@ -1,5 +1,6 @@
 /// Why a diagnostic has no value.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DiagnosticError {
     /// Nothing was given.
     #[error("there are no {what}: nothing can be said about them")]

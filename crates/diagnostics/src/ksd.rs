@@ -14,6 +14,7 @@ const LANES: usize = 4;
 
 /// Outcome of [`ksd_test`].
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct KsdTest {
     /// The U-statistic: an unbiased estimate of the squared discrepancy, often negative if the samples are from p.
     pub statistic: f64,

@@ -1,5 +1,22 @@
 //! MCMC diagnostics: are these draws to be believed?
 //!
+//! ```
+//! use apd_diagnostics::{diagnose, rhat};
+//! # let mut chains = [[0.0; 500]; 4];
+//! # for (i, chain) in chains.iter_mut().enumerate() {
+//! #     apd_seed::Seed::root(1).index(i as u64).normals().fill_f64(0, 0, chain);
+//! # }
+//!
+//! // Four chains of 500 draws each, as arrays or vectors of yours.
+//! let diagnosis = diagnose(&chains)?;
+//! println!("{diagnosis}"); // mean, sd, R-hat, effective sizes on one line
+//! assert!(diagnosis.rhat < 1.01 && diagnosis.ess_bulk > 1_500.0);
+//!
+//! chains[2].iter_mut().for_each(|x| *x *= 3.0); // the same location, another scale
+//! assert!(rhat(&chains)? > 1.1);
+//! # Ok::<(), apd_diagnostics::DiagnosticError>(())
+//! ```
+//!
 //! Draws of one scalar come as chains of one length, `&[C]` with `C: AsRef<[f64]>`; each function takes all of them.
 //!
 //! | question | function | wanted |
@@ -12,6 +29,8 @@
 //! | what of a figure over many scalars, or over repeated draws? | [`median`], [`mean_sd`] | |
 //! | do points in R^d fit a density known by its gradient? | [`ksd`], [`ksd_test`] | small beside other samplers |
 //! | has a sampler in many dimensions collapsed? | [`spread`] | as free coordinates |
+//!
+//! Chains that remember where they were, and one that is stuck:
 //!
 //! ```
 //! use apd_diagnostics::{diagnose, rhat};
@@ -96,6 +115,9 @@ pub use nested_rhat::nested_rhat;
 pub use rank::rank_histogram;
 pub use rhat::rhat;
 pub use summary::{mean_sd, median};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -18,6 +18,7 @@ const TILE: usize = 2048;
 
 /// Differences of the moments of generated points from those of `reference`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Moments {
     /// Root mean square over coordinates of (mean of generated − mean of reference) / (standard deviation of reference): of two samples of n
     /// and m independent points of one distribution it is √(1/n + 1/m).
@@ -148,6 +149,7 @@ pub fn nearest(points: ArrayView2<'_, f32>, bank: &impl Points) -> Vec<f64> {
 /// of a true one; near 1 and near 0 where the generated cloud is too narrow (its points lie closest to each other, and true ones to
 /// them), which a mean of both would not show.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct NeighborTest {
     /// Its accuracy on generated points.
     pub generated: f64,

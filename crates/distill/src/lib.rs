@@ -1,20 +1,5 @@
 //! Posterior distillation: from thousands of points in R^d, each as long as a neural network, to something small that draws more.
 //!
-//! A sampler leaves a bank of points θ ∈ R^d (the networks of a Bayesian posterior, say). Nothing here knows what a point means:
-//! [`Points`](apd_points::Points) are points, however they are stored, and a [`Posterior`](apd_points::Posterior) is whatever draws new ones without the bank.
-//!
-//! # Which one?
-//!
-//! | | what it keeps | bytes, in points | time |
-//! |---|---|---|---|
-//! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | about 16 | five passes over the points |
-//! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
-//! | [`Swag`] | mean, variances and the last K deviations of an optimizer's path | 4 + K | a pass over the path |
-//! | [`Subsample`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
-//!
-//! [`fidelity`] compares clouds of points; on SGLD's banks the subspace came nearest to rows that it had not seen
-//! (`docs/fidelity.md` in the repository). Keep points, not a model of them, where as many are affordable as are effective samples.
-//!
 //! ```
 //! use apd_distill::{Subspace, SubspaceConfig};
 //! use apd_points::Posterior;
@@ -31,6 +16,21 @@
 //! assert_eq!(subspace.draw(Seed::root(3), 10).dim(), (10, 300));
 //! # Ok::<(), apd_distill::Error>(())
 //! ```
+//!
+//! A sampler leaves a bank of points θ ∈ R^d (the networks of a Bayesian posterior, say). Nothing here knows what a point means:
+//! [`Points`](apd_points::Points) are points, however they are stored, and a [`Posterior`](apd_points::Posterior) is whatever draws new ones without the bank.
+//!
+//! # Which one?
+//!
+//! | | what it keeps | bytes, in points | time |
+//! |---|---|---|---|
+//! | [`Subspace`], the default | a mean, the directions in which the points vary most in 8 bits each, coefficients | about 16 | five passes over the points |
+//! | [`Generator`], of the paper's GAN | the weights of four layers | about 100 | thousands of iterations |
+//! | [`Swag`] | mean, variances and the last K deviations of an optimizer's path | 4 + K | a pass over the path |
+//! | [`Subsample`] | some of the points, in 8 to 32 bits, with noise or without | as many as are kept, or a quarter | none |
+//!
+//! [`fidelity`] compares clouds of points; on SGLD's banks the subspace came nearest to rows that it had not seen
+//! (`docs/fidelity.md` in the repository). Keep points, not a model of them, where as many are affordable as are effective samples.
 //!
 //! # By a GAN
 //!
@@ -103,6 +103,9 @@ pub use standardize::Standardization;
 pub use subsample::Subsample;
 pub use subspace::{CoefficientModel, Subspace, SubspaceConfig};
 pub use swag::{Swag, SwagError};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

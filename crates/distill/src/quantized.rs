@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The format in which the numbers of a matrix are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Format {
     /// 32 bits each, as they are.
     F32,

@@ -13,6 +13,7 @@ use apd_points::Points;
 /// A map of the points before they are distilled, undone when points are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Standardization {
     /// The identity: x.
     #[default]

@@ -16,6 +16,7 @@ use apd_points::{LowRank, Points, Posterior};
 /// How the coefficients are generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum CoefficientModel {
     /// A kernel density: a coefficient vector of the bank, plus a little Gaussian noise.
     #[default]

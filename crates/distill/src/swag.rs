@@ -59,6 +59,7 @@ pub struct Swag {
 
 /// Why a [`Swag`] could not be made, or has no covariance.
 #[derive(Clone, PartialEq, Debug, Error)]
+#[non_exhaustive]
 pub enum SwagError {
     /// One deviation has no covariance.
     #[error("the rank of a SWAG covariance is 1; expected 0 (diagonal only), or at least 2")]

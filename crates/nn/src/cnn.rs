@@ -85,6 +85,7 @@ pub enum CnnLayer {
 /// The padding of a convolution: what it reads outside the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Padding {
     /// Zeros, so many that the image keeps its size; the kernel is odd.
     Same,

@@ -16,6 +16,7 @@ const TOLERANCE: f64 = 1024.0 * f32::EPSILON as f64;
 
 /// What an engine and the reference do not agree in.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Discrepancy {
     /// The result that differs.
     pub result: &'static str,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Why an architecture is not one.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// Fewer than two widths: there is no layer.
     NoLayer {
@@ -48,6 +49,7 @@ pub enum NetworkError {
 
 /// What is wrong with a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LayerFault {
     /// No outputs, or a window without pixels.
     Empty,

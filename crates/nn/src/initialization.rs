@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How the weights and biases of a linear layer with `fan_in` inputs are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Initialization {
     /// Weights and biases uniform on ±1/√fan_in: the default of PyTorch's `nn.Linear`.
     #[default]

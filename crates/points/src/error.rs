@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 /// Content that is not what its format, or its reader, asks for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatError {
     /// Content that is shorter or longer than it says it is.
     #[error("expected {expected} bytes, found {found}")]
@@ -26,6 +27,7 @@ pub enum FormatError {
 ///
 /// The message of each variant holds its cause, which [`source`](std::error::Error::source) therefore does not give once more.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// The operating system refused.
     #[error("{}: {cause}", path.display())]

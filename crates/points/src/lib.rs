@@ -1,5 +1,13 @@
 //! Points of R^d, as every crate that samples, stores, distils or draws them sees them.
 //!
+//! ```
+//! use apd_points::Layout;
+//!
+//! let layout = Layout::new([("weight".to_owned(), vec![2, 3]), ("bias".to_owned(), vec![2])]);
+//! let theta = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+//! assert_eq!(layout.views(&theta)[1].as_slice(), Some([6.0, 7.0].as_slice()));
+//! ```
+//!
 //! A network is a point: all its parameters, one after the other, in one flat vector θ ∈ R^d.
 //!
 //! * [`Points`]: a cloud of points, however it is stored; what a distiller learns from.
@@ -8,6 +16,8 @@
 //!
 //! And the files in which points come, however they were written: [`npy`] and [`safetensors`] give arrays as they lie in a file
 //! ([`RawArray`]), [`read_file`] undoes gzip, [`write_atomic`] leaves the old file or the new one.
+//!
+//! A posterior of your own:
 //!
 //! ```
 //! use apd_points::{Layout, Points, Posterior};
@@ -58,6 +68,9 @@ pub use layout::{Entry, Layout};
 pub use points::Points;
 pub use posterior::{LowRank, Posterior};
 pub use rearranged::Rearranged;
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -119,7 +119,7 @@ impl Run {
         if let Some(position) = check_at {
             check_gradient(&mut potential, position).map_err(|error| match error {
                 GradientError::Potential(error) => raised(error.into()),
-                differs @ GradientError::Differs { .. } => value_error(format!("potential: {differs}")),
+                differs => value_error(format!("potential: {differs}")),
             })?;
         }
         match settings {

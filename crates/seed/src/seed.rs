@@ -1,7 +1,5 @@
 //! The tree of seeds.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Normals, Stream};
 
 /// A node of the tree from which every random number of a run is derived.
@@ -19,8 +17,8 @@ use crate::{Normals, Stream};
 /// assert_eq!(NOISE, Seed::root(1).child("noise"));
 /// assert_ne!(NOISE.index(0), NOISE.index(1));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Seed {
     key: u64,
 }

@@ -1,5 +1,19 @@
 //! Models of tables behind HTTP.
 //!
+//! ```
+//! use apd::{Effort, TableFit, data};
+//! use apd_serve::{Server, Settings};
+//!
+//! # let folder = std::env::temp_dir().join("apd-serve-front");
+//! # std::fs::create_dir_all(&folder)?;
+//! let quick = TableFit { effort: Effort::Quick, chains: Some(2), steps: Some(200), ..TableFit::default() };
+//! quick.run(&data::penguins(), "species")?.save(folder.join("species"))?;
+//! let server = Server::bind([("species".to_owned(), folder.join("species"))], Settings { port: 0, ..Settings::default() })?;
+//! println!("http://{}", server.address()); // POST rows to /predict, or open it in a browser
+//! server.run_until(async {})?; // or `run()`: until Ctrl-C or SIGTERM; requests that were accepted are answered
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! [`Server::bind`] loads models, [`Server::run`] answers until it is told to stop:
 //!
 //! | | |
@@ -13,15 +27,6 @@
 //!
 //! A request that is wrong gets a 4xx that names the field. Bodies, rows and time are bounded ([`Settings`]); where more requests wait than the
 //! queue holds, a 503 says so at once. A model's file that changes is loaded again; one that cannot be read leaves the model as it was.
-//!
-//! ```no_run
-//! use apd_serve::{Server, Settings};
-//!
-//! let server = Server::bind([("species".to_owned(), "p.safetensors".into())], Settings::default())?;
-//! println!("http://{}", server.address());
-//! server.run()?; // until Ctrl-C or SIGTERM; requests that were accepted are answered
-//! # Ok::<(), apd_serve::Error>(())
-//! ```
 //!
 //! **Deliberately without**: TLS and users, which a proxy in front has; models that are no tables.
 
@@ -40,6 +45,9 @@ mod settings;
 
 pub use server::{Error, Server};
 pub use settings::Settings;
+
+// Its types stand in signatures: this is the version that fits.
+pub use axum;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

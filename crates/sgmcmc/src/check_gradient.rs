@@ -13,6 +13,7 @@ const TOLERANCE: f64 = 1e-3;
 
 /// A gradient is not that of the potential.
 #[derive(Clone, PartialEq, Debug, Error)]
+#[non_exhaustive]
 pub enum GradientError {
     /// A coordinate of it is not the slope of U.
     #[error("coordinate {coordinate} of the gradient is {given:e}, but U rises by {measured:e} per unit there")]

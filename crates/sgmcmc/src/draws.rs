@@ -156,6 +156,7 @@ impl Draws {
 
 /// The summary of draws; see [`Draws::summary`].
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct DrawsSummary {
     /// One for each number of θ.
     pub rows: Vec<Row>,
@@ -165,6 +166,7 @@ pub struct DrawsSummary {
 
 /// The summary of one number.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Row {
     /// The parameter, and which of its numbers: `weight[2, 0]`.
     pub name: String,
@@ -180,7 +182,7 @@ impl fmt::Display for DrawsSummary {
         writeln!(f, "{:width$} {mean:>14} {sd:>12} {mcse:>8} {rhat:>6} {bulk:>9} {tail:>9}", "")?;
         for Row { name, diagnosis } in &self.rows {
             match diagnosis {
-                Ok(Diagnosis { mean, sd, rhat, ess_bulk, ess_tail, mcse_mean }) => {
+                Ok(Diagnosis { mean, sd, rhat, ess_bulk, ess_tail, mcse_mean, .. }) => {
                     let digits = (1.0 - mcse_mean.log10().floor()).clamp(0.0, 12.0) as usize;
                     write!(f, "{name:width$} {mean:>14.digits$} {sd:>12.digits$} {mcse_mean:>8.1e}")?;
                     writeln!(f, " {rhat:>6.3} {ess_bulk:>9.0} {ess_tail:>9.0}")?;

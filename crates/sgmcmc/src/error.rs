@@ -35,6 +35,7 @@ use thiserror::Error;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Debug, Error)]
+#[non_exhaustive]
 pub enum PotentialError {
     /// U has no value there, but the run may go on elsewhere: a trajectory of a [`HamiltonianChain`](crate::HamiltonianChain) that
     /// comes there ends there, as at a wall, a [`Chain`](crate::Chain), which cannot go back, has diverged.
@@ -83,6 +84,7 @@ impl PartialEq for Cause {
 
 /// Why a chain could not be built, resumed, or continued.
 #[derive(Clone, PartialEq, Debug, Error)]
+#[non_exhaustive]
 pub enum ChainError {
     /// The potential or a coordinate is no longer a finite number.
     #[error(
@@ -173,6 +175,7 @@ impl ChainError {
 
 /// The way a chain diverged.
 #[derive(Clone, PartialEq, Debug, Error)]
+#[non_exhaustive]
 pub enum Divergence {
     /// A coordinate of the position, after an update, or of the gradient before it, is not finite.
     #[error("coordinate {coordinate} is not finite")]

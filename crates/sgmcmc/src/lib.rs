@@ -1,5 +1,23 @@
 //! Markov chain Monte Carlo on R^d: stochastic-gradient samplers with minibatches; HMC, NUTS and microcanonical Langevin without.
 //!
+//! ```
+//! use apd_sgmcmc::{FromFn64, sample};
+//!
+//! // A location and the logarithm of a scale, from four measurements, under the priors N(0, 10²) and N(0, 1): U = −log p, and ∇U.
+//! let data = [4.9, 5.3, 5.1, 4.6];
+//! let potential = FromFn64::new(2, move |theta: &[f64], gradient: &mut [f64]| {
+//!     let (location, precision) = (theta[0], (-2.0 * theta[1]).exp());
+//!     let squares: f64 = data.iter().map(|x| (x - location).powi(2)).sum();
+//!     gradient[0] = location / 100.0 - precision * data.iter().map(|x| x - location).sum::<f64>();
+//!     gradient[1] = theta[1] + 4.0 - precision * squares;
+//!     location * location / 200.0 + 0.5 * theta[1] * theta[1] + 4.0 * theta[1] + 0.5 * precision * squares
+//! });
+//! let draws = sample(4, potential).parameters([("location", vec![]), ("log scale", vec![])]).run()?;
+//! println!("{}", draws.summary()); // mean, sd, MCSE, R-hat, effective sizes of each parameter; warnings, if there are any
+//! # assert!((draws.summary().rows[0].diagnosis.clone()?.mean - 4.97).abs() < 0.1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A posterior is a [`Potential`]: position in, (minibatch) gradient out; a closure will do. Every sampler takes any of them:
 //! ```
 //! use apd_sgmcmc::*;
@@ -34,7 +52,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! And [`sample`] runs several chains of any of them, and sums up their draws in a table; [`check_gradient`] looks at a potential of one's own.
+//! [`check_gradient`] looks at a potential of one's own.
 //!
 //! | | |
 //! |---|---|

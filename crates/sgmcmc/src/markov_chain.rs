@@ -60,6 +60,7 @@ impl<T, E: Send, F: FnMut(Sample<'_, T>) -> Result<(), E> + Send> Sink<T> for F 
 
 /// The end of a run that did not fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Outcome {
     /// All steps were made.
     Finished,

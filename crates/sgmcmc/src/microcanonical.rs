@@ -84,6 +84,7 @@ impl MicrocanonicalConfig {
 /// What is done about the integrator's error.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Correction {
     /// Nothing: a step is one of the integrator, and the law has a bias of O(ε²).
     ///

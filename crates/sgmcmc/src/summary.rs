@@ -12,6 +12,7 @@ const BATCHES: u64 = 8;
 
 /// The figures that tell which distribution a chain will draw from; `Display` prints them.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Summary {
     /// The sampler.
     pub sampler: &'static str,

@@ -71,6 +71,7 @@ struct Shard {
 
 /// The source of a bank's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// A folder with a manifest and shards.
     Folder,
@@ -86,6 +87,7 @@ pub enum Kind {
 
 /// The metadata of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RowMeta {
     /// Chain that drew it; 0 in files that do not say.
     pub chain: u32,
@@ -369,6 +371,7 @@ pub(crate) fn check_table(path: &Path, table: &Table, rows: usize, dim: usize) -
 
 /// The content of a bank in figures; its `Display` is the text of `apd bank info`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BankInfo {
     /// Folder or file.
     pub path: PathBuf,
@@ -392,6 +395,7 @@ pub struct BankInfo {
 
 /// One chain of a bank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChainInfo {
     /// Its rows.
     pub rows: usize,

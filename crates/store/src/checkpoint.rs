@@ -58,6 +58,7 @@ pub struct Loaded<T> {
 
 /// Which file a checkpoint was read from.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Source {
     /// The newest one.
     Newest,

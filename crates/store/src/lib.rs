@@ -1,5 +1,25 @@
 //! A posterior bank on disk: points of R^d drawn by several chains, streamed while sampling, read by memory map.
 //!
+//! ```
+//! use apd_store::{Bank, BankWriter, Header};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path().join("bank");
+//! let mut writer = BankWriter::create(&dir, Header::new(2))?;
+//! for step in 0..3_u64 {
+//!     // chain, step, weight, potential (nats), position
+//!     writer.push(0, step, 1.0, 12.5, &[step as f32, -1.0])?;
+//! }
+//! writer.finish()?;
+//!
+//! let bank = Bank::open(&dir)?;
+//! assert_eq!((bank.len(), bank.dim()), (3, 2));
+//! assert_eq!(bank.row(2), [2.0, -1.0]);
+//! assert_eq!(bank.meta(2).step, 2);
+//! bank.verify()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A bank is a folder of `safetensors` shards and one `manifest.json`, so that it can be read without this crate:
 //!
 //! ```python
@@ -24,25 +44,6 @@
 //!
 //! Deliberately without: samplers, networks, compression, a database. Unix and Windows, little-endian machines.
 //!
-//! ```
-//! use apd_store::{Bank, BankWriter, Header};
-//!
-//! # let dir = tempfile::tempdir()?;
-//! # let dir = dir.path().join("bank");
-//! let mut writer = BankWriter::create(&dir, Header::new(2))?;
-//! for step in 0..3_u64 {
-//!     // chain, step, weight, potential (nats), position
-//!     writer.push(0, step, 1.0, 12.5, &[step as f32, -1.0])?;
-//! }
-//! writer.finish()?;
-//!
-//! let bank = Bank::open(&dir)?;
-//! assert_eq!((bank.len(), bank.dim()), (3, 2));
-//! assert_eq!(bank.row(2), [2.0, -1.0]);
-//! assert_eq!(bank.meta(2).step, 2);
-//! bank.verify()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod bank;
 pub mod checkpoint;
@@ -63,6 +64,9 @@ pub use manifest::Header;
 pub use merge::merge;
 pub use repair::{Repaired, repair};
 pub use writer::{BankWriter, ChainWriter};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -23,6 +23,7 @@ const ASIDE: &str = "damaged";
 
 /// The rows that [`repair`] kept and those that it did not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Repaired {
     /// Rows that are left, by chain.
     pub kept: BTreeMap<u32, usize>,

@@ -20,7 +20,7 @@
 //!   [variable](Tensor::variable), the record of how it was computed. Values are `Send + Sync`; clones share them.
 //! - [`grad`] for plain gradients, [`grad_graph`] for gradients that are recorded themselves. Both traverse the graph without
 //!   recursion, and add contributions in an order that follows from its structure.
-//! - [`kernel`]: the matrix product and softmax on plain `ndarray` views, convolution, pooling and normalization on slices, for code
+//! - [`kernel`], unstable: the matrix product and softmax on plain `ndarray` views, convolution, pooling and normalization on slices, for code
 //!   that has its gradients by hand.
 //!
 //! Results do not depend on the number of threads: work is cut into pieces by its shape, and pieces are added in index order.
@@ -48,6 +48,9 @@ mod tensor;
 pub use grad::{grad, grad_graph};
 pub use scalar::Scalar;
 pub use tensor::{Rule, Tensor};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -14,6 +14,7 @@ mod tests;
 /// Displayed, parsed and serialized as `maxprob`, `entropy`, `bald`, `variation-ratio`, `model-variance`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Score {
     /// 1 − max_c p̄_c, in [0, 1 − 1/K]. Reference: Hendrycks & Gimpel, ICLR 2017.
     #[serde(rename = "maxprob")]

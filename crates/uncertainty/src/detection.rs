@@ -7,6 +7,7 @@ mod tests;
 
 /// How well a score separates positives from negatives; the class ratio is printed with it, as AUPR depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Detection {
     /// P(positive scores above negative) + ½ P(tie): the area under the ROC curve.
     pub auroc: f64,

@@ -1,5 +1,6 @@
 /// Why a metric has no value.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MetricError {
     /// The metric of nothing is undefined.
     #[error("{what} are empty: the metric is undefined")]

@@ -1,5 +1,23 @@
 //! Predictive uncertainty of many networks, of classes and of numbers, and how well it detects what it should.
 //!
+//! ```
+//! use apd_uncertainty::{ClassPredictive, Score, accuracy, detection};
+//! use ndarray::array;
+//!
+//! let mut predictive = ClassPredictive::new(2, 2); // two inputs, two classes
+//! predictive.add(array![[0.9_f32, 0.1], [1.0, 0.0]].view()); // softmax rows of the first network
+//! predictive.add(array![[0.9_f32, 0.1], [0.0, 1.0]].view()); // the second one disagrees on the second input
+//!
+//! let bald = predictive.score(Score::Bald);
+//! assert!(bald[0].abs() < 1e-12);
+//! assert!((bald[1] - 2f64.ln()).abs() < 1e-12);
+//! assert_eq!(accuracy(predictive.mean().view(), &[0, 0])?, 1.0);
+//!
+//! let d = detection(&[0.1, 0.2], &[0.2, 0.9])?; // negatives (in), positives (out)
+//! assert_eq!(d.auroc, 0.875);
+//! # Ok::<(), apd_uncertainty::MetricError>(())
+//! ```
+//!
 //! Each of these is usable without the others:
 //!
 //! 1. [`ClassPredictive`] streams the softmax rows of S networks and keeps only sufficient statistics, so that every
@@ -18,23 +36,6 @@
 //! Conventions: `f32` and `f64` alike ([`Real`]), computed in `f64`; nats; **higher score = more uncertain**; NLL and Brier are means over inputs; the positive class of a
 //! detector is the second argument (out of distribution).
 //!
-//! ```
-//! use apd_uncertainty::{ClassPredictive, Score, accuracy, detection};
-//! use ndarray::array;
-//!
-//! let mut predictive = ClassPredictive::new(2, 2); // two inputs, two classes
-//! predictive.add(array![[0.9_f32, 0.1], [1.0, 0.0]].view()); // softmax rows of the first network
-//! predictive.add(array![[0.9_f32, 0.1], [0.0, 1.0]].view()); // the second one disagrees on the second input
-//!
-//! let bald = predictive.score(Score::Bald);
-//! assert!(bald[0].abs() < 1e-12);
-//! assert!((bald[1] - 2f64.ln()).abs() < 1e-12);
-//! assert_eq!(accuracy(predictive.mean().view(), &[0, 0])?, 1.0);
-//!
-//! let d = detection(&[0.1, 0.2], &[0.2, 0.9])?; // negatives (in), positives (out)
-//! assert_eq!(d.auroc, 0.875);
-//! # Ok::<(), apd_uncertainty::MetricError>(())
-//! ```
 
 mod calibration;
 mod checks;
@@ -66,6 +67,9 @@ pub use number_predictive::NumberPredictive;
 pub use real::Real;
 pub use risk_coverage::{RiskPoint, augrc, aurc, risk_coverage};
 pub use temperature::{Temperature, softmax};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 /// Index of the largest entry, the first of equals, as in NumPy; `None` when the row is empty or holds a NaN.
 pub fn argmax<T: Copy + PartialOrd>(row: impl IntoIterator<Item = T>) -> Option<usize> {

@@ -37,6 +37,7 @@ pub(super) fn ready_to_publish(package: &Package) -> Vec<String> {
         (filled(&package.license), "license"),
         (filled(&package.repository), "repository"),
         (readme, "readme that exists"),
+        (package.metadata["docs"]["rs"]["all-features"] == true, "docs.rs metadata (all-features)"),
         ((1..=5).contains(&package.keywords.len()), "keywords (one to five)"),
     ];
     let missing = fields.iter().filter(|(present, _)| !present);

@@ -37,6 +37,25 @@ pub(super) fn readme_is_tested(package: &str, library: &str) -> Option<String> {
     (!tested).then(|| format!("{package}: src/lib.rs does not put README.md under `#[cfg(doctest)]`"))
 }
 
+/// Lines from the top within which the code of a crate's page begins, and lines of code that it has at most.
+const PAGE: (usize, usize) = (10, 15);
+
+/// A crate's page opens with what its reader wants to do, in a few lines that run.
+pub(super) fn opens_with_code(package: &str, library: &str) -> Option<String> {
+    let page: Vec<&str> = library.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let shown = |line: &&&str| !line.is_empty() && **line != "#" && !line.starts_with("# ");
+    let code = page.iter().position(|line| line.starts_with("```")).filter(|&start| start < PAGE.0);
+    let lines =
+        code.map(|start| page[start + 1..].iter().take_while(|line| !line.starts_with("```")).filter(shown).count());
+    let complaint = |found| {
+        format!("{package}: src/lib.rs opens with {found}; what can be done with it, in at most {} lines", PAGE.1)
+    };
+    match lines {
+        None => Some(complaint("text".to_owned())),
+        Some(lines) => (lines > PAGE.1).then(|| complaint(format!("{lines} lines of code"))),
+    }
+}
+
 /// The message of an error holds its cause, so that `source` does not tell it once more.
 pub(super) fn causes_told_twice(path: &str, text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim_start).collect();

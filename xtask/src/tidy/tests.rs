@@ -100,7 +100,8 @@ fn published_packages_are_described() {
     package.repository = None;
     package.readme = Some("no-such-file.md".into());
     package.keywords.clear();
-    assert_eq!(manifests::ready_to_publish(&package).len(), 5);
+    package.metadata = serde_json::Value::Null;
+    assert_eq!(manifests::ready_to_publish(&package).len(), 6);
 }
 
 #[test]
@@ -163,6 +164,18 @@ fn readmes_are_tested() {
     assert_eq!(sources::readme_is_tested("p", &library("#[cfg(doctest)]")), None);
     assert!(sources::readme_is_tested("p", &library("")).is_some());
     assert!(sources::readme_is_tested("p", "//! Doc.").is_some());
+}
+
+#[test]
+fn pages_open_with_code() {
+    let page = |text: &str, lines: usize| {
+        let code = format!("{}{}", "//! # hidden\n//!\n", "//! code();\n".repeat(lines));
+        sources::opens_with_code("p", &format!("//! What it is.\n//!\n{text}//! ```\n{code}//! ```\n\nfn f() {{}}\n"))
+    };
+    assert_eq!(page("", 15), None);
+    assert!(page("", 16).is_some_and(|complaint| complaint.contains("16 lines")));
+    assert!(page(&"//! Text.\n".repeat(9), 1).is_some_and(|complaint| complaint.contains("text")));
+    assert!(sources::opens_with_code("p", "//! What it is.\n").is_some());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// nothing is said, or `tanh`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Architecture {
     /// Four hidden layers of 16 units for fewer than 2 000 rows, two of 32 for more, two of 64 from 20 000 on.
     #[default]

@@ -14,6 +14,7 @@ const TRAINING_PASSES: usize = 20;
 /// How much work a fit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Effort {
     /// A first look.
     Quick,

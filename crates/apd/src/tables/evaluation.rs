@@ -18,6 +18,7 @@ const BINS: usize = 15;
 
 /// How right a model is on rows whose target is known.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The numbers.
     pub metrics: Metrics,

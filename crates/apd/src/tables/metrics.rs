@@ -15,6 +15,7 @@ pub enum Metrics {
 /// How right predicted classes are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ClassMetrics {
     /// Share of the rows whose most probable class is the right one.
     pub accuracy: f64,
@@ -40,6 +41,7 @@ pub struct ClassMetrics {
 /// How right predicted numbers are, in the target's own units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NumberMetrics {
     /// Root mean square error of the mean.
     pub rmse: f64,

@@ -10,6 +10,7 @@ pub(crate) const STRANGE: f64 = 0.99;
 
 /// What a model says of the rows of a table.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Predictions {
     /// The columns that tell rows apart, as they came.
     pub identifiers: Vec<Column>,

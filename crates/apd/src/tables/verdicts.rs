@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Whether a model can be believed in one respect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Verdict {
     /// In which.
     pub concern: Concern,
@@ -17,6 +18,7 @@ pub struct Verdict {
 /// What may be wrong with a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Concern {
     /// The chains do not agree.
     Mixing,

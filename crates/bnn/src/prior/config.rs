@@ -7,6 +7,7 @@ use super::{Gaussian, Laplace, LearnedGaussian, Prior, StudentT};
 /// The priors of this crate as data, for settings and files: `kind = "laplace"`, `scale = 0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum PriorConfig {
     /// [`Gaussian`].
     Gaussian(Gaussian),

@@ -35,6 +35,7 @@ impl Default for Fetcher {
 
 /// How far a download is.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Progress<'a> {
     /// The file's name.
     pub file: &'a str,
@@ -48,6 +49,7 @@ pub struct Progress<'a> {
 
 /// A file that is there now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
     /// Where it lies.
     pub path: PathBuf,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// A dataset that can be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Source {
     /// MNIST, four IDX files.
     Mnist,
@@ -21,6 +22,7 @@ pub enum Source {
 
 /// A SHA-256, in lower-case hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Digest {
     /// Of the file as it is stored.
     Stored(&'static str),
@@ -42,6 +44,7 @@ pub(super) enum Content {
 
 /// One file of a dataset.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RemoteFile {
     /// Its name at the end of every mirror's address.
     pub name: &'static str,

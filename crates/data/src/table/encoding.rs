@@ -9,6 +9,7 @@ use crate::{Error, Examples, Targets};
 
 /// The numbers that a [`TableSchema`] makes of a table.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Encoding {
     /// n × [`TableSchema::inputs`], standardized.
     pub inputs: Array2<f32>,

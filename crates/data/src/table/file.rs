@@ -1,13 +1,20 @@
 //! Files of tables, whatever they are written in.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::csv::Text;
 use super::dialect::{Dialect, Known};
 use super::inference::Kind;
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::records::{self, RecordBlocks, Records};
-use super::{Table, TableSchema, Wanted, parquet};
+use super::{Table, TableSchema, Wanted};
 use crate::{Error, digest};
+
+/// The first bytes of a Parquet file, and its last.
+const PARQUET: [u8; 4] = *b"PAR1";
 
 /// Reads a table whose first line names the columns; dialect and kinds of the columns are recognized.
 ///
@@ -29,6 +36,13 @@ pub(super) enum TableFile {
 }
 
 impl TableFile {
+    /// A file that begins as Parquet files do, whatever its name is.
+    pub(super) fn parquet(path: &Path) -> Option<Self> {
+        let mut start = [0; 4];
+        let is_parquet = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == PARQUET;
+        is_parquet.then(|| Self::Parquet(path.to_owned()))
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Text(text) => text.path(),
@@ -46,7 +60,13 @@ impl TableFile {
     fn records(&self, dialect: &Known) -> Result<Box<dyn Records>, Error> {
         Ok(match self {
             Self::Text(text) => Box::new(text.records(dialect)?),
+            #[cfg(feature = "parquet")]
             Self::Parquet(path) => Box::new(parquet::Rows::open(path)?),
+            #[cfg(not(feature = "parquet"))]
+            Self::Parquet(path) => {
+                let expected = "text, for apd-data was compiled without its feature `parquet`";
+                return Err(Error::mismatch(path, "data", expected, "a Parquet file"));
+            }
         })
     }
 

@@ -17,15 +17,6 @@ use crate::error::Place;
 #[cfg(test)]
 mod tests;
 
-/// The first bytes of a Parquet file, and its last.
-const MAGIC: [u8; 4] = *b"PAR1";
-
-/// Whether a file begins as Parquet files do, whatever its name is.
-pub(super) fn is_parquet(path: &Path) -> bool {
-    let mut start = [0; 4];
-    File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start)).is_ok() && start == MAGIC
-}
-
 /// The rows of a Parquet file, counted from 1.
 pub(super) struct Rows {
     path: PathBuf,

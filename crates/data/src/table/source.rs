@@ -8,7 +8,7 @@ use ndarray::Array2;
 use super::csv::Text;
 use super::file::TableFile;
 use super::records::RecordBlocks;
-use super::{Column, CsvWriter, Dialect, ImageShape, Table, TableSchema, Values, Wanted, embedded, folder, parquet};
+use super::{Column, CsvWriter, Dialect, ImageShape, Table, TableSchema, Values, Wanted, embedded, folder};
 use crate::{Error, all_digits, digest};
 
 /// A table that can be read, as often as need be.
@@ -65,8 +65,10 @@ impl TableSource {
                 let expected = format!("a file, or one of {}", Self::EMBEDDED.join(", "));
                 return Err(Error::mismatch(path, "data", expected, "nothing of this name"));
             }
-            _ if parquet::is_parquet(path) => Kind::File(TableFile::Parquet(path.to_owned())),
-            _ => return Ok(Self(Kind::File(TableFile::Text(Text::file(path, dialect))))),
+            _ => match TableFile::parquet(path) {
+                Some(parquet) => Kind::File(parquet),
+                None => return Ok(Self(Kind::File(TableFile::Text(Text::file(path, dialect))))),
+            },
         });
         if dialect != Dialect::default() {
             let (expected, found) = ("a text file, of which a delimiter or missing values can be told", "another kind");

@@ -21,6 +21,7 @@ pub enum Engine {
 /// The generator's last layer before training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum InitialOutput {
     /// Weights He-uniform and biases 0, as those of the other layers and in the paper.
     ///

@@ -17,6 +17,7 @@ use apd_points::Points;
 
 /// The report of one iteration (critic updates, then a generator update).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Progress {
     /// Iterations done, this one included.
     pub iteration: u64,

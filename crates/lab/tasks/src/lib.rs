@@ -1,9 +1,5 @@
 //! The experiments of adversarial posterior distillation, as resumable stages.
 //!
-//! [`reproduce`] is the main job: a point estimate by SGD, a posterior bank by SGLD, a generator by WGAN-GP, then the
-//! tasks that compare the three, and a report. Each stage is also a function of its own. Nothing here prints or reads
-//! arguments: a [`Context`] is told how it goes and may ask to stop.
-//!
 //! ```no_run
 //! use apd_data::Dataset;
 //! use apd_tasks::{Config, Context, Laboratory, NetName, Profile, RunOptions, reproduce};
@@ -14,6 +10,10 @@
 //! println!("networks drawn from the generator are right on {accuracy:?} of the test images");
 //! # Ok::<(), apd_tasks::Error>(())
 //! ```
+//!
+//! [`reproduce`] is the main job: a point estimate by SGD, a posterior bank by SGLD, a generator by WGAN-GP, then the
+//! tasks that compare the three, and a report. Each stage is also a function of its own. Nothing here prints or reads
+//! arguments: a [`Context`] is told how it goes and may ask to stop.
 //!
 //! A stage's state is what its checkpoint holds, and every random number has an address, so an interrupted run resumes
 //! to the same bits.
@@ -94,6 +94,9 @@ pub use tasks::gan_losses::compute::{Evaluation, Run, Stability, gan_losses};
 pub use tasks::ood::compute::{MethodScores, OutOfDistribution, ood};
 pub use tasks::samplers::compute::{Compared, Comparison, compare_samplers};
 pub use tasks::toy2d::compute::{Map, Reference, Toy2d, toy2d};
+
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,5 +1,15 @@
 //! Is this sampler right? Property tests of MCMC samplers, each with negative controls that it must reject.
 //!
+//! ```
+//! use apd_verify::{Half, Recipe, run, tests_for};
+//!
+//! // Every test of SGLD, with the usual mistakes made on purpose, takes a minute; here is one family of them.
+//! let mut tests = tests_for(Recipe::SGLD);
+//! tests.retain(|test| test.family == "calibration" && test.half == Half::Quick);
+//! let outcomes = run(&tests, |it| println!("{} {}, {}: {}", it.family, it.sampler, it.case, it.passed()));
+//! assert!(!outcomes.is_empty() && outcomes.iter().all(|it| it.passed()));
+//! ```
+//!
 //! "Close to the posterior" is a weak test: the tolerance has to be wider than the discretization's bias, and a mistake fits into it.
 //! So, wherever there is one, chains are compared with the **exact law of the discretized process**, minibatches included, and
 //! the only tolerance left is the Monte Carlo error of many replicates ([`Trial`]). Seeds are fixed. [`ALPHA`] is the probability
@@ -74,6 +84,9 @@ pub use recipe::{Memory, Recipe};
 pub use suite::{suite, tests_for};
 pub use verdict::{ALPHA, CHECKS, LEVEL, Trial, Worst};
 
+// Its types stand in signatures: this is the version that fits.
+pub use ndarray;
+
 /// How much of the suite runs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Half {
@@ -123,6 +136,7 @@ impl Test {
 
 /// What became of a [`Test`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The family.
     pub family: &'static str,

@@ -14,6 +14,7 @@ pub const LEVEL: f64 = ALPHA / CHECKS as f64;
 
 /// The check of a test that came closest to being rejected, or was the worst of those that were.
 #[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
 pub struct Worst {
     /// What was compared.
     pub what: String,

@@ -53,6 +53,7 @@ fn one_flipped_bit_flips_half_of_the_key() {
     assert!(distances.iter().all(|d| (8..=56).contains(d)));
 }
 
+#[cfg(feature = "serde")]
 #[test]
 fn a_seed_survives_serialisation() {
     let seed = Seed::root(u64::MAX).child("x");

@@ -103,6 +103,7 @@ fn below_zero_panics() {
     stream(0).below(0);
 }
 
+#[cfg(feature = "serde")]
 #[test]
 fn a_saved_stream_with_unknown_fields_is_refused() {
     assert!(serde_json::from_str::<Stream>(r#"{"key":1,"position":2,"extra":3}"#).is_err());
@@ -124,6 +125,7 @@ proptest! {
         }
     }
 
+    #[cfg(feature = "serde")]
     #[test]
     fn a_saved_stream_goes_on(drawn in 0..300) {
         let mut stream = stream(7);

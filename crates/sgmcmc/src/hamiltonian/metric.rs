@@ -20,6 +20,7 @@ use crate::sampler::{length, within};
 /// 2603.18845, 2026.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Metric {
     /// M = I: θ is in units of its own.
     Identity,

@@ -31,6 +31,7 @@ pub struct Transition {
 /// at least 0.3: no [`warnings`](Self::warnings).
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct HamiltonianStatistics {
     draws: u64,
     moves: u64,

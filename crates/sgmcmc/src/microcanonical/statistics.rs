@@ -8,6 +8,7 @@ use crate::Warning;
 /// Sums over the steps after the warm-up.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MicrocanonicalStatistics {
     steps: u64,
     moves: u64,

@@ -9,6 +9,7 @@ use crate::{ChainError, Sampler, Schedule, Update};
 /// The treatment of Γ in [`Psgld`]: Γᵢ = ∂Gᵢ/∂θᵢ, the drift that makes up for noise whose size depends on the position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Gamma {
     /// It is left out, as in the paper's experiments and most implementations.
     Omitted,

@@ -3,6 +3,7 @@ use crate::Error;
 
 /// The amount that [`Bank::verify`] has read and found in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verified {
     /// Rows, all of them finite.
     pub rows: usize,

@@ -1,5 +1,7 @@
 //! Dense kernels on array views; their results do not depend on the number of threads.
 //!
+//! **Unstable**: a minor version may change or remove anything in this module. What `Tensor` does with it stays.
+//!
 //! ```
 //! use apd_tensor::kernel::gemm;
 //! use ndarray::arr2;
