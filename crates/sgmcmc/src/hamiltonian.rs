@@ -47,8 +47,7 @@ pub struct HamiltonianConfig {
     pub draws: u64,
     /// The trajectory that finds the next position.
     pub trajectory: Trajectory,
-    /// The mean acceptance probability δ that the step size is adapted to; 0.8 is usual, more for rough posteriors. After a warm-up
-    /// that has learned a mass the draws' own is often higher, by up to 0.1.
+    /// The mean acceptance probability δ that the step size is adapted to; 0.8 is usual, more for rough posteriors.
     pub target_acceptance: f64,
     /// T; 1 is the Bayesian posterior.
     pub temperature: f64,

@@ -112,6 +112,7 @@ mod draws;
 mod error;
 mod hamiltonian;
 mod kernel;
+mod lanes;
 mod markov_chain;
 mod microcanonical;
 mod parallel;

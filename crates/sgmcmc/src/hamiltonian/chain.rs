@@ -266,7 +266,13 @@ impl<P: Potential64> HamiltonianChain<P> {
         if self.windows.end_with(self.step) {
             self.dynamics.preconditioner.learn(&self.window, rank, self.config.temperature);
             self.window.clear();
-            self.search_step_size()?;
+            if self.windows.in_first(self.step) || self.windows.contain(self.step + 1) {
+                self.search_step_size()?;
+            } else {
+                // The last mass is nearly the one before, and iterates that began anew would still swing when the warm-up ends: the
+                // acceptance is a concave function of the step, and at their average above what it was adapted to.
+                self.averaging.restart_average();
+            }
         }
         if self.step == self.config.warmup {
             self.step_size = self.averaging.average();

@@ -98,9 +98,8 @@ fn temperature_divides_the_potential() {
     }
 }
 
-/// In 50 dimensions, of scales from 0.1 to 10: the mass is what the posterior has, and the acceptance near to its target. (After
-/// the last window 100 draws are left for the step size. Its iterates still swing, where the acceptance is a concave function
-/// of it: the acceptance at their average is above their average acceptance.)
+/// In 50 dimensions, of scales from 0.1 to 10: the mass is what the posterior has, and the acceptance that which was asked for, though
+/// after the last window only 100 draws are left for the step size.
 #[test]
 fn the_warm_up_learns_the_scales() {
     let scale = |i: usize| 10.0_f64.powf(i as f64 / 24.5 - 1.0);
@@ -128,7 +127,9 @@ fn the_warm_up_learns_the_scales() {
                 chain.step_size(),
                 statistics.leapfrogs(),
             );
-            assert!((-0.05..0.15).contains(&(acceptance - target_acceptance)), "{acceptance}, not {target_acceptance}");
+            // The acceptance of one draw has a deviation of 0.1 (NUTS: an average) and 0.3: three of some 60 draws' mean.
+            let error = if matches!(trajectory, Trajectory::Nuts { .. }) { 0.04 } else { 0.12 };
+            assert!((acceptance - target_acceptance).abs() < error, "{acceptance}, not {target_acceptance}");
             // The last window has 500 draws. If x² has the effective size 125, a variance is known to 13 %, the mean of fifty to
             // 1.8 %: four standard errors, α = 6·10⁻⁵ each.
             assert!(least > 0.5 && most < 1.5 && (mean - 1.0).abs() < 0.072, "mass {least} … {mean} … {most}");
