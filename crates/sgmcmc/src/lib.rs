@@ -129,9 +129,9 @@ mod tuning;
 mod warning;
 
 pub use chain::{Chain, ChainConfig, ChainState};
-pub use check_gradient::{GradientError, check_gradient};
+pub use check_gradient::check_gradient;
 pub use draws::{Draws, DrawsSummary, Parameter, Row};
-pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
+pub use error::{Cause, ChainError, Divergence, GradientError, PotentialError, RunError};
 pub use hamiltonian::{
     HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Metric, Preconditioner, Trajectory,
     Transition,

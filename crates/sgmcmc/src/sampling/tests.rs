@@ -4,8 +4,8 @@ use apd_seed::Seed;
 
 use crate::testing::Quadratic;
 use crate::{
-    Baoab, ChainConfig, ChainError, Divergence, FromFn64, HamiltonianConfig, MicrocanonicalConfig, Outcome, Schedule,
-    Warning, sample,
+    Baoab, ChainConfig, ChainError, Divergence, FromFn, FromFn64, GradientError, HamiltonianConfig,
+    MicrocanonicalConfig, Outcome, Schedule, Sgld, Warning, sample,
 };
 
 fn normal() -> Quadratic<2> {
@@ -79,6 +79,49 @@ fn errors_are_the_chains_own() {
     let error = sample(2, outside).init(|_| vec![0.0; 3]).run().unwrap_err();
     assert_eq!(error, ChainError::Start { chain: 0, step: 0, what });
     assert_eq!(sample(0, normal()).run().unwrap().chains(), 0);
+}
+
+/// A gradient that was not written, or lacks a term, is an error before the first draw, of every sampler, unless it is meant; one that is
+/// right is none at any scale, at a wall, at a kink or in single precision.
+#[test]
+fn gradients_are_checked_where_chains_start() {
+    let gradient = |factors: [f64; 2]| {
+        FromFn64::new(2, move |x: &[f64], gradient: &mut [f64]| {
+            gradient.copy_from_slice(&[factors[0] * x[0], factors[1] * 1e12 * x[1]]);
+            0.5 * (x[0] * x[0] + 1e12 * x[1] * x[1])
+        })
+    };
+    let config = HamiltonianConfig::nuts(20, 5);
+    let run = |factors| sample(2, gradient(factors)).with(config).init(|_| vec![1.0, 3e-6]).run().map(|_| ());
+    assert_eq!(run([1.0, 1.0]), Ok(()));
+    for (factors, coordinate) in [([0.0, 0.0], 0), ([0.0, 1.0], 0), ([1.0, 0.0], 1), ([1.0, -1.0], 1), ([1.0, 1.1], 1)]
+    {
+        let error = run(factors).unwrap_err();
+        let ChainError::Gradient { chain: 0, cause: GradientError::Differs { coordinate: found, .. } } = error else {
+            panic!("{factors:?}: {error}")
+        };
+        assert_eq!(found, coordinate, "{factors:?}");
+    }
+    let microcanonical = sample(1, gradient([1.0, 0.0])).with(MicrocanonicalConfig::adjusted(20, 5));
+    assert!(matches!(microcanonical.run(), Err(ChainError::Gradient { .. })));
+    assert!(sample(1, gradient([1.0, 1.1])).with(config).without_gradient_check().run().is_ok());
+
+    let single = |factor: f32| {
+        let potential = FromFn::new(3, 1, move |x: &[f32], _, gradient: &mut [f32]| {
+            gradient.iter_mut().zip(x).for_each(|(g, x)| *g = factor * 1e4 * x);
+            f64::from(x.iter().map(|x| 0.5e4 * x * x).sum::<f32>() + 1e3)
+        });
+        let chain = ChainConfig { steps: 10, burn_in: 0, thinning: 1, batch_size: 1 };
+        sample(2, potential).with((Sgld::new(Schedule::Constant(1e-6), 1.0), chain)).run().map(|_| ())
+    };
+    assert_eq!(single(1.0), Ok(()));
+    assert!(matches!(single(0.5), Err(ChainError::Gradient { .. })));
+
+    let wall = FromFn64::new(1, |x: &[f64], gradient: &mut [f64]| {
+        gradient[0] = 1.0 + x[0].signum();
+        if x[0] < 0.0 { f64::INFINITY } else { 2.0 * x[0] }
+    });
+    assert!(sample(1, wall).with(config).init(|_| vec![1e-9]).run().is_ok());
 }
 
 #[test]
