@@ -115,6 +115,7 @@ mod kernel;
 mod lanes;
 mod markov_chain;
 mod microcanonical;
+mod origin;
 mod parallel;
 mod phase_space;
 mod potential;
@@ -140,6 +141,7 @@ pub use markov_chain::{MarkovChain, Outcome, Progress, Sample, Sink};
 pub use microcanonical::{
     Correction, MicrocanonicalChain, MicrocanonicalConfig, MicrocanonicalState, MicrocanonicalStatistics,
 };
+pub use origin::Change;
 pub use parallel::run_chains;
 pub use potential::control_variate::ControlVariate;
 pub use potential::double::{FromFn64, FullBatch, Potential64};
