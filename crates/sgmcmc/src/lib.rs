@@ -158,7 +158,7 @@ pub use sampler::sghmc::Sghmc;
 pub use sampler::sgld::{Sgld, from_mean_loss};
 pub use sampler::sgnht::{Sgnht, SgnhtState};
 pub use sampler::{Sampler, Update};
-pub use sampling::{ChainSettings, Sampling, sample};
+pub use sampling::{ChainSettings, Sampling, Streamed, sample};
 pub use schedule::Schedule;
 pub use summary::Summary;
 pub use tuning::LangevinTuning;

@@ -9,10 +9,10 @@ use apd_seed::{Normals, Seed};
 use rayon::prelude::*;
 
 use crate::check_gradient::check_direction;
-use crate::draws::Kept;
 use crate::{
     Chain, ChainConfig, ChainError, Draws, FullBatch, GradientError, HamiltonianChain, HamiltonianConfig, MarkovChain,
-    MicrocanonicalChain, MicrocanonicalConfig, Outcome, Potential, Potential64, Progress, RunError, Sampler, Warning,
+    MicrocanonicalChain, MicrocanonicalConfig, Outcome, Potential, Potential64, Progress, RunError, Sampler, Sink,
+    Warning,
 };
 
 /// The time between two looks at whether to go on. The clock decides nothing else.
@@ -191,18 +191,45 @@ impl<'a, P, S> Sampling<'a, P, S> {
     /// **Errors**: a chain's, of the first that failed; [`ChainError::Gradient`] where the gradient is not the potential's.
     /// **Panics** if a start, or the parameters, do not have the potential's dimension.
     #[track_caller]
-    pub fn run(self) -> Result<Draws, ChainError>
+    pub fn run(mut self) -> Result<Draws, ChainError>
     where
         P: Clone,
         S: ChainSettings<P>,
     {
-        let Self { chains, first, potential, settings, seed, mut parameters, check, init, mut progress, cancel } = self;
-        let dim = S::dim(&potential);
-        if parameters.is_empty() {
-            parameters.push(("theta".to_owned(), vec![dim]));
+        let dim = S::dim(&self.potential);
+        if self.parameters.is_empty() {
+            self.parameters.push(("theta".to_owned(), vec![dim]));
         }
-        let mut draws = Draws::new(parameters, vec![Vec::new(); chains as usize]);
+        let mut draws = Draws::new(std::mem::take(&mut self.parameters), vec![Vec::new(); self.chains as usize]);
         assert_eq!(draws.dim(), dim, "coordinates of the parameters, and of the potential");
+        let ended = self.run_into(draws.kept()).map_err(|error: RunError<Infallible>| match error {
+            RunError::Chain(error) => error,
+            RunError::Sink { cause, .. } => match cause {},
+        })?;
+        draws.outcome = ended.outcome;
+        for (kept, warnings) in draws.kept().iter_mut().zip(ended.warnings) {
+            kept.warnings = warnings;
+            kept.warnings.extend(Warning::of_drift(&kept.potentials));
+        }
+        Ok(draws)
+    }
+
+    /// Runs as [`run`](Self::run) does, giving each draw to its chain's sink, for draws that are more than memory holds.
+    ///
+    /// A sink that [asks to stop](Sink::progress) stops all chains soon after.
+    ///
+    /// **Errors**: as [`run`](Self::run), and the first sink's.
+    /// **Panics** unless there are as many sinks as chains; if a start does not have the potential's dimension.
+    #[track_caller]
+    pub fn run_into<K>(self, sinks: &mut [K]) -> Result<Streamed, RunError<K::Error>>
+    where
+        P: Clone,
+        S: ChainSettings<P>,
+        K: Sink<<S::Chain as MarkovChain>::Scalar>,
+    {
+        let Self { chains, first, potential, settings, seed, parameters: _, check, init, mut progress, cancel } = self;
+        assert_eq!(sinks.len(), chains as usize, "sinks, and chains");
+        let dim = S::dim(&potential);
         let start = |chain| {
             let initial = init.as_ref().map_or_else(|| standard(seed, chain, dim), |init| init(chain));
             // A start of another dimension is the chain's to refuse.
@@ -215,33 +242,37 @@ impl<'a, P, S> Sampling<'a, P, S> {
         };
         let mut chains: Vec<S::Chain> = (first..first + chains).map(start).collect::<Result<_, _>>()?;
         let steps = chains.iter().map(|chain| chain.progress().steps).max().unwrap_or(0);
-        let (mut until, mut stride) = (0_u64, 1_u64);
-        while until < steps {
+        let (mut until, mut stride, mut outcome) = (0_u64, 1_u64, Outcome::Finished);
+        while until < steps && outcome == Outcome::Finished {
             if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-                draws.outcome = Outcome::Stopped;
+                outcome = Outcome::Stopped;
                 break;
             }
             until = steps.min(until.saturating_add(stride));
             let begun = Instant::now();
-            let run = |(chain, kept): (&mut S::Chain, &mut Kept)| chain.run_until(until, kept);
-            let ended: Vec<_> = chains.par_iter_mut().zip(draws.kept()).with_max_len(1).map(run).collect();
+            let run = |(chain, sink): (&mut S::Chain, &mut K)| chain.run_until(until, sink);
+            let ended: Vec<_> = chains.par_iter_mut().zip(&mut *sinks).with_max_len(1).map(run).collect();
             for ended in ended {
-                ended.map_err(|error: RunError<Infallible>| match error {
-                    RunError::Chain(error) => error,
-                    RunError::Sink { cause, .. } => match cause {},
-                })?;
+                if ended? == Outcome::Stopped {
+                    outcome = Outcome::Stopped;
+                }
             }
             stride = if begun.elapsed() < LOOK { stride.saturating_mul(2) } else { 1.max(stride / 2) };
             if let Some(progress) = &mut progress {
                 progress(&chains.iter().map(MarkovChain::progress).collect::<Vec<_>>());
             }
         }
-        for (kept, chain) in draws.kept().iter_mut().zip(&chains) {
-            kept.warnings = chain.warnings();
-            kept.warnings.extend(Warning::of_drift(&kept.potentials));
-        }
-        Ok(draws)
+        Ok(Streamed { outcome, warnings: chains.iter().map(MarkovChain::warnings).collect() })
     }
+}
+
+/// The end of [`Sampling::run_into`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Streamed {
+    /// Whether the chains came to their end.
+    pub outcome: Outcome,
+    /// Of each chain, what its own statistics say against its draws.
+    pub warnings: Vec<Vec<Warning>>,
 }
 
 impl<P: fmt::Debug, S: fmt::Debug> fmt::Debug for Sampling<'_, P, S> {

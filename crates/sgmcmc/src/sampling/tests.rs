@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use apd_seed::Seed;
@@ -5,7 +6,7 @@ use apd_seed::Seed;
 use crate::testing::Quadratic;
 use crate::{
     Baoab, ChainConfig, ChainError, Divergence, FromFn, FromFn64, GradientError, HamiltonianConfig,
-    MicrocanonicalConfig, Outcome, Schedule, Sgld, Warning, sample,
+    MicrocanonicalConfig, Outcome, Progress, RunError, Sample, Schedule, Sgld, Sink, Streamed, Warning, sample,
 };
 
 fn normal() -> Quadratic<2> {
@@ -70,6 +71,47 @@ fn cancelled_chains_are_equally_long() {
         assert_eq!(stopped.positions(chain).len() as u64, last - 20);
         assert!(stopped.positions(chain).eq(whole.positions(chain)));
     }
+}
+
+/// Draws that are given to sinks are those that are collected; a sink's error ends the run and names the draw, and one that has had enough stops all.
+#[test]
+fn draws_may_be_streamed() {
+    let config = HamiltonianConfig::nuts(50, 100);
+    let draws = sample(2, normal()).with(config).run().unwrap();
+    let mut streamed = [Vec::new(), Vec::new()];
+    let mut sinks = streamed.each_mut().map(|kept| {
+        |sample: Sample<'_, f64>| {
+            kept.push((sample.position.to_vec(), sample.transition.unwrap()));
+            Ok::<(), String>(())
+        }
+    });
+    let ended = sample(2, normal()).with(config).run_into(&mut sinks).unwrap();
+    assert_eq!(ended, Streamed { outcome: Outcome::Finished, warnings: vec![vec![]; 2] });
+    for (chain, kept) in streamed.iter().enumerate() {
+        assert!(kept.iter().map(|(position, _)| &position[..]).eq(draws.positions(chain)));
+        assert!(kept.iter().map(|(_, transition)| transition).eq(draws.transitions(chain)));
+    }
+    let mut full = [|sample: Sample<'_, f64>| if sample.step < 70 { Ok(()) } else { Err("full") }; 2];
+    let error = sample(2, normal()).with(config).run_into(&mut full).unwrap_err();
+    assert_eq!(error, RunError::Sink { chain: 0, step: 70, cause: "full" });
+
+    struct Enough(u64);
+    impl Sink<f64> for Enough {
+        type Error = ();
+
+        fn sample(&mut self, _: Sample<'_, f64>) -> Result<(), ()> {
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn progress(&mut self, _: Progress) -> ControlFlow<()> {
+            if self.0 < 20 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+    }
+    let mut sinks = [Enough(0), Enough(10)];
+    let long = HamiltonianConfig::nuts(50, 1_000_000);
+    assert_eq!(sample(2, normal()).with(long).run_into(&mut sinks).unwrap().outcome, Outcome::Stopped);
+    assert!(sinks[1].0 == 20 && sinks[0].0 <= 20, "{}", sinks[0].0);
 }
 
 #[test]
