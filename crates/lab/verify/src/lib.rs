@@ -6,7 +6,8 @@
 //! that correct samplers with *random* seeds would be rejected anywhere in the suite. And because a test that cannot fail proves
 //! nothing, every family of tests comes with **negative controls**: mutations, the usual mistakes, which it must reject.
 //!
-//! [`suite`] lists the tests of the samplers of `apd-sgmcmc`, [`tests_for`] those for a sampler of yours, [`run`] runs them.
+//! [`suite`] lists the tests of the samplers of `apd-sgmcmc`, [`tests_for`] those for a sampler of yours, [`run`] runs them. A rule that is
+//! no [`Sampler`](apd_sgmcmc::Sampler), such as one with a Metropolis test of its own, is tested by [`sbc`], which asks for draws only.
 //!
 //! # A sampler of your own
 //! Langevin dynamics by hand, and the same with a mistake: noise that is √2 times too large.
@@ -67,10 +68,12 @@ mod verdict;
 
 use std::time::{Duration, Instant};
 
+mod sbc;
 use rayon::prelude::*;
 
 pub use any::{AnySampler, AnyState};
-pub use recipe::{Memory, Recipe};
+pub use recipe::{Build, Memory, Recipe};
+pub use sbc::{Sbc, sbc};
 pub use suite::{suite, tests_for};
 pub use verdict::{ALPHA, CHECKS, LEVEL, Trial, Worst};
 
