@@ -86,13 +86,26 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
         tests.push(rejected(recipe, mutation.to_string(), move |s, t| mutation.build(&recipe, s, t), [0, 1]));
     }
     tests.push(rejected(recipe, "chains with the same noise".into(), recipe.build, [0, 0]));
+    // As many replicates as the accepted tests have.
+    let loud = move |s, t| SamplerMutation::LoudNoise.build(&recipe, s, t);
+    tests.push(Test::new(
+        "gaussian",
+        recipe.name,
+        SamplerMutation::LoudNoise.to_string(),
+        Half::Quick,
+        Expect::Reject,
+        move || law(&recipe, &loud, diagonal(&recipe), 1.0, [0, 1], 1024),
+    ));
     tests
 }
 
+fn diagonal(recipe: &Recipe) -> Case {
+    if recipe.memory == Memory::Thermostat { MILD } else { DIAGONAL }
+}
+
 fn accepted(recipe: Recipe) -> Vec<Test> {
-    let diagonal = if recipe.memory == Memory::Thermostat { MILD } else { DIAGONAL };
     let mut tests = Vec::new();
-    for (case, quick) in [(diagonal, 1.0), (PLANE, 0.5), (SPACE, f64::NAN)] {
+    for (case, quick) in [(diagonal(&recipe), 1.0), (PLANE, 0.5), (SPACE, f64::NAN)] {
         for temperature in [0.5, 1.0, 2.0] {
             let half = if temperature == quick { Half::Quick } else { Half::Full };
             let name = format!("{}, T = {temperature}", case.name);
