@@ -51,14 +51,14 @@ impl NullaryFnOnce for AreFinite<'_> {
     #[inline(always)]
     fn call(self) -> bool {
         let (blocks, rest) = self.0.as_chunks::<LANES>();
-        // x − x is 0, or NaN: a sum vectorizes, a search that may end early does not.
+        // 0·x is 0, or NaN: a sum vectorizes, a search that may end early does not.
         let mut sums = [0.0; LANES];
         for block in blocks {
             for lane in 0..LANES {
-                sums[lane] += block[lane] - block[lane];
+                sums[lane] += 0.0 * block[lane];
             }
         }
-        rest.iter().fold(sums.iter().sum::<f64>(), |sum, x| sum + (x - x)) == 0.0
+        rest.iter().fold(sums.iter().sum::<f64>(), |sum, x| sum + 0.0 * x) == 0.0
     }
 }
 

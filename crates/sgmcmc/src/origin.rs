@@ -60,8 +60,8 @@ impl Change {
     /// **Errors**: [`ChainError::Origin`] if U at the saved position is another by more than another machine's rounding, unless it may be.
     pub(crate) fn compare_potential(saved: f64, given: f64, may_change: &[Self]) -> Result<(), ChainError> {
         const ROUNDING: f64 = 1e-5;
-        let differs = !((saved - given).abs() <= ROUNDING * saved.abs().max(1.0));
-        if differs && !may_change.contains(&Self::Potential) {
+        let is_same = (saved - given).abs() <= ROUNDING * saved.abs().max(1.0);
+        if !is_same && !may_change.contains(&Self::Potential) {
             let what = Self::Potential.name();
             return Err(ChainError::Origin { what, saved: format!("{saved:?}"), given: format!("{given:?}") });
         }
