@@ -16,8 +16,10 @@ pub struct Problem {
     pub dim: usize,
     /// U and its gradient.
     pub density: Density,
-    /// Coordinates whose mean is known.
-    pub means: Vec<(usize, f64)>,
+    /// Coordinates whose mean and standard deviation are known.
+    pub known: Vec<(usize, f64, f64)>,
+    /// Whether a run takes seconds.
+    pub is_slow: bool,
 }
 
 /// All of them.
@@ -36,7 +38,7 @@ pub fn problems() -> Vec<Problem> {
 }
 
 fn gaussian(name: &'static str, means: Vec<f64>, sds: Vec<f64>) -> Problem {
-    let (dim, known) = (means.len(), means.iter().copied().enumerate().collect());
+    let (dim, known) = (means.len(), (0..means.len()).map(|i| (i, means[i], sds[i])).collect());
     let density = move |theta: &[f64], gradient: &mut [f64]| {
         let mut sum = 0.0;
         for i in 0..theta.len() {
@@ -46,7 +48,7 @@ fn gaussian(name: &'static str, means: Vec<f64>, sds: Vec<f64>) -> Problem {
         }
         sum
     };
-    Problem { name, dim, density: Arc::new(density), means: known }
+    Problem { name, dim, density: Arc::new(density), known, is_slow: dim > 100 }
 }
 
 /// Two coordinates of deviation 1 and correlation 0.999.
@@ -58,7 +60,13 @@ fn correlated() -> Problem {
         gradient[1] = (y - rho * x) / narrow;
         0.5 * (x * gradient[0] + y * gradient[1])
     };
-    Problem { name: "correlation 0.999", dim: 2, density: Arc::new(density), means: vec![(0, 0.0), (1, 0.0)] }
+    Problem {
+        name: "correlation 0.999",
+        dim: 2,
+        density: Arc::new(density),
+        known: vec![(0, 0.0, 1.0), (1, 0.0, 1.0)],
+        is_slow: false,
+    }
 }
 
 /// v ~ N(0, 9), nine x ~ N(0, eᵛ).
@@ -73,7 +81,7 @@ fn funnel() -> Problem {
         gradient[1..].iter_mut().zip(x).for_each(|(g, x)| *g = precision * x);
         v * v / 18.0 + 0.5 * precision * squares + 0.5 * x.len() as f64 * v
     };
-    Problem { name: "funnel", dim: 10, density: Arc::new(density), means: vec![(0, 0.0)] }
+    Problem { name: "funnel", dim: 10, density: Arc::new(density), known: vec![(0, 0.0, 3.0)], is_slow: false }
 }
 
 /// 20 coefficients under N(0, 1) from 500 answers that were drawn with some, the covariates being correlated.
@@ -105,7 +113,7 @@ fn logistic() -> Problem {
         }
         sum
     };
-    Problem { name: "logistic regression", dim: DIM, density: Arc::new(density), means: Vec::new() }
+    Problem { name: "logistic regression", dim: DIM, density: Arc::new(density), known: Vec::new(), is_slow: true }
 }
 
 /// Effects of coaching in eight schools: μ ~ N(0, 25), τ half-Cauchy of scale 5, θⱼ ~ N(μ, τ²), yⱼ ~ N(θⱼ, σⱼ²).
@@ -139,17 +147,23 @@ fn schools(centered: bool) -> Problem {
         }
         sum
     };
-    let (mu, log_tau) = marginal_means();
+    let [mu, log_tau] = marginal_moments();
     let name = if centered { "eight schools, centered" } else { "eight schools, not centered" };
-    Problem { name, dim: 10, density: Arc::new(density), means: vec![(0, mu), (1, log_tau)] }
+    Problem {
+        name,
+        dim: 10,
+        density: Arc::new(density),
+        known: vec![(0, mu.0, mu.1), (1, log_tau.0, log_tau.1)],
+        is_slow: false,
+    }
 }
 
 const Y: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
 const SIGMA: [f64; 8] = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
 
-/// E μ and E ln τ by quadrature: given τ, the effects integrate out, yⱼ ~ N(μ, σⱼ² + τ²), and μ is normal.
-fn marginal_means() -> (f64, f64) {
-    let (mut mass, mut mu_sum, mut log_tau_sum) = (0.0, 0.0, 0.0);
+/// Means and deviations of μ and ln τ by quadrature: given τ, the effects integrate out, yⱼ ~ N(μ, σⱼ² + τ²), and μ is normal.
+fn marginal_moments() -> [(f64, f64); 2] {
+    let mut sums = [0.0; 5];
     for step in 0..40_000 {
         let log_tau = -16.0 + 24.0 * (f64::from(step) + 0.5) / 40_000.0;
         let tau = log_tau.exp();
@@ -162,9 +176,13 @@ fn marginal_means() -> (f64, f64) {
         }
         log_density += 0.5 * weighted * weighted / precision - 0.5 * precision.ln();
         let weight = (log_density + log_tau - (tau * tau / 25.0).ln_1p()).exp();
-        mass += weight;
-        mu_sum += weight * weighted / precision;
-        log_tau_sum += weight * log_tau;
+        let mean = weighted / precision;
+        let values = [1.0, mean, mean * mean + 1.0 / precision, log_tau, log_tau * log_tau];
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
     }
-    (mu_sum / mass, log_tau_sum / mass)
+    let moments = |first: usize| {
+        let (mean, square) = (sums[first] / sums[0], sums[first + 1] / sums[0]);
+        (mean, (square - mean * mean).sqrt())
+    };
+    [moments(1), moments(3)]
 }

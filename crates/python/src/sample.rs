@@ -101,7 +101,8 @@ impl Run {
             watch.sampled(sum(|it| it.step), sum(|it| it.steps));
         };
         let run = sampling(chains, potential).first(first).with(settings).seed(Seed::root(seed)).parameters(shapes);
-        let run = run.cancel(watch.stop()).progress(told);
+        // Whether the gradient is checked, and where, is the caller's to say.
+        let run = run.without_gradient_check().cancel(watch.stop()).progress(told);
         let draws = match initial {
             Some(initial) => run.init(move |chain| initial[(chain - first) as usize].clone()).run(),
             None => run.run(),

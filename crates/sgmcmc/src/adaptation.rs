@@ -14,7 +14,9 @@ pub(crate) struct DualAveraging {
     count: u64,
     /// H̄: the average lack of acceptance.
     lack: f64,
-    /// log ε̄: the average of the iterates, with weights t^−κ.
+    /// Iterates in the average.
+    averaged: u64,
+    /// log ε̄: the average of the iterates, the k-th of which had the weight k^−κ.
     average: f64,
 }
 
@@ -24,7 +26,7 @@ impl DualAveraging {
     const KAPPA: f64 = 0.75;
 
     pub(crate) fn new(step_size: f64) -> Self {
-        Self { center: (10.0 * step_size).ln(), count: 0, lack: 0.0, average: 0.0 }
+        Self { center: (10.0 * step_size).ln(), count: 0, lack: 0.0, averaged: 0, average: 0.0 }
     }
 
     /// The step size to try next, after one with this acceptance.
@@ -33,8 +35,14 @@ impl DualAveraging {
         let t = self.count as f64;
         self.lack += (target - acceptance - self.lack) / (t + Self::T0);
         let iterate = self.center - t.sqrt() / Self::GAMMA * self.lack;
-        self.average += t.powf(-Self::KAPPA) * (iterate - self.average);
+        self.averaged += 1;
+        self.average += (self.averaged as f64).powf(-Self::KAPPA) * (iterate - self.average);
         iterate.exp()
+    }
+
+    /// Begins the average anew, at the next iterate; these go on, and swing less and less.
+    pub(crate) fn restart_average(&mut self) {
+        self.averaged = 0;
     }
 
     /// The step size to stay at.

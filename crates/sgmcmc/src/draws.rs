@@ -37,6 +37,45 @@ impl Parameter {
 }
 
 /// What several chains have kept, which need not be equally many draws.
+///
+/// To a bank, in single precision, and back:
+/// ```
+/// use apd_points::Layout;
+/// use apd_sgmcmc::{Draws, FromFn64, HamiltonianConfig, sample};
+/// use apd_store::{Bank, BankWriter, Header};
+///
+/// let normal = FromFn64::new(3, |x: &[f64], gradient: &mut [f64]| {
+///     gradient.copy_from_slice(x);
+///     0.5 * x.iter().map(|x| x * x).sum::<f64>()
+/// });
+/// let config = HamiltonianConfig::nuts(100, 200);
+/// let draws = sample(2, normal).with(config).parameters([("a", vec![]), ("b", vec![2])]).run()?;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path().join("bank");
+/// let mut header = Header::new(draws.dim());
+/// header.layout = Layout::new(draws.parameters().iter().map(|it| (it.name.clone(), it.shape.clone())));
+/// let mut bank = BankWriter::create(&folder, header)?;
+/// for chain in 0..draws.chains() {
+///     for (step, (position, &potential)) in draws.positions(chain).zip(draws.potentials(chain)).enumerate() {
+///         let row: Vec<f32> = position.iter().map(|&x| x as f32).collect();
+///         bank.push(chain as u32, step as u64, 1.0, potential, &row)?;
+///     }
+/// }
+/// bank.finish()?;
+///
+/// let bank = Bank::open(&folder)?;
+/// let mut chains = vec![Vec::new(); bank.info().chains.len()];
+/// for (i, row) in bank.rows().enumerate() {
+///     chains[bank.meta(i).chain as usize].extend(row.iter().map(|&x| f64::from(x)));
+/// }
+/// let parameters = bank.header().layout.parameters().map(|(name, shape)| (name, shape.to_vec()));
+/// let back = Draws::new(parameters, chains);
+/// assert_eq!((back.parameters(), back.positions(1).len()), (draws.parameters(), 200));
+/// let [there, here] = [&draws, &back].map(|draws| draws.summary().rows[2].diagnosis.clone().map(|it| it.mean));
+/// assert!((there? - here?).abs() < 1e-7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Draws {
     parameters: Vec<Parameter>,
@@ -119,6 +158,13 @@ impl Draws {
         let parameter = found.unwrap_or_else(|| panic!("there is no parameter `{name}`"));
         let range = parameter.offset..parameter.offset + parameter.size();
         self.positions(chain).map(move |position| &position[range.clone()])
+    }
+
+    /// U at each of a chain's draws: nats. None of draws that were made elsewhere.
+    ///
+    /// **Panics** if there is no such chain.
+    pub fn potentials(&self, chain: usize) -> &[f64] {
+        &self.chains[chain].potentials
     }
 
     /// The statistics of a chain's draws, of HMC and NUTS.

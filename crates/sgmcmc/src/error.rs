@@ -82,6 +82,25 @@ impl PartialEq for Cause {
     }
 }
 
+/// A gradient is not that of the potential.
+#[derive(Clone, PartialEq, Debug, Error)]
+#[non_exhaustive]
+pub enum GradientError {
+    /// A coordinate of it is not the slope of U.
+    #[error("coordinate {coordinate} of the gradient is {given:e}, but U rises by {measured:e} per unit there")]
+    Differs {
+        /// The coordinate.
+        coordinate: usize,
+        /// ∂U/∂θᵢ as the potential has it.
+        given: f64,
+        /// The difference quotient that is nearest to it.
+        measured: f64,
+    },
+    /// The potential could not be computed.
+    #[error(transparent)]
+    Potential(#[from] PotentialError),
+}
+
 /// Why a chain could not be built, resumed, or continued.
 #[derive(Clone, PartialEq, Debug, Error)]
 #[non_exhaustive]
@@ -116,6 +135,14 @@ pub enum ChainError {
         step: u64,
         /// What is not finite.
         what: Divergence,
+    },
+    /// The potential's gradient is not that of its value where the chain was to start.
+    #[error("chain {chain} cannot start: {cause}. A term is missing in one of them, or a sign")]
+    Gradient {
+        /// The chain.
+        chain: u32,
+        /// Where they differ.
+        cause: GradientError,
     },
     /// The potential failed for good.
     #[error(transparent)]

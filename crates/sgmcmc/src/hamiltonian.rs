@@ -18,8 +18,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ChainError;
 use crate::sampler::within;
+use crate::{ChainError, Change};
 
 mod adaptation;
 mod chain;
@@ -47,8 +47,7 @@ pub struct HamiltonianConfig {
     pub draws: u64,
     /// The trajectory that finds the next position.
     pub trajectory: Trajectory,
-    /// The mean acceptance probability δ that the step size is adapted to; 0.8 is usual, more for rough posteriors. After a warm-up
-    /// that has learned a mass the draws' own is often higher, by up to 0.1.
+    /// The mean acceptance probability δ that the step size is adapted to; 0.8 is usual, more for rough posteriors.
     pub target_acceptance: f64,
     /// T; 1 is the Bayesian posterior.
     pub temperature: f64,
@@ -61,6 +60,18 @@ impl HamiltonianConfig {
     pub fn nuts(warmup: u64, draws: u64) -> Self {
         let trajectory = Trajectory::Nuts { max_depth: 10 };
         Self { warmup, draws, trajectory, target_acceptance: 0.8, temperature: 1.0, metric: Metric::Diagonal }
+    }
+
+    /// What a chain may not go on without, and with.
+    fn facts(&self) -> [(Change, String); 5] {
+        let Self { warmup, draws: _, trajectory, target_acceptance, temperature, metric } = self;
+        [
+            (Change::Warmup, warmup.to_string()),
+            (Change::Trajectory, format!("{trajectory:?}")),
+            (Change::Target, target_acceptance.to_string()),
+            (Change::Temperature, temperature.to_string()),
+            (Change::Metric, format!("{metric:?}")),
+        ]
     }
 
     /// Checks the settings' ranges.
@@ -109,15 +120,6 @@ pub enum Trajectory {
         /// Most doublings: up to 2^`max_depth` − 1 leapfrog steps per draw.
         max_depth: u32,
     },
-}
-
-impl Trajectory {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Hmc { .. } => "hmc",
-            Self::Nuts { .. } => "nuts",
-        }
-    }
 }
 
 #[cfg(test)]

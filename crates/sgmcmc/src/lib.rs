@@ -130,8 +130,10 @@ mod draws;
 mod error;
 mod hamiltonian;
 mod kernel;
+mod lanes;
 mod markov_chain;
 mod microcanonical;
+mod origin;
 mod parallel;
 mod phase_space;
 mod potential;
@@ -146,9 +148,9 @@ mod tuning;
 mod warning;
 
 pub use chain::{Chain, ChainConfig, ChainState};
-pub use check_gradient::{GradientError, check_gradient};
+pub use check_gradient::check_gradient;
 pub use draws::{Draws, DrawsSummary, Parameter, Row};
-pub use error::{Cause, ChainError, Divergence, PotentialError, RunError};
+pub use error::{Cause, ChainError, Divergence, GradientError, PotentialError, RunError};
 pub use hamiltonian::{
     HamiltonianChain, HamiltonianConfig, HamiltonianState, HamiltonianStatistics, Metric, Preconditioner, Trajectory,
     Transition,
@@ -157,6 +159,7 @@ pub use markov_chain::{MarkovChain, Outcome, Progress, Sample, Sink};
 pub use microcanonical::{
     Correction, MicrocanonicalChain, MicrocanonicalConfig, MicrocanonicalState, MicrocanonicalStatistics,
 };
+pub use origin::Change;
 pub use parallel::run_chains;
 pub use potential::control_variate::ControlVariate;
 pub use potential::double::{FromFn64, FullBatch, Potential64};
@@ -173,7 +176,7 @@ pub use sampler::sghmc::Sghmc;
 pub use sampler::sgld::{Sgld, from_mean_loss};
 pub use sampler::sgnht::{Sgnht, SgnhtState};
 pub use sampler::{Sampler, Update};
-pub use sampling::{ChainSettings, Sampling, sample};
+pub use sampling::{ChainSettings, Sampling, Streamed, sample};
 pub use schedule::Schedule;
 pub use summary::Summary;
 pub use tuning::LangevinTuning;

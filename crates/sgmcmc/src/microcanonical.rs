@@ -21,8 +21,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ChainError;
 use crate::sampler::within;
+use crate::{ChainError, Change};
 
 mod chain;
 mod dynamics;
@@ -61,6 +61,18 @@ impl MicrocanonicalConfig {
     pub fn adjusted(warmup: u64, draws: u64) -> Self {
         let correction = Correction::Metropolis { target_acceptance: 0.9 };
         Self { correction, ..Self::langevin(warmup, draws, 1) }
+    }
+
+    /// What a chain may not go on without, and with.
+    fn facts(&self) -> [(Change, String); 5] {
+        let Self { warmup, draws: _, thinning, correction, temperature, precondition } = self;
+        [
+            (Change::Warmup, warmup.to_string()),
+            (Change::Thinning, thinning.to_string()),
+            (Change::Target, format!("{correction:?}")),
+            (Change::Temperature, temperature.to_string()),
+            (Change::Metric, if *precondition { "diagonal" } else { "identity" }.to_owned()),
+        ]
     }
 
     /// Checks the settings' ranges.

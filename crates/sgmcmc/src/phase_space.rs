@@ -1,5 +1,6 @@
 //! A point of phase space and its potential: what the chains on the full data share.
 
+use crate::lanes::are_finite;
 use crate::{Cause, ChainError, Divergence, Potential64, PotentialError};
 
 /// A position with its momentum, and U with its gradient there.
@@ -22,8 +23,13 @@ impl Point {
     }
 
     pub(crate) fn copy_from(&mut self, other: &Self) {
-        self.position.copy_from_slice(&other.position);
+        self.copy_place(other);
         self.momentum.copy_from_slice(&other.momentum);
+    }
+
+    /// Takes the other's place without its momentum.
+    pub(crate) fn copy_place(&mut self, other: &Self) {
+        self.position.copy_from_slice(&other.position);
         self.gradient.copy_from_slice(&other.gradient);
         self.potential = other.potential;
     }
@@ -65,7 +71,7 @@ impl<P: Potential64> Evaluator<P> {
     /// Computes U and ∇U at the point; U = ∞ where it has no value, and NaN where the point is nowhere: no such point is ever drawn.
     pub(crate) fn evaluate(&mut self, point: &mut Point) {
         point.potential = f64::NAN;
-        if !point.position.iter().all(|x| x.is_finite()) {
+        if !are_finite(&point.position) {
             return;
         }
         self.gradients += 1;

@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use apd_seed::Seed;
+use apd_seed::{Normals, Seed};
 use rayon::prelude::*;
 
-use crate::draws::Kept;
+use crate::check_gradient::check_direction;
 use crate::{
-    Chain, ChainConfig, ChainError, Draws, HamiltonianChain, HamiltonianConfig, MarkovChain, MicrocanonicalChain,
-    MicrocanonicalConfig, Outcome, Potential, Potential64, Progress, RunError, Sampler, Warning,
+    Chain, ChainConfig, ChainError, Draws, FullBatch, GradientError, HamiltonianChain, HamiltonianConfig, MarkovChain,
+    MicrocanonicalChain, MicrocanonicalConfig, Outcome, Potential, Potential64, Progress, RunError, Sampler, Sink,
+    Warning,
 };
 
 /// The time between two looks at whether to go on. The clock decides nothing else.
@@ -27,6 +28,13 @@ pub trait ChainSettings<P> {
     /// The potential's dimension d.
     fn dim(potential: &P) -> usize;
 
+    /// Compares the potential's gradient with its value at a start, along a random direction. The default does nothing.
+    ///
+    /// **Errors**: [`GradientError`] where they do not belong together.
+    fn check_gradient(_potential: P, _initial: &[f64], _direction: Normals) -> Result<(), GradientError> {
+        Ok(())
+    }
+
     /// Chain number `chain` of `seed`, at `initial`.
     ///
     /// **Errors**: the chain's own.
@@ -38,6 +46,10 @@ impl<P: Potential64> ChainSettings<P> for HamiltonianConfig {
 
     fn dim(potential: &P) -> usize {
         potential.dim()
+    }
+
+    fn check_gradient(mut potential: P, initial: &[f64], direction: Normals) -> Result<(), GradientError> {
+        check_direction(&mut potential, initial, direction)
     }
 
     fn start(&self, chain: u32, potential: P, seed: Seed, initial: Vec<f64>) -> Result<Self::Chain, ChainError> {
@@ -52,6 +64,10 @@ impl<P: Potential64> ChainSettings<P> for MicrocanonicalConfig {
         potential.dim()
     }
 
+    fn check_gradient(mut potential: P, initial: &[f64], direction: Normals) -> Result<(), GradientError> {
+        check_direction(&mut potential, initial, direction)
+    }
+
     fn start(&self, chain: u32, potential: P, seed: Seed, initial: Vec<f64>) -> Result<Self::Chain, ChainError> {
         MicrocanonicalChain::new(chain, potential, *self, seed, initial)
     }
@@ -62,6 +78,11 @@ impl<P: Potential, S: Sampler + Clone> ChainSettings<P> for (S, ChainConfig) {
 
     fn dim(potential: &P) -> usize {
         potential.dim()
+    }
+
+    /// Of all data.
+    fn check_gradient(potential: P, initial: &[f64], direction: Normals) -> Result<(), GradientError> {
+        check_direction(&mut FullBatch::new(potential), initial, direction)
     }
 
     fn start(&self, chain: u32, potential: P, seed: Seed, initial: Vec<f64>) -> Result<Self::Chain, ChainError> {
@@ -94,7 +115,8 @@ impl<P: Potential, S: Sampler + Clone> ChainSettings<P> for (S, ChainConfig) {
 pub fn sample<'a, P>(chains: u32, potential: P) -> Sampling<'a, P> {
     let settings = HamiltonianConfig::nuts(1_000, 1_000);
     let (seed, parameters) = (Seed::root(0), Vec::new());
-    Sampling { chains, first: 0, potential, settings, seed, parameters, init: None, progress: None, cancel: None }
+    let (init, progress, cancel) = (None, None, None);
+    Sampling { chains, first: 0, potential, settings, seed, parameters, check: true, init, progress, cancel }
 }
 
 type Init<'a> = dyn Fn(u32) -> Vec<f64> + 'a;
@@ -108,6 +130,7 @@ pub struct Sampling<'a, P, S = HamiltonianConfig> {
     settings: S,
     seed: Seed,
     parameters: Vec<(String, Vec<usize>)>,
+    check: bool,
     init: Option<Box<Init<'a>>>,
     progress: Option<Box<Report<'a>>>,
     cancel: Option<&'a AtomicBool>,
@@ -116,8 +139,8 @@ pub struct Sampling<'a, P, S = HamiltonianConfig> {
 impl<'a, P, S> Sampling<'a, P, S> {
     /// Another sampler, or other settings of it.
     pub fn with<T: ChainSettings<P>>(self, settings: T) -> Sampling<'a, P, T> {
-        let Self { chains, first, potential, seed, parameters, init, progress, cancel, .. } = self;
-        Sampling { chains, first, potential, settings, seed, parameters, init, progress, cancel }
+        let Self { chains, first, potential, seed, parameters, check, init, progress, cancel, .. } = self;
+        Sampling { chains, first, potential, settings, seed, parameters, check, init, progress, cancel }
     }
 
     /// The seed of everything; 0 unless given.
@@ -144,6 +167,13 @@ impl<'a, P, S> Sampling<'a, P, S> {
         self
     }
 
+    /// Does not compare the gradient with the potential where chains start, which costs three gradients each, of all data: for one
+    /// that is meant to be another one's.
+    pub fn without_gradient_check(mut self) -> Self {
+        self.check = false;
+        self
+    }
+
     /// Whom to tell how far each chain is, some times a second.
     pub fn progress(mut self, progress: impl FnMut(&[Progress]) + 'a) -> Self {
         self.progress = Some(Box::new(progress));
@@ -158,54 +188,91 @@ impl<'a, P, S> Sampling<'a, P, S> {
 
     /// Runs all chains in parallel, side by side. The draws do not depend on the number of threads.
     ///
-    /// **Errors**: a chain's, of the first that failed.
+    /// **Errors**: a chain's, of the first that failed; [`ChainError::Gradient`] where the gradient is not the potential's.
     /// **Panics** if a start, or the parameters, do not have the potential's dimension.
     #[track_caller]
-    pub fn run(self) -> Result<Draws, ChainError>
+    pub fn run(mut self) -> Result<Draws, ChainError>
     where
         P: Clone,
         S: ChainSettings<P>,
     {
-        let Self { chains, first, potential, settings, seed, mut parameters, init, mut progress, cancel } = self;
-        let dim = S::dim(&potential);
-        if parameters.is_empty() {
-            parameters.push(("theta".to_owned(), vec![dim]));
+        let dim = S::dim(&self.potential);
+        if self.parameters.is_empty() {
+            self.parameters.push(("theta".to_owned(), vec![dim]));
         }
-        let mut draws = Draws::new(parameters, vec![Vec::new(); chains as usize]);
+        let mut draws = Draws::new(std::mem::take(&mut self.parameters), vec![Vec::new(); self.chains as usize]);
         assert_eq!(draws.dim(), dim, "coordinates of the parameters, and of the potential");
+        let ended = self.run_into(draws.kept()).map_err(|error: RunError<Infallible>| match error {
+            RunError::Chain(error) => error,
+            RunError::Sink { cause, .. } => match cause {},
+        })?;
+        draws.outcome = ended.outcome;
+        for (kept, warnings) in draws.kept().iter_mut().zip(ended.warnings) {
+            kept.warnings = warnings;
+            kept.warnings.extend(Warning::of_drift(&kept.potentials));
+        }
+        Ok(draws)
+    }
+
+    /// Runs as [`run`](Self::run) does, giving each draw to its chain's sink, for draws that are more than memory holds.
+    ///
+    /// A sink that [asks to stop](Sink::progress) stops all chains soon after.
+    ///
+    /// **Errors**: as [`run`](Self::run), and the first sink's.
+    /// **Panics** unless there are as many sinks as chains; if a start does not have the potential's dimension.
+    #[track_caller]
+    pub fn run_into<K>(self, sinks: &mut [K]) -> Result<Streamed, RunError<K::Error>>
+    where
+        P: Clone,
+        S: ChainSettings<P>,
+        K: Sink<<S::Chain as MarkovChain>::Scalar>,
+    {
+        let Self { chains, first, potential, settings, seed, parameters: _, check, init, mut progress, cancel } = self;
+        assert_eq!(sinks.len(), chains as usize, "sinks, and chains");
+        let dim = S::dim(&potential);
         let start = |chain| {
             let initial = init.as_ref().map_or_else(|| standard(seed, chain, dim), |init| init(chain));
+            // A start of another dimension is the chain's to refuse.
+            if check && initial.len() == dim {
+                let direction = seed.child("gradient check").index(u64::from(chain)).normals();
+                S::check_gradient(potential.clone(), &initial, direction)
+                    .map_err(|cause| ChainError::Gradient { chain, cause })?;
+            }
             settings.start(chain, potential.clone(), seed, initial)
         };
         let mut chains: Vec<S::Chain> = (first..first + chains).map(start).collect::<Result<_, _>>()?;
         let steps = chains.iter().map(|chain| chain.progress().steps).max().unwrap_or(0);
-        let (mut until, mut stride) = (0_u64, 1_u64);
-        while until < steps {
+        let (mut until, mut stride, mut outcome) = (0_u64, 1_u64, Outcome::Finished);
+        while until < steps && outcome == Outcome::Finished {
             if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-                draws.outcome = Outcome::Stopped;
+                outcome = Outcome::Stopped;
                 break;
             }
             until = steps.min(until.saturating_add(stride));
             let begun = Instant::now();
-            let run = |(chain, kept): (&mut S::Chain, &mut Kept)| chain.run_until(until, kept);
-            let ended: Vec<_> = chains.par_iter_mut().zip(draws.kept()).with_max_len(1).map(run).collect();
+            let run = |(chain, sink): (&mut S::Chain, &mut K)| chain.run_until(until, sink);
+            let ended: Vec<_> = chains.par_iter_mut().zip(&mut *sinks).with_max_len(1).map(run).collect();
             for ended in ended {
-                ended.map_err(|error: RunError<Infallible>| match error {
-                    RunError::Chain(error) => error,
-                    RunError::Sink { cause, .. } => match cause {},
-                })?;
+                if ended? == Outcome::Stopped {
+                    outcome = Outcome::Stopped;
+                }
             }
             stride = if begun.elapsed() < LOOK { stride.saturating_mul(2) } else { 1.max(stride / 2) };
             if let Some(progress) = &mut progress {
                 progress(&chains.iter().map(MarkovChain::progress).collect::<Vec<_>>());
             }
         }
-        for (kept, chain) in draws.kept().iter_mut().zip(&chains) {
-            kept.warnings = chain.warnings();
-            kept.warnings.extend(Warning::of_drift(&kept.potentials));
-        }
-        Ok(draws)
+        Ok(Streamed { outcome, warnings: chains.iter().map(MarkovChain::warnings).collect() })
     }
+}
+
+/// The end of [`Sampling::run_into`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Streamed {
+    /// Whether the chains came to their end.
+    pub outcome: Outcome,
+    /// Of each chain, what its own statistics say against its draws.
+    pub warnings: Vec<Vec<Warning>>,
 }
 
 impl<P: fmt::Debug, S: fmt::Debug> fmt::Debug for Sampling<'_, P, S> {

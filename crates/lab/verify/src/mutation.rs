@@ -13,6 +13,8 @@ use crate::recipe::Memory;
 pub(crate) enum SamplerMutation {
     /// The noise is √2 times too large. (A thermostat makes up for that; there it is its target that is doubled too.)
     DoubledNoise,
+    /// The noise is 3 % too large: the least mistake that some family must see in any sampler.
+    LoudNoise,
     /// The noise is multiplied by T·ε, its variance, instead of by its standard deviation.
     VarianceForDeviation,
     /// Nothing is added.
@@ -56,13 +58,14 @@ impl SamplerMutation {
     pub(crate) fn build(self, recipe: &Recipe, schedule: Schedule, temperature: f64) -> AnySampler {
         let actual = match self {
             Self::DoubledNoise => 2.0 * temperature,
+            Self::LoudNoise => 1.03 * 1.03 * temperature,
             Self::VarianceForDeviation => temperature * temperature * schedule.step_size(0),
             Self::NoNoise => 0.0,
             _ => temperature,
         };
         let sampler = (recipe.build)(schedule, actual);
         match self {
-            Self::DoubledNoise | Self::VarianceForDeviation | Self::NoNoise => sampler,
+            Self::DoubledNoise | Self::LoudNoise | Self::VarianceForDeviation | Self::NoNoise => sampler,
             Self::RepeatedBlock => AnySampler::new(Blockwise(sampler)),
             mutation => AnySampler::new(Mutated { sampler, mutation }),
         }
@@ -73,6 +76,7 @@ impl fmt::Display for SamplerMutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DoubledNoise => "noise times √2",
+            Self::LoudNoise => "noise 3 % too large",
             Self::VarianceForDeviation => "variance for standard deviation",
             Self::NoNoise => "no noise",
             Self::HalfMissing => "½ missing in the drift",

@@ -5,13 +5,16 @@ use apd_sgmcmc::{Baoab, ChainError, Psgld, PsgldState, Sampler, Schedule, Sghmc,
 use crate::affine::{self, Affine, Setting};
 use crate::any::{AnySampler, settings_of};
 
+/// Makes a sampler for these step sizes and this temperature.
+pub type Build = dyn Fn(Schedule, f64) -> AnySampler + Send + Sync;
+
 /// A way to make a sampler for given step sizes and temperature, and what is known of it.
 #[derive(Clone, Copy)]
 pub struct Recipe {
     /// The sampler's name in the table.
     pub name: &'static str,
     /// Makes one.
-    pub build: fn(Schedule, f64) -> AnySampler,
+    pub build: &'static Build,
     /// The law of one update where the gradient is affine in the position, if it has one; chains start at 0 without momentum.
     pub affine: Option<fn(Setting<'_>) -> Affine>,
     /// What the sampler remembers besides the position, and what that does to a test.
@@ -37,17 +40,30 @@ const FRICTION: f64 = 0.3;
 const LITTLE: f64 = 0.05;
 
 impl Recipe {
-    /// A sampler of which nothing is known.
+    /// A sampler of which nothing is known: `build` may be a closure, which holds the settings that the suite does not know of.
     ///
     /// One that remembers something, or whose update is affine, should say so: `Recipe { affine: Some(law), ..Recipe::new(…) }`.
-    pub const fn new(name: &'static str, build: fn(Schedule, f64) -> AnySampler) -> Self {
-        Self { name, build, affine: None, memory: Memory::None }
+    ///
+    /// `build` is kept until the program ends, so that recipes can be copied as numbers are.
+    ///
+    /// ```
+    /// use apd_sgmcmc::Sghmc;
+    /// use apd_verify::{AnySampler, Memory, Recipe};
+    ///
+    /// for friction in [0.1, 0.5] {
+    ///     let recipe = Recipe::new("mine", move |schedule, t| AnySampler::new(Sghmc::new(schedule, t, friction)));
+    ///     let recipe = Recipe { memory: Memory::Momentum, ..recipe };
+    ///     assert!(!apd_verify::tests_for(recipe).is_empty());
+    /// }
+    /// ```
+    pub fn new(name: &'static str, build: impl Fn(Schedule, f64) -> AnySampler + Send + Sync + 'static) -> Self {
+        Self { name, build: Box::leak(Box::new(build)), affine: None, memory: Memory::None }
     }
 
     /// Stochastic gradient Langevin dynamics.
     pub const SGLD: Self = Self {
         name: "SGLD",
-        build: |schedule, t| AnySampler::new(Sgld::new(schedule, t)),
+        build: &|schedule, t| AnySampler::new(Sgld::new(schedule, t)),
         affine: Some(affine::sgld),
         memory: Memory::None,
     };
@@ -55,7 +71,7 @@ impl Recipe {
     /// Stochastic gradient Hamiltonian Monte Carlo, α = 0.3.
     pub const SGHMC: Self = Self {
         name: "SGHMC",
-        build: |schedule, t| AnySampler::new(Sghmc::new(schedule, t, FRICTION)),
+        build: &|schedule, t| AnySampler::new(Sghmc::new(schedule, t, FRICTION)),
         affine: Some(|setting| {
             affine::underdamped(setting, FRICTION, setting.temperature * setting.epsilon * FRICTION)
         }),
@@ -65,7 +81,7 @@ impl Recipe {
     /// SGHMC with little friction, α = 0.05.
     pub const SGHMC_LITTLE_FRICTION: Self = Self {
         name: "SGHMC, α = 0.05",
-        build: |schedule, t| AnySampler::new(Sghmc::new(schedule, t, LITTLE)),
+        build: &|schedule, t| AnySampler::new(Sghmc::new(schedule, t, LITTLE)),
         affine: Some(|setting| affine::underdamped(setting, LITTLE, setting.temperature * setting.epsilon * LITTLE)),
         memory: Memory::Momentum,
     };
@@ -75,7 +91,7 @@ impl Recipe {
     /// Its law is that of a thermostat which stands still, that is of many coordinates.
     pub const SGNHT: Self = Self {
         name: "SGNHT",
-        build: |schedule, t| AnySampler::new(Sgnht::new(schedule, t, FRICTION)),
+        build: &|schedule, t| AnySampler::new(Sgnht::new(schedule, t, FRICTION)),
         affine: Some(|setting| affine::thermostatted(setting, FRICTION)),
         memory: Memory::Thermostat,
     };
@@ -83,7 +99,7 @@ impl Recipe {
     /// Underdamped Langevin dynamics by the BAOAB splitting, α = 0.3.
     pub const BAOAB: Self = Self {
         name: "BAOAB",
-        build: |schedule, t| AnySampler::new(Baoab::new(schedule, t, FRICTION)),
+        build: &|schedule, t| AnySampler::new(Baoab::new(schedule, t, FRICTION)),
         affine: Some(|setting| affine::baoab(setting, FRICTION)),
         memory: Memory::Momentum,
     };
@@ -91,7 +107,7 @@ impl Recipe {
     /// The overdamped limit of BAOAB, α = 1.
     pub const BAOAB_OVERDAMPED: Self = Self {
         name: "BAOAB, α = 1",
-        build: |schedule, t| AnySampler::new(Baoab::new(schedule, t, 1.0)),
+        build: &|schedule, t| AnySampler::new(Baoab::new(schedule, t, 1.0)),
         affine: Some(|setting| affine::baoab(setting, 1.0)),
         memory: Memory::Momentum,
     };
@@ -101,7 +117,7 @@ impl Recipe {
     /// While the mean square moves there is no exact law.
     pub const PSGLD_FROZEN: Self = Self {
         name: "pSGLD, frozen",
-        build: |schedule, t| AnySampler::new(Frozen(frozen(schedule, t))),
+        build: &|schedule, t| AnySampler::new(Frozen(frozen(schedule, t))),
         affine: Some(|setting| affine::preconditioned(setting, &setting.b.mapv(|b| 1.0 / (1.0 + b.abs())))),
         memory: Memory::Metric,
     };

@@ -10,10 +10,12 @@ mod microcanonical;
 mod minibatch;
 mod noise;
 mod order;
+mod posteriors;
 mod regression;
 mod scaling;
 mod schedules;
 mod targets;
+mod width;
 
 use crate::{Half, Recipe, Test};
 
@@ -27,11 +29,13 @@ pub fn suite(half: Half) -> Vec<Test> {
     tests.extend(microcanonical::tests());
     tests.extend(minibatch::tests());
     tests.extend(noise::tests());
+    tests.extend(posteriors::tests());
     tests.extend(regression::tests());
     tests.extend(targets::tests());
     tests.extend(schedules::tests());
     tests.extend(scaling::tests());
     tests.extend(order::tests());
+    tests.extend(width::tests());
     tests.retain(|test| test.half <= half);
     tests
 }
@@ -43,6 +47,7 @@ pub fn suite(half: Half) -> Vec<Test> {
 pub fn tests_for(recipe: Recipe) -> Vec<Test> {
     let mut tests = joint::tests_of(recipe);
     tests.extend(calibration::tests_of(recipe));
+    tests.extend(width::tests_of(recipe));
     if recipe.affine.is_some() {
         tests.extend(gaussian::tests_of(recipe));
     }

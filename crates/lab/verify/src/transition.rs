@@ -102,7 +102,7 @@ pub(crate) const SIMULATED: [Recipe; 7] = [
 /// first value, as [`Recipe::PSGLD_FROZEN`], G depends on where a chain starts, which here is a draw that matters.
 const PSGLD_DAMPED: Recipe = Recipe {
     name: "pSGLD, λ = 100",
-    build: |schedule, t| {
+    build: &|schedule, t| {
         let epsilon = 100.0 * schedule.step_size(0);
         AnySampler::new(Psgld::new(Schedule::Constant(epsilon), t, 1).with_damping(100.0))
     },

@@ -9,7 +9,8 @@ use crate::phase_space::Point;
 ///
 /// Each window learns from better draws than the one before, and forgets those. The first has 10 draws; a window that would leave less
 /// than its double takes in the rest. The last 10 % of the draws, and at least 50 or a third of them, are outside the windows, to fit the
-/// step size to the final mass; and all of less than 20 are, so that the mass is left alone.
+/// step size to the final mass; and all of less than 20 are, so that the mass is left alone. After each window but the last of
+/// several, whose mass is nearly the one before, the step size is searched anew.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Windows {
     ends: Vec<u64>,

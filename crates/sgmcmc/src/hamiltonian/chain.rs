@@ -12,7 +12,9 @@ use super::{HamiltonianConfig, HamiltonianStatistics, Metric, Trajectory, Transi
 use crate::adaptation::DualAveraging;
 use crate::phase_space::Point;
 use crate::sampler::within;
-use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink, Warning};
+use crate::{
+    ChainError, Change, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink, Warning,
+};
 
 /// Most doublings in the first window, whose scales are little more than guessed.
 const FIRST_DOUBLINGS: u32 = 3;
@@ -25,16 +27,14 @@ pub struct HamiltonianState {
     pub chain: u32,
     /// The seed of its momenta and choices.
     pub seed: Seed,
-    /// `hmc` or `nuts`.
-    pub sampler: String,
-    /// The mass that its warm-up learns.
-    pub metric: Metric,
-    /// T.
-    pub temperature: f64,
+    /// The settings that it was made with.
+    pub config: HamiltonianConfig,
     /// Draws made, those of the warm-up included.
     pub step: u64,
     /// θ.
     pub position: Vec<f64>,
+    /// U(θ), by which another potential is known.
+    pub potential: f64,
     /// ε.
     pub step_size: f64,
     /// L, M⁻¹ = L·Lᵀ.
@@ -136,7 +136,7 @@ impl<P: Potential64> HamiltonianChain<P> {
     ///
     /// `config.draws` may be larger than before, to extend a finished chain.
     ///
-    /// **Errors**: [`ChainError::Origin`] for another seed, sampler, metric or temperature, [`ChainError::Dimension`] and
+    /// **Errors**: [`ChainError::Origin`] for another seed, another potential or other settings, [`ChainError::Dimension`] and
     /// [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`] for settings or saved values out of range, [`ChainError::Start`] if U or its
     /// gradient is not finite at the saved position, [`ChainError::Potential`].
     pub fn resume(
@@ -144,6 +144,19 @@ impl<P: Potential64> HamiltonianChain<P> {
         config: HamiltonianConfig,
         seed: Seed,
         state: HamiltonianState,
+    ) -> Result<Self, ChainError> {
+        Self::resume_with(potential, config, seed, state, &[])
+    }
+
+    /// As [`resume`](Self::resume), where what `may_change` names may be other than it was: nothing changes without a word.
+    ///
+    /// **Errors**: as [`resume`](Self::resume), for everything else.
+    pub fn resume_with(
+        potential: P,
+        config: HamiltonianConfig,
+        seed: Seed,
+        state: HamiltonianState,
+        may_change: &[Change],
     ) -> Result<Self, ChainError> {
         let dim = potential.dim();
         if state.position.len() != dim {
@@ -156,10 +169,10 @@ impl<P: Potential64> HamiltonianChain<P> {
         within("the saved average step size", state.averaging.average(), positive, "a finite number above 0")?;
         state.statistics.validate()?;
         let mut chain = Self::at(state.chain, potential, config, seed, state.step, state.position, state.step_size)?;
-        ChainError::unless_equal("seed", state.seed, chain.seed)?;
-        ChainError::unless_equal("sampler", &state.sampler[..], config.trajectory.name())?;
-        ChainError::unless_equal("metric", state.metric, config.metric)?;
-        ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
+        Change::compare(state.config.facts(), config.facts(), may_change)?;
+        let [saved, given] = [state.seed, chain.seed].map(|seed| [(Change::Seed, format!("{seed:?}"))]);
+        Change::compare(saved, given, may_change)?;
+        Change::compare_potential(state.potential, chain.current.potential, may_change)?;
         chain.dynamics.preconditioner = state.preconditioner;
         chain.dynamics.evaluator.gradients = state.gradients;
         chain.statistics = state.statistics;
@@ -208,11 +221,10 @@ impl<P: Potential64> HamiltonianChain<P> {
         HamiltonianState {
             chain: self.chain,
             seed: self.seed,
-            sampler: self.config.trajectory.name().to_owned(),
-            metric: self.config.metric,
-            temperature: self.config.temperature,
+            config: self.config,
             step: self.step,
             position: self.current.position.clone(),
+            potential: self.current.potential,
             step_size: self.step_size,
             preconditioner: self.dynamics.preconditioner.clone(),
             gradients: self.dynamics.evaluator.gradients,
@@ -266,7 +278,13 @@ impl<P: Potential64> HamiltonianChain<P> {
         if self.windows.end_with(self.step) {
             self.dynamics.preconditioner.learn(&self.window, rank, self.config.temperature);
             self.window.clear();
-            self.search_step_size()?;
+            if self.windows.in_first(self.step) || self.windows.contain(self.step + 1) {
+                self.search_step_size()?;
+            } else {
+                // The last mass is nearly the one before, and iterates that began anew would still swing when the warm-up ends: the
+                // acceptance is a concave function of the step, and at their average above what it was adapted to.
+                self.averaging.restart_average();
+            }
         }
         if self.step == self.config.warmup {
             self.step_size = self.averaging.average();

@@ -2,6 +2,7 @@
 
 use super::metric::Preconditioner;
 use crate::Potential64;
+use crate::lanes::dot;
 use crate::phase_space::{Evaluator, Point};
 
 /// The system that a trajectory belongs to.
@@ -33,21 +34,28 @@ impl<P: Potential64> Dynamics<P> {
     /// q ← q − ε·Lᵀ∇U(θ)/T.
     fn kick(&mut self, point: &mut Point, step: f64) {
         let Self { temperature, preconditioner, work, .. } = self;
-        for ((w, g), scale) in work.iter_mut().zip(&point.gradient).zip(&preconditioner.scales) {
-            *w = g * scale;
+        let scaled = point.gradient.iter().zip(&preconditioner.scales).map(|(g, scale)| g * scale);
+        let step = step / *temperature;
+        if preconditioner.is_diagonal() {
+            point.momentum.iter_mut().zip(scaled).for_each(|(q, force)| *q -= step * force);
+            return;
         }
+        work.iter_mut().zip(scaled).for_each(|(w, force)| *w = force);
         preconditioner.stretch(work);
-        let scale = step / *temperature;
-        point.momentum.iter_mut().zip(work).for_each(|(q, w)| *q -= scale * *w);
+        point.momentum.iter_mut().zip(work).for_each(|(q, force)| *q -= step * *force);
     }
 
     /// θ ← θ + ε·L·q.
     fn drift(&mut self, point: &mut Point, step: f64) {
         let Self { preconditioner, work, .. } = self;
-        work.copy_from_slice(&point.momentum);
-        preconditioner.stretch(work);
-        for ((x, w), scale) in point.position.iter_mut().zip(work).zip(&preconditioner.scales) {
-            *x += step * scale * *w;
+        let mut velocity = &point.momentum;
+        if !preconditioner.is_diagonal() {
+            work.copy_from_slice(velocity);
+            preconditioner.stretch(work);
+            velocity = work;
+        }
+        for ((x, v), scale) in point.position.iter_mut().zip(velocity).zip(&preconditioner.scales) {
+            *x += step * scale * v;
         }
     }
 }
@@ -66,7 +74,7 @@ impl<P: Potential64> Hamiltonian for Dynamics<P> {
     }
 
     fn energy(&self, point: &Point) -> f64 {
-        let twice_kinetic: f64 = point.momentum.iter().map(|q| q * q).sum();
+        let twice_kinetic = dot(&point.momentum, &point.momentum);
         let energy = point.potential / self.temperature + 0.5 * twice_kinetic;
         if energy.is_finite() { energy } else { f64::INFINITY }
     }

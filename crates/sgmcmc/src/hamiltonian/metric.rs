@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::window::Window;
 use crate::ChainError;
 use crate::adaptation::learn_scales;
+use crate::lanes::dot;
 use crate::sampler::{length, within};
 
 /// The mass matrix that the warm-up learns, from draws and their gradients.
@@ -66,6 +67,9 @@ pub struct Preconditioner {
 impl Preconditioner {
     /// What is added to covariances in coordinates of scale 1, so that directions that were not seen have an inverse.
     const RIDGE: f64 = 1e-5;
+    /// The least of that beside the covariance itself: of a product of two, the square of this is above rounding. (Draws on the way from a
+    /// far start lie on a line that is longer than the posterior is wide.)
+    const LEAST_RIDGE: f64 = 1e-7;
     /// Variances within this factor of 1 are left at 1, unless all directions are learned: so far off are those of as few draws.
     const UNLIKE: f64 = 2.0;
 
@@ -80,12 +84,24 @@ impl Preconditioner {
         Self { scales: gradient.iter().map(scale).collect(), ..Self::identity(0) }
     }
 
+    /// Whether it has no directions.
+    pub(super) fn is_diagonal(&self) -> bool {
+        self.stretches.is_empty()
+    }
+
     /// v ← (I + V·(Λ − I)·Vᵀ)·v.
     pub(super) fn stretch(&self, vector: &mut [f64]) {
-        for (direction, stretch) in self.directions.chunks_exact(vector.len().max(1)).zip(&self.stretches) {
-            let along: f64 = direction.iter().zip(&*vector).map(|(v, x)| v * x).sum();
-            let more = (stretch - 1.0) * along;
-            vector.iter_mut().zip(direction).for_each(|(x, v)| *x += more * v);
+        // Directions are orthonormal: what one adds the others do not see, and some together need not wait for each other.
+        const TOGETHER: usize = 8;
+        let dim = vector.len().max(1);
+        for (directions, stretches) in self.directions.chunks(TOGETHER * dim).zip(self.stretches.chunks(TOGETHER)) {
+            let (directions, mut more) = (directions.chunks_exact(dim), [0.0; TOGETHER]);
+            for ((more, direction), stretch) in more.iter_mut().zip(directions.clone()).zip(stretches) {
+                *more = (stretch - 1.0) * dot(direction, vector);
+            }
+            for (direction, more) in directions.zip(more) {
+                vector.iter_mut().zip(direction).for_each(|(x, v)| *x += more * v);
+            }
         }
     }
 
@@ -114,8 +130,9 @@ impl Preconditioner {
                 Some(basis) => basis.tr_mul(&columns),
                 None => columns,
             };
-            let ridge = DMatrix::identity(within.nrows(), within.nrows()) * Self::RIDGE;
-            &within * within.transpose() / n as f64 + ridge
+            let covariance = &within * within.transpose() / n as f64;
+            let ridge = Self::RIDGE.max(Self::LEAST_RIDGE * covariance.norm());
+            covariance + DMatrix::identity(within.nrows(), within.nrows()) * ridge
         };
         let SymmetricEigen { eigenvalues, eigenvectors } =
             geometric_mean(covariance(x), covariance(g)).symmetric_eigen();

@@ -8,18 +8,22 @@
 //! Reference: Betancourt, *A conceptual introduction to Hamiltonian Monte Carlo*, arXiv 1701.02434, 2017, appendix A.
 
 use apd_seed::Stream;
+use pulp::NullaryFnOnce;
 
 use super::dynamics::Hamiltonian;
 use super::{DIVERGENCE, Transition};
+use crate::lanes::{LANES, dot, vectorized};
 use crate::phase_space::Point;
 
 /// A stretch of trajectory: its ends, the sum over its points, and the point drawn from it.
 #[derive(Clone, Debug)]
 struct Tree {
-    /// Whitened momenta at the two ends, in the order of integration.
+    /// How many points.
+    points: u32,
+    /// Whitened momenta at the two ends, in the order of integration; of one point the first only.
     first: Vec<f64>,
     last: Vec<f64>,
-    /// ρ: the sum of the points' momenta, which points from one end to the other.
+    /// ρ: the sum of the points' momenta, which points from one end to the other; of more than one point.
     rho: Vec<f64>,
     /// log Σ exp(H₀ − H) over the points.
     log_weight: f64,
@@ -32,6 +36,7 @@ struct Tree {
 impl Tree {
     fn new(dim: usize) -> Self {
         Self {
+            points: 0,
             first: vec![0.0; dim],
             last: vec![0.0; dim],
             rho: vec![0.0; dim],
@@ -43,11 +48,9 @@ impl Tree {
 
     /// Becomes the tree of one point.
     fn plant(&mut self, point: &Point, energy: f64, log_weight: f64) {
-        for momentum in [&mut self.first, &mut self.last, &mut self.rho] {
-            momentum.copy_from_slice(&point.momentum);
-        }
-        self.draw.copy_from(point);
-        (self.energy, self.log_weight) = (energy, log_weight);
+        self.first.copy_from_slice(&point.momentum);
+        self.draw.copy_place(point);
+        (self.points, self.energy, self.log_weight) = (1, energy, log_weight);
     }
 
     /// Continues with `next`, from which the draw is taken if `take`; tells whether the whole has not turned back.
@@ -55,28 +58,85 @@ impl Tree {
     /// It has if an end's momentum, whitened, points against ρ. That is checked across the joint too, where either half is joined by the
     /// nearest point of the other: a period may otherwise fit between the checked ends.
     fn append(&mut self, next: &mut Self, take: bool) -> bool {
-        let (mut whole, mut left, mut right) = ([0.0; 2], [0.0; 2], [0.0; 2]);
-        for i in 0..self.rho.len() {
-            let rho = self.rho[i] + next.rho[i];
-            whole = [whole[0] + self.first[i] * rho, whole[1] + next.last[i] * rho];
-            let rho = self.rho[i] + next.first[i];
-            left = [left[0] + self.first[i] * rho, left[1] + next.first[i] * rho];
-            let rho = next.rho[i] + self.last[i];
-            right = [right[0] + self.last[i] * rho, right[1] + next.last[i] * rho];
-            self.rho[i] += next.rho[i];
-        }
-        std::mem::swap(&mut self.last, &mut next.last);
+        let goes_on = if self.points > 1 {
+            let goes_on = vectorized(self.rho.len(), Ahead { before: self, after: next });
+            self.rho.iter_mut().zip(&next.rho).for_each(|(rho, next)| *rho += next);
+            std::mem::swap(&mut self.last, &mut next.last);
+            goes_on
+        } else {
+            std::mem::swap(&mut self.last, &mut next.first);
+            let (first, last) = (&self.first, &self.last);
+            self.rho.iter_mut().zip(first).zip(last).for_each(|((rho, first), last)| *rho = first + last);
+            dot(first, &self.rho) > 0.0 && dot(last, &self.rho) > 0.0
+        };
+        self.points += next.points;
         self.log_weight = log_add_exp(self.log_weight, next.log_weight);
         if take {
             self.draw.swap_place(&mut next.draw);
             self.energy = next.energy;
         }
-        [whole, left, right].as_flattened().iter().all(|&product| product > 0.0)
+        goes_on
     }
 
     /// The same stretch, run through the other way.
     fn reverse(&mut self) {
-        std::mem::swap(&mut self.first, &mut self.last);
+        if self.points > 1 {
+            std::mem::swap(&mut self.first, &mut self.last);
+        }
+    }
+}
+
+/// Whether two stretches, one after the other, have not turned back on themselves: no end's momentum points against ρ, neither that of the
+/// whole nor across the joint.
+struct Ahead<'a> {
+    before: &'a Tree,
+    after: &'a Tree,
+}
+
+impl NullaryFnOnce for Ahead<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        let vectors = [self.before, self.after].map(|tree| [&tree.rho, &tree.first, &tree.last]);
+        let [[rho, first, last], [next_rho, next_first, next_last]] =
+            vectors.map(|vectors| vectors.map(|vector| vector.as_chunks::<LANES>()));
+        let mut products = [[0.0; LANES]; 6];
+        let before = rho.0.iter().zip(first.0).zip(last.0);
+        let after = next_rho.0.iter().zip(next_first.0).zip(next_last.0);
+        for (((rho, first), last), ((next_rho, next_first), next_last)) in before.zip(after) {
+            add(&mut products, [rho, first, last], [next_rho, next_first, next_last]);
+        }
+        let before = rho.1.iter().zip(first.1).zip(last.1);
+        let after = next_rho.1.iter().zip(next_first.1).zip(next_last.1);
+        for (((&rho, &first), &last), ((&next_rho, &next_first), &next_last)) in before.zip(after) {
+            add(&mut products, [&[rho], &[first], &[last]], [&[next_rho], &[next_first], &[next_last]]);
+        }
+        products.iter().all(|lanes| lanes.iter().sum::<f64>() > 0.0)
+    }
+}
+
+/// Adds the products of `N` coordinates' ρ and momenta at the ends, each into a lane.
+#[inline(always)]
+fn add<const N: usize>(
+    products: &mut [[f64; LANES]; 6],
+    [rho, first, last]: [&[f64; N]; 3],
+    [next_rho, next_first, next_last]: [&[f64; N]; 3],
+) {
+    let sum = |a: &[f64; N], b: &[f64; N]| -> [f64; N] { std::array::from_fn(|i| a[i] + b[i]) };
+    let (whole, left, right) = (sum(rho, next_rho), sum(rho, next_first), sum(next_rho, last));
+    let factors = [
+        (first, &whole),
+        (next_last, &whole),
+        (first, &left),
+        (next_first, &left),
+        (last, &right),
+        (next_last, &right),
+    ];
+    for (product, (a, b)) in products.iter_mut().zip(factors) {
+        for i in 0..N {
+            product[i] += a[i] * b[i];
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use super::{Correction, MicrocanonicalConfig, MicrocanonicalStatistics};
 use crate::adaptation::learn_scales;
 use crate::phase_space::Point;
 use crate::sampler::{length, within};
-use crate::{ChainError, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink, Warning};
+use crate::{
+    ChainError, Change, Divergence, MarkovChain, Outcome, Potential64, Progress, RunError, Sample, Sink, Warning,
+};
 
 /// Most steps of the integrator in one trajectory with a test.
 const LONGEST: f64 = 1000.0;
@@ -28,12 +30,14 @@ pub struct MicrocanonicalState {
     pub chain: u32,
     /// Where its directions come from.
     pub seed: Seed,
-    /// T.
-    pub temperature: f64,
+    /// The settings that it was made with.
+    pub config: MicrocanonicalConfig,
     /// Steps made, those of the warm-up included.
     pub step: u64,
     /// θ.
     pub position: Vec<f64>,
+    /// U(θ), by which another potential is known.
+    pub potential: f64,
     /// u.
     pub direction: Vec<f64>,
     /// ε.
@@ -134,7 +138,7 @@ impl<P: Potential64> MicrocanonicalChain<P> {
     ///
     /// `config.draws` may be larger than before, to extend a finished chain.
     ///
-    /// **Errors**: [`ChainError::Origin`] for another seed, temperature or correction, [`ChainError::Dimension`] and
+    /// **Errors**: [`ChainError::Origin`] for another seed, another potential or other settings, [`ChainError::Dimension`] and
     /// [`ChainError::Buffer`] for a state that does not fit, [`ChainError::Setting`] for settings or saved values out of range,
     /// [`ChainError::Start`] if U or its gradient is not finite at the saved position, [`ChainError::Potential`].
     pub fn resume(
@@ -142,6 +146,19 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         config: MicrocanonicalConfig,
         seed: Seed,
         state: MicrocanonicalState,
+    ) -> Result<Self, ChainError> {
+        Self::resume_with(potential, config, seed, state, &[])
+    }
+
+    /// As [`resume`](Self::resume), where what `may_change` names may be other than it was: nothing changes without a word.
+    ///
+    /// **Errors**: as [`resume`](Self::resume), for everything else, and whether steps are tested.
+    pub fn resume_with(
+        potential: P,
+        config: MicrocanonicalConfig,
+        seed: Seed,
+        state: MicrocanonicalState,
+        may_change: &[Change],
     ) -> Result<Self, ChainError> {
         let dim = potential.dim();
         if state.position.len() != dim {
@@ -160,8 +177,10 @@ impl<P: Potential64> MicrocanonicalChain<P> {
             within("a saved direction", coordinate, (-1.001, 1.001), "between -1 and 1")?;
         }
         let mut chain = Self::at(state.chain, potential, config, seed, state.step, state.position, state.step_size)?;
-        ChainError::unless_equal("seed", state.seed, chain.seed)?;
-        ChainError::unless_equal("temperature", state.temperature, config.temperature)?;
+        Change::compare(state.config.facts(), config.facts(), may_change)?;
+        let [saved, given] = [state.seed, chain.seed].map(|seed| [(Change::Seed, format!("{seed:?}"))]);
+        Change::compare(saved, given, may_change)?;
+        Change::compare_potential(state.potential, chain.current.potential, may_change)?;
         let adapted = |step_size: &StepSize| std::mem::discriminant(step_size);
         ChainError::unless_equal("correction", adapted(&state.warmup.step_size), adapted(&chain.warmup.step_size))?;
         chain.current.momentum = state.direction;
@@ -211,9 +230,10 @@ impl<P: Potential64> MicrocanonicalChain<P> {
         MicrocanonicalState {
             chain: self.chain,
             seed: self.seed,
-            temperature: self.config.temperature,
+            config: self.config,
             step: self.step,
             position: self.current.position.clone(),
+            potential: self.current.potential,
             direction: self.current.momentum.clone(),
             step_size: self.step_size,
             length: self.length,

@@ -1,11 +1,12 @@
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use apd_seed::Seed;
 
 use crate::testing::Quadratic;
 use crate::{
-    Baoab, ChainConfig, ChainError, Divergence, FromFn64, HamiltonianConfig, MicrocanonicalConfig, Outcome, Schedule,
-    Warning, sample,
+    Baoab, ChainConfig, ChainError, Divergence, FromFn, FromFn64, GradientError, HamiltonianConfig,
+    MicrocanonicalConfig, Outcome, Progress, RunError, Sample, Schedule, Sgld, Sink, Streamed, Warning, sample,
 };
 
 fn normal() -> Quadratic<2> {
@@ -72,6 +73,47 @@ fn cancelled_chains_are_equally_long() {
     }
 }
 
+/// Draws that are given to sinks are those that are collected; a sink's error ends the run and names the draw, and one that has had enough stops all.
+#[test]
+fn draws_may_be_streamed() {
+    let config = HamiltonianConfig::nuts(50, 100);
+    let draws = sample(2, normal()).with(config).run().unwrap();
+    let mut streamed = [Vec::new(), Vec::new()];
+    let mut sinks = streamed.each_mut().map(|kept| {
+        |sample: Sample<'_, f64>| {
+            kept.push((sample.position.to_vec(), sample.transition.unwrap()));
+            Ok::<(), String>(())
+        }
+    });
+    let ended = sample(2, normal()).with(config).run_into(&mut sinks).unwrap();
+    assert_eq!(ended, Streamed { outcome: Outcome::Finished, warnings: vec![vec![]; 2] });
+    for (chain, kept) in streamed.iter().enumerate() {
+        assert!(kept.iter().map(|(position, _)| &position[..]).eq(draws.positions(chain)));
+        assert!(kept.iter().map(|(_, transition)| transition).eq(draws.transitions(chain)));
+    }
+    let mut full = [|sample: Sample<'_, f64>| if sample.step < 70 { Ok(()) } else { Err("full") }; 2];
+    let error = sample(2, normal()).with(config).run_into(&mut full).unwrap_err();
+    assert_eq!(error, RunError::Sink { chain: 0, step: 70, cause: "full" });
+
+    struct Enough(u64);
+    impl Sink<f64> for Enough {
+        type Error = ();
+
+        fn sample(&mut self, _: Sample<'_, f64>) -> Result<(), ()> {
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn progress(&mut self, _: Progress) -> ControlFlow<()> {
+            if self.0 < 20 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+    }
+    let mut sinks = [Enough(0), Enough(10)];
+    let long = HamiltonianConfig::nuts(50, 1_000_000);
+    assert_eq!(sample(2, normal()).with(long).run_into(&mut sinks).unwrap().outcome, Outcome::Stopped);
+    assert!(sinks[1].0 == 20 && sinks[0].0 <= 20, "{}", sinks[0].0);
+}
+
 #[test]
 fn errors_are_the_chains_own() {
     let outside = FromFn64::new(3, |_: &[f64], _: &mut [f64]| f64::INFINITY);
@@ -79,6 +121,49 @@ fn errors_are_the_chains_own() {
     let error = sample(2, outside).init(|_| vec![0.0; 3]).run().unwrap_err();
     assert_eq!(error, ChainError::Start { chain: 0, step: 0, what });
     assert_eq!(sample(0, normal()).run().unwrap().chains(), 0);
+}
+
+/// A gradient that was not written, or lacks a term, is an error before the first draw, of every sampler, unless it is meant; one that is
+/// right is none at any scale, at a wall, at a kink or in single precision.
+#[test]
+fn gradients_are_checked_where_chains_start() {
+    let gradient = |factors: [f64; 2]| {
+        FromFn64::new(2, move |x: &[f64], gradient: &mut [f64]| {
+            gradient.copy_from_slice(&[factors[0] * x[0], factors[1] * 1e12 * x[1]]);
+            0.5 * (x[0] * x[0] + 1e12 * x[1] * x[1])
+        })
+    };
+    let config = HamiltonianConfig::nuts(20, 5);
+    let run = |factors| sample(2, gradient(factors)).with(config).init(|_| vec![1.0, 3e-6]).run().map(|_| ());
+    assert_eq!(run([1.0, 1.0]), Ok(()));
+    for (factors, coordinate) in [([0.0, 0.0], 0), ([0.0, 1.0], 0), ([1.0, 0.0], 1), ([1.0, -1.0], 1), ([1.0, 1.1], 1)]
+    {
+        let error = run(factors).unwrap_err();
+        let ChainError::Gradient { chain: 0, cause: GradientError::Differs { coordinate: found, .. } } = error else {
+            panic!("{factors:?}: {error}")
+        };
+        assert_eq!(found, coordinate, "{factors:?}");
+    }
+    let microcanonical = sample(1, gradient([1.0, 0.0])).with(MicrocanonicalConfig::adjusted(20, 5));
+    assert!(matches!(microcanonical.run(), Err(ChainError::Gradient { .. })));
+    assert!(sample(1, gradient([1.0, 1.1])).with(config).without_gradient_check().run().is_ok());
+
+    let single = |factor: f32| {
+        let potential = FromFn::new(3, 1, move |x: &[f32], _, gradient: &mut [f32]| {
+            gradient.iter_mut().zip(x).for_each(|(g, x)| *g = factor * 1e4 * x);
+            f64::from(x.iter().map(|x| 0.5e4 * x * x).sum::<f32>() + 1e3)
+        });
+        let chain = ChainConfig { steps: 10, burn_in: 0, thinning: 1, batch_size: 1 };
+        sample(2, potential).with((Sgld::new(Schedule::Constant(1e-6), 1.0), chain)).run().map(|_| ())
+    };
+    assert_eq!(single(1.0), Ok(()));
+    assert!(matches!(single(0.5), Err(ChainError::Gradient { .. })));
+
+    let wall = FromFn64::new(1, |x: &[f64], gradient: &mut [f64]| {
+        gradient[0] = 1.0 + x[0].signum();
+        if x[0] < 0.0 { f64::INFINITY } else { 2.0 * x[0] }
+    });
+    assert!(sample(1, wall).with(config).init(|_| vec![1e-9]).run().is_ok());
 }
 
 #[test]

@@ -25,6 +25,7 @@ use rayon::prelude::*;
 use super::joint::has_momentum;
 use crate::model::Model;
 use crate::mutation::SamplerMutation;
+use crate::sbc::rank;
 use crate::transition::{Estimator, HAMILTONIAN, Mutation, Rule, SIMULATED, Transition};
 use crate::{Expect, Half, Recipe, Test, Trial};
 
@@ -72,12 +73,7 @@ impl Calibration {
             }
         };
         let draws: Vec<Vec<f64>> = draws.iter().map(|theta| quantities(model, theta, &responses)).collect();
-        let rank = |(i, truth): (usize, f64)| {
-            let below = draws.iter().filter(|draw| draw[i] < truth).count();
-            // A chain that stood still: its equal draws are in random order.
-            let equal = draws.iter().filter(|draw| draw[i] == truth).count();
-            below + ties.below(equal as u32 + 1) as usize
-        };
+        let rank = |(i, truth): (usize, f64)| rank(truth, draws.iter().map(|draw| draw[i]), &mut ties);
         Ok(quantities(model, &truth, &responses).into_iter().enumerate().map(rank).collect())
     }
 

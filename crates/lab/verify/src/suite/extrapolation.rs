@@ -77,6 +77,12 @@ impl Averages {
     pub(super) fn check(&self, trial: &mut Trial, f: usize, what: &str, theory: f64) {
         trial.mean(what, theory, &self.means[f]);
     }
+
+    /// As [`check`](Self::check), where the mean may be off by `tolerance`.
+    #[track_caller]
+    pub(super) fn check_within(&self, trial: &mut Trial, f: usize, what: &str, theory: f64, tolerance: f64) {
+        trial.mean_within(what, theory, tolerance, &self.means[f]);
+    }
 }
 
 /// Checks function `f`, whose expectation under the posterior is `theory`, by its averages at the three [`LEVELS`] of ε:

@@ -37,7 +37,7 @@ const SPACE: Case = Case { name: "space", target: Gaussian::space, epsilon: 0.3 
 /// SGHMC that makes room for gradient noise which is not there: its law is known all the same.
 const SGHMC_MAKING_ROOM: Recipe = Recipe {
     name: "SGHMC, V = 1",
-    build: |schedule, t| AnySampler::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(1.0)),
+    build: &|schedule, t| AnySampler::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(1.0)),
     affine: Some(|setting| {
         let Setting { epsilon, temperature, .. } = setting;
         affine::underdamped(setting, 0.3, temperature * epsilon * 0.3 - (0.5 * epsilon).powi(2))
@@ -48,7 +48,7 @@ const SGHMC_MAKING_ROOM: Recipe = Recipe {
 /// Another diffusion than [`Recipe::SGNHT`].
 const SGNHT_LITTLE_DIFFUSION: Recipe = Recipe {
     name: "SGNHT, a = 0.05",
-    build: |schedule, t| AnySampler::new(Sgnht::new(schedule, t, 0.05)),
+    build: &|schedule, t| AnySampler::new(Sgnht::new(schedule, t, 0.05)),
     affine: Some(|setting| affine::thermostatted(setting, 0.05)),
     memory: Memory::Thermostat,
 };
@@ -86,17 +86,30 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
         tests.push(rejected(recipe, mutation.to_string(), move |s, t| mutation.build(&recipe, s, t), [0, 1]));
     }
     tests.push(rejected(recipe, "chains with the same noise".into(), recipe.build, [0, 0]));
+    // As many replicates as the accepted tests have.
+    let loud = move |s, t| SamplerMutation::LoudNoise.build(&recipe, s, t);
+    tests.push(Test::new(
+        "gaussian",
+        recipe.name,
+        SamplerMutation::LoudNoise.to_string(),
+        Half::Quick,
+        Expect::Reject,
+        move || law(&recipe, &loud, diagonal(&recipe), 1.0, [0, 1], 1024),
+    ));
     tests
 }
 
+fn diagonal(recipe: &Recipe) -> Case {
+    if recipe.memory == Memory::Thermostat { MILD } else { DIAGONAL }
+}
+
 fn accepted(recipe: Recipe) -> Vec<Test> {
-    let diagonal = if recipe.memory == Memory::Thermostat { MILD } else { DIAGONAL };
     let mut tests = Vec::new();
-    for (case, quick) in [(diagonal, 1.0), (PLANE, 0.5), (SPACE, f64::NAN)] {
+    for (case, quick) in [(diagonal(&recipe), 1.0), (PLANE, 0.5), (SPACE, f64::NAN)] {
         for temperature in [0.5, 1.0, 2.0] {
             let half = if temperature == quick { Half::Quick } else { Half::Full };
             let name = format!("{}, T = {temperature}", case.name);
-            let run = move || law(&recipe, &recipe.build, case, temperature, [0, 1], 1024);
+            let run = move || law(&recipe, recipe.build, case, temperature, [0, 1], 1024);
             tests.push(Test::new("gaussian", recipe.name, name, half, Expect::Accept, run));
         }
     }

@@ -265,6 +265,11 @@ pub(super) fn tests() -> Vec<Test> {
                 add(Case { mutation, draws, ..case }, half, Expect::Reject, "");
             }
         }
+        // Momenta that are 3 % too large.
+        let target = Target::Density(SCALES);
+        let slow = matches!(method.dynamics, Dynamics::Microcanonical);
+        let case = Case { method, target, mutation: Mutation::Temperature(1.03 * 1.03), warmup: 150, draws: 200 };
+        add(case, if slow { Half::Full } else { Half::Quick }, Expect::Reject, "");
         let target = Target::Density(NEALS_FUNNEL);
         let case = Case { method, target, mutation: Mutation::None, warmup: 300, draws: 300 };
         add(case, Half::Full, Expect::Reject, ": a known failure, no step size fits it");

@@ -67,7 +67,7 @@ const SGHMC_MAKING_ROOM: Recipe = making_room::<1>("SGHMC, V = Var ∇Û");
 const fn making_room<const QUARTERS: u32>(name: &'static str) -> Recipe {
     Recipe {
         name,
-        build: |schedule, t| {
+        build: &|schedule, t| {
             AnySampler::new(Sghmc::new(schedule, t, 0.3).with_gradient_noise(VARIANCE / QUARTERS as f64))
         },
         affine: Some(|setting| {
@@ -142,7 +142,7 @@ type Build = dyn Fn(Schedule, f64) -> AnySampler + Send + Sync;
 fn accepted(recipe: Recipe, case: Case, temperature: f64, half: Half) -> Test {
     let run = move || {
         let theory = law(&recipe, case, temperature);
-        compare(case, (case.model)(), &recipe.build, temperature, &theory, MANY)
+        compare(case, (case.model)(), recipe.build, temperature, &theory, MANY)
     };
     Test::new("minibatch", recipe.name, format!("{}, T = {temperature}", case.name), half, Expect::Accept, run)
 }
@@ -152,7 +152,7 @@ fn making_room_tests() -> Vec<Test> {
     let case = MEAN_SMALL_STEPS;
     let row = |recipe: Recipe, name: &str, expect| {
         let theory = move || law(&SGHMC_MAKING_ROOM, case, 1.0);
-        let run = move || compare(case, (case.model)(), &recipe.build, 1.0, &theory(), MANY);
+        let run = move || compare(case, (case.model)(), recipe.build, 1.0, &theory(), MANY);
         Test::new("minibatch", SGHMC_MAKING_ROOM.name, name, Half::Quick, expect, run)
     };
     vec![
@@ -168,7 +168,7 @@ fn wrong_laws() -> Vec<Test> {
     let mut tests = Vec::new();
     for recipe in RECIPES {
         let mut reject = |name: &str, case: Case, wrong: fn(&Recipe, Case) -> MinibatchLaw| {
-            let run = move || compare(case, (case.model)(), &recipe.build, 1.0, &wrong(&recipe, case), FEW);
+            let run = move || compare(case, (case.model)(), recipe.build, 1.0, &wrong(&recipe, case), FEW);
             tests.push(Test::new("minibatch", recipe.name, name, Half::Quick, Expect::Reject, run));
         };
         reject("the law of independent minibatches", MEAN, |recipe, case| {

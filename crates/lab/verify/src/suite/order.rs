@@ -70,7 +70,7 @@ fn measure(recipe: &Recipe, order: Option<f64>) -> Trial {
         let theory = law(recipe, case.epsilon);
         // The smaller the step, the slower the chain, and the smaller the bias to be seen.
         let plan = Plan { chains: 2000, burn_in: theory.settling, epochs: 30 << (2 * halvings), batch: case.batch };
-        match minibatch::observe(case, (case.model)(), &recipe.build, 1.0, plan) {
+        match minibatch::observe(case, (case.model)(), recipe.build, 1.0, plan) {
             Ok(chains) => {
                 if order.is_none() {
                     epoch_averages::check(&mut trial, &chains, &theory);

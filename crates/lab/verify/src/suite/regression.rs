@@ -196,14 +196,14 @@ fn metric(schedule: Schedule, temperature: f64) -> Psgld {
 
 const PSGLD: Recipe = Recipe {
     name: "pSGLD, no Γ",
-    build: |schedule, t| AnySampler::new(metric(schedule, t)),
+    build: &|schedule, t| AnySampler::new(metric(schedule, t)),
     affine: None,
     memory: Memory::Metric,
 };
 
 const PSGLD_CORRECTED: Recipe = Recipe {
     name: "pSGLD, Γ",
-    build: |schedule, t| AnySampler::new(metric(schedule, t).with_gamma(Gamma::Included)),
+    build: &|schedule, t| AnySampler::new(metric(schedule, t).with_gamma(Gamma::Included)),
     ..PSGLD
 };
 

@@ -46,7 +46,7 @@ fn temperature_and_parameters(recipe: Recipe) -> Vec<Test> {
         Test::new("scaling", recipe.name, case, Half::Quick, Expect::Reject, move || run(&recipe))
     };
     let mut tests = vec![
-        accept("covariance ∝ T", |recipe| temperatures(recipe, &recipe.build)),
+        accept("covariance ∝ T", |recipe| temperatures(recipe, recipe.build)),
         reject("T² for T", |recipe| temperatures(recipe, &|s, t| (recipe.build)(s, t * t))),
         reject("T ignored", |recipe| temperatures(recipe, &|s, _| (recipe.build)(s, 1.0))),
         accept("parameters in another order", |recipe| parameters(recipe, ORDER)),
@@ -173,7 +173,7 @@ fn parameters(recipe: &Recipe, believed: [usize; 3]) -> Trial {
     let law = law(recipe, &original, 1.0);
     let moments = law.stationary();
     let mut trial = Trial::default();
-    match observe(&recipe.build, &target, 1.0, &law) {
+    match observe(recipe.build, &target, 1.0, &law) {
         Ok(replicates) => {
             for (statistic, averages) in Statistic::all(3).into_iter().zip(&replicates.averages) {
                 let original = match statistic {
@@ -230,7 +230,7 @@ fn rearranged(recipe: &Recipe, model: Conjugate) -> Trial {
 fn compare(trial: &mut Trial, recipe: &Recipe, case: Case, model: Conjugate) -> Vec<Averages> {
     let theory = minibatch::law(recipe, case, 1.0);
     let plan = Plan { chains: 1000, burn_in: theory.settling, epochs: 30, batch: case.batch };
-    match minibatch::observe(case, model, &recipe.build, 1.0, plan) {
+    match minibatch::observe(case, model, recipe.build, 1.0, plan) {
         Ok(chains) => {
             epoch_averages::check(trial, &chains, &theory);
             chains

@@ -97,7 +97,7 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
     let mut tests = Vec::new();
     for (case, half) in [(POLYNOMIAL, Half::Quick), (CYCLICAL, Half::Quick), (CYCLICAL_WITHOUT_EXPLORATION, Half::Full)]
     {
-        let run = move || law(&recipe, &recipe.build, case, RIGHT);
+        let run = move || law(&recipe, recipe.build, case, RIGHT);
         tests.push(Test::new("schedules", recipe.name, case.name, half, Expect::Accept, run));
     }
     for (name, case, wrong) in [
@@ -110,7 +110,7 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
             Belief { weight: |case, t| f64::from(u8::from(samples(case, t))), ..RIGHT },
         ),
     ] {
-        let run = move || law(&recipe, &recipe.build, case, wrong);
+        let run = move || law(&recipe, recipe.build, case, wrong);
         tests.push(Test::new("schedules", recipe.name, name, Half::Quick, Expect::Reject, run));
     }
     for mutation in SamplerMutation::of(&recipe) {

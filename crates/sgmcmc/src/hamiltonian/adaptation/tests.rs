@@ -66,6 +66,24 @@ fn averaging_is_the_equation() {
     assert!((averaging.average().ln() - (weight * second + (1.0 - weight) * first)).abs() < 1e-14);
 }
 
+/// An average that begins anew forgets what was before; the iterates do not.
+#[test]
+fn averages_begin_anew() {
+    let (mut averaging, mut whole) = (DualAveraging::new(1.0), DualAveraging::new(1.0));
+    for t in 0..50 {
+        let acceptance = if t < 40 { 0.2 } else { 0.8 };
+        if t == 40 {
+            averaging.restart_average();
+        }
+        let step = averaging.update(acceptance, 0.8);
+        assert_eq!(step.to_bits(), whole.update(acceptance, 0.8).to_bits());
+        if t == 40 {
+            assert!((averaging.average() / step - 1.0).abs() < 1e-12, "the first iterate is the average");
+        }
+    }
+    assert!(averaging.average() != whole.average());
+}
+
 fn search<P: Potential64>(potential: P, position: f64, momentum: f64, first: f64) -> Option<f64> {
     let mut dynamics = Dynamics::new(potential, 1.0);
     let mut start = Point::new(vec![position]);

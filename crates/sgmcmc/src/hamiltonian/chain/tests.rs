@@ -5,8 +5,8 @@ use apd_seed::Seed;
 use super::{HamiltonianChain, HamiltonianState};
 use crate::testing::{Kept, Quadratic, Spy, bits, keep};
 use crate::{
-    ChainError, Divergence, FromFn64, FullBatch, HamiltonianConfig, Metric, Outcome, Potential64, PotentialError,
-    RunError, Sample, Trajectory, Warning, run_chains,
+    ChainError, Change, Divergence, FromFn64, FullBatch, HamiltonianConfig, Metric, Outcome, Potential64,
+    PotentialError, RunError, Sample, Trajectory, Warning, run_chains,
 };
 
 const SCALES: [f64; 3] = [0.1, 1.0, 10.0];
@@ -98,9 +98,8 @@ fn temperature_divides_the_potential() {
     }
 }
 
-/// In 50 dimensions, of scales from 0.1 to 10: the mass is what the posterior has, and the acceptance near to its target. (After
-/// the last window 100 draws are left for the step size. Its iterates still swing, where the acceptance is a concave function
-/// of it: the acceptance at their average is above their average acceptance.)
+/// In 50 dimensions, of scales from 0.1 to 10: the mass is what the posterior has, and the acceptance that which was asked for, though
+/// after the last window only 100 draws are left for the step size.
 #[test]
 fn the_warm_up_learns_the_scales() {
     let scale = |i: usize| 10.0_f64.powf(i as f64 / 24.5 - 1.0);
@@ -128,7 +127,9 @@ fn the_warm_up_learns_the_scales() {
                 chain.step_size(),
                 statistics.leapfrogs(),
             );
-            assert!((-0.05..0.15).contains(&(acceptance - target_acceptance)), "{acceptance}, not {target_acceptance}");
+            // The acceptance of one draw has a deviation of 0.1 (NUTS: an average) and 0.3: three of some 60 draws' mean.
+            let error = if matches!(trajectory, Trajectory::Nuts { .. }) { 0.04 } else { 0.12 };
+            assert!((acceptance - target_acceptance).abs() < error, "{acceptance}, not {target_acceptance}");
             // The last window has 500 draws. If x² has the effective size 125, a variance is known to 13 %, the mean of fifty to
             // 1.8 %: four standard errors, α = 6·10⁻⁵ each.
             assert!(least > 0.5 && most < 1.5 && (mean - 1.0).abs() < 0.072, "mass {least} … {mean} … {most}");
@@ -262,16 +263,50 @@ fn bad_settings_and_states_are_refused() {
     refused(|state| state.window.gradients.squares.push(0.0), "\"gradients\" has 4 values");
     refused(|state| state.window.recent.push_back((vec![0.0; 3], vec![])), "\"recent gradients\" has 0 values");
     refused(|state| state.step_size = f64::NAN, "the saved step size is NaN");
-    refused(|state| state.temperature = 2.0, "the saved chain has the temperature 2.0; this one has 1.0");
+    refused(|state| state.config.temperature = 2.0, "the saved chain has the temperature 2; this one has 1");
     refused(|state| state.seed = Seed::root(0), "the saved chain has the seed ");
-    refused(|state| state.sampler = "hmc".into(), "the saved chain has the sampler \"hmc\"; this one has \"nuts\"");
-    refused(|state| state.metric = Metric::Dense, "the saved chain has the metric Dense; this one has Diagonal");
+    refused(|state| state.config.trajectory = rules()[1], "the saved chain has the trajectory Hmc");
+    refused(|state| state.config.metric = Metric::Dense, "the saved chain has the metric Dense; this one has Diagonal");
+    refused(|state| state.config.warmup = 31, "the saved chain has the warm-up 31; this one has 30");
+    refused(|state| state.config.target_acceptance = 0.5, "the saved chain has the target 0.5");
+    refused(|state| state.potential *= 1.01, "the saved chain has the potential at its position ");
     refused(|state| state.position[2] = f64::NAN, "chain 0 cannot start at step 25: coordinate 2 is not finite");
     let none = HamiltonianConfig { target_acceptance: 0.0, ..config };
     let error = HamiltonianChain::resume(normals(1.0), none, Seed::root(61), good.state()).map(|_| ()).unwrap_err();
     assert!(matches!(error, ChainError::Setting { field: "target acceptance", .. }));
     let text = serde_json::to_string(&good.state()).unwrap();
     assert!(serde_json::from_str::<HamiltonianState>(&text.replace("preconditioner", "mass")).is_err());
+}
+
+/// A chain goes on with another seed, temperature, trajectory, target, warm-up, metric or potential only if that is named, and nothing else is.
+#[test]
+fn what_may_change_is_named() {
+    let config = config(rules()[0], 30, 10);
+    let mut begun = chain(0, config);
+    begun.run_until(35, &mut keep(&mut Vec::new())).unwrap();
+    let resume = |potential, config, seed, may_change: &[Change]| {
+        let state = begun.state();
+        HamiltonianChain::resume_with(normals(potential), config, Seed::root(seed), state, may_change).map(|_| ())
+    };
+    let changed = [
+        (Change::Seed, 1.0, config, 62),
+        (Change::Warmup, 1.0, HamiltonianConfig { warmup: 20, ..config }, 61),
+        (Change::Trajectory, 1.0, HamiltonianConfig { trajectory: rules()[1], ..config }, 61),
+        (Change::Target, 1.0, HamiltonianConfig { target_acceptance: 0.9, ..config }, 61),
+        (Change::Temperature, 1.0, HamiltonianConfig { temperature: 1.5, ..config }, 61),
+        (Change::Metric, 1.0, HamiltonianConfig { metric: Metric::Dense, ..config }, 61),
+        (Change::Potential, 1.1, config, 61),
+    ];
+    let all = changed.map(|(change, ..)| change);
+    for (change, potential, config, seed) in changed {
+        let others: Vec<Change> = all.into_iter().filter(|&other| other != change).collect();
+        for may_change in [&[][..], &others] {
+            let error = resume(potential, config, seed, may_change).unwrap_err();
+            assert!(matches!(error, ChainError::Origin { .. }), "{change:?}: {error}");
+        }
+        assert_eq!(resume(potential, config, seed, &[change]), Ok(()), "{change:?}");
+    }
+    assert_eq!(resume(1.0, HamiltonianConfig { draws: 1_000, ..config }, 61, &[]), Ok(()));
 }
 
 #[test]

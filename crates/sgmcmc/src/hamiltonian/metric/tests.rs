@@ -250,7 +250,7 @@ fn all_directions_give_the_covariance() {
         learned.learn(&window(&truth, 30, temperature, rank), rank, temperature);
         let error = distance(&covariance(&learned, &truth.scales), &covariance(&truth, &truth.scales));
         println!("{metric:?}: off by {error:.1e} of 900");
-        assert!(error < 0.5, "{metric:?}: off by {error}");
+        assert!(error < 1.0, "{metric:?}: off by {error}");
         learned.validate(dim).unwrap();
     }
 }
@@ -285,6 +285,26 @@ fn nothing_is_made_up() {
     (0..9).for_each(|_| stuck.add(&point, 2));
     learned.learn(&stuck, 2, 1.0);
     assert_eq!(learned, before);
+}
+
+/// Draws on the way from a start that is 10⁸ deviations away: all on a line, beside which the posterior's width is less than rounding. What was
+/// not seen is left as it is.
+#[test]
+fn a_line_is_no_width() {
+    let mut window = Window::new(3);
+    for t in 0..10 {
+        let (along, jitter) = (f64::from(t * t) * 250.0 - 1e5, [0.3, -0.7, 0.1].map(|x: f64| (x * f64::from(t)).sin()));
+        let position: Vec<f64> = jitter.iter().map(|z| along + 1e-3 * z).collect();
+        let gradient = position.iter().map(|x| 1e6 * x).collect();
+        window.add(&Point { gradient, ..Point::new(position) }, 3);
+    }
+    for rank in [2, 3] {
+        let mut learned = Preconditioner::identity(3);
+        learned.learn(&window, rank, 1.0);
+        println!("{learned:?}");
+        assert!(learned.scales.iter().all(|scale| (scale / 1e-3 - 1.0).abs() < 0.01), "{:?}", learned.scales);
+        assert!(learned.stretches.iter().all(|stretch| (0.5..2.0).contains(stretch)), "{:?}", learned.stretches);
+    }
 }
 
 #[test]

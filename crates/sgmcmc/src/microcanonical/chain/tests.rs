@@ -213,7 +213,7 @@ fn states_that_do_not_fit_are_refused() {
         ),
         (
             resume(MicrocanonicalConfig { correction: configs()[1].correction, ..config }, seed, &|_| ()),
-            "the saved chain has the correction",
+            "the saved chain has the target",
         ),
         (resume(config, seed, &|state| state.position.truncate(2)), "the saved chain has 2 coordinates"),
         (resume(config, seed, &|state| state.scales.clear()), "the saved buffer \"scales\" has 0 values"),

@@ -65,13 +65,13 @@ pub(super) fn tests() -> Vec<Test> {
             "the exact law at three steps",
             Half::Quick,
             Expect::Accept,
-            Box::new(move || compare(&recipe.build, &exact, exact.law)),
+            Box::new(move || compare(recipe.build, &exact, exact.law)),
         );
         row(
             "the posterior itself",
             Half::Quick,
             Expect::Reject,
-            Box::new(move || compare(&recipe.build, &exact, |_| expectation())),
+            Box::new(move || compare(recipe.build, &exact, |_| expectation())),
         );
         row("order of the exact law", Half::Quick, Expect::Accept, Box::new(move || order(&exact)));
         row("slope of the measured bias", Half::Full, Expect::Accept, Box::new(move || measure(&exact, None)));

@@ -46,14 +46,14 @@ fn metric(schedule: Schedule, temperature: f64, gamma: Gamma) -> Psgld {
 
 const PSGLD_CORRECTED: Recipe = Recipe {
     name: "pSGLD, Γ",
-    build: |schedule, t| AnySampler::new(metric(schedule, t, Gamma::Included)),
+    build: &|schedule, t| AnySampler::new(metric(schedule, t, Gamma::Included)),
     affine: None,
     memory: Memory::None,
 };
 
 const PSGLD_UNCORRECTED: Recipe = Recipe {
     name: "pSGLD, no Γ",
-    build: |schedule, t| AnySampler::new(metric(schedule, t, Gamma::Omitted)),
+    build: &|schedule, t| AnySampler::new(metric(schedule, t, Gamma::Omitted)),
     affine: None,
     memory: Memory::None,
 };
