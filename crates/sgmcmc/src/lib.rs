@@ -11,12 +11,13 @@
 //!     gradient.copy_from_slice(x);
 //!     x.iter().map(|&x| 0.5 * f64::from(x).powi(2)).sum()
 //! });
-//! let samplers: [SamplerConfig; 5] = [
+//! let samplers: [SamplerConfig; 6] = [
 //!     Sgld::new(schedule, 1.0).into(),
 //!     Psgld::new(schedule, 1.0, 1).with_decay(0.999).with_damping(0.1).into(),
 //!     Sghmc::new(schedule, 1.0, 0.3).into(),
 //!     Sgnht::new(schedule, 1.0, 0.3).into(),
 //!     Baoab::new(schedule, 1.0, 0.3).into(),
+//!     Mclmc::new(schedule, 1.0, 0.3).into(),
 //! ];
 //! for sampler in samplers {
 //!     let name = sampler.name();
@@ -38,7 +39,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
+//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`], [`Mclmc`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
 //! | no tuning by hand | [`LangevinTuning`]: units ([`Rescaled`]), step size and friction, measured where a chain with minibatches starts |
@@ -149,6 +150,7 @@ pub use potential::{Buffers, FromFn, Minibatch, Potential};
 pub use replica::{Exchange, ReplicaError, ReplicaExchange, ReplicaState};
 pub use sampler::baoab::{Baoab, BaoabState};
 pub use sampler::config::{SamplerConfig, SamplerState};
+pub use sampler::mclmc::{Mclmc, MclmcState};
 pub use sampler::psgld::{Gamma, Psgld, PsgldState};
 pub use sampler::sgd::Sgd;
 pub use sampler::sghmc::Sghmc;

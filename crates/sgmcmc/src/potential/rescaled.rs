@@ -88,3 +88,6 @@ impl<P: Potential> Potential for Rescaled<P> {
         self.potential.refresh(step, &self.theta)
     }
 }
+
+#[cfg(test)]
+mod tests;
