@@ -42,7 +42,7 @@
 //! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`], [`Mclmc`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
-//! | no tuning by hand | [`LangevinTuning`]: units ([`Rescaled`]), step size and friction, measured where a chain with minibatches starts |
+//! | no tuning by hand | [`LangevinTuning`]: units ([`Rescaled`]), step size and friction of each of them, measured where a chain with minibatches starts, for a bias that is stated |
 //! | several temperatures | [`ReplicaExchange`] |
 //! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact, with a learned [`Metric`]; [`MicrocanonicalChain`]: for many dimensions and long chains, exact or nearly so; in double precision ([`Potential64`]) |
 //!
@@ -160,7 +160,7 @@ pub use sampler::{Sampler, Update};
 pub use sampling::{ChainSettings, Sampling, sample};
 pub use schedule::Schedule;
 pub use summary::Summary;
-pub use tuning::LangevinTuning;
+pub use tuning::{Bias, LangevinTuning, SamplerKind, TunedSampler};
 pub use warning::Warning;
 
 #[cfg(doctest)]
