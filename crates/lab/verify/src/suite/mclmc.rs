@@ -21,7 +21,7 @@ use crate::mutation::SamplerMutation;
 use crate::{Expect, Half, Recipe, Test, Trial};
 
 /// Coordinates of a group: where chains must agree with the law, which has errors of O(1/d), and where they must not.
-const MANY: usize = 512;
+const MANY: usize = 256;
 const FEW: usize = 64;
 /// Terms that each coordinate is in.
 const SHARE: usize = 4;
