@@ -39,7 +39,8 @@ impl SamplerKind {
 pub struct Bias {
     /// By the step: in the direction of a quadratic U where it is most.
     pub discretization: f64,
-    /// By the noise of minibatches: in the mean over directions, or, for samplers with a thermostat, over which the mean is next to nothing, the standard deviation.
+    /// By the noise of minibatches: the mean over directions, or, where a sampler takes most of the mean out, what is left of it and the
+    /// standard deviation.
     pub minibatches: f64,
 }
 

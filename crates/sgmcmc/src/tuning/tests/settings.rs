@@ -4,7 +4,7 @@ use apd_seed::Seed;
 
 use super::super::settings::with_momentum;
 use super::super::{Bias, LangevinTuning, SamplerKind, TunedSampler};
-use crate::{Chain, ChainConfig, ChainError, FromFn, Minibatch, Sample, SamplerConfig, Schedule};
+use crate::{Chain, ChainConfig, ChainError, FromFn, Minibatch, Sample, Sampler as _, SamplerConfig, Schedule};
 
 /// Coordinates of a group, and N and B: with more than half of the terms in it, a minibatch is an epoch, and independent of the next.
 const EACH: usize = 120;
@@ -117,6 +117,30 @@ fn bias_is_what_the_settings_say() {
                 assert!((mean - expected).abs() < allowed, "{mean} instead of {expected}");
                 let expected = minibatches - isotropic.minibatches;
                 assert!((deviation - expected).abs() < allowed, "{deviation} instead of {expected}");
+            }
+        }
+    }
+}
+
+/// Whatever was measured, each part of the bias is within the budget.
+#[test]
+fn settings_keep_to_the_budget() {
+    for curvature in [1.0, 3.0, 100.0] {
+        for noise in [0.0, 0.01, 0.3, 3.0, 100.0] {
+            for spread in [0.0, 0.5, 1.0, 5.0] {
+                let tuning = LangevinTuning {
+                    curvature,
+                    gradient_noise: noise,
+                    noise_spread: spread * noise,
+                    mean_curvature: 1.0,
+                    ..known(&GROUPS)
+                };
+                for kind in SamplerKind::ALL {
+                    let TunedSampler { sampler, bias, .. } = tuning.tuned(kind);
+                    assert_eq!(sampler.validate(), Ok(()), "{tuning:?}");
+                    let most = bias.discretization.max(bias.minibatches);
+                    assert!(most < 1.001 * BUDGET, "{bias:?} of {sampler:?} for {tuning:?}");
+                }
             }
         }
     }
