@@ -44,7 +44,7 @@ impl Mutation {
     fn unit_tests(&self) -> (&'static str, &'static [&'static str]) {
         match self.file {
             "hamiltonian/metric.rs" => ("apd-sgmcmc", &["hamiltonian::metric"]),
-            file if file.starts_with("crates/bnn/") => ("apd-bnn", &["prior", "potential"]),
+            file if file.starts_with("crates/bnn/") => ("apd-bnn", &["prior", "potential::tests"]),
             _ => ("apd-sgmcmc", &["--skip", "hamiltonian", "--skip", "replica"]),
         }
     }
