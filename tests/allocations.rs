@@ -7,8 +7,8 @@ use apd_distill::{Config, Engine, Loss, Standardization, Trainer};
 use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_seed::Seed;
 use apd_sgmcmc::{
-    Baoab, Chain, ChainConfig, Gamma, Minibatch, Potential, PotentialError, Psgld, Sampler, Schedule, Sgd, Sghmc, Sgld,
-    Sgnht,
+    Baoab, Chain, ChainConfig, Gamma, Mclmc, Minibatch, Potential, PotentialError, Psgld, Sampler, Schedule, Sgd,
+    Sghmc, Sgld, Sgnht,
 };
 use apd_watch::Watch;
 use ndarray::Array2;
@@ -87,6 +87,7 @@ fn a_step_of_any_sampler_allocates_nothing() {
         assert_eq!(of_a_sampler(Sghmc::new(schedule, 1.0, 0.1)), 0, "SGHMC");
         assert_eq!(of_a_sampler(Sgnht::new(schedule, 1.0, 0.1)), 0, "SGNHT");
         assert_eq!(of_a_sampler(Baoab::new(schedule, 1.0, 0.1)), 0, "BAOAB");
+        assert_eq!(of_a_sampler(Mclmc::new(schedule, 1.0, 0.1)), 0, "MCLMC");
         for gamma in [Gamma::Omitted, Gamma::Included] {
             let sampler = Psgld::new(schedule, 1.0, TERMS).with_damping(0.1).with_gamma(gamma);
             assert_eq!(of_a_sampler(sampler), 0, "pSGLD, Γ {gamma:?}");

@@ -29,16 +29,33 @@ pub(crate) struct Options {
 /// One mistake: in `file`, `from` becomes `to`.
 struct Mutation {
     name: &'static str,
+    /// Of the samplers' code, or of another crate where it begins with `crates/`.
     file: &'static str,
     from: &'static str,
     to: &'static str,
 }
 
 impl Mutation {
-    /// The families of laws and the samplers that it breaks: those that its name begins with, as `verify-samplers --only` takes them.
+    fn path(&self, root: &Path) -> PathBuf {
+        if self.file.starts_with("crates/") { root.join(self.file) } else { root.join(SOURCES).join(self.file) }
+    }
+
+    /// The crate whose unit tests are asked, and which of them: without those of code that no mutation is in, which take most of the time.
+    fn unit_tests(&self) -> (&'static str, &'static [&'static str]) {
+        match self.file {
+            "hamiltonian/metric.rs" => ("apd-sgmcmc", &["hamiltonian::metric"]),
+            file if file.starts_with("crates/bnn/") => ("apd-bnn", &["prior", "potential::tests"]),
+            _ => ("apd-sgmcmc", &["--skip", "hamiltonian", "--skip", "replica"]),
+        }
+    }
+
+    /// The families of laws and the samplers that it breaks: those that its name begins with, as `verify-samplers --only` takes them; none
+    /// where there are but unit tests.
     fn laws(&self) -> String {
         let subject = self.name.split(':').next().unwrap_or_default();
         match subject {
+            "tuning" | "scales" => String::new(),
+            "units" => "directions".to_owned(),
             "one row of noise for all steps" | "chain" => "SGLD".to_owned(),
             "metric" => "hamiltonian".to_owned(),
             "minibatches" | "control variate" => "minibatch,estimators".to_owned(),
@@ -128,6 +145,111 @@ const MUTATIONS: &[Mutation] = &[
         "choices.uniform() < (-error).exp()",
         "choices.uniform() < (-0.5 * error).exp()",
     ),
+    mutation(
+        "microcanonical: energy for all dimensions",
+        "microcanonical/warmup.rs",
+        "error * error / (dim as f64 * wanted)",
+        "error * error / wanted",
+    ),
+    mutation(
+        "microcanonical: a step size for E ΔE² ∝ ε³",
+        "microcanonical/warmup.rs",
+        "(self.weight / self.sum).powf(1.0 / 6.0)",
+        "(self.weight / self.sum).powf(1.0 / 3.0)",
+    ),
+    mutation("MCLMC: d for d − 1", "sampler/mclmc.rs", "dim.saturating_sub(1).max(1) as f64", "dim.max(1) as f64"),
+    mutation("MCLMC: cosh for sinh", "sampler/mclmc.rs", "(with + against * zeta);", "(with - against * zeta);"),
+    mutation(
+        "MCLMC: refreshed as if d were 1",
+        "sampler/mclmc.rs",
+        "(1.0 - kept * kept) / dim as f64",
+        "(1.0 - kept * kept)",
+    ),
+    mutation("MCLMC: any length", "sampler/mclmc.rs", "let scale = (1.0 / sum.sqrt()) as f32;", "let scale = 1.0;"),
+    mutation("MCLMC: no half kick", "sampler/mclmc.rs", "if first { 0.5 } else { 1.0 }", "1.0"),
+    mutation("MCLMC: outliers counted, not clipped", "sampler/mclmc.rs", "delta.min(self.max_turn)", "delta"),
+    mutation(
+        "MCLMC: energy without δ",
+        "sampler/mclmc.rs",
+        "delta - std::f64::consts::LN_2 + stretch.ln()",
+        "stretch.ln()",
+    ),
+    mutation(
+        "MCLMC: half of the noise seen",
+        "sampler/mclmc.rs",
+        "2.0 * self.temperature / epsilon",
+        "self.temperature / epsilon",
+    ),
+    mutation(
+        "tuning: minibatches as if with replacement",
+        "tuning.rs",
+        "(1.0 - batch.min(n) as f64 / (n + 1) as f64)",
+        "1.0",
+    ),
+    mutation(
+        "tuning: units without the prior",
+        "tuning.rs",
+        "(v * per_term + precision)",
+        "(v * per_term + 1e-9 * precision)",
+    ),
+    mutation("tuning: curvature over half of the difference", "tuning.rs", "(0.5 / length)", "(1.0 / length)"),
+    mutation("tuning: mean curvature of a step, not a unit", "tuning.rs", "(along / square)", "along"),
+    mutation("tuning: noise at the center", "tuning.rs", "|(moved, r)| *moved += r", "|(moved, r)| *moved += 0.0 * r"),
+    mutation("tuning: four times tr V²", "tuning.rs", "(0.5 * product).powi(2)", "product.powi(2)"),
+    mutation(
+        "tuning: SGLD for half of the noise",
+        "tuning/settings.rs",
+        "Sgld::new(constant(short.min(4.0 * budget / v))",
+        "Sgld::new(constant(short.min(8.0 * budget / v))",
+    ),
+    mutation(
+        "tuning: pSGLD without its damping",
+        "tuning/settings.rs",
+        "constant(epsilon * damping)",
+        "constant(epsilon)",
+    ),
+    mutation(
+        "tuning: SGHMC with half of the friction",
+        "tuning/settings.rs",
+        "with_momentum(short, v, budget, |share| share, 0.5)",
+        "with_momentum(short, v, budget, |share| 0.5 * share, 0.5)",
+    ),
+    mutation(
+        "tuning: BAOAB with half of the friction",
+        "tuning/settings.rs",
+        "2.0 * share / (1.0 + share)",
+        "share / (1.0 + share)",
+    ),
+    mutation(
+        "tuning: SGNHT for noise that is alike",
+        "tuning/settings.rs",
+        "with_momentum(short.min(2.0 / v), w, budget",
+        "with_momentum(short.min(2.0 / v), 0.0 * w, budget",
+    ),
+    mutation(
+        "tuning: MCLMC for noise that is alike",
+        "tuning/settings.rs",
+        "with_momentum(longest, w, 0.5 * budget",
+        "with_momentum(longest, 0.0 * w, 0.5 * budget",
+    ),
+    mutation(
+        "tuning: MCLMC's noise counted as SGLD's",
+        "sampler/mclmc.rs",
+        "step_size * variance / 12.0",
+        "step_size * variance / 4.0",
+    ),
+    mutation("units: slopes by 1/s", "potential/rescaled.rs", "|(g, &s)| *g *= s", "|(g, &s)| *g /= s"),
+    mutation("units: curvature by s", "potential/rescaled.rs", "*h *= s * s", "*h *= s"),
+    mutation("scales: no volume in U", "crates/bnn/src/prior/scales.rs", "value + count * f64::from(psi)", "value"),
+    mutation("scales: no volume in the slope", "crates/bnn/src/prior/scales.rs", "slope + count", "slope"),
+    mutation("scales: 1/σ for σ", "crates/bnn/src/prior/scales.rs", "(-psi).exp()", "psi.exp()"),
+    mutation("scales: weights pulled as if σ were 1", "crates/bnn/src/prior/scales.rs", "*slope *= self.rates[l];", ""),
+    mutation(
+        "scales: their prior's slope in other units",
+        "crates/bnn/src/prior/scales.rs",
+        "z / self.prior.sd)",
+        "z)",
+    ),
     mutation("metric: from draws alone", "adaptation.rs", "(of_position / of_gradient).sqrt()", "*of_position"),
     mutation("metric: the temperature forgotten", "adaptation.rs", "temperature * (of_position", "(of_position"),
     mutation("metric: forces in no units", "hamiltonian/metric.rs", "* self.scales[i] / temperature", "/ temperature"),
@@ -155,21 +277,17 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     println!("{:<48} {:>6}  caught by", "mutation", "s");
     for mutation in MUTATIONS.iter().filter(wanted) {
         let start = Instant::now();
-        let path = tree.join(SOURCES).join(mutation.file);
+        let path = mutation.path(&tree);
         let sound = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
         let found = sound.matches(mutation.from).count();
         ensure!(found == 1, "{}: `{}` is {found} times in {}", mutation.name, mutation.from, mutation.file);
         fs::write(&path, sound.replace(mutation.from, mutation.to))?;
-        // Without the tests of code that no mutation is in: they take most of the time.
-        let which: &[&str] = match mutation.file {
-            "hamiltonian/metric.rs" => &["hamiltonian::metric"],
-            _ => &["--skip", "hamiltonian", "--skip", "replica"],
-        };
-        let unit = caught(&tree, &[&["-p", "apd-sgmcmc", "--lib", "--"][..], which].concat(), "")?;
-        let laws = if options.unit_tests {
+        let ((package, which), laws) = (mutation.unit_tests(), mutation.laws());
+        let unit = caught(&tree, &[&["-p", package, "--lib", "--"][..], which].concat(), "")?;
+        let laws = if options.unit_tests || laws.is_empty() {
             None
         } else {
-            caught(&tree, &["-p", "apd-verify", "--test", "quick"], &mutation.laws())?
+            caught(&tree, &["-p", "apd-verify", "--test", "quick"], &laws)?
         };
         fs::write(&path, sound)?;
         survivors += usize::from(unit.is_none() && laws.is_none());

@@ -99,7 +99,7 @@ pub struct Chain<P, S: Sampler> {
 impl<P: Potential, S: Sampler> Chain<P, S> {
     /// Chain number `chain` of `seed`, at `initial`: a random initialization, or a warm start from an optimized position.
     ///
-    /// **Errors**: [`ChainError::Setting`] for settings out of range.
+    /// **Errors**: [`ChainError::Setting`] for settings out of range, or fewer coordinates than the sampler needs.
     /// **Panics** if `initial` does not have the potential's dimension.
     #[track_caller]
     pub fn new(
@@ -113,6 +113,8 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
         assert_eq!(initial.len(), potential.dim(), "coordinates of the initial position, and of the potential");
         config.validate()?;
         sampler.validate()?;
+        let memory = sampler.init(initial.len());
+        sampler.check(&memory, initial.len())?;
         let seed = seed.child("chain").index(u64::from(chain));
         Ok(Self {
             chain,
@@ -125,7 +127,7 @@ impl<P: Potential, S: Sampler> Chain<P, S> {
             last_sample: None,
             gradient: vec![0.0; initial.len()],
             curvature: vec![0.0; if sampler.wants_curvature() { initial.len() } else { 0 }],
-            memory: sampler.init(initial.len()),
+            memory,
             position: initial,
             value: None,
             sampler,

@@ -73,21 +73,26 @@ impl<M, X: Copy, F: Fn(&mut f32, &mut M, f32, X, f32)> NullaryFnOnce for Block<'
 
 /// Σ x² in double precision, in an order that depends on the length only.
 pub(crate) fn squares(values: &[f32]) -> f64 {
-    Arch::new().dispatch(Squares(values))
+    product(values, values)
 }
 
-struct Squares<'a>(&'a [f32]);
+/// Σ x·y in double precision, in an order that depends on the length only.
+pub(crate) fn product(x: &[f32], y: &[f32]) -> f64 {
+    Arch::new().dispatch(Product(x, y))
+}
 
-impl NullaryFnOnce for Squares<'_> {
+struct Product<'a>(&'a [f32], &'a [f32]);
+
+impl NullaryFnOnce for Product<'_> {
     type Output = f64;
 
     #[inline(always)]
     fn call(self) -> f64 {
         // Many independent sums: one would be a chain of additions, and a few are unrolled into scalar code.
         let mut sums = [0.0_f64; 64];
-        for chunk in self.0.chunks(64) {
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum += f64::from(x) * f64::from(x);
+        for (x, y) in self.0.chunks(64).zip(self.1.chunks(64)) {
+            for ((sum, &x), &y) in sums.iter_mut().zip(x).zip(y) {
+                *sum += f64::from(x) * f64::from(y);
             }
         }
         sums.iter().sum()

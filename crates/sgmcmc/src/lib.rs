@@ -29,12 +29,13 @@
 //!     gradient.copy_from_slice(x);
 //!     x.iter().map(|&x| 0.5 * f64::from(x).powi(2)).sum()
 //! });
-//! let samplers: [SamplerConfig; 5] = [
+//! let samplers: [SamplerConfig; 6] = [
 //!     Sgld::new(schedule, 1.0).into(),
 //!     Psgld::new(schedule, 1.0, 1).with_decay(0.999).with_damping(0.1).into(),
 //!     Sghmc::new(schedule, 1.0, 0.3).into(),
 //!     Sgnht::new(schedule, 1.0, 0.3).into(),
 //!     Baoab::new(schedule, 1.0, 0.3).into(),
+//!     Mclmc::new(schedule, 1.0, 0.3).into(),
 //! ];
 //! for sampler in samplers {
 //!     let name = sampler.name();
@@ -56,10 +57,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
+//! | with minibatches | [`Sgld`], [`Psgld`], [`Sghmc`], [`Sgnht`], [`Baoab`], [`Mclmc`]; [`Sgd`] is their limit without noise; [`SamplerConfig`] is any of them, chosen at run time |
 //! | step sizes | [`Schedule`]: constant, decaying, cyclical (cyclical SGLD is [`Sgld`] with that) |
 //! | gradient estimators | [`ControlVariate`] (SGLD-CV), [`Svrg`]: potentials around a potential, for any sampler |
-//! | no tuning by hand | [`LangevinTuning`]: units ([`Rescaled`]), step size and friction, measured where a chain with minibatches starts |
+//! | no tuning by hand | [`LangevinTuning`]: units ([`Rescaled`]), step size and friction of each of them, measured where a chain with minibatches starts, for a bias that is stated |
 //! | several temperatures | [`ReplicaExchange`] |
 //! | without minibatches | [`HamiltonianChain`]: HMC and NUTS, exact, with a learned [`Metric`]; [`MicrocanonicalChain`]: for many dimensions and long chains, exact or nearly so; in double precision ([`Potential64`]) |
 //!
@@ -170,6 +171,7 @@ pub use potential::{Buffers, FromFn, Minibatch, Potential};
 pub use replica::{Exchange, ReplicaError, ReplicaExchange, ReplicaState};
 pub use sampler::baoab::{Baoab, BaoabState};
 pub use sampler::config::{SamplerConfig, SamplerState};
+pub use sampler::mclmc::{Mclmc, MclmcState};
 pub use sampler::psgld::{Gamma, Psgld, PsgldState};
 pub use sampler::sgd::Sgd;
 pub use sampler::sghmc::Sghmc;
@@ -179,7 +181,7 @@ pub use sampler::{Sampler, Update};
 pub use sampling::{ChainSettings, Sampling, Streamed, sample};
 pub use schedule::Schedule;
 pub use summary::Summary;
-pub use tuning::LangevinTuning;
+pub use tuning::{Bias, LangevinTuning, SamplerKind, TunedSampler};
 pub use warning::Warning;
 
 #[cfg(doctest)]

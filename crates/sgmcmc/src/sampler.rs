@@ -15,6 +15,7 @@ pub(crate) mod baoab;
 pub(crate) mod config;
 #[cfg(test)]
 mod contract;
+pub(crate) mod mclmc;
 pub(crate) mod psgld;
 pub(crate) mod sgd;
 pub(crate) mod sghmc;
@@ -50,9 +51,9 @@ pub trait Sampler: Send + Sync {
     /// The state before the first update of `dim` coordinates.
     fn init(&self, dim: usize) -> Self::State;
 
-    /// Checks that a saved state is one of `dim` coordinates.
+    /// Checks that a state, new or saved, is one of `dim` coordinates.
     ///
-    /// **Errors**: [`ChainError::Buffer`].
+    /// **Errors**: [`ChainError::Buffer`], or [`ChainError::Setting`] where the sampler does not know what to do with so few.
     fn check(&self, state: &Self::State, dim: usize) -> Result<(), ChainError>;
 
     /// Makes an update of `position` in place, and tells whether every new coordinate is finite.

@@ -93,7 +93,7 @@ pub(crate) fn sample_chains(
             .warn(&format!("{unmoved} of {dim} coordinates do not move: steps are below half an ulp of them"));
     }
     let summary = match first.tuning {
-        Some(tuning) => format!("{summary}\nmeasured at its start: curvature λ = {:.0}", tuning.curvature),
+        Some(tuning) => format!("{summary}\nmeasured at its start: {tuning}"),
         None => summary.to_string(),
     };
     context.progress.note(&summary);

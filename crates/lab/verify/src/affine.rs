@@ -206,10 +206,15 @@ pub fn underdamped(setting: Setting<'_>, friction: f64, variance: f64) -> Affine
 
 /// u ← u − ε·(Hθ − b), θ ← θ + u/2, u ← (1 − α)·u + N(0, T·ε·(1 − (1 − α)²)·I), θ ← θ + u/2.
 pub fn baoab(setting: Setting<'_>, friction: f64) -> Affine {
+    noisy_baoab(setting, friction, 0.0)
+}
+
+/// BAOAB where the gradients' coordinates have noise of variance `noise`, independent from update to update.
+pub fn noisy_baoab(setting: Setting<'_>, friction: f64, noise: f64) -> Affine {
     let (keep, half) = (1.0 - friction, drift(setting.b.len(), 0.5));
     let variance = setting.temperature * setting.epsilon * (1.0 - keep * keep);
     let step = if setting.first { 0.5 * setting.epsilon } else { setting.epsilon };
-    kick(setting, step, 1.0, 0.0).then(&half).then(&kick(setting, 0.0, keep, variance)).then(&half)
+    kick(setting, step, 1.0, step * step * noise).then(&half).then(&kick(setting, 0.0, keep, variance)).then(&half)
 }
 
 /// SGNHT with so many coordinates that its thermostat stands still: friction α where the mean of E u² is T·ε/(2 − α).
@@ -234,6 +239,65 @@ pub fn thermostatted(setting: Setting<'_>, diffusion: f64) -> Affine {
         if excess(middle) > 0.0 { low = middle } else { high = middle }
     }
     law(low)
+}
+
+/// MCLMC with so many coordinates that lengths and angles stand still, in u = √(T·ε·d)·n; see [`isokinetic_blocks`].
+pub fn isokinetic(setting: Setting<'_>, friction: f64) -> Affine {
+    isokinetic_blocks(&[(setting, 0.0)], friction).remove(0)
+}
+
+/// The laws of MCLMC for blocks of coordinates that share a direction, as many of each: their potentials, and the variance of the noise in
+/// the gradients of their coordinates, independent from update to update.
+///
+/// A turn is n ← (n + e·(sinh δ + a·(cosh δ − 1)))/S with e = −∇Û/|∇Û|, δ = √(ε/T)·√(mean of ∇Û²), a = e·n and S = cosh δ + a·sinh δ. With many
+/// coordinates δ and a are as their means, and the turn is u ← A·u − B·ε·∇Û with A = 1/S and B = A·(sinh δ + a·(cosh δ − 1))/δ. The law
+/// determines δ and a, and these A and B, which determine the law: a fixed point, by iteration. With d coordinates δ and a fluctuate by
+/// O(1/√d), which changes the moments by O(1/d).
+///
+/// **Panics** if the iteration finds none.
+#[track_caller]
+pub fn isokinetic_blocks(blocks: &[(Setting<'_>, f64)], friction: f64) -> Vec<Affine> {
+    let (Setting { epsilon, temperature, .. }, _) = blocks[0];
+    let keep = 1.0 - friction;
+    let laws = |a: f64, b: f64| -> Vec<Affine> {
+        let law = |&(setting, noise): &(Setting<'_>, f64)| {
+            let half = drift(setting.b.len(), 0.5);
+            let turn = kick(setting, b * epsilon, a, (b * epsilon).powi(2) * noise);
+            let variance = temperature * epsilon * (1.0 - keep * keep);
+            turn.then(&half).then(&kick(setting, 0.0, keep, variance)).then(&half)
+        };
+        blocks.iter().map(law).collect()
+    };
+    let (mut a, mut b) = (1.0, 1.0);
+    for _ in 0..500 {
+        // Means over all coordinates of ∇Û² and ∇Û·u.
+        let (mut square, mut product, mut count) = (0.0, 0.0, 0.0);
+        for (law, &(setting, noise)) in laws(a, b).iter().zip(blocks) {
+            let (moments, n) = (law.stationary(), setting.b.len());
+            // ∇U = Hθ − b, as a function of (1, θ, u).
+            let slope = |i: usize| -> Vec<f64> {
+                [-setting.b[i]].into_iter().chain(setting.h.row(i).iter().copied()).chain(vec![0.0; n]).collect()
+            };
+            for i in 0..n {
+                let slope = Array1::from(slope(i));
+                let along = moments.0.dot(&slope);
+                square += slope.dot(&along) + noise;
+                product += along[1 + n + i];
+                count += 1.0;
+            }
+        }
+        let (square, product) = (square / count, product / count);
+        let delta = (epsilon / temperature * square).sqrt();
+        let along = -product / (square * temperature * epsilon).sqrt();
+        let next = 1.0 / (delta.cosh() + along * delta.sinh());
+        let push = next * (delta.sinh() + along * (delta.cosh() - 1.0)) / delta;
+        let still = (next - a).abs().max((push - b).abs());
+        (a, b) = (next, push);
+        if still < 1e-12 {
+            return laws(a, b);
+        }
+    }
+    panic!("no turn keeps its own law: A = {a}, B = {b}")
 }
 
 /// u ← `keep`·u − `step`·(Hθ − b) + N(0, `variance`·I).

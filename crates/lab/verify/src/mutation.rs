@@ -45,7 +45,7 @@ impl SamplerMutation {
         Self::RepeatedRow,
     ];
 
-    /// Those that `recipe` may have.
+    /// Those that `recipe` may have. (A direction that is drawn anew for every update is none, as ε → 0.)
     pub(crate) fn of(recipe: &Recipe) -> Vec<Self> {
         let mut mutations = Self::COMMON.to_vec();
         if matches!(recipe.memory, Memory::Momentum | Memory::Thermostat) {

@@ -1,6 +1,6 @@
 //! Samplers as the suite sees them: built for any step size and temperature.
 
-use apd_sgmcmc::{Baoab, ChainError, Psgld, PsgldState, Sampler, Schedule, Sghmc, Sgld, Sgnht, Update};
+use apd_sgmcmc::{Baoab, ChainError, Mclmc, Psgld, PsgldState, Sampler, Schedule, Sghmc, Sgld, Sgnht, Update};
 
 use crate::affine::{self, Affine, Setting};
 use crate::any::{AnySampler, settings_of};
@@ -30,8 +30,22 @@ pub enum Memory {
     Momentum,
     /// A momentum, and a thermostat that all coordinates share: they are not independent replicates of each other.
     Thermostat,
+    /// A direction, which all coordinates turn together, and which takes two of them.
+    Direction,
     /// A metric, set by the first gradient: with minibatches each chain has its own.
     Metric,
+}
+
+impl Memory {
+    /// Whether all coordinates share it, so that they are not independent replicates of each other.
+    pub(crate) fn is_shared(self) -> bool {
+        matches!(self, Self::Thermostat | Self::Direction)
+    }
+
+    /// Whether an update moves θ farther than SGLD's with the same step does.
+    pub(crate) fn has_momentum(self) -> bool {
+        matches!(self, Self::Momentum | Self::Thermostat | Self::Direction)
+    }
 }
 
 /// The friction α of the samplers with momentum, unless their name says another.
@@ -112,6 +126,16 @@ impl Recipe {
         memory: Memory::Momentum,
     };
 
+    /// Microcanonical Langevin dynamics on minibatches, α = 0.3.
+    ///
+    /// Its law is that of many coordinates.
+    pub const MCLMC: Self = Self {
+        name: "MCLMC",
+        build: &|schedule, t| AnySampler::new(Mclmc::new(schedule, t, FRICTION)),
+        affine: Some(|setting| affine::isokinetic(setting, FRICTION)),
+        memory: Memory::Direction,
+    };
+
     /// Preconditioned SGLD whose mean square stays at its first value, with G = 1/(1 + |∇Û₀|).
     ///
     /// While the mean square moves there is no exact law.
@@ -123,13 +147,14 @@ impl Recipe {
     };
 
     /// The samplers with an exact law on quadratic potentials.
-    pub const EXACT: [Self; 7] = [
+    pub const EXACT: [Self; 8] = [
         Self::SGLD,
         Self::SGHMC,
         Self::SGHMC_LITTLE_FRICTION,
         Self::SGNHT,
         Self::BAOAB,
         Self::BAOAB_OVERDAMPED,
+        Self::MCLMC,
         Self::PSGLD_FROZEN,
     ];
 }

@@ -6,6 +6,7 @@ mod gaussian;
 mod hamiltonian;
 mod joint;
 mod lagged;
+mod mclmc;
 mod microcanonical;
 mod minibatch;
 mod noise;
@@ -26,6 +27,7 @@ pub fn suite(half: Half) -> Vec<Test> {
     tests.extend(gaussian::tests());
     tests.extend(hamiltonian::tests());
     tests.extend(joint::tests());
+    tests.extend(mclmc::tests());
     tests.extend(microcanonical::tests());
     tests.extend(minibatch::tests());
     tests.extend(noise::tests());

@@ -85,13 +85,14 @@ pub(crate) enum Rule {
 }
 
 /// The samplers with stochastic gradients that simulations test.
-pub(crate) const SIMULATED: [Recipe; 7] = [
+pub(crate) const SIMULATED: [Recipe; 8] = [
     Recipe::SGLD,
     Recipe::SGHMC,
     Recipe::SGHMC_LITTLE_FRICTION,
     Recipe::SGNHT,
     Recipe::BAOAB,
     Recipe::BAOAB_OVERDAMPED,
+    Recipe::MCLMC,
     PSGLD_DAMPED,
 ];
 

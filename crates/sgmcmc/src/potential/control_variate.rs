@@ -67,6 +67,11 @@ impl<P: Potential> ControlVariate<P> {
         &self.center
     }
 
+    /// ∇U(c).
+    pub(crate) fn full_gradient(&self) -> &[f32] {
+        &self.full
+    }
+
     /// The potential itself.
     pub fn into_inner(self) -> P {
         self.potential

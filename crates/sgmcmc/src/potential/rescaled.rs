@@ -119,3 +119,6 @@ fn theta<'a>(theta: &'a mut [f32], scale: &[f32], z: &'a [f32]) -> &'a [f32] {
     theta.iter_mut().zip(z).zip(scale).for_each(|((theta, &z), &s)| *theta = s * z);
     theta
 }
+
+#[cfg(test)]
+mod tests;

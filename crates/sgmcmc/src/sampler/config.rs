@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Baoab, ChainError, Psgld, Sampler, Schedule, Sgd, Sghmc, Sgld, Sgnht, Update};
+use crate::{Baoab, ChainError, Mclmc, Psgld, Sampler, Schedule, Sgd, Sghmc, Sgld, Sgnht, Update};
 
 /// Everything that is a line for each kind of sampler.
 macro_rules! kinds {
@@ -97,6 +97,7 @@ kinds! {
     Sghmc: "Stochastic gradient Hamiltonian Monte Carlo.",
     Sgnht: "The stochastic gradient Nosé–Hoover thermostat.",
     Baoab: "Underdamped Langevin dynamics by the BAOAB splitting.",
+    Mclmc: "Microcanonical Langevin dynamics: the same with a momentum of constant length.",
     Sgd: "Gradient descent with momentum: their limit without noise.",
 }
 

@@ -26,7 +26,7 @@ fn every_fault_changes_every_sampler() {
             assert!(wrong != right, "{}: {mutation}", recipe.name);
         }
         // The first block is not wrong in itself, unless all coordinates share something.
-        if recipe.memory != Memory::Thermostat {
+        if !recipe.memory.is_shared() {
             let wrong = positions(&SamplerMutation::RepeatedBlock.build(&recipe, schedule, 1.0), 2500);
             assert!(wrong[..BLOCK] == right[..BLOCK] && wrong[BLOCK..2 * BLOCK] == right[..BLOCK], "{}", recipe.name);
         }

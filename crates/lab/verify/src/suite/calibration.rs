@@ -22,12 +22,11 @@ use apd_seed::Seed;
 use apd_sgmcmc::ChainError;
 use rayon::prelude::*;
 
-use super::joint::has_momentum;
 use crate::model::Model;
 use crate::mutation::SamplerMutation;
 use crate::sbc::rank;
 use crate::transition::{Estimator, HAMILTONIAN, Mutation, Rule, SIMULATED, Transition};
-use crate::{Expect, Half, Recipe, Test, Trial};
+use crate::{Expect, Half, Memory, Recipe, Test, Trial};
 
 /// Draws L per simulation: ranks 0 … 19, a cell each.
 const DRAWS: u64 = 19;
@@ -135,7 +134,7 @@ fn quantities(model: &Model, theta: &[f32], responses: &[f64]) -> Vec<f64> {
 fn pace(recipe: &Recipe, model: &Model) -> (f64, u64) {
     let slowest = if *model == Model::logistic() { 4.0 } else { 10.0 };
     // Momentum moves by 1/α times the step per update, and that is what the bias goes by.
-    let (epsilon, speed) = if has_momentum(recipe) { (0.0015, 3.0) } else { (0.005, 1.0) };
+    let (epsilon, speed) = if recipe.memory.has_momentum() { (0.0015, 3.0) } else { (0.005, 1.0) };
     // exp(−3) = 5%.
     (epsilon, (3.0 * 2.0 / (epsilon * speed * slowest)).ceil() as u64)
 }
@@ -154,7 +153,8 @@ pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
         Mutation::StaleData,
     ];
     let mut tests = Vec::new();
-    for model in [Model::mean(), Model::line(), Model::logistic()] {
+    let models = [Model::mean(), Model::line(), Model::logistic()];
+    for model in models.into_iter().filter(|model| recipe.memory != Memory::Direction || model.dim() > 1) {
         let (epsilon, thinning) = pace(&recipe, &model);
         let calibration = |estimator| {
             let rule = Rule::Stochastic { recipe, epsilon, batch: 2, estimator };

@@ -1,7 +1,7 @@
 //! Full-batch chains on diagonal and correlated Gaussians, against the exact law of the discretized process.
 //!
 //! The update is affine, so that means, covariances and covariances of neighbors in time follow exactly: see [`crate::affine`].
-//! Replicates are blocks of one long position; where coordinates share a thermostat they are whole chains.
+//! Replicates are blocks of one long position; where coordinates share a thermostat or a direction they are whole chains.
 
 use apd_seed::Seed;
 use apd_sgmcmc::{Schedule, Sghmc, Sgnht};
@@ -67,6 +67,7 @@ pub(super) fn tests() -> Vec<Test> {
         (Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED, "friction 1 for 0.3"),
         (Recipe::BAOAB, Recipe::SGHMC, "SGHMC's order of drift and kick"),
         (Recipe::BAOAB_OVERDAMPED, Recipe::SGLD, "noise of one update instead of the mean of two"),
+        (Recipe::MCLMC, Recipe::BAOAB, "a momentum of any length"),
         (Recipe::PSGLD_FROZEN, Recipe::SGLD, "metric ignored"),
     ] {
         tests.push(rejected(claimed, case.into(), move |s, t| (actual.build)(s, t), [0, 1]));
@@ -78,7 +79,7 @@ pub(super) fn tests() -> Vec<Test> {
 pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
     let mut tests = accepted(recipe);
     let mut mutations = SamplerMutation::of(&recipe);
-    if recipe.memory != Memory::Thermostat {
+    if !recipe.memory.is_shared() {
         // Of a thermostat too few coordinates are in one chain.
         mutations.push(SamplerMutation::RepeatedBlock);
     }
@@ -100,7 +101,7 @@ pub(crate) fn tests_of(recipe: Recipe) -> Vec<Test> {
 }
 
 fn diagonal(recipe: &Recipe) -> Case {
-    if recipe.memory == Memory::Thermostat { MILD } else { DIAGONAL }
+    if recipe.memory.is_shared() { MILD } else { DIAGONAL }
 }
 
 fn accepted(recipe: Recipe) -> Vec<Test> {
@@ -139,7 +140,7 @@ fn law(
     pair: [u32; 2],
     together: usize,
 ) -> Trial {
-    let pooled = recipe.memory == Memory::Thermostat;
+    let pooled = recipe.memory.is_shared();
     let target = (case.target)();
     // A shared thermostat shifts the moments by a relative O(1/d): where they must agree d is 1024, and the standard errors,
     // of half a million coordinates, are above 10⁻³.

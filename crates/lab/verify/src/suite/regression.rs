@@ -209,12 +209,13 @@ const PSGLD_CORRECTED: Recipe = Recipe {
 
 /// Step sizes by what they do to the position: drifts of ε(2 − α)/(2α) and ε·G/2 are alike. (Preconditioned SGLD with a frozen metric
 /// is left out: its metric is that of the first minibatch, another for each chain, and so is its bias.)
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case::new(Recipe::SGLD, 0.04, 0.04),
     Case::new(Recipe::SGHMC, 0.012, 0.04),
     Case::new(Recipe::SGNHT, 0.012, 0.04),
     Case::new(Recipe::BAOAB, 0.007, 0.04),
     Case::new(Recipe::BAOAB_OVERDAMPED, 0.04, 0.04),
+    Case::new(Recipe::MCLMC, 0.007, 0.04),
     Case::new(PSGLD, 0.0055, 0.05),
     Case::new(PSGLD_CORRECTED, 0.0055, 0.05),
 ];

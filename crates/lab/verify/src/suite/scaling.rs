@@ -12,7 +12,6 @@ use crate::affine::{Affine, Setting};
 use crate::any::AnySampler;
 use crate::epoch_averages::{self, Averages, Plan};
 use crate::mutation::SamplerMutation;
-use crate::recipe::Memory;
 use crate::replicates::{Experiment, Replicates, Statistic};
 use crate::target::conjugate::Conjugate;
 use crate::target::gaussian::Gaussian;
@@ -33,7 +32,7 @@ fn twice() -> Conjugate {
 }
 
 pub(super) fn tests() -> Vec<Test> {
-    let of_gaussians = Recipe::EXACT.into_iter().filter(|recipe| recipe.memory != Memory::Thermostat);
+    let of_gaussians = Recipe::EXACT.into_iter().filter(|recipe| !recipe.memory.is_shared());
     of_gaussians.flat_map(temperature_and_parameters).chain(minibatch::RECIPES.into_iter().flat_map(data)).collect()
 }
 

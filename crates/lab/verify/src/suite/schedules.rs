@@ -11,7 +11,6 @@ use ndarray::array;
 use crate::affine::{Moments, Setting};
 use crate::any::AnySampler;
 use crate::mutation::SamplerMutation;
-use crate::recipe::Memory;
 use crate::target::gaussian::Gaussian;
 use crate::{Expect, Half, Recipe, Test, Trial};
 
@@ -79,7 +78,7 @@ fn relative_step(case: Case, t: u64) -> f64 {
 }
 
 pub(super) fn tests() -> Vec<Test> {
-    let recipes = Recipe::EXACT.into_iter().filter(|recipe| recipe.memory != Memory::Thermostat);
+    let recipes = Recipe::EXACT.into_iter().filter(|recipe| !recipe.memory.is_shared());
     let mut tests: Vec<Test> = recipes.flat_map(tests_of).collect();
     tests.push(Test::new(
         "schedules",

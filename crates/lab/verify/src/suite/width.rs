@@ -8,9 +8,7 @@ use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, FromFn, Sample, Schedule};
 
 use super::extrapolation;
-use super::joint::has_momentum;
 use crate::mutation::SamplerMutation;
-use crate::recipe::Memory;
 use crate::transition::SIMULATED;
 use crate::{Expect, Half, Recipe, Test, Trial};
 
@@ -22,7 +20,7 @@ const BIAS: f64 = 0.015;
 
 fn trial(recipe: &Recipe, mutation: Option<SamplerMutation>, seed: Seed) -> Trial {
     // A deviation decays like exp(−εt/2), and with momentum 1/α times as fast, which may be no faster: by exp(−4) and exp(−3.6) in the burn-in.
-    let (epsilon, burn_in) = if has_momentum(recipe) { (0.006, 1_200) } else { (0.02, 400) };
+    let (epsilon, burn_in) = if recipe.memory.has_momentum() { (0.006, 1_200) } else { (0.02, 400) };
     let config = ChainConfig { steps: burn_in + 600, burn_in, thinning: 20, batch_size: 1 };
     let run = |c: u32, visit: &mut (dyn FnMut(Sample<'_>) + Send)| {
         let schedule = Schedule::Constant(epsilon);
@@ -47,9 +45,9 @@ fn trial(recipe: &Recipe, mutation: Option<SamplerMutation>, seed: Seed) -> Tria
     trial
 }
 
-/// The tests of a sampler, and its negative control; none where coordinates share a thermostat, which is of many more.
+/// The tests of a sampler, and its negative control; none where coordinates share a thermostat or a length, which are of many more.
 pub(super) fn tests_of(recipe: Recipe) -> Vec<Test> {
-    if recipe.memory == Memory::Thermostat {
+    if recipe.memory.is_shared() {
         return Vec::new();
     }
     let seed = Seed::root(48).child("width").child(recipe.name);

@@ -3,11 +3,11 @@ use apd_seed::Seed;
 use super::{SamplerConfig, SamplerState};
 use crate::sampler::contract::{resumes_to_the_bit, sees_every_bad_gradient};
 use crate::testing::{Kept, Terms, keep};
-use crate::{Baoab, Chain, ChainConfig, ChainError, Gamma, Psgld, Sampler, Schedule, Sgd, Sghmc, Sgld, Sgnht};
+use crate::{Baoab, Chain, ChainConfig, ChainError, Gamma, Mclmc, Psgld, Sampler, Schedule, Sgd, Sghmc, Sgld, Sgnht};
 
 const SCHEDULE: Schedule = Schedule::Polynomial { a: 0.05, b: 1.0, gamma: 0.3 };
 
-fn all() -> [SamplerConfig; 7] {
+fn all() -> [SamplerConfig; 8] {
     let psgld = Psgld::new(SCHEDULE, 1.0, 7).with_damping(0.3);
     [
         Sgld::new(SCHEDULE, 1.0).into(),
@@ -16,6 +16,7 @@ fn all() -> [SamplerConfig; 7] {
         Sghmc::new(SCHEDULE, 1.0, 0.2).with_gradient_noise(1.0).into(),
         Sgnht::new(SCHEDULE, 1.0, 0.2).into(),
         Baoab::new(SCHEDULE, 1.0, 0.2).into(),
+        Mclmc::new(SCHEDULE, 1.0, 0.2).into(),
         Sgd::new(SCHEDULE, 0.9).into(),
     ]
 }
@@ -49,7 +50,8 @@ fn it_is_the_sampler_that_it_names() {
 
 #[test]
 fn settings_name_their_kind() {
-    for (sampler, kind) in all().into_iter().zip(["sgld", "psgld", "psgld", "sghmc", "sgnht", "baoab", "sgd"]) {
+    for (sampler, kind) in all().into_iter().zip(["sgld", "psgld", "psgld", "sghmc", "sgnht", "baoab", "mclmc", "sgd"])
+    {
         let text = serde_json::to_string(&sampler).unwrap();
         assert!(text.starts_with(&format!(r#"{{"kind":"{kind}","#)), "{text}");
         assert_eq!(serde_json::from_str::<SamplerConfig>(&text).unwrap(), sampler);

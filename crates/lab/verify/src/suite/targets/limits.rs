@@ -1,6 +1,6 @@
 //! Every sampler on every target, as ε → 0.
 //!
-//! Thousands of replicates are blocks of coordinates, some to a chain: SGNHT's are not independent, its chains are.
+//! Thousands of replicates are blocks of coordinates, some to a chain: SGNHT's and MCLMC's are not independent, their chains are.
 
 use apd_seed::Seed;
 use apd_sgmcmc::{Chain, ChainConfig, ChainError, Potential, Sample, Schedule};
@@ -48,8 +48,15 @@ const CYCLICAL: Case =
 
 /// The samplers whose law tends to the density. Preconditioned SGLD with a moving mean square does not in general; without
 /// memory it does if it has its Γ, see [`exact`](super::exact).
-const SAMPLERS: [Recipe; 6] =
-    [Recipe::SGLD, Recipe::SGHMC, Recipe::SGNHT, Recipe::BAOAB, Recipe::BAOAB_OVERDAMPED, Recipe::PSGLD_FROZEN];
+const SAMPLERS: [Recipe; 7] = [
+    Recipe::SGLD,
+    Recipe::SGHMC,
+    Recipe::SGNHT,
+    Recipe::BAOAB,
+    Recipe::BAOAB_OVERDAMPED,
+    Recipe::MCLMC,
+    Recipe::PSGLD_FROZEN,
+];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mutation {
