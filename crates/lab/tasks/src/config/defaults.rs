@@ -21,7 +21,7 @@ impl Config {
         // The work is what two cores do in the time that the profile promises.
         let (sgd_steps, steps, burn_in, thinning, iterations) = match (dataset, profile) {
             (Digits, Paper) => (40_000, 220_000, 20_000, 50, 10_000),
-            (Digits, Quick) => (10_000, 28_000, 4_000, 20, 1_500),
+            (Digits, Quick) => (10_000, 16_000, 4_000, 20, 1_500),
             (Digits, Full) => (40_000, 84_000, 4_000, 50, 10_000),
             (_, Quick) => (20_000, 40_000, 5_000, 20, 300),
             (_, Full | Paper) => (200_000, 200_000, 500, 20, 2_000),

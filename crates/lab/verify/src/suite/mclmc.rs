@@ -170,7 +170,7 @@ impl Case {
         let mut trial = Trial::default();
         match self.averages(build, each, Seed::root(48).child(self.name)) {
             Ok(averages) => {
-                (0..2).for_each(|g| averages.check(&mut trial, g, &format!("λθ² of group {g}"), expected[g]))
+                (0..2).for_each(|g| averages.check(&mut trial, g, &format!("λθ² of group {g}"), expected[g]));
             }
             Err(error) => trial.require(error, false),
         }
