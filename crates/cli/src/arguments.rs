@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Reproduce(Reproduce),
     /// Download datasets and check their digests
     FetchData(FetchData),
-    /// Sample a posterior with SGLD into a bank
+    /// Sample a posterior into a bank
     SamplePosterior(SamplePosterior),
     /// Distill a bank into a generator
     Distill(Distill),
