@@ -153,7 +153,7 @@ impl Chain {
                 let (tuning, potential) =
                     LangevinTuning::measure(potential, &start, precision, config.batch, BIAS, tuning_seed)?;
                 let potential = Rescaled::new(config.svrg(potential)?, tuning.scale.clone());
-                let z = start.iter().zip(&tuning.scale).map(|(x, s)| x / s).collect();
+                let z = potential.z_of(&start).into_owned();
                 let (sampler, config) = (tuning.sampler(), config.chain());
                 let chain = apd_sgmcmc::Chain::new(number, potential, sampler, config, seed, z)?;
                 Self::Langevin(tuning, Box::new(chain))

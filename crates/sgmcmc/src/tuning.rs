@@ -108,7 +108,7 @@ impl LangevinTuning {
     ) -> Result<(Self, P), PotentialError> {
         let num_data = potential.num_data();
         let mut rescaled = Rescaled::new(potential, scale);
-        let z: Vec<f32> = position.iter().zip(rescaled.scale()).map(|(x, s)| x / s).collect();
+        let z = rescaled.z_of(position).into_owned();
         let squares = of_terms.variances.variances().zip(rescaled.scale()).map(|(v, &s)| v * f64::from(s).powi(2));
         let plain_noise = squares.sum::<f64>() / z.len().max(1) as f64;
 

@@ -231,3 +231,25 @@ fn settings_round_trip() {
     assert_eq!(short, LikelihoodConfig::LearnedGaussian(LearnedGaussian::default()));
     assert!(serde_json::from_str::<LikelihoodConfig>(r#"{"kind":"gaussian","sd":1,"mean":0}"#).is_err());
 }
+
+/// KL of (½, ½) from (¼, ¾) is ½·ln 2 + ½·ln ⅔; of N(0, 1) from N(1, 4) it is ln 2 + 2/8 − ½.
+#[test]
+fn divergences_are_those_by_hand() {
+    let classes = |p: [f64; 2]| {
+        let mut classes = apd_uncertainty::ClassPredictive::new(1, 2);
+        classes.add(ndarray::ArrayView2::from_shape((1, 2), &p).unwrap());
+        Predictive::Classes(classes)
+    };
+    let (even, other) = (classes([0.5, 0.5]), classes([0.25, 0.75]));
+    let expected = 0.5 * 2.0_f64.ln() + 0.5 * (2.0_f64 / 3.0).ln();
+    assert!((even.divergence(&other) - expected).abs() < 1e-12);
+    assert_eq!(even.divergence(&even), 0.0);
+    let normal = |mean: f64, sd: f64| {
+        let mut numbers = apd_uncertainty::NumberPredictive::new(1, 1, apd_uncertainty::Normal);
+        numbers.add(|_, _| (mean, sd));
+        Predictive::Numbers(numbers)
+    };
+    let found = normal(0.0, 1.0).divergence(&normal(1.0, 2.0));
+    assert!((found - (2.0_f64.ln() + 0.25 - 0.5)).abs() < 1e-12, "{found}");
+    assert_eq!(even.divergence(&normal(0.0, 1.0)), f64::INFINITY);
+}

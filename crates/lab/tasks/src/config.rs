@@ -60,7 +60,7 @@ pub struct Config {
     pub sgld: SgldConfig,
     /// The distiller of the paper, a GAN on whole networks: method `apd`.
     pub distill: apd_distill::Config,
-    /// The distiller into a few directions, one of those that method `distilled` chooses among: all in as many bytes.
+    /// The distiller into a few directions, one of those that method `distilled` chooses among, and the least bytes of any.
     pub subspace: apd_distill::SubspaceConfig,
     /// Distillation while sampling.
     pub online: OnlineConfig,

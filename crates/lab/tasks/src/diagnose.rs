@@ -22,8 +22,9 @@ use crate::rows::Rows;
 const WEIGHTS: usize = 100;
 /// Held-out images whose true class's probability is looked at.
 const IMAGES: usize = 100;
-/// Samples of a chain that are looked at while it goes on.
+/// Samples of a chain that are looked at while it goes on, at least; and of all chains, in units of their goal.
 const LOOKED_AT: usize = 400;
+const OF_GOAL: f64 = 4.0;
 /// A chain of fewer than one in so many of the longest's samples, because it was dropped, would cut all others to its length.
 const LONG_ENOUGH: usize = 2;
 
@@ -104,7 +105,8 @@ pub(crate) fn agreement(experiment: &Experiment, bank: &Bank, until: u64) -> Opt
     chains.iter_mut().for_each(|rows| rows.retain(|&row| bank.meta(row).step <= until));
     let longest = chains.iter().map(Vec::len).max()?;
     chains.retain(|rows| LONG_ENOUGH * rows.len() >= longest);
-    let stride = longest.div_ceil(LOOKED_AT).max(1);
+    let goal = experiment.config.sgld.until_ess.unwrap_or(0.0);
+    let stride = longest.div_ceil(LOOKED_AT.max((OF_GOAL * goal) as usize / chains.len())).max(1);
     let chains: Vec<Vec<usize>> = chains.into_iter().map(|rows| rows.into_iter().step_by(stride).collect()).collect();
     let draws = chains.iter().map(Vec::len).min()?;
     let functions = Group::new("functions", functions(experiment, bank, &chains, draws, |_| ()));

@@ -37,9 +37,14 @@ impl<'a> BankSubset<'a> {
 
     /// `count` of them at equal distances, or all where there are no more.
     pub(crate) fn spread(&self, count: usize) -> Vec<usize> {
-        let (all, count) = (self.places.len(), count.min(self.places.len()));
-        (0..count).map(|i| self.places[i * all / count]).collect()
+        evenly(self.places.len(), count).map(|i| self.places[i]).collect()
     }
+}
+
+/// `count` of `all` numbers at equal distances, or all where there are no more.
+pub(crate) fn evenly(all: usize, count: usize) -> impl Iterator<Item = usize> {
+    let count = count.min(all);
+    (0..count).map(move |i| i * all / count)
 }
 
 impl Points for BankSubset<'_> {

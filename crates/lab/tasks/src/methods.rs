@@ -17,7 +17,7 @@ mod swag;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use distilled::{DISTILLED, nearest};
+pub(crate) use distilled::{DISTILLED, SHARE, nearest};
 
 /// Every method that comes with this crate, in the order of the tables.
 pub const METHODS: &[&dyn Method] = &[

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::distill::generator_file;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::holdout::BankSubset;
+use crate::holdout::{BankSubset, evenly};
 use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
 use crate::methods::sgld;
 use crate::named_posterior::{Role, averaged};
@@ -26,7 +26,7 @@ const COMPARED: usize = 200;
 const SAMPLES: usize = 1_000;
 /// The divergence, in nats, that is near enough, and the share of the samples' bytes that may be kept for it.
 const LOSS: f64 = 0.005;
-const SHARE: f64 = 0.1;
+pub(crate) const SHARE: f64 = 0.1;
 
 /// The smallest of several forms that is near enough: `generator.safetensors`.
 ///
@@ -96,7 +96,7 @@ pub(crate) fn nearest(
     seed: Seed,
 ) -> Result<(Distilled, String)> {
     let inputs = inputs.slice(s![..inputs.nrows().min(COMPARED), ..]);
-    let samples = Predictive::Classes(averaged(network, evenly(rows, SAMPLES), inputs));
+    let samples = Predictive::Classes(averaged(network, evenly(rows.len(), SAMPLES).map(|i| rows.row(i)), inputs));
     let subspace = Subspace::fit(rows, &config.subspace, seed)?;
     let (dim, mut bytes) = (rows.dim(), subspace.bytes());
     let most = (SHARE * (4 * rows.len() * dim) as f64) as usize;
@@ -104,7 +104,7 @@ pub(crate) fn nearest(
     let mut found: Vec<(f64, String, Distilled)> = Vec::new();
     loop {
         // A bank may be larger than memory: no more is read of it than is kept.
-        let some = evenly(rows, bytes / dim).flatten().copied().collect::<Vec<f32>>();
+        let some: Vec<f32> = evenly(rows.len(), bytes / dim).flat_map(|i| rows.row(i)).copied().collect();
         let some = Array2::from_shape_vec((some.len() / dim, dim), some).expect("whole rows");
         for (bits, kept) in [
             (8, Subsample::within(some.view(), bytes)),
@@ -130,8 +130,5 @@ pub(crate) fn nearest(
     Ok((kept, format!("{what}, {far:.4} nats from the samples' predictions")))
 }
 
-/// So many of the rows at equal distances, or all where there are no more.
-fn evenly(rows: &impl Points, count: usize) -> impl Iterator<Item = &[f32]> {
-    let (all, count) = (rows.len(), count.clamp(1, rows.len()));
-    (0..count).map(move |i| rows.row(i * all / count))
-}
+#[cfg(test)]
+mod tests;

@@ -188,3 +188,32 @@ fn chains_are_jobs_that_make_the_same_bank_and_more_of_them_may_follow() {
     refused(merge(&["zero", "whole"], "none"), "chain 0, which");
     assert!(!path("none").exists());
 }
+
+/// Looked at after 300, 400, … steps: a goal that is met early ends the chains there, interrupted or not, and one that is out of reach does not; a chain
+/// alone knows of no goal.
+#[test]
+fn a_goal_ends_all_chains_at_one_step_and_no_chain_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |goal| {
+        let mut config = tiny(OnDivergence::Stop);
+        config.sgld.until_ess = Some(goal);
+        config
+    };
+    let last = |goal: f64, name: &str| {
+        let (experiment, path) = (Experiment::in_memory(config(goal)).unwrap(), dir.path().join(name));
+        sample(Context::default(), &experiment, &path).unwrap();
+        rows(&path).map(|rows| rows.last().unwrap().0)
+    };
+    let [met, out_of_reach] = [last(2.5, "met"), last(1e6, "far")];
+    assert!(met[0] == met[1] && met[0] < 1_000 && met[0] % 100 == 0, "{met:?}");
+    assert_eq!(out_of_reach, [1_000; 2]);
+
+    let (experiment, again) = (Experiment::in_memory(config(2.5)).unwrap(), dir.path().join("again"));
+    assert!(matches!(sample(Context::of(&StopAfter::new(2)), &experiment, &again), Err(Error::Stopped)));
+    sample(Context::default(), &experiment, &again).unwrap();
+    assert!(rows(&again) == rows(&dir.path().join("met")));
+
+    let alone = dir.path().join("alone");
+    sample_posterior(Context::default(), config(2.5), &alone, Some(1), RunOptions::default()).unwrap();
+    assert_eq!(rows(&alone)[1].last().unwrap().0, 1_000);
+}

@@ -5,7 +5,7 @@ use apd_report::{Axis, CurvePanel, Curves, Figure, Format, Results, Row, Section
 use apd_uncertainty::Score;
 
 use crate::config::Config;
-use crate::methods::DISTILLED;
+use crate::methods::{DISTILLED, SHARE};
 use crate::models::Models;
 use crate::named_posterior::NamedPosterior;
 use crate::sections::mixing::mixed;
@@ -19,8 +19,6 @@ const FILE: &str = DISTILLED;
 const ACCURACY: f64 = 0.01;
 /// The share by which it may raise the NLL.
 const NLL: f64 = 0.05;
-/// The share of the bank's bytes that the file may take.
-const SHARE: f64 = 0.1;
 
 /// The answer in a sentence or two, and the section with what is behind it.
 pub(crate) fn answers(config: &Config, results: &Results, models: &Models<'_>) -> (String, Section) {

@@ -39,8 +39,7 @@ pub(crate) fn sampling(config: &Config, remarks: &[&String], bank: &Bank) -> Sec
             sgld.steps,
             match sgld.training_steps {
                 0 => format!("minibatches of {}", sgld.batch),
-                steps =>
-                    format!("each from a network that SGD trained in {steps}, minibatches of at most {}", sgld.batch),
+                steps => format!("each from a network after {steps} of SGD, minibatches of at most {}", sgld.batch),
             },
             match config.sampler.tuned {
                 true => "step size and friction as measured at its start".to_owned(),

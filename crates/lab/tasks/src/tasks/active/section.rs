@@ -85,7 +85,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
          Predictions average {} networks. sgd, mc-dropout, swag and each of the ensemble's {} networks: {} steps at lr {}, weight decay {}; \
          swag's Gaussian is that of the second half of the path. sgld: {} of {} steps, a sample \
          every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. distilled and apd: {} \
-         samples of the same chains distilled in each round, into at most {} directions and by a GAN with h {}, batch {}, {} iterations.",
+         samples of the same chains distilled in each round, into at most {} directions or some of them, and by a GAN with h {}, batch {}, {} iterations.",
         config.net,
         config.dataset,
         settings.initial_per_class,
