@@ -42,6 +42,9 @@ enum Command {
     /// Fit the standard tables with the defaults, beside baselines, and compare (`tables --help` lists its options)
     #[command(disable_help_flag = true)]
     Tables(PassedOn),
+    /// Compare the samplers, each with its own automatic tuning (`compare-samplers --help` lists its options)
+    #[command(disable_help_flag = true)]
+    CompareSamplers(PassedOn),
     /// Put the usual bugs into the samplers, one at a time, and see which test notices
     MutateSamplers(mutants::Options),
     /// Give every parser mutated files (`fuzz --help` lists its options)
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::VerifySamplers(passed) => experiment::run("apd-cli", &["apd", "verify-samplers"], &passed.arguments),
         Command::Fuzz(passed) => experiment::run("apd-fuzz", &["apd-fuzz"], &passed.arguments),
         Command::Tables(passed) => experiment::run("apd-tables", &["apd-tables"], &passed.arguments),
+        Command::CompareSamplers(passed) => experiment::run("apd-compare", &["apd-compare"], &passed.arguments),
         Command::MutateSamplers(options) => mutants::run(&options).map(verdict),
         Command::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Determinism(options) => determinism::run(&options).map(|()| ExitCode::SUCCESS),

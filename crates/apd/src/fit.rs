@@ -8,16 +8,21 @@ use apd_data::{Examples, Targets};
 use apd_nn::{Model, Network};
 use apd_points::Layout;
 use apd_seed::Seed;
-use ndarray::{Array2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Stage;
 use crate::fitted::{self, Description, Fitted, Mixing};
-use crate::{Context, Error, FitSampler, Prior, Scaling, fingerprint, sampling, stored};
+use crate::sampling::Sampling;
+use crate::{Context, Error, FitSampler, Prior, Scaling, fingerprint, stored};
 
 /// Training rows whose statistics batch normalization divides by in predictions.
 const CALIBRATION: usize = 256;
+/// Fewest draws of a chain.
+const FEWEST_DRAWS: u64 = 4;
+/// Times that chains with a goal are compared.
+const ROUNDS: u64 = 8;
 
 /// How a posterior is sampled and distilled; the defaults are for tables of up to some thousand rows.
 ///
@@ -38,6 +43,10 @@ pub struct Fit {
     pub prior: PriorConfig,
     /// Share of the samples' bytes that is kept; at least 32 networks are.
     pub share: f64,
+    /// The goal: so many effective samples of predictions, in the median over training rows, at which the chains end. It is looked at after each eighth
+    /// of the draws, and is no matter for a chain that is a job of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ess: Option<f64>,
 }
 
 impl Default for Fit {
@@ -49,6 +58,7 @@ impl Default for Fit {
             sampler: FitSampler::microcanonical(4_000, 200, 20),
             prior: PriorConfig::Gaussian(Gaussian::isotropic(1.0)),
             share: 0.015,
+            until_ess: None,
         }
     }
 }
@@ -122,7 +132,8 @@ impl Fit {
         let Prepared { potential, fingerprint, .. } =
             self.prepare(network, likelihood.build(), examples, scaling.as_ref(), seed)?;
         context.progress.begin(Stage::Sample.of(self.training_steps + self.sampler.steps()));
-        self.chain(number, potential, examples, &fingerprint, seed, context).map(drop)
+        let mut chain = self.begin(number, potential, &fingerprint, seed, context)?;
+        chain.run_to(self.sampler.draws(), calibration(examples), &fingerprint, context)
     }
 
     /// What all chains share.
@@ -135,9 +146,12 @@ impl Fit {
         seed: Seed,
     ) -> Result<Prepared, Error> {
         let draws = self.sampler.draws();
-        if self.chains == 0 || draws < 4 {
+        if self.chains == 0 || draws < FEWEST_DRAWS {
             let (name, value) = if self.chains == 0 { ("chains", 0) } else { ("draws", draws) };
             return Err(Error::Setting { name, value: value.to_string(), expected: "at least 1 chain of 4 draws" });
+        }
+        if let Some(goal) = self.until_ess.filter(|&goal| !(goal > 0.0 && goal.is_finite())) {
+            return Err(Error::Setting { name: "until_ess", value: goal.to_string(), expected: "a number above 0" });
         }
         let layout = fitted::layout(model, &*likelihood);
         // Neither other chains nor further draws change what a chain has sampled so far.
@@ -148,18 +162,41 @@ impl Fit {
         Ok(Prepared { potential, layout, fingerprint })
     }
 
-    fn chain(
+    fn begin(
         &self,
         number: u32,
         potential: NetworkPotential,
-        examples: &Examples,
         fingerprint: &str,
         seed: Seed,
         context: &Context<'_>,
-    ) -> Result<Array2<f32>, Error> {
-        let Self { training_steps, sampler, .. } = *self;
-        let calibration = examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..]);
-        sampling::chain(number, potential, calibration, training_steps, sampler, seed, fingerprint, context)
+    ) -> Result<Sampling, Error> {
+        Sampling::begin(number, potential, self.training_steps, self.sampler, seed, fingerprint, context)
+    }
+
+    /// Runs the chains to the goal, or to their end: the draws that each has then, and how far they agree.
+    fn run_chains(
+        &self,
+        chains: &mut [Sampling],
+        model: &dyn Model,
+        likelihood: &dyn Likelihood,
+        examples: &Examples,
+        fingerprint: &str,
+        context: &Context<'_>,
+    ) -> Result<(u64, Mixing), Error> {
+        let most = self.sampler.draws();
+        let rounds = if self.until_ess.is_some() { ROUNDS } else { 1 };
+        let mut round = 1;
+        loop {
+            let draws = (most * round / rounds).max(FEWEST_DRAWS);
+            let run = |chain: &mut Sampling| chain.run_to(draws, calibration(examples), fingerprint, context);
+            chains.par_iter_mut().with_max_len(1).try_for_each(run)?;
+            let views: Vec<_> = chains.iter().map(|chain| chain.draws(draws)).collect();
+            let mixing = Mixing::of(&views, model, likelihood, examples.inputs.view())?;
+            if round == rounds || self.until_ess.is_some_and(|goal| mixing.ess_median >= goal) {
+                return Ok((draws, mixing));
+            }
+            round += 1;
+        }
     }
 
     fn sample(
@@ -176,14 +213,14 @@ impl Fit {
         let steps = u64::from(self.chains) * (self.training_steps + self.sampler.steps());
         context.progress.begin(Stage::Sample.of(steps));
         let potentials: Vec<_> = (0..self.chains).map(|number| (number, potential.clone())).collect();
-        let chains = potentials
+        let mut chains = potentials
             .into_par_iter()
             .with_max_len(1)
-            .map(|(number, potential)| self.chain(number, potential, examples, &fingerprint, seed, context))
-            .collect::<Result<Vec<Array2<f32>>, _>>()?;
+            .map(|(number, potential)| self.begin(number, potential, &fingerprint, seed, context))
+            .collect::<Result<Vec<Sampling>, _>>()?;
+        let (draws, mixing) = self.run_chains(&mut chains, model, &*likelihood, examples, &fingerprint, context)?;
         context.progress.begin(Stage::Distill.of(1));
-        let mixing = Mixing::of(&chains, model, &*likelihood, examples.inputs.view())?;
-        let chains: Vec<_> = chains.iter().map(|chain| chain.view()).collect();
+        let chains: Vec<_> = chains.iter().map(|chain| chain.draws(draws)).collect();
         let bank = concatenate(Axis(0), &chains).expect("chains of one network");
         let posterior = stored::nearest(&bank, self.share, model, &*likelihood, examples.inputs.view(), seed)?;
         let fitted = Fitted {
@@ -207,6 +244,11 @@ impl Fit {
         };
         Ok(Sampled { fitted, bank })
     }
+}
+
+/// Rows by which batch normalization is calibrated.
+fn calibration(examples: &Examples) -> ArrayView2<'_, f32> {
+    examples.inputs.slice(s![..examples.len().min(CALIBRATION), ..])
 }
 
 /// What all chains of a fit share.

@@ -86,8 +86,13 @@ impl Mixing {
         self.rhat_worst <= Self::RHAT_LIMIT
     }
 
-    pub(crate) fn of(
-        chains: &[Array2<f32>],
+    /// Of the networks of each chain, by the first output for fifty of the inputs.
+    ///
+    /// **Shapes**: chains: draws × (weights and what follows them), inputs: N × inputs.
+    ///
+    /// **Errors**: chains of fewer than four draws, of different lengths, or that stand still.
+    pub fn of(
+        chains: &[ArrayView2<'_, f32>],
         model: &dyn Model,
         likelihood: &dyn Likelihood,
         inputs: ArrayView2<'_, f32>,
@@ -114,12 +119,12 @@ impl Mixing {
             }
             sizes.push(ess_bulk(chains)?);
         }
-        let moves = |chain: &Array2<f32>| chain.outer_iter().any(|network| network != chain.row(0));
+        let moves = |chain: &ArrayView2<'_, f32>| chain.outer_iter().any(|network| network != chain.row(0));
         if rhats.is_empty() && !chains.iter().any(moves) {
             return Err(DiagnosticError::Constant { value: series[0][0][0] }.into());
         }
         let rhat_worst = rhats.iter().copied().reduce(f64::max).unwrap_or(1.0);
-        let draws = chains.iter().map(Array2::nrows).sum::<usize>() as f64;
+        let draws = chains.iter().map(|chain| chain.nrows()).sum::<usize>() as f64;
         Ok(Self { rhat_median: median(rhats).unwrap_or(1.0), rhat_worst, ess_median: median(sizes).unwrap_or(draws) })
     }
 }

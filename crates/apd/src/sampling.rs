@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use apd_bnn::NetworkPotential;
+use apd_nn::Model;
 use apd_nn::optim::{Adam, AdamState};
 use apd_seed::{Minibatches, Seed};
 use apd_sgmcmc::{
@@ -11,7 +12,7 @@ use apd_sgmcmc::{
     Potential, Rescaled, Sample, Svrg,
 };
 use apd_store::checkpoint;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error};
@@ -216,66 +217,112 @@ impl Chain {
     }
 }
 
-/// Samples of one chain: of each, what of the position predictions need, and then the buffers that go with it (none without batch
-/// normalization).
-pub(crate) fn chain(
+/// A chain on its way, and what of its positions is kept: of each what predictions need, and then the buffers that go with it (none without
+/// batch normalization).
+pub(crate) struct Sampling {
     number: u32,
-    mut potential: NetworkPotential,
-    calibration: ArrayView2<'_, f32>,
-    training_steps: u64,
+    chain: Chain,
     sampler: FitSampler,
-    seed: Seed,
-    fingerprint: &str,
-    context: &Context<'_>,
-) -> Result<Array2<f32>, Error> {
-    let path = context.checkpoint(number);
-    let file = |error: apd_store::Error| Error::Checkpoint(Box::new(error));
-    let left: Option<Checkpoint> = match &path {
-        Some(path) if path.exists() => Some(checkpoint::load(path, "chain").map_err(file)?.value),
-        _ => None,
-    };
-    let (model, kept) = (potential.model().clone_model(), potential.predictive_dim());
-    let other_fit = || Error::OtherFit { folder: context.checkpoints.map(Into::into).unwrap_or_default() };
-    let (mut chain, mut samples) = match left {
-        Some(left) if left.fingerprint == fingerprint => {
-            let chain = Chain::resume(potential, sampler, seed, left.state)?.ok_or_else(other_fit)?;
-            context.progress.resume(training_steps + chain.steps());
-            (chain, left.samples)
-        }
-        Some(_) => return Err(other_fit()),
-        None => {
-            let initial = potential.initialize(seed.child("initial").index(u64::from(number)));
-            let batch = sampler.batch().unwrap_or(usize::MAX);
-            let training = seed.child("training").index(u64::from(number));
-            let minibatches = Minibatches::new(training, potential.num_data(), batch);
-            let start = train(training_steps, &mut potential, initial, minibatches, context)?;
-            (Chain::new(number, potential, sampler, seed, start)?, Vec::new())
-        }
-    };
-    let mut saved = Instant::now();
-    while chain.steps() < sampler.steps() {
-        if let Some(mut position) = chain.step()? {
-            position.truncate(kept);
-            let buffers = model.calibrate(&position[..model.dim()], calibration);
-            samples.extend(position.into_iter().chain(buffers));
-        }
-        context.progress.advance(1);
-        let stop = context.progress.stop_requested();
-        if let Some(path) = &path
-            && (stop || saved.elapsed() >= context.checkpoint_every || chain.steps() == sampler.steps())
-        {
-            let left = Checkpoint { fingerprint: fingerprint.to_owned(), state: chain.state(), samples };
-            checkpoint::save(path, "chain", &left).map_err(file)?;
-            (samples, saved) = (left.samples, Instant::now());
-        }
-        if stop {
-            return Err(Error::Stopped);
+    model: Box<dyn Model>,
+    /// Numbers of a position that predictions need.
+    kept: usize,
+    samples: Vec<f32>,
+    saved: Instant,
+}
+
+impl Sampling {
+    /// Trains a network, from which the chain goes on; or takes the chain up where its checkpoint says.
+    pub(crate) fn begin(
+        number: u32,
+        mut potential: NetworkPotential,
+        training_steps: u64,
+        sampler: FitSampler,
+        seed: Seed,
+        fingerprint: &str,
+        context: &Context<'_>,
+    ) -> Result<Self, Error> {
+        let path = context.checkpoint(number);
+        let left: Option<Checkpoint> = match &path {
+            Some(path) if path.exists() => Some(checkpoint::load(path, "chain").map_err(file)?.value),
+            _ => None,
+        };
+        let (model, kept, saved) = (potential.model().clone_model(), potential.predictive_dim(), Instant::now());
+        let other_fit = || Error::OtherFit { folder: context.checkpoints.map(Into::into).unwrap_or_default() };
+        match left {
+            Some(left) if left.fingerprint == fingerprint => {
+                let chain = Chain::resume(potential, sampler, seed, left.state)?.ok_or_else(other_fit)?;
+                context.progress.resume(training_steps + chain.steps());
+                Ok(Self { number, chain, sampler, model, kept, samples: left.samples, saved })
+            }
+            Some(_) => Err(other_fit()),
+            None => {
+                let initial = potential.initialize(seed.child("initial").index(u64::from(number)));
+                let batch = sampler.batch().unwrap_or(usize::MAX);
+                let training = seed.child("training").index(u64::from(number));
+                let minibatches = Minibatches::new(training, potential.num_data(), batch);
+                let start = train(training_steps, &mut potential, initial, minibatches, context)?;
+                let chain = Chain::new(number, potential, sampler, seed, start)?;
+                let mut begun = Self { number, chain, sampler, model, kept, samples: Vec::new(), saved };
+                begun.save(fingerprint, context)?;
+                Ok(begun)
+            }
         }
     }
-    let (draws, dim) = (sampler.draws() as usize, kept + model.buffers());
-    // The checkpoint may be that of a longer chain, which begins alike.
-    samples.truncate(draws * dim);
-    Ok(Array2::from_shape_vec((draws, dim), samples).expect("all draws of a finished chain"))
+
+    /// Goes on until there are so many draws.
+    pub(crate) fn run_to(
+        &mut self,
+        draws: u64,
+        calibration: ArrayView2<'_, f32>,
+        fingerprint: &str,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let enough = draws as usize * self.dim();
+        while self.samples.len() < enough && self.chain.steps() < self.sampler.steps() {
+            if let Some(mut position) = self.chain.step()? {
+                position.truncate(self.kept);
+                let buffers = self.model.calibrate(&position[..self.model.dim()], calibration);
+                self.samples.extend(position.into_iter().chain(buffers));
+            }
+            context.progress.advance(1);
+            let stop = context.progress.stop_requested();
+            let is_last = self.chain.steps() == self.sampler.steps();
+            if stop || is_last || self.saved.elapsed() >= context.checkpoint_every {
+                self.save(fingerprint, context)?;
+            }
+            if stop {
+                return Err(Error::Stopped);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a checkpoint, where there is a folder for it.
+    fn save(&mut self, fingerprint: &str, context: &Context<'_>) -> Result<(), Error> {
+        if let Some(path) = &context.checkpoint(self.number) {
+            let samples = std::mem::take(&mut self.samples);
+            let left = Checkpoint { fingerprint: fingerprint.to_owned(), state: self.chain.state(), samples };
+            checkpoint::save(path, "chain", &left).map_err(file)?;
+            (self.samples, self.saved) = (left.samples, Instant::now());
+        }
+        Ok(())
+    }
+
+    /// The first draws, a row each. There may be more: a checkpoint may be that of a longer chain, which begins alike.
+    ///
+    /// **Panics** unless [`run_to`](Self::run_to) has made so many.
+    pub(crate) fn draws(&self, draws: u64) -> ArrayView2<'_, f32> {
+        let (draws, dim) = (draws as usize, self.dim());
+        ArrayView2::from_shape((draws, dim), &self.samples[..draws * dim]).expect("so many draws")
+    }
+
+    fn dim(&self) -> usize {
+        self.kept + self.model.buffers()
+    }
+}
+
+fn file(error: apd_store::Error) -> Error {
+    Error::Checkpoint(Box::new(error))
 }
 
 /// Descends U by Adam from `theta`, with a learning rate that falls to 0: a start in the posterior's bulk, not its mode to the last digit.

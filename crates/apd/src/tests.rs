@@ -127,7 +127,7 @@ fn chains_are_compared_by_rows_that_they_are_not_all_sure_of() {
             Array2::from_shape_vec((8, 4), (0..8).flat_map(draw).collect()).expect("8 networks")
         };
         let likelihood = LikelihoodConfig::Categorical.build();
-        crate::fitted::Mixing::of(&[chain(1), chain(2)], &network, &*likelihood, inputs.view())
+        crate::fitted::Mixing::of(&[chain(1).view(), chain(2).view()], &network, &*likelihood, inputs.view())
     };
     let of = |bias, inputs: &Array2<f32>| mixing(bias, inputs).expect("draws");
     let some = of(1.0, &array![[-1.0], [0.0], [0.0]]);

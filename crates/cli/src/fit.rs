@@ -135,6 +135,7 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
         chains: arguments.chains.map(std::num::NonZeroU32::get),
         steps: arguments.steps,
         draws: arguments.draws,
+        until_ess: arguments.until,
         seed: arguments.seed,
         ..TableFit::default()
     })

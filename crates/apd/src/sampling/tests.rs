@@ -1,6 +1,6 @@
 use apd_bnn::likelihood::{Gaussian, LearnedGaussian};
 use apd_data::{Examples, TableSchema, yacht};
-use ndarray::Array2;
+use ndarray::{Array2, s};
 
 use super::*;
 use crate::testing::Stopper;
@@ -63,4 +63,45 @@ fn a_chain_on_minibatches_goes_on_where_it_was_to_the_bit() {
     };
     assert!(stops > 2, "{stops}");
     assert_eq!(resumed, whole);
+}
+
+/// Chains with a goal have the draws that longer ones begin with, and no more than it takes; also where they were stopped on the way.
+#[test]
+fn a_goal_ends_the_chains_at_the_first_eighth_that_meets_it() {
+    let examples = examples();
+    let network = Network::mlp(&[6, 1]);
+    let run = |until_ess, context: &Context<'_>| {
+        let sampler = FitSampler::microcanonical(500, 160, 5);
+        let fit = Fit { chains: 2, training_steps: 200, sampler, until_ess, ..Fit::default() };
+        let likelihood = LikelihoodConfig::Gaussian(Gaussian { sd: 0.6 });
+        fit.sample_network(&network, likelihood, &examples, Seed::root(3), context)
+    };
+    let whole = run(None, &Context::default()).expect("a fit");
+    let ess = whole.fitted.mixing().ess_median;
+    let early = run(Some(0.4 * ess), &Context::default()).expect("a fit");
+    let draws = early.bank.nrows() / 2;
+    assert!((40..160).contains(&draws) && draws % 20 == 0, "{draws} of 160 draws, {ess} effective");
+    assert!(early.fitted.mixing().ess_median >= 0.4 * ess);
+    for chain in 0..2 {
+        let of = |bank: &Array2<f32>, draws: usize, first: usize| {
+            bank.slice(s![first * draws..first * draws + early.bank.nrows() / 2, ..]).to_owned()
+        };
+        assert_eq!(of(&early.bank, draws, chain), of(&whole.bank, 160, chain));
+    }
+    assert_eq!(run(Some(1e9), &Context::default()).expect("a fit").bank, whole.bank);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let resumed = loop {
+        let stopper = Stopper::after(317);
+        match run(
+            Some(0.4 * ess),
+            &Context { progress: &stopper, checkpoints: Some(folder.path()), ..Context::default() },
+        ) {
+            Ok(sampled) => break sampled.bank,
+            Err(Error::Stopped) => {}
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(resumed, early.bank);
+    assert!(run(Some(0.0), &Context::default()).is_err());
 }

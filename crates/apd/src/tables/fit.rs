@@ -131,6 +131,7 @@ impl TableFit {
         fit.chains = self.chains();
         fit.sampler = fit.sampler.with_draws(self.draws.unwrap_or(fit.sampler.draws()));
         fit.prior = self.prior.unwrap_or(fit.prior);
+        fit.until_ess = self.until_ess;
         let without_target = table.len() - with_target.len();
         Ok(Prepared { held_out, training, without_target, network, likelihood, fit })
     }

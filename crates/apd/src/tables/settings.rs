@@ -40,6 +40,10 @@ pub struct TableFit {
     /// checkpoints are there goes on with its chains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draws: Option<u64>,
+    /// The goal: so many effective samples of predictions at which chains end before they have all of their draws, if one is set
+    /// ([`Fit::until_ess`](crate::Fit::until_ess)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ess: Option<f64>,
     /// Root of every random stream.
     pub seed: u64,
 }

@@ -69,6 +69,9 @@ pub(crate) struct Fit {
     /// Networks that each chain keeps; with more of them it is longer [default: by the effort]
     #[arg(long, value_name = "N")]
     pub(crate) draws: Option<u64>,
+    /// End the chains at a goal, such as ess=400: so many effective samples of predictions, in the median; looked at after each eighth of the draws
+    #[arg(long, value_name = "ess=NUMBER", value_parser = super::goal)]
+    pub(crate) until: Option<f64>,
     /// Root of every random stream
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
