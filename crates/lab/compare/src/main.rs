@@ -63,7 +63,7 @@ fn main() -> Result<()> {
         let problem = Problem::load(name, &tables, &data_dir).with_context(|| name.to_owned())?;
         for number in 0..seeds {
             let seed = Seed::root(number).child(name);
-            let starts = (0..problem.chains).map(|chain| problem.start(chain, seed)).collect::<Result<Vec<_>>>()?;
+            let starts = problem.starts(seed)?;
             for method in Method::ALL.into_iter().filter(|method| asked(&samplers, method.name())) {
                 for share in SHARES.into_iter().filter(|&of| of <= share) {
                     let is_done = |row: &Row| {

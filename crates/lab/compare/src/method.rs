@@ -66,18 +66,28 @@ impl Method {
         }
     }
 
+    /// Gradients over all data of a step.
+    fn passes_per_step(self, problem: &Problem) -> f64 {
+        match self {
+            Self::Nuts => f64::NAN,
+            Self::Microcanonical => 2.0,
+            Self::Stochastic(_) => passes_per_step(problem.batch, problem.potential().num_data()),
+        }
+    }
+
     /// Runs all chains from `starts`, for `share` of the problem's longest run; `None` where it would take too long.
     ///
     /// **Errors**: a chain that diverges.
     pub(crate) fn run(self, problem: &Problem, starts: &[Vec<f32>], share: f64, seed: Seed) -> Result<Option<Run>> {
-        if self == Self::Nuts && problem.nuts_draws == 0 {
+        let steps = share * problem.longest as f64 / self.passes_per_step(problem);
+        let is_possible = if self == Self::Nuts { problem.nuts_draws > 0 } else { steps >= (2 * KEPT) as f64 };
+        if !is_possible {
             return Ok(None);
         }
         let begun = Instant::now();
-        let passes = share * problem.longest as f64;
         let chains: Vec<_> = starts.iter().map(|start| (start, [problem.potential(), problem.potential()])).collect();
         let settings =
-            Settings { batch: problem.batch, precision: problem.precision, passes, seed: seed.child(self.name()) };
+            Settings { batch: problem.batch, precision: problem.precision, steps, seed: seed.child(self.name()) };
         let draws = ((share * problem.nuts_draws as f64) as u64).max(20);
         let one = |(number, (start, potentials)): (usize, (&Vec<f32>, _))| {
             self.chain(number as u32, start, potentials, draws, &settings)
@@ -99,7 +109,7 @@ impl Method {
         draws: u64,
         settings: &Settings,
     ) -> Result<OneChain> {
-        let Settings { batch, precision, passes, seed } = *settings;
+        let Settings { batch, precision, steps, seed } = *settings;
         let double = || start.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
         match self {
             Self::Nuts => {
@@ -109,7 +119,7 @@ impl Method {
                 Ok(OneChain { kept, passes: chain.gradients() as f64, bias: None })
             }
             Self::Microcanonical => {
-                let [warmup, thinning] = lengths(passes / 2.0);
+                let [warmup, thinning] = lengths(steps);
                 let FitSampler::Microcanonical(config) = FitSampler::microcanonical(warmup, KEPT, thinning) else {
                     unreachable!("the settings of microcanonical dynamics")
                 };
@@ -123,9 +133,7 @@ impl Method {
                 let (tuning, potential) =
                     LangevinTuning::measure(potential, start, precision, batch, BUDGET, tuning_seed)?;
                 let sampler = tuning.tuned(kind).sampler;
-                // With the control variate, two gradients of a minibatch and, once in a pass over the data, one of all.
-                let per_step = if batch < terms { 3.0 * batch as f64 / terms as f64 } else { 1.0 };
-                let [burn_in, thinning] = lengths(passes / per_step);
+                let [burn_in, thinning] = lengths(steps);
                 let config = ChainConfig { steps: burn_in + KEPT * thinning, burn_in, thinning, batch_size: batch };
                 let (kept, end) = if batch < terms {
                     let potential = Svrg::new(potential, (terms / batch) as u64)?;
@@ -135,7 +143,7 @@ impl Method {
                 };
                 let (after, _) = tuning.again(potential_at_end, &end, batch, tuning_seed.child("again"))?;
                 let bias = Some([tuning.bias_of(&sampler), after.bias_of(&sampler)]);
-                Ok(OneChain { kept, passes: config.steps as f64 * per_step, bias })
+                Ok(OneChain { kept, passes: config.steps as f64 * passes_per_step(batch, terms), bias })
             }
         }
     }
@@ -145,8 +153,8 @@ impl Method {
 struct Settings {
     batch: usize,
     precision: f64,
-    /// Gradients over all data.
-    passes: f64,
+    /// Of a chain, nearly.
+    steps: f64,
     seed: Seed,
 }
 
@@ -154,6 +162,11 @@ struct OneChain {
     kept: Array2<f32>,
     passes: f64,
     bias: Option<[Bias; 2]>,
+}
+
+/// With the control variate, two gradients of a minibatch and, once in a pass over the data, one of all.
+fn passes_per_step(batch: usize, terms: usize) -> f64 {
+    if batch < terms { 3.0 * batch as f64 / terms as f64 } else { 1.0 }
 }
 
 /// Steps of the warm-up, a quarter of all, and from one kept position to the next.

@@ -14,6 +14,7 @@ use apd::sgmcmc::{FromFn, Minibatch, Potential};
 use apd::uncertainty::{self, regression};
 use apd::{Architecture, LikelihoodConfig, Mixing, Network, Scaling, Seed};
 use ndarray::Array2;
+use rayon::prelude::*;
 
 /// Coordinates of the normal law.
 const NORMAL_DIM: usize = 100_000;
@@ -158,31 +159,26 @@ impl Problem {
         }
     }
 
-    /// Where a chain starts: a point of N(0, I), or a network that was trained by Adam.
+    /// Where the chains start: points of N(0, I), or networks that were trained by Adam.
     ///
     /// **Errors**: those of the potential.
-    pub(crate) fn start(&self, chain: u32, seed: Seed) -> Result<Vec<f32>> {
-        let of_chain = |name| seed.child(name).index(chain.into());
-        let inference = match &self.law {
-            Law::Normal(scales) => {
-                let mut start = vec![0.0; scales.len()];
-                of_chain("start").normals().fill(0, 0, &mut start);
-                return Ok(start);
+    pub(crate) fn starts(&self, seed: Seed) -> Result<Vec<Vec<f32>>> {
+        let of_chain = |chain: u32| seed.child("start").index(chain.into());
+        match &self.law {
+            Law::Normal(scales) => Ok((0..self.chains)
+                .map(|chain| {
+                    let mut start = vec![0.0; scales.len()];
+                    of_chain(chain).normals().fill(0, 0, &mut start);
+                    start
+                })
+                .collect()),
+            Law::Network(inference) => {
+                let potentials: Vec<_> = (0..self.chains).map(|chain| (chain, inference.potential.clone())).collect();
+                let (steps, batch) = (inference.training_steps, self.batch);
+                let train = |(chain, potential)| train(potential, steps, batch, of_chain(chain));
+                potentials.into_par_iter().with_max_len(1).map(train).collect()
             }
-            Law::Network(inference) => inference,
-        };
-        let (mut potential, mut theta) =
-            (inference.potential.clone(), inference.potential.initialize(of_chain("start")));
-        let (mut state, mut gradient) = (AdamState::new(theta.len()), vec![0.0; theta.len()]);
-        let (steps, rows) = (inference.training_steps, potential.num_data());
-        let mut minibatches = Minibatches::new(of_chain("training"), rows, self.batch.min(rows));
-        for step in 0..steps {
-            let batch = if self.batch < rows { Minibatch::Indices(minibatches.indices(step)) } else { Minibatch::Full };
-            potential.gradient(&theta, batch, &mut gradient)?;
-            let left = 1.0 - step as f64 / steps as f64;
-            Adam { lr: 0.003 * left, ..Adam::default() }.step(&mut state, &mut theta, &gradient);
         }
-        Ok(theta)
     }
 
     /// Judges the kept positions of each chain.
@@ -207,6 +203,21 @@ impl Problem {
             Law::Network(inference) => inference.judge(chains),
         }
     }
+}
+
+/// A network by Adam, with a learning rate that falls to 0.
+fn train(mut potential: NetworkPotential, steps: u64, batch: usize, seed: Seed) -> Result<Vec<f32>> {
+    let mut theta = potential.initialize(seed);
+    let (mut state, mut gradient) = (AdamState::new(theta.len()), vec![0.0; theta.len()]);
+    let rows = potential.num_data();
+    let mut minibatches = Minibatches::new(seed.child("training"), rows, batch.min(rows));
+    for step in 0..steps {
+        let batch = if batch < rows { Minibatch::Indices(minibatches.indices(step)) } else { Minibatch::Full };
+        potential.gradient(&theta, batch, &mut gradient)?;
+        let left = 1.0 - step as f64 / steps as f64;
+        Adam { lr: 0.003 * left, ..Adam::default() }.step(&mut state, &mut theta, &gradient);
+    }
+    Ok(theta)
 }
 
 impl Inference {

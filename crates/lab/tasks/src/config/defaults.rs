@@ -19,12 +19,12 @@ impl Config {
             _ => (0.05, 0.001),
         };
         // The work is what two cores do in the time that the profile promises.
-        let (sgd_steps, steps, burn_in, thinning, iterations) = match (dataset, profile) {
-            (Digits, Paper) => (40_000, 220_000, 20_000, 50, 10_000),
-            (Digits, Quick) => (10_000, 16_000, 4_000, 20, 1_500),
-            (Digits, Full) => (40_000, 84_000, 4_000, 50, 10_000),
-            (_, Quick) => (20_000, 40_000, 5_000, 20, 300),
-            (_, Full | Paper) => (200_000, 200_000, 500, 20, 2_000),
+        let (sgd_steps, steps, burn_in, thinning, (iterations, online_iterations)) = match (dataset, profile) {
+            (Digits, Paper) => (40_000, 220_000, 20_000, 50, (10_000, 133)),
+            (Digits, Quick) => (10_000, 16_000, 4_000, 20, (600, 20)),
+            (Digits, Full) => (40_000, 84_000, 4_000, 50, (10_000, 133)),
+            (_, Quick) => (20_000, 40_000, 5_000, 20, (300, 4)),
+            (_, Full | Paper) => (200_000, 200_000, 500, 20, (2_000, 26)),
         };
         let (draws, ood_count, ood_scales) = match (dataset, profile) {
             (Digits, _) => (10, 500, vec![1.0]),
@@ -75,7 +75,7 @@ impl Config {
                 let iterations = if profile == Quick { 2_000 } else { default.gan.iterations };
                 SubspaceConfig { rank, components, gan: apd_distill::Config { iterations, ..default.gan }, ..default }
             },
-            online: OnlineConfig { rounds: 20, iterations: (iterations / 75).max(1), buffer: 1000, infinite: true },
+            online: OnlineConfig { rounds: 20, iterations: online_iterations, buffer: 1000, infinite: true },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
             user_ood: Vec::new(),
             sections: Sections::default(),

@@ -71,7 +71,7 @@ impl std::str::FromStr for OnDivergence {
     }
 }
 
-/// Distillation while sampling, by the distiller's settings, with as many SGLD steps as the bank takes.
+/// Distillation while sampling, by the distiller's settings, with as many steps of the chains as the bank takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OnlineConfig {
@@ -132,10 +132,11 @@ impl OnlineConfig {
         if self.rounds == 0 { 0 } else { 1 + u64::from(self.infinite) }
     }
 
-    /// The step of the chains at the end of a round, from 0.
-    pub(crate) fn until(&self, sgld: &SgldConfig, round: u64) -> u64 {
-        let (length, rounds) = (u128::from(sgld.steps - sgld.burn_in), u128::from(self.rounds));
-        sgld.burn_in + (length * u128::from(round + 1) / rounds) as u64
+    /// The step at the end of a round, from 0, of chains that make `steps`; no round before the first sample.
+    pub(crate) fn until(&self, sgld: &SgldConfig, steps: u64, round: u64) -> u64 {
+        let (length, rounds) = (u128::from(steps.saturating_sub(sgld.burn_in)), u128::from(self.rounds));
+        let after_burn_in = (length * u128::from(round + 1) / rounds) as u64;
+        sgld.burn_in + after_burn_in.max(sgld.thinning)
     }
 
     /// The most samples that all chains together take in a round.

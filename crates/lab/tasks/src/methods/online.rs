@@ -70,7 +70,7 @@ impl Method for OnlineGan {
     }
 }
 
-/// Distills while sampling, with as many SGLD steps (burn-in included) as the bank took: after burn-in they are cut into
+/// Distills while sampling, with as many steps (burn-in included) as the bank took: after burn-in they are cut into
 /// `config.online.rounds` equal pieces.
 ///
 /// Points are standardized by the moments of the first buffer, for good: scaling anew would change the units of both networks and
@@ -106,6 +106,8 @@ struct Rounds<'a> {
     recipe: Recipe<'a>,
     evaluator: Evaluator<'a>,
     path: PathBuf,
+    /// Of each chain, as many as the bank's took: fewer than the settings' where a goal ended them.
+    steps: u64,
     /// Those that are over.
     round: u64,
     drawn: u64,
@@ -124,6 +126,9 @@ impl<'a> Rounds<'a> {
         let path = folder.checkpoint(name);
         // The cores are shared with the distiller: one chain, one core.
         let recipe = Recipe::new(experiment, usize::MAX);
+        let last = (0..bank.len()).map(|row| bank.meta(row).step).max().unwrap_or(0);
+        // Steps after the last sample are none of the bank's.
+        let steps = (last + config.sgld.thinning).min(config.sgld.steps);
         let (round, drawn, points, buffered, trainer) = match saved::<Saved>(&path, KIND)? {
             Some((round, drawn, points, states, buffer, state)) => {
                 context.progress.note(&format!("going on from round {round} of {}", path.display()));
@@ -134,13 +139,13 @@ impl<'a> Rounds<'a> {
             None => {
                 let start = |number| Ok(BufferedChain::new(recipe.start(context, number)?));
                 let mut buffered = (0..config.sgld.chains as u32).map(start).collect::<Result<Vec<_>>>()?;
-                advance(context, &recipe, &mut buffered, config.online.until(&config.sgld, 0))?;
+                advance(context, &recipe, &mut buffered, config.online.until(&config.sgld, steps, 0))?;
                 let mut buffer = Buffer::new(network.row_len(), config.online.buffer);
                 let drawn = collect(&mut buffered, &mut buffer);
                 (0, drawn, Vec::new(), buffered, Trainer::new(buffer, config.distill.clone(), seed.child(name))?)
             }
         };
-        Ok(Self { experiment, method, recipe, evaluator, path, round, drawn, points, buffered, trainer })
+        Ok(Self { experiment, method, recipe, evaluator, path, steps, round, drawn, points, buffered, trainer })
     }
 }
 
@@ -157,7 +162,7 @@ impl Stage for Rounds<'_> {
         if more && self.round > 0 && self.method.restarts {
             restart(buffered, &trainer.generator(), seed.child("restart").index(self.round));
         }
-        let until = config.online.until(&config.sgld, self.round + 1);
+        let until = config.online.until(&config.sgld, self.steps, self.round + 1);
         let (learned, walked) = rayon::join(
             || learn(context, trainer, config.online.iterations),
             || if more { advance(context, recipe, buffered, until) } else { Ok(()) },

@@ -144,3 +144,17 @@ fn chains_that_go_on_are_those_of_the_bank() {
     // Restarted before the last round, whose ten samples of each chain are therefore others.
     assert_eq!(within(&buffer(RESTARTING)), 10);
 }
+
+#[test]
+fn chains_make_as_many_steps_as_those_of_the_bank_that_a_goal_has_ended() {
+    let mut config = config(4);
+    config.sgld.until_ess = Some(1.0);
+    let dir = tempfile::tempdir().unwrap();
+    let (experiment, bank) = experiment(config, dir.path());
+    let sgld = &experiment.config.sgld;
+    assert!((bank.len() as u64) < sgld.chains as u64 * sgld.samples_per_chain(), "the goal is met early");
+    let fitted = distill_online(Context::default(), &experiment, &bank, GOING_ON).unwrap();
+    let drawn = number(&fitted, "samples_drawn") as usize;
+    // At most a step of thinning further.
+    assert!((bank.len()..=bank.len() + sgld.chains).contains(&drawn), "{drawn} samples beside {}", bank.len());
+}
