@@ -80,7 +80,7 @@ pub(super) fn tests() -> Vec<Test> {
                 add(posterior.name, case, Expect::Accept, Box::new(move |seed| posterior.warned(seed)));
                 continue;
             }
-            "correlation 0.999" => vec![low_rank],
+            "correlation 0.999" | "logistic regression" => vec![low_rank],
             // Of many coordinates, directions would take minutes.
             _ if posterior.dim > 100 => vec![diagonal],
             _ => vec![diagonal, low_rank],
