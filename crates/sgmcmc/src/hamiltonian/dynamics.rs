@@ -54,7 +54,7 @@ impl<P: Potential64> Dynamics<P> {
             velocity = work;
         }
         update(&mut point.position, velocity.iter().zip(&preconditioner.scales), |x, (v, scale)| {
-            *x += step * scale * v
+            *x += step * scale * v;
         });
     }
 }
