@@ -8,6 +8,7 @@ mod parts;
 mod points;
 mod predict;
 mod sgld;
+mod tensors;
 mod wgan;
 
 use crate::peak;
@@ -23,6 +24,7 @@ pub fn works() -> Vec<Work> {
     all.extend(cnn::works());
     all.extend(engines::works());
     all.extend(kernels::works());
+    all.extend(tensors::works());
     all.extend(parts::works());
     all.extend(points::works());
     all

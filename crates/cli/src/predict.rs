@@ -70,7 +70,12 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     let count = arguments.count.map_or(NETWORKS, std::num::NonZeroUsize::get);
     let count = drawn.available().map_or(count, |available| count.min(available));
     let predictive = posterior.predict(&network, count, Seed::root(arguments.seed), inputs.view())?;
-    npy::write_matrix_f32(&arguments.out, predictive.mean().mapv(|p| p as f32).view())?;
+    let mean = predictive.mean();
+    if let Some(((row, class), p)) = mean.indexed_iter().find(|(_, p)| !p.is_finite()) {
+        let advice = "a parameter of some network is not finite, or too large (`apd bank verify` finds the first kind in a bank)";
+        bail!("{}: the probability of class {class} for row {row} of the inputs is {p}: {advice}", path.display());
+    }
+    npy::write_matrix_f32(&arguments.out, mean.mapv(|p| p as f32).view())?;
     say(format_args!("{}: {} × {} probabilities", arguments.out.display(), inputs.nrows(), arguments.classes))?;
     if !scores.is_empty() {
         let mut columns = Array2::zeros((inputs.nrows(), scores.len()));

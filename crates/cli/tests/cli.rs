@@ -313,6 +313,11 @@ fn damaged_and_missing_files_exit_with_1_and_say_where() {
     nan[[3, 4]] = f32::NAN;
     ndarray_npy::write_npy(at("nan.npy"), &nan).unwrap();
     bad(&["distill", "--bank", "nan.npy", "--out", "n.safetensors", "--iterations", "2"], &["finite"]);
+    let mut weights = ndarray::Array2::<f32>::zeros((2, 7510));
+    weights[[1, 5]] = f32::NAN;
+    ndarray_npy::write_npy(at("weights.npy"), &weights).unwrap();
+    bad(&[&predict[..], &["--bank", "weights.npy"]].concat(), &["weights.npy", "class 0 for row 0", "NaN"]);
+    assert!(!at("p.npy").exists());
     let npy = fs::read(at("rows.npy")).unwrap();
     fs::write(at("cut.npy"), &npy[..npy.len() - 5]).unwrap();
     bad(&["distill", "--bank", "cut.npy", "--out", "n.safetensors"], &["cut.npy"]);

@@ -1,7 +1,5 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::DiagnosticError;
 use crate::chains::{Chains, mean, variance};
 use crate::ess::{ess_of, ess_tail_of};
@@ -9,7 +7,8 @@ use crate::rank::rank_normalize;
 use crate::rhat::rhat_of;
 
 /// One scalar's draws in one line; `Display` prints it.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Diagnosis {
     /// Mean of all draws.
@@ -28,11 +27,15 @@ pub struct Diagnosis {
 
 /// Mean, deviation, R̂, effective sample sizes and the mean's error of one scalar, each computed as by the function of its name.
 ///
+/// Chains are compared draw by draw: of those that have more draws than the shortest, as where a run was interrupted, the last are left out.
+///
 /// **Units**: `mean`, `sd` and `mcse_mean` those of the draws, effective sizes in draws.
 ///
-/// **Errors**: no chains, fewer than 4 draws in a chain, unequal lengths, a draw that is not finite, all draws equal.
+/// **Errors**: no chains, fewer than 4 draws in a chain, a draw that is not finite, all draws equal.
 pub fn diagnose<C: AsRef<[f64]>>(chains: &[C]) -> Result<Diagnosis, DiagnosticError> {
-    let chains = Chains::new(chains)?;
+    let shortest = chains.iter().map(|chain| chain.as_ref().len()).min().unwrap_or(0);
+    let chains: Vec<&[f64]> = chains.iter().map(|chain| &chain.as_ref()[..shortest]).collect();
+    let chains = Chains::new(&chains)?;
     let (halves, draws) = (chains.halves()?, chains.pooled());
     let scores = rank_normalize(&halves);
     let sd = variance(&draws).sqrt();

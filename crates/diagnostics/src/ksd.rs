@@ -1,8 +1,8 @@
 //! Kernel Stein discrepancy: do the samples fit the density whose gradient is known, without a sample of it to compare with?
 
 use ndarray::{Array2, ArrayView2, s};
+#[cfg(feature = "rayon")]
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::DiagnosticError;
 
@@ -13,7 +13,8 @@ const BLOCK: usize = 64;
 const LANES: usize = 4;
 
 /// Outcome of [`ksd_test`].
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct KsdTest {
     /// The U-statistic: an unbiased estimate of the squared discrepancy, often negative if the samples are from p.
@@ -61,7 +62,7 @@ pub struct KsdTest {
 pub fn ksd(samples: ArrayView2<'_, f64>, scores: ArrayView2<'_, f64>, scale: f64) -> Result<f64, DiagnosticError> {
     let stein = Stein::new(samples, scores, scale)?;
     let n = stein.rows();
-    let blocks: Vec<f64> = stein.blocks().map(|block| block.sum()).collect();
+    let blocks: Vec<f64> = stein.blocks(|block| block.sum());
     let diagonal: f64 = (0..n).map(|i| stein.kernel(i, i)).sum();
     let sum = diagonal + 2.0 * blocks.iter().sum::<f64>();
     // u is positive definite; rounding is not. (`f64::max` would turn the NaN of an overflow into 0, the best there is.)
@@ -117,14 +118,11 @@ pub fn ksd_test(
     for mut column in signs.columns_mut().into_iter().skip(1) {
         column.mapv_inplace(|_| if sign() { 1.0 } else { -1.0 });
     }
-    let blocks: Vec<Vec<f64>> = stein
-        .blocks()
-        .map(|block| {
-            let rows = signs.slice(s![block.first..block.first + block.values.nrows(), ..]);
-            let weighted = block.values.dot(&signs.slice(s![block.first.., ..]));
-            (&weighted * &rows).sum_axis(ndarray::Axis(0)).to_vec()
-        })
-        .collect();
+    let blocks: Vec<Vec<f64>> = stein.blocks(|block| {
+        let rows = signs.slice(s![block.first..block.first + block.values.nrows(), ..]);
+        let weighted = block.values.dot(&signs.slice(s![block.first.., ..]));
+        (&weighted * &rows).sum_axis(ndarray::Axis(0)).to_vec()
+    });
     let sum = |column: usize| blocks.iter().map(|block| block[column]).sum::<f64>();
     let statistic = sum(0);
     let larger = (1..=bootstraps).filter(|&column| sum(column) >= statistic).count();
@@ -177,17 +175,21 @@ impl Stein {
         self.samples.nrows()
     }
 
-    /// The blocks of the matrix, in the order of their rows once collected.
-    fn blocks(&self) -> impl IndexedParallelIterator<Item = Block> + '_ {
+    /// What is made of the blocks of the matrix, in the order of their rows.
+    fn blocks<T: Send>(&self, of: impl Fn(Block) -> T + Sync) -> Vec<T> {
         let n = self.rows();
-        (0..n.div_ceil(BLOCK)).into_par_iter().map(move |block| {
+        let blocks = 0..n.div_ceil(BLOCK);
+        #[cfg(feature = "rayon")]
+        let blocks = blocks.into_par_iter();
+        let of_block = |block| {
             let first = block * BLOCK;
             // Column by column: the samples of the block stay in the cache while the others pass by once.
             let columns = Array2::from_shape_fn((n - first, BLOCK.min(n - first)), |(j, i)| {
                 if i < j { self.kernel(first + i, first + j) } else { 0.0 }
             });
-            Block { first, values: columns.reversed_axes() }
-        })
+            of(Block { first, values: columns.reversed_axes() })
+        };
+        blocks.map(of_block).collect()
     }
 
     /// u(x_i, x_j), with k = q^(−1/2), q = c² + ‖r‖², ∇_y k = r·q^(−3/2) = −∇_x k and ∇_x·∇_y k = d·q^(−3/2) − 3‖r‖²·q^(−5/2).

@@ -7,8 +7,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::DiagnosticError;
 use crate::summary::median;
 
@@ -23,7 +21,8 @@ const SMALL_TO_PRIOR: f64 = 0.01;
 const SHORT: f64 = 0.1;
 
 /// The verdict on the spread of the draws.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Verdict {
     /// At least half of the coordinates spread as they might.
     Plausible,
@@ -35,7 +34,8 @@ pub enum Verdict {
 }
 
 /// The spread of the draws over all coordinates; `Display` says it in a sentence.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Spread {
     /// Coordinates looked at.
     pub coordinates: usize,

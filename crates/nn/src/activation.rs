@@ -1,5 +1,6 @@
 //! Hidden activations.
 
+use apd_tensor::kernel::rough_tanh_f32;
 use apd_tensor::{Scalar, Tensor};
 use pulp::{Arch, NullaryFnOnce};
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ impl Activation {
         match self {
             Self::Relu => dispatch(BiasMap { rows, stride, bias, map: relu }),
             Self::LeakyRelu(slope) => dispatch(BiasMap { rows, stride, bias, map: move |z| leaky_relu(slope, z) }),
-            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: f32::fast_tanh }),
+            Self::Tanh => dispatch(BiasMap { rows, stride, bias, map: rough_tanh_f32 }),
         }
     }
 
@@ -54,7 +55,7 @@ impl Activation {
         match self {
             Self::Relu => dispatch(Map { values, map: relu }),
             Self::LeakyRelu(slope) => dispatch(Map { values, map: move |z| leaky_relu(slope, z) }),
-            Self::Tanh => dispatch(Map { values, map: f32::fast_tanh }),
+            Self::Tanh => dispatch(Map { values, map: rough_tanh_f32 }),
         }
     }
 

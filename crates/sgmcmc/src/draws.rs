@@ -184,10 +184,9 @@ impl Draws {
     ///
     /// Chains are compared draw by draw: of those that have more draws than the shortest, the last are left out.
     pub fn summary(&self) -> DrawsSummary {
-        let draws = (0..self.chains()).map(|chain| self.positions(chain).len()).min().unwrap_or(0);
         let row = |parameter: &Parameter, i: usize| {
             let coordinate = parameter.offset + i;
-            let of = |chain| self.positions(chain).take(draws).map(|x| x[coordinate]).collect::<Vec<f64>>();
+            let of = |chain| self.positions(chain).map(|x| x[coordinate]).collect::<Vec<f64>>();
             let chains: Vec<Vec<f64>> = (0..self.chains()).map(of).collect();
             Row { name: parameter.element(i), diagnosis: diagnose(&chains) }
         };

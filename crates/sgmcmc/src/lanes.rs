@@ -6,10 +6,20 @@ use pulp::{Arch, NullaryFnOnce};
 /// the registers of AVX2.
 pub(crate) const LANES: usize = 4;
 
-/// Calls what sums over `length` coordinates, with the widest vectors that there are if that is worth the asking.
+/// Calls what goes over `length` numbers, with the widest vectors that there are if that is worth the asking.
 #[inline(always)]
-pub(crate) fn vectorized<F: NullaryFnOnce>(length: usize, sum: F) -> F::Output {
-    if length < 64 { sum.call() } else { Arch::new().dispatch(sum) }
+pub(crate) fn vectorized<F: NullaryFnOnce>(length: usize, f: F) -> F::Output {
+    if length < 64 { f.call() } else { Arch::new().dispatch(f) }
+}
+
+/// Calls `f` on each coordinate of x and what y has beside it.
+#[inline(always)]
+pub(crate) fn update<Y>(x: &mut [f64], y: impl IntoIterator<Item = Y>, f: impl Fn(&mut f64, Y)) {
+    vectorized(
+        x.len(),
+        #[inline(always)]
+        || x.iter_mut().zip(y).for_each(|(x, y)| f(x, y)),
+    );
 }
 
 /// aᵀb.
@@ -17,7 +27,8 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     vectorized(a.len(), Dot(a, b))
 }
 
-struct Dot<'a>(&'a [f64], &'a [f64]);
+/// aᵀb, within what is vectorized already.
+pub(crate) struct Dot<'a>(pub(crate) &'a [f64], pub(crate) &'a [f64]);
 
 impl NullaryFnOnce for Dot<'_> {
     type Output = f64;

@@ -1,7 +1,8 @@
-//! Gradients against finite differences, of first and second order.
+//! Gradients against finite differences, of first and second order, and functions in single precision against double.
 
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
+use pulp::Arch;
 
 use crate::{Tensor, grad, grad_graph};
 
@@ -52,6 +53,39 @@ pub(crate) fn apart(shape: &[usize], salt: u64) -> ArrayD<f64> {
     x
 }
 
+/// Asserts that `f` is `exact` to this many ulp at every 997th number of single precision, subnormal and infinite ones included, with the same
+/// bits on every instruction set.
+#[track_caller]
+pub(crate) fn check_single(ulps: f64, f: impl Fn(f32) -> f32 + Copy, exact: impl Fn(f64) -> f64) {
+    let x: Vec<f32> = (0..=u32::MAX).step_by(997).map(f32::from_bits).filter(|x| !x.is_nan()).collect();
+    let on = |arch: Arch| {
+        let mut y = x.clone();
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for y in &mut y {
+                    *y = f(*y);
+                }
+            },
+        );
+        y
+    };
+    let best = on(Arch::new());
+    #[allow(unused_mut)]
+    let mut others = vec![Arch::Scalar];
+    #[cfg(target_arch = "x86_64")]
+    others.extend(pulp::x86::V3::try_new().map(Arch::V3));
+    for other in others {
+        assert!(on(other).iter().zip(&best).all(|(a, b)| a.to_bits() == b.to_bits()), "{other:?}");
+    }
+    for (&x, &found) in x.iter().zip(&best) {
+        let exact = exact(x.into());
+        let spacing = 2.0_f64.powi(exact.abs().max(f32::MIN_POSITIVE.into()).log2().floor() as i32 - 23);
+        let near = exact as f32 == found || (f64::from(found) - exact).abs() <= ulps * spacing;
+        assert!(near, "f({x:e}) = {exact:e}, not {found:e}");
+    }
+}
+
 /// Few cases each: every case checks all derivatives of both orders.
 pub(crate) fn config() -> ProptestConfig {
     ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() }
@@ -99,6 +133,13 @@ fn compare(order: &str, inputs: &[ArrayD<f64>], f: &dyn Fn(&[Tensor<f64>]) -> Te
             assert!(near, "{order} order, input {i} {:?}, element {j}: {exact}, not {found}", inputs[i].shape());
         }
     }
+}
+
+/// An error of two ulp is one.
+#[test]
+#[should_panic(expected = "f(")]
+fn negative_control_of_single_precision() {
+    check_single(1.9, |x| ((1.0 + 2.4e-7) * f64::from(x).tanh()) as f32, f64::tanh);
 }
 
 /// A wrong rule is found, or the checks above would say nothing.

@@ -1,5 +1,4 @@
 use ndarray::{ArrayView1, ArrayView2};
-use serde::{Deserialize, Serialize};
 
 use crate::{MetricError, Real, argmax, checks};
 
@@ -46,7 +45,8 @@ pub fn brier(p: ArrayView2<'_, impl Real>, labels: &[u32]) -> Result<f64, Metric
 }
 
 /// One bin of a reliability diagram: the inputs with max_c p̄_c in (`lower`, `upper`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReliabilityBin {
     /// Lower edge, exclusive (inclusive in the first bin).
     pub lower: f64,

@@ -2,7 +2,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use ndarray::{Array2, ArrayView2, Zip};
-use serde::{Deserialize, Serialize};
 
 use crate::{MetricError, Real, argmax, checks, softmax};
 
@@ -12,12 +11,12 @@ mod tests;
 /// A number per input that grows with the uncertainty of S networks with softmax rows p₁ … p_S and mean p̄.
 ///
 /// Displayed, parsed and serialized as `maxprob`, `entropy`, `bald`, `variation-ratio`, `model-variance`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Score {
     /// 1 − max_c p̄_c, in [0, 1 − 1/K]. Reference: Hendrycks & Gimpel, ICLR 2017.
-    #[serde(rename = "maxprob")]
+    #[cfg_attr(feature = "serde", serde(rename = "maxprob"))]
     MaxProbability,
     /// H[p̄] = −Σ_c p̄_c ln p̄_c, in [0, ln K] nats: all uncertainty, that of the data and that of the model.
     Entropy,

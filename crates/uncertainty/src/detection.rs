@@ -1,12 +1,11 @@
-use serde::{Deserialize, Serialize};
-
 use crate::{MetricError, Real, checks};
 
 #[cfg(test)]
 mod tests;
 
 /// How well a score separates positives from negatives; the class ratio is printed with it, as AUPR depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Detection {
     /// P(positive scores above negative) + ½ P(tie): the area under the ROC curve.
@@ -24,7 +23,8 @@ pub struct Detection {
 }
 
 /// A point of the ROC curve: inputs with a score ≥ `threshold` are called positive.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RocPoint {
     /// Lowest score called positive; +∞ at the first point, where nothing is.
     pub threshold: f64,

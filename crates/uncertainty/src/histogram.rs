@@ -1,12 +1,11 @@
-use serde::{Deserialize, Serialize};
-
 use crate::{MetricError, Real};
 
 #[cfg(test)]
 mod tests;
 
 /// Counts of values in equal-width bins on [`lower`, `upper`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Histogram {
     /// Lower edge of the first bin.
     pub lower: f64,

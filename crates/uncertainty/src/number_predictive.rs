@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2, Zip};
+#[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
 use crate::crps::crps;
@@ -304,7 +305,10 @@ impl NumberPredictive {
             value
         };
         let y: Vec<(usize, f64)> = y.iter().map(|&y| y.into()).enumerate().collect();
+        #[cfg(feature = "rayon")]
         let values = y.into_par_iter().with_min_len(16).map_init(Vec::new, of_number).collect();
+        #[cfg(not(feature = "rayon"))]
+        let values = y.into_iter().map(|y| of_number(&mut Vec::new(), y)).collect();
         Array2::from_shape_vec(self.mean.dim(), values).expect("one value for each number")
     }
 

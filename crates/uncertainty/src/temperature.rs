@@ -1,5 +1,4 @@
 use ndarray::{Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
 
 use crate::{MetricError, Real, checks};
 
@@ -33,7 +32,8 @@ pub fn softmax(logits: ArrayView2<'_, impl Real>) -> Array2<f64> {
 /// ```
 ///
 /// Reference: Guo, Pleiss, Sun & Weinberger, *On calibration of modern neural networks*, ICML 2017, eq. (9).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Temperature(pub f64);
 
 impl Temperature {

@@ -20,3 +20,12 @@ fn it_fails_as_its_parts_do() {
     assert_eq!(diagnose(&[[1.0; 9]]), Err(DiagnosticError::Constant { value: 1.0 }));
     assert_eq!(diagnose::<Vec<f64>>(&[]), Err(DiagnosticError::Empty { what: "chains" }));
 }
+
+/// As many draws of each chain count as the shortest has.
+#[test]
+fn lengths_may_differ() {
+    let [a, b] = [[3.0, 1.0, 4.0, 1.0, 5.0, 9.0], [2.0, 7.0, 1.0, 8.0, 2.0, 8.0]];
+    assert_eq!(diagnose(&[&a[..], &b[..5]]), diagnose(&[&a[..5], &b[..5]]));
+    let few = DiagnosticError::TooFew { what: "draws per chain", found: 3, needed: 4 };
+    assert_eq!(diagnose(&[&a[..], &b[..3]]), Err(few));
+}

@@ -152,6 +152,7 @@ fn signs_are_asked_for_in_the_order_of_the_rows() {
 }
 
 #[test]
+#[cfg(feature = "rayon")]
 fn the_number_of_threads_does_not_matter() {
     let x = normals(Seed::root(5).child("ksd"), 333, 5);
     let scores = quartic_scores(&x);

@@ -18,6 +18,7 @@
 //!
 //! [`suite`] lists the tests of the samplers of `apd-sgmcmc`, [`tests_for`] those for a sampler of yours, [`run`] runs them. A rule that is
 //! no [`Sampler`](apd_sgmcmc::Sampler), such as one with a Metropolis test of its own, is tested by [`sbc`], which asks for draws only.
+//! [`posteriors`] has densities of every difficulty, and what is known of them.
 //!
 //! # A sampler of your own
 //! Langevin dynamics by hand, and the same with a mistake: noise that is √2 times too large.
@@ -76,6 +77,7 @@ mod minibatch_law;
 mod model;
 mod mutation;
 mod overdamped;
+mod posterior;
 mod recipe;
 mod replicates;
 mod sbc;
@@ -89,6 +91,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 pub use any::{AnySampler, AnyState};
+pub use posterior::{Density, Posterior, posteriors};
 pub use recipe::{Build, Memory, Recipe};
 pub use sbc::{Sbc, sbc};
 pub use suite::{suite, tests_for};

@@ -2,7 +2,7 @@
 
 use super::metric::Preconditioner;
 use crate::Potential64;
-use crate::lanes::dot;
+use crate::lanes::{dot, update};
 use crate::phase_space::{Evaluator, Point};
 
 /// The system that a trajectory belongs to.
@@ -34,13 +34,12 @@ impl<P: Potential64> Dynamics<P> {
     /// q ← q − ε·Lᵀ∇U(θ)/T.
     fn kick(&mut self, point: &mut Point, step: f64) {
         let Self { temperature, preconditioner, work, .. } = self;
-        let scaled = point.gradient.iter().zip(&preconditioner.scales).map(|(g, scale)| g * scale);
         let step = step / *temperature;
+        let scaled = point.gradient.iter().zip(&preconditioner.scales);
         if preconditioner.is_diagonal() {
-            point.momentum.iter_mut().zip(scaled).for_each(|(q, force)| *q -= step * force);
-            return;
+            return update(&mut point.momentum, scaled, |q, (g, scale)| *q -= step * (g * scale));
         }
-        work.iter_mut().zip(scaled).for_each(|(w, force)| *w = force);
+        work.iter_mut().zip(scaled).for_each(|(w, (g, scale))| *w = g * scale);
         preconditioner.stretch(work);
         point.momentum.iter_mut().zip(work).for_each(|(q, force)| *q -= step * *force);
     }
@@ -54,9 +53,9 @@ impl<P: Potential64> Dynamics<P> {
             preconditioner.stretch(work);
             velocity = work;
         }
-        for ((x, v), scale) in point.position.iter_mut().zip(velocity).zip(&preconditioner.scales) {
+        update(&mut point.position, velocity.iter().zip(&preconditioner.scales), |x, (v, scale)| {
             *x += step * scale * v;
-        }
+        });
     }
 }
 

@@ -4,12 +4,13 @@
 //! is the same.
 
 use nalgebra::{DMatrix, SymmetricEigen};
+use pulp::NullaryFnOnce;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
 use crate::ChainError;
 use crate::adaptation::learn_scales;
-use crate::lanes::dot;
+use crate::lanes::{Dot, LANES, vectorized};
 use crate::sampler::{length, within};
 
 /// The mass matrix that the warm-up learns, from draws and their gradients.
@@ -91,18 +92,7 @@ impl Preconditioner {
 
     /// v ← (I + V·(Λ − I)·Vᵀ)·v.
     pub(super) fn stretch(&self, vector: &mut [f64]) {
-        // Directions are orthonormal: what one adds the others do not see, and some together need not wait for each other.
-        const TOGETHER: usize = 8;
-        let dim = vector.len().max(1);
-        for (directions, stretches) in self.directions.chunks(TOGETHER * dim).zip(self.stretches.chunks(TOGETHER)) {
-            let (directions, mut more) = (directions.chunks_exact(dim), [0.0; TOGETHER]);
-            for ((more, direction), stretch) in more.iter_mut().zip(directions.clone()).zip(stretches) {
-                *more = (stretch - 1.0) * dot(direction, vector);
-            }
-            for (direction, more) in directions.zip(more) {
-                vector.iter_mut().zip(direction).for_each(|(x, v)| *x += more * v);
-            }
-        }
+        vectorized(vector.len(), Stretch { preconditioner: self, vector });
     }
 
     /// Learns from a window: the scales of the diagonal metric, and in these the most unlike of the directions.
@@ -171,6 +161,45 @@ impl Preconditioner {
             within("a saved direction", coordinate, (-1.001, 1.001), "between -1 and 1")?;
         }
         Ok(())
+    }
+}
+
+/// See [`Preconditioner::stretch`].
+struct Stretch<'a> {
+    preconditioner: &'a Preconditioner,
+    vector: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Stretch<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        // Directions are orthonormal: what one adds the others do not see, and some together need not wait for each other.
+        const TOGETHER: usize = 8;
+        let Self { preconditioner: Preconditioner { stretches, directions, .. }, vector } = self;
+        let dim = vector.len().max(1);
+        for (directions, stretches) in directions.chunks(TOGETHER * dim).zip(stretches.chunks(TOGETHER)) {
+            let mut more = [0.0; TOGETHER];
+            for ((more, direction), stretch) in more.iter_mut().zip(directions.chunks_exact(dim)).zip(stretches) {
+                *more = (stretch - 1.0) * Dot(direction, vector).call();
+            }
+            // Some coordinates take what all of these directions add before the next ones do: they stay in a register.
+            let (blocks, rest) = vector.as_chunks_mut::<LANES>();
+            for (i, block) in blocks.iter_mut().enumerate() {
+                let mut sums = *block;
+                for (direction, more) in directions.chunks_exact(dim).zip(more) {
+                    for (sum, v) in sums.iter_mut().zip(&direction[i * LANES..(i + 1) * LANES]) {
+                        *sum += more * v;
+                    }
+                }
+                *block = sums;
+            }
+            let done = dim - rest.len();
+            for (direction, more) in directions.chunks_exact(dim).zip(more) {
+                rest.iter_mut().zip(&direction[done..]).for_each(|(x, v)| *x += more * v);
+            }
+        }
     }
 }
 

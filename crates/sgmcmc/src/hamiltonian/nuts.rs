@@ -12,7 +12,7 @@ use pulp::NullaryFnOnce;
 
 use super::dynamics::Hamiltonian;
 use super::{DIVERGENCE, Transition};
-use crate::lanes::{LANES, dot, vectorized};
+use crate::lanes::{LANES, dot, update, vectorized};
 use crate::phase_space::Point;
 
 /// A stretch of trajectory: its ends, the sum over its points, and the point drawn from it.
@@ -60,7 +60,7 @@ impl Tree {
     fn append(&mut self, next: &mut Self, take: bool) -> bool {
         let goes_on = if self.points > 1 {
             let goes_on = vectorized(self.rho.len(), Ahead { before: self, after: next });
-            self.rho.iter_mut().zip(&next.rho).for_each(|(rho, next)| *rho += next);
+            update(&mut self.rho, &next.rho, |rho, next| *rho += next);
             std::mem::swap(&mut self.last, &mut next.last);
             goes_on
         } else {

@@ -14,7 +14,12 @@ pub(crate) fn unary<T: Scalar>(x: &ArrayD<T>, f: impl Fn(T) -> T + Sync) -> Arra
     let piece = |y: &mut [T], x: &[T]| {
         Arch::new().dispatch(
             #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(x)),
+            || {
+                // A closure of `for_each` with much in it may end up as a function of its own, without vectors.
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = f(x);
+                }
+            },
         );
     };
     let mut y = vec![T::zero(); x.len()];
@@ -52,7 +57,11 @@ fn same_shape<T: Scalar>(a: &ArrayD<T>, b: &ArrayD<T>, f: impl Fn(T, T) -> T + S
     let piece = |y: &mut [T], a: &[T], b: &[T]| {
         Arch::new().dispatch(
             #[inline(always)]
-            || y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| *y = f(a, b)),
+            || {
+                for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                    *y = f(a, b);
+                }
+            },
         );
     };
     let mut y = vec![T::zero(); a.len()];

@@ -18,7 +18,7 @@ const PARALLEL: usize = 1 << 17;
 pub fn softmax_rows<T: Scalar>(x: ArrayViewMut2<'_, T>) {
     for_pieces(x, |piece, width| {
         subtract_max(piece, width);
-        T::exp_slice(piece);
+        exp_slice(piece);
         for row in piece.chunks_exact_mut(width) {
             let sum = sum::all(row);
             row.iter_mut().for_each(|x| *x /= sum);
@@ -33,7 +33,7 @@ pub fn log_softmax_rows<T: Scalar>(x: ArrayViewMut2<'_, T>) {
     for_pieces(x, |piece, width| {
         subtract_max(piece, width);
         let mut exps = piece.to_vec();
-        T::exp_slice(&mut exps);
+        exp_slice(&mut exps);
         for (row, exps) in piece.chunks_exact_mut(width).zip(exps.chunks_exact(width)) {
             let log_sum = sum::all(exps).ln();
             row.iter_mut().for_each(|x| *x -= log_sum);
@@ -103,7 +103,9 @@ impl<T: Scalar> NullaryFnOnce for ByClass<'_, '_, T> {
         for row in z.rows_mut() {
             let row = side_by_side(row);
             row.iter_mut().zip(&max).for_each(|(z, &max)| *z -= max);
-            T::exp_slice(row);
+            for z in row.iter_mut() {
+                *z = z.fast_exp();
+            }
             sum.iter_mut().zip(row).for_each(|(sum, &mut z)| *sum += z);
         }
         for row in z.rows_mut() {
@@ -122,6 +124,18 @@ impl<T: Scalar> NullaryFnOnce for ByClass<'_, '_, T> {
 #[inline(always)]
 fn side_by_side<'a, T>(row: ArrayViewMut1<'a, T>) -> &'a mut [T] {
     row.into_slice().expect("examples lie side by side")
+}
+
+/// x ← eˣ over a slice, on the widest vectors.
+fn exp_slice<T: Scalar>(x: &mut [T]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for x in x {
+                *x = x.fast_exp();
+            }
+        },
+    );
 }
 
 fn subtract_max<T: Scalar>(piece: &mut [T], width: usize) {

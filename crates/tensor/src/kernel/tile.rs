@@ -46,9 +46,6 @@ pub trait Tile: Accumulate {
 
     /// `gemm`'s product for this type on this processor.
     fn gemm() -> Gemm<Self>;
-
-    /// x ← eˣ, element by element.
-    fn exp_slice(x: &mut [Self]);
 }
 
 impl Tile for f32 {
@@ -57,10 +54,6 @@ impl Tile for f32 {
     fn gemm() -> Gemm<f32> {
         gemm_f32::gemm::f32::get_gemm_fn()
     }
-
-    fn exp_slice(x: &mut [Self]) {
-        super::exp::exp_f32(x);
-    }
 }
 
 impl Tile for f64 {
@@ -68,10 +61,6 @@ impl Tile for f64 {
 
     fn gemm() -> Gemm<f64> {
         gemm_f64::gemm::f64::get_gemm_fn()
-    }
-
-    fn exp_slice(x: &mut [Self]) {
-        x.iter_mut().for_each(|x| *x = x.exp());
     }
 }
 

@@ -103,7 +103,7 @@ impl<T: Scalar> Tensor<T> {
 
     /// 1 / (1 + e⁻ˣ).
     pub fn sigmoid(&self) -> Self {
-        self.unary(sigmoid, |_, y, g| g.mul(&y.sub(&y.square())))
+        self.unary(Scalar::fast_sigmoid, |_, y, g| g.mul(&y.sub(&y.square())))
     }
 
     /// x / (1 + e⁻ˣ).
@@ -117,8 +117,18 @@ impl<T: Scalar> Tensor<T> {
     ///
     /// Reference: Hendrycks & Gimpel, *Gaussian Error Linear Units*, arXiv:1606.08415, equation (1).
     pub fn gelu(&self) -> Self {
+        self.unary(Scalar::fast_gelu, |x, _, g| g.mul(&x[0].normal_cdf().add(&x[0].mul(&x[0].normal_density()))))
+    }
+
+    /// Φ(x) = 1/√(2π) · ∫₋∞ˣ exp(−t²/2) dt, the standard normal distribution function, to full relative precision in the lower tail.
+    pub fn normal_cdf(&self) -> Self {
+        self.unary(Scalar::fast_normal_cdf, |x, _, g| g.mul(&x[0].normal_density()))
+    }
+
+    /// exp(−x²/2)/√(2π).
+    fn normal_density(&self) -> Self {
         let half = T::from_f64(0.5);
-        self.mul(&self.scale(half.sqrt()).erf().scale(half).add_scalar(half))
+        self.square().scale(-half).exp().scale(half.sqrt() * T::from_f64(0.5 * std::f64::consts::FRAC_2_SQRT_PI))
     }
 
     /// erf x = 2/√π · ∫₀ˣ exp(−t²) dt.
@@ -135,7 +145,7 @@ impl<T: Scalar> Tensor<T> {
 
     /// eˣ.
     pub fn exp(&self) -> Self {
-        self.unary(|a| a.exp(), |_, y, g| g.mul(y))
+        self.unary(Scalar::fast_exp, |_, y, g| g.mul(y))
     }
 
     /// Natural logarithm; NaN below 0, −∞ at 0.
@@ -191,11 +201,6 @@ impl<T: Scalar> Tensor<T> {
         let value: ArrayD<T> = map::unary(self.value(), f);
         Self::from_op([self], value, || [Box::new(rule) as Rule<T>])
     }
-}
-
-fn sigmoid<T: Scalar>(a: T) -> T {
-    let e = (-a.abs()).exp();
-    if a >= T::zero() { T::one() / (T::one() + e) } else { e / (T::one() + e) }
 }
 
 #[cfg(test)]

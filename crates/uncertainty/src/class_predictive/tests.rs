@@ -212,6 +212,7 @@ fn both_precisions_are_the_same_numbers() {
 fn names_round_trip() {
     for score in Score::ALL {
         assert_eq!(score.name().parse(), Ok(score));
+        #[cfg(feature = "serde")]
         assert_eq!(serde_json::to_string(&score).unwrap(), format!("\"{score}\""));
     }
     assert_eq!("Entropy".parse::<Score>(), Err(MetricError::UnknownScore("Entropy".into())));

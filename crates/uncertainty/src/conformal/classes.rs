@@ -1,5 +1,4 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use serde::{Deserialize, Serialize};
 
 use super::quantile::quantile;
 use crate::{MetricError, Real, checks};
@@ -9,7 +8,8 @@ use crate::{MetricError, Real, checks};
 /// These are the smallest on average where probabilities are right. Rows on which the model is unsure may get no class at all.
 ///
 /// Reference: Sadinle, Lei & Wasserman, *Least ambiguous set-valued classifiers with bounded error levels*, JASA 114 (2019).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lac {
     /// q; +∞ where held-out rows are too few, and then sets hold all classes.
     pub threshold: f64,
@@ -42,7 +42,8 @@ impl Lac {
 /// is covered as often as wanted; without, u is 1. Sets are larger than those of [`Lac`], and larger where the model is unsure.
 ///
 /// Reference: Romano, Sesia & Candès, *Classification with valid and adaptive coverage*, NeurIPS 2020, §2, whose u is 1 − u here.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Aps {
     /// q; +∞ where held-out rows are too few, and then sets hold all classes.
     pub threshold: f64,

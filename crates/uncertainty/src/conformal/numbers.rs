@@ -1,5 +1,4 @@
 use ndarray::{Array2, ArrayView2, Zip, aview1};
-use serde::{Deserialize, Serialize};
 
 use super::quantile::quantile;
 use crate::checks::no_nan;
@@ -11,7 +10,8 @@ type Interval = (Array2<f64>, Array2<f64>);
 /// Split conformal prediction: ŷ ± q, with q the [`quantile`] of \|y − ŷ\| over held-out rows, as wide for every row.
 ///
 /// Reference: Lei et al., *Distribution-free predictive inference for regression*, JASA 113 (2018), algorithm 2.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Split {
     /// q of each of the M numbers of a row; +∞ where held-out rows are too few.
     pub radius: Vec<f64>,
@@ -45,7 +45,8 @@ impl Split {
 /// Intervals are as wide in proportion as the model says, such as by [`NumberPredictive::deviation`](crate::NumberPredictive::deviation).
 ///
 /// Reference: Lei et al., *Distribution-free predictive inference for regression*, JASA 113 (2018), §5.2.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Normalized {
     /// q of each of the M numbers of a row; +∞ where held-out rows are too few.
     pub factor: Vec<f64>,
@@ -95,7 +96,8 @@ impl Normalized {
 /// q is below 0 where intervals were too wide: then they shrink, and nothing is in those whose ends cross.
 ///
 /// Reference: Romano, Patterson & Candès, *Conformalized quantile regression*, NeurIPS 2019, eqs. (6) to (8).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cqr {
     /// q of each of the M numbers of a row; +∞ where held-out rows are too few.
     pub margin: Vec<f64>,

@@ -25,6 +25,7 @@ unary! {
     softplus(-3.0, 3.0): Tensor::softplus;
     silu(-3.0, 3.0): Tensor::silu;
     gelu(-3.0, 3.0): Tensor::gelu;
+    normal_cdf(-3.0, 3.0): Tensor::normal_cdf;
     erf(-2.0, 2.0): Tensor::erf;
     exp(-2.0, 1.0): Tensor::exp;
     ln(0.5, 2.0): Tensor::ln;
