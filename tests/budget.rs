@@ -49,6 +49,7 @@ networks = [2, 20]
 draws = 2
 networks = 20
 gan-rank = 0
+adversarial = []
 sizes = [4.0]
 [adversarial]
 images = 10

@@ -6,7 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use apd_data::{idx, read_cifar10, read_omniglot, user_images};
-use apd_distill::{CoefficientModel, Config, Distilled, Format, Subsample, Subspace, SubspaceConfig, Trainer};
+use apd_distill::{
+    AdversaryConfig, CoefficientModel, Conditional, ConditionalConfig, Config, Distilled, Format, ResidualModel,
+    Subsample, Subspace, SubspaceConfig, Trainer,
+};
 use apd_nn::{Model as _, Network};
 use apd_points::{Layout, npy};
 use apd_report::{Results, Row};
@@ -327,12 +330,19 @@ fn generators() -> Vec<Vec<u8>> {
         };
         Distilled::Subspace(Subspace::fit(&rows, &config, Seed::root(1)).expect("finite rows"))
     };
+    let conditional = |residuals| {
+        let adversary = AdversaryConfig { hidden: 3, critic_hidden: 3, batch: 2, iterations: 1, ..Default::default() };
+        let config = ConditionalConfig { rank: 2, frequencies: 1, residuals, adversary, ..Default::default() };
+        Distilled::Conditional(Conditional::fit(&rows, &config, Seed::root(1)).expect("finite rows"))
+    };
     [
         Distilled::Gan(gan),
         subspace(Format::Int8, CoefficientModel::Kernel, 0.0),
         subspace(Format::F16, CoefficientModel::Gaussian, 0.5),
         subspace(Format::F32, CoefficientModel::Gan, 0.0),
         Distilled::Subsample(Subsample::new(rows.view(), Some(&vec![0.1; network.dim()]), Format::Int8)),
+        conditional(ResidualModel::Gaussian),
+        conditional(ResidualModel::Adversarial),
     ]
     .iter()
     .map(|posterior| posterior.to_safetensors(&network.layout(), &BTreeMap::new()).expect("its own layout"))

@@ -165,7 +165,7 @@ impl TableModel {
         let components = match &fitted.posterior {
             Distilled::Subsample(_) => None,
             Distilled::Subspace(it) => Some(it.components(fitted.seed, self.networks()).ok_or_else(random)?),
-            Distilled::Gan(_) => return Err(random()),
+            Distilled::Gan(_) | Distilled::Conditional(_) => return Err(random()),
         };
         if let Some(Network::Cnn(cnn)) = &fitted.description.network {
             let points = match &components {

@@ -65,6 +65,6 @@ pub(crate) fn nearest(
 pub(crate) fn networks(posterior: &Distilled) -> usize {
     match posterior {
         Distilled::Subsample(subsample) => subsample.count(),
-        Distilled::Subspace(_) | Distilled::Gan(_) => 200,
+        Distilled::Subspace(_) | Distilled::Gan(_) | Distilled::Conditional(_) => 200,
     }
 }

@@ -177,10 +177,10 @@ pub(crate) struct Distill {
     /// of gan1) [default: subspace, or apd where --iterations or --standardization is given, which only a GAN has]
     #[arg(long, value_enum)]
     pub(crate) distiller: Option<Distiller>,
-    /// Directions of a subspace [default: 60]
+    /// Directions: of a subspace [default: 60], or of each chain [default: 7]
     #[arg(long)]
     pub(crate) rank: Option<usize>,
-    /// How the directions of a subspace are kept [default: int8]
+    /// How directions are kept [default: int8]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Bits>,
     /// What is done to the rows before a GAN learns from them [default: as in `reproduce`]
@@ -202,6 +202,10 @@ pub(crate) struct Distill {
 pub(crate) enum Distiller {
     /// A mean, a few directions in which the rows vary most, and a density of coefficients: seconds, and a few networks' bytes
     Subspace,
+    /// Directions for each chain, and a GAN that is told chain and time: seconds, and about as many bytes
+    Adversarial,
+    /// The same without the GAN: a regression on the time, and what it leaves as a Gaussian
+    Path,
     /// The paper's GAN: the same as gan1
     Apd,
     /// Fully connected networks: z 32, h 100, batch 100

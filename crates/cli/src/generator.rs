@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use apd_distill::{Config, Distilled, Format, GeneratorFile, Loss, Standardization, SubspaceConfig};
+use apd_distill::{
+    ConditionalConfig, Config, Distilled, Format, GeneratorFile, Loss, ResidualModel, Standardization, SubspaceConfig,
+};
 use apd_points::{Posterior, npy, write_atomic};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
@@ -22,17 +24,21 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     threads(arguments.threads)?;
     let of_a_gan = arguments.iterations.is_some() || arguments.standardization.is_some();
     let distiller = arguments.distiller.unwrap_or(if of_a_gan { Distiller::Apd } else { Distiller::Subspace });
-    if distiller == Distiller::Subspace {
+    if matches!(distiller, Distiller::Subspace | Distiller::Path | Distiller::Adversarial) {
         if of_a_gan {
-            bail!(Usage("--iterations and --standardization are settings of a GAN: --distiller apd, say".into()));
+            bail!(Usage(
+                "--iterations and --standardization are settings of a GAN of all weights: --distiller apd, say".into()
+            ));
         }
-        return subspace(arguments);
+        return in_directions(arguments, distiller);
     }
     if arguments.rank.is_some() || arguments.format.is_some() {
-        bail!(Usage("--rank and --format are settings of --distiller subspace".into()));
+        bail!(Usage("--rank and --format are settings of --distiller subspace, path or adversarial".into()));
     }
     let preset = match distiller {
-        Distiller::Subspace | Distiller::Apd | Distiller::Gan1 => Config::gan1(),
+        Distiller::Subspace | Distiller::Path | Distiller::Adversarial | Distiller::Apd | Distiller::Gan1 => {
+            Config::gan1()
+        }
         Distiller::MnistBs32 => Config::mnist_bs32(),
         Distiller::Toy2d => Config::toy2d(),
         Distiller::Cnn => Config::cnn(),
@@ -71,20 +77,28 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     Ok(checkpoint::remove(&state)?)
 }
 
-/// The same into a subspace: too short to be interrupted.
-fn subspace(arguments: &Distill) -> Result<()> {
-    let default = SubspaceConfig::default();
+/// The same into a few directions: too short to be interrupted.
+fn in_directions(arguments: &Distill, distiller: Distiller) -> Result<()> {
     let format = match arguments.format {
-        None => default.format,
+        None | Some(Bits::Int8) => Format::Int8,
         Some(Bits::F32) => Format::F32,
         Some(Bits::F16) => Format::F16,
-        Some(Bits::Int8) => Format::Int8,
     };
-    let config = SubspaceConfig { rank: arguments.rank.unwrap_or(default.rank), format, ..default };
     let bank = rows(&arguments.bank)?;
     let terminal = Terminal::new();
-    let generator =
-        apd_tasks::subspace_of_bank(apd_tasks::Context::of(&terminal), &bank, &config, Seed::root(arguments.seed))?;
+    let (context, seed) = (apd_tasks::Context::of(&terminal), Seed::root(arguments.seed));
+    let generator = if distiller == Distiller::Subspace {
+        let default = SubspaceConfig::default();
+        let config = SubspaceConfig { rank: arguments.rank.unwrap_or(default.rank), format, ..default };
+        apd_tasks::subspace_of_bank(context, &bank, &config, seed)?
+    } else {
+        let default = ConditionalConfig::default();
+        let residuals = if distiller == Distiller::Path { ResidualModel::Gaussian } else { ResidualModel::Adversarial };
+        let rank = arguments.rank.unwrap_or(default.rank);
+        let config = ConditionalConfig { rank, format, residuals, ..default };
+        config.validate().map_err(|e| Usage(e.to_string()))?;
+        apd_tasks::conditional_of_bank(context, &bank, &config, seed)?
+    };
     save(&terminal, &generator, &bank, arguments)
 }
 

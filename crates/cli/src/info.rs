@@ -42,6 +42,8 @@ fn tensors(path: &Path) -> Result<()> {
         Distilled::Gan(_) => "a GAN's generator",
         Distilled::Subspace(_) => "a subspace",
         Distilled::Subsample(_) => "rows of a bank",
+        Distilled::Conditional(it) if it.is_adversarial() => "a conditional GAN, a basis for each chain",
+        Distilled::Conditional(_) => "the path of each chain",
     };
     let (dim, bytes) = (file.generator.dim(), file.generator.bytes());
     say(format_args!(

@@ -15,13 +15,15 @@ use serde::{Deserialize, Serialize};
 use crate::gan::Widths;
 use crate::quantized::{Matrix, Numbers};
 use crate::subspace::Coefficients;
-use crate::{FileError, Format, Generator, Standardization, Subsample, Subspace};
+use crate::{Conditional, FileError, Format, Generator, Standardization, Subsample, Subspace};
 use apd_points::{LowRank, Posterior};
 
+mod conditional;
 mod read;
 #[cfg(test)]
 mod tests;
 
+use conditional::ConditionalDescription;
 use read::{Tensors, check_widths, read_gan, read_subsample, read_subspace};
 
 /// The content of a file.
@@ -33,6 +35,8 @@ pub enum Distilled {
     Subspace(Subspace),
     /// Some of the points themselves.
     Subsample(Subsample),
+    /// A basis for each chain, and coefficients that follow its time.
+    Conditional(Conditional),
 }
 
 impl Distilled {
@@ -41,6 +45,7 @@ impl Distilled {
             Self::Gan(generator) => generator,
             Self::Subspace(subspace) => subspace,
             Self::Subsample(subsample) => subsample,
+            Self::Conditional(conditional) => conditional,
         }
     }
 }
@@ -77,6 +82,7 @@ pub struct GeneratorFile {
 const GAN: &str = "apd-generator-1";
 const SUBSPACE: &str = "apd-subspace-1";
 const SUBSAMPLE: &str = "apd-subsample-1";
+const CONDITIONAL: &str = "apd-conditional-1";
 /// The one entry of the header's metadata.
 const KEY: &str = "apd";
 
@@ -140,7 +146,7 @@ impl Distilled {
     pub fn subspace(&self) -> Option<&Subspace> {
         match self {
             Self::Subspace(subspace) => Some(subspace),
-            Self::Gan(_) | Self::Subsample(_) => None,
+            Self::Gan(_) | Self::Subsample(_) | Self::Conditional(_) => None,
         }
     }
 
@@ -150,8 +156,9 @@ impl Distilled {
     /// standardized, `mean` and `scale` (point = output · scale + mean). A subspace has `mean` and `directions` (r × d; of 8 bits with a
     /// `directions.scale` per row), and its coefficients' `centres` and `sd`, or the tensors of their GAN behind `coefficients.`;
     /// `residual` where there is noise on every coordinate. A subsample has `points` (m × d; of 8 bits with a `points.scale` per row), and
-    /// `sd` where there is noise, `mean` and `scale` where they are kept in units of each coordinate. In the header's metadata, one JSON object under `apd`: `format`, `generator`
-    /// (lengths), `layout`, and `metadata`.
+    /// `sd` where there is noise, `mean` and `scale` where they are kept in units of each coordinate. A conditional distiller has `means`
+    /// (C × d) and `directions` (C·K × d), `curves` (C × F × K), `factors` (C × K × K), and the tensors of its GAN behind `adversary.`. In the
+    /// header's metadata, one JSON object under `apd`: `format`, `generator` (lengths), `layout`, and `metadata`.
     ///
     /// **Errors**: a layout of another length than the points.
     pub fn to_safetensors(&self, layout: &Layout, metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, FileError> {
@@ -160,6 +167,7 @@ impl Distilled {
             Self::Gan(generator) => (GAN, json(&describe_gan(generator)), gan_parts(generator, "")),
             Self::Subspace(subspace) => (SUBSPACE, json(&describe_subspace(subspace)), subspace_parts(subspace)),
             Self::Subsample(points) => (SUBSAMPLE, json(&describe_subsample(points)), subsample_parts(points)),
+            Self::Conditional(it) => (CONDITIONAL, json(&conditional::describe(it)), conditional::parts(it)),
         };
         let (layout, metadata) = (Cow::Borrowed(layout), Cow::Borrowed(metadata));
         let header = json(&Header { format: format.to_owned(), generator, layout, metadata }).to_string();
@@ -194,8 +202,14 @@ impl Distilled {
                 check_layout(&layout, description.dim)?;
                 Self::Subsample(read_subsample(&mut file, description)?)
             }
+            CONDITIONAL => {
+                let description: ConditionalDescription = described(header.generator)?;
+                check_layout(&layout, description.dim)?;
+                Self::Conditional(conditional::read(&mut file, description)?)
+            }
             other => {
-                return Err(problem(format!("has format `{other}`, expected `{GAN}`, `{SUBSPACE}` or `{SUBSAMPLE}`")));
+                let expected = [GAN, SUBSPACE, SUBSAMPLE, CONDITIONAL].join("`, `");
+                return Err(problem(format!("has format `{other}`, expected one of `{expected}`")));
             }
         };
         file.nothing_else()?;

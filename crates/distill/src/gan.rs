@@ -6,6 +6,7 @@
 
 mod batch;
 mod buffer;
+pub(crate) mod conditional;
 mod config;
 mod general;
 pub(crate) mod generator;
@@ -17,6 +18,7 @@ mod structured;
 mod trainer;
 
 pub use buffer::Buffer;
+pub use conditional::AdversaryConfig;
 pub use config::{Config, Engine, InitialOutput};
 pub use generator::Generator;
 pub use loss::{CriticLoss, Loss};

@@ -261,7 +261,7 @@ fn project(rows: &impl Points, standardized: &Affine<'_>, basis: &[f32]) -> Arra
 }
 
 /// Eigenvalues of a symmetric matrix, falling, and its eigenvectors in columns, each with its largest element positive.
-fn eigen(matrix: &DMatrix<f64>) -> (Vec<f64>, DMatrix<f64>) {
+pub(crate) fn eigen(matrix: &DMatrix<f64>) -> (Vec<f64>, DMatrix<f64>) {
     if matrix.is_empty() {
         return (Vec::new(), matrix.clone());
     }

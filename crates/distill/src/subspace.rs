@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::{self, TILE};
 use crate::pca::varies;
 use crate::quantized::Matrix;
+use crate::spread::{pick, start};
 use crate::{Config, Error, Format, Generator, Pca, Trainer};
 use apd_points::{LowRank, Points, Posterior};
 
@@ -396,20 +397,6 @@ impl Posterior for Subspace {
             Some(_) => None,
         }
     }
-}
-
-/// Where among the components the draws of a seed begin, in [0, 1).
-fn start(seed: Seed) -> f64 {
-    seed.child("centres").stream().uniform()
-}
-
-/// Which of `count` a draw takes: at the fraction {start + number·(√5 − 1)/2} of them.
-fn pick(start: f64, number: u64, count: usize) -> usize {
-    // In wrapping fixed point: exact for any number.
-    let golden = 0x9E37_79B9_7F4A_7C15_u64;
-    let fraction = ((start * 2f64.powi(53)) as u64) << 11;
-    let at = fraction.wrapping_add(number.wrapping_mul(golden));
-    ((u128::from(at) * count as u128) >> 64) as usize
 }
 
 #[cfg(test)]

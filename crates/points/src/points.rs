@@ -16,6 +16,13 @@ pub trait Points: Sync {
     /// Point `i`: d numbers. **Panics** when `i` is not below [`len`](Self::len).
     fn row(&self, i: usize) -> &[f32];
 
+    /// The chain that point `i` comes from. Those of one chain are in the order of its steps, at equal distances; without such knowledge all
+    /// points are one chain.
+    fn chain(&self, i: usize) -> u32 {
+        let _ = i;
+        0
+    }
+
     /// Whether there are no points.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -50,6 +57,10 @@ impl<R: Points + ?Sized> Points for &R {
     fn row(&self, i: usize) -> &[f32] {
         (**self).row(i)
     }
+
+    fn chain(&self, i: usize) -> u32 {
+        (**self).chain(i)
+    }
 }
 
 impl<R: Points + ?Sized + Send> Points for std::sync::Arc<R> {
@@ -63,5 +74,9 @@ impl<R: Points + ?Sized + Send> Points for std::sync::Arc<R> {
 
     fn row(&self, i: usize) -> &[f32] {
         (**self).row(i)
+    }
+
+    fn chain(&self, i: usize) -> u32 {
+        (**self).chain(i)
     }
 }

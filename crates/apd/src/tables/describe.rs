@@ -69,6 +69,7 @@ impl TableModel {
             Distilled::Subsample(subsample) => format!("{} of {samples} sampled networks", subsample.count()),
             Distilled::Subspace(subspace) => format!("{} directions of {samples} sampled networks", subspace.rank()),
             Distilled::Gan(_) => format!("a generator learned from {samples} sampled networks"),
+            Distilled::Conditional(it) => format!("the paths of {} chains of {samples} sampled networks", it.chains()),
         };
         format!("{what}, {:.1} KB", posterior.bytes() as f64 / 1e3)
     }

@@ -19,14 +19,20 @@ pub(super) struct Tensors<'a> {
 }
 
 impl<'a> Tensors<'a> {
-    fn f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
+    pub(super) fn f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, FileError> {
         let data = self.take(name, Dtype::F32, shape)?;
         let numbers = data.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         finite(name, numbers.collect(), |x: &f32| x.is_finite())
     }
 
     /// A matrix of `rows` × `columns` numbers; a vector, of shape \[`columns`\], has no `rows`.
-    fn matrix(&mut self, name: &str, format: Format, rows: Option<usize>, columns: usize) -> Result<Matrix, FileError> {
+    pub(super) fn matrix(
+        &mut self,
+        name: &str,
+        format: Format,
+        rows: Option<usize>,
+        columns: usize,
+    ) -> Result<Matrix, FileError> {
         let shape: Vec<usize> = rows.into_iter().chain([columns]).collect();
         let numbers = match format {
             Format::F32 => Numbers::F32(self.f32(name, &shape)?),

@@ -7,7 +7,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use super::KEY;
 use crate::gan::generator::tests::random;
 use crate::{
-    CoefficientModel, Config, Distilled, FileError, Format, Standardization, Subsample, Subspace, SubspaceConfig,
+    AdversaryConfig, CoefficientModel, Conditional, ConditionalConfig, Config, Distilled, FileError, Format,
+    ResidualModel, Standardization, Subsample, Subspace, SubspaceConfig,
 };
 use apd_points::Posterior;
 
@@ -147,13 +148,23 @@ fn the_same_generator_gives_the_same_bytes() {
     assert!((0..20).all(|_| bytes(Standardization::Center) == bytes(Standardization::Center)));
 }
 
-/// Subspaces and subsamples of every kind, on 40 points of 17 coordinates.
+/// Conditional distillers, subspaces and subsamples of every kind, on 40 points of 17 coordinates.
 fn posteriors() -> Vec<Distilled> {
     let mut points = ndarray::Array2::<f32>::zeros((40, 17));
     apd_seed::Seed::root(5).normals().fill(0, 0, points.as_slice_mut().unwrap());
     let gan = Config { latent: 2, hidden: 4, batch: 8, iterations: 1, ..Config::gan1() };
     let config = SubspaceConfig { rank: 3, components: 6, gan, ..SubspaceConfig::default() };
     let mut kinds = Vec::new();
+    let adversary = AdversaryConfig { hidden: 3, critic_hidden: 4, batch: 8, iterations: 1, ..Default::default() };
+    for (format, frequencies, residuals) in [
+        (Format::Int8, 2, ResidualModel::Adversarial),
+        (Format::F32, 3, ResidualModel::Gaussian),
+        (Format::F16, 0, ResidualModel::Gaussian),
+    ] {
+        let adversary = adversary.clone();
+        let config = ConditionalConfig { rank: 2, format, frequencies, residuals, adversary, ..Default::default() };
+        kinds.push(Distilled::Conditional(Conditional::fit(&points, &config, apd_seed::Seed::root(1)).unwrap()));
+    }
     for (format, sd) in [(Format::F32, None), (Format::Int8, None), (Format::F16, Some(&[0.5; 17][..]))] {
         kinds.push(Distilled::Subsample(Subsample::new(points.view(), sd, format)));
     }
@@ -207,4 +218,37 @@ fn posteriors_in_damaged_files_never_panic() {
         }
     }
     assert!(refused > 1000 && accepted > 100, "{refused} refused, {accepted} accepted");
+}
+
+#[test]
+fn promises_of_a_conditional_distiller_are_checked() {
+    let posterior = posteriors().into_iter().next().unwrap();
+    let bytes = posterior.to_safetensors(&layout(), &BTreeMap::new()).unwrap();
+    let (tensors, (_, header)) =
+        (SafeTensors::deserialize(&bytes).unwrap(), SafeTensors::read_metadata(&bytes).unwrap());
+    let metadata = header.metadata().clone().unwrap();
+    let wrong = |key: &str, value: serde_json::Value| {
+        let mut header: serde_json::Value = serde_json::from_str(&metadata[KEY]).unwrap();
+        header["generator"][key] = value;
+        let metadata = HashMap::from([(KEY.to_owned(), header.to_string())]);
+        let changed = serialize(tensors.tensors(), Some(metadata)).unwrap();
+        Distilled::from_safetensors(&changed).unwrap_err().to_string()
+    };
+    let most = usize::MAX;
+    for (key, value, expected) in [
+        ("lengths", serde_json::json!([]), "of [] points"),
+        ("lengths", serde_json::json!([0]), "of [0] points"),
+        ("lengths", serde_json::json!([most, 1]), "points"),
+        ("lengths", serde_json::json!([20, 20]), "`means"),
+        ("rank", serde_json::json!(0), "0 directions"),
+        ("rank", serde_json::json!(most), "`directions"),
+        ("frequencies", serde_json::json!(most), "`curves`"),
+        ("adversary", serde_json::json!(most), "`adversary.trunk.0.weight`"),
+        ("adversary", serde_json::json!(0), "empty layer"),
+        ("adversary", serde_json::json!(null), "`adversary."),
+        ("depth", serde_json::json!(1), "depth"),
+    ] {
+        let error = wrong(key, value.clone());
+        assert!(error.contains(expected), "{key} = {value}: {error}");
+    }
 }

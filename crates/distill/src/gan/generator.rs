@@ -61,13 +61,9 @@ impl Generator {
         self.standardization
     }
 
-    /// The last hidden layer of points `first..first + count`, count × h.
-    fn features(&self, seed: Seed, first: u64, count: usize) -> Vec<f32> {
-        let normals = seed.child("latent").normals();
-        let mut inputs = vec![0.0; count * self.widths.latent];
-        for (i, row) in inputs.chunks_exact_mut(self.widths.latent).enumerate() {
-            normals.fill(first + i as u64, 0, row);
-        }
+    /// The last hidden layer of these inputs, count × z: count × h.
+    fn features(&self, mut inputs: Vec<f32>) -> Vec<f32> {
+        let count = inputs.len() / self.widths.latent;
         let mut parameters = &self.trunk[..];
         let mut take = |shape: &[usize]| {
             let (part, rest) = parameters.split_at(shape.iter().product());
@@ -87,6 +83,20 @@ impl Generator {
         }
         inputs
     }
+
+    /// The points of these inputs. **Shapes**: inputs: n × z, row-major, out: n × d.
+    pub(crate) fn of_inputs(&self, inputs: Vec<f32>, out: ArrayViewMut2<'_, f32>) {
+        if out.is_empty() {
+            return;
+        }
+        let (hidden, features) = (self.widths.hidden, self.features(inputs));
+        let load = |columns: Range<usize>, weight: &mut [f32], bias: &mut [f32]| {
+            // A copy, because it reads from memory in order, as the product does not.
+            weight.copy_from_slice(&self.weight[columns.start * hidden..columns.end * hidden]);
+            bias.copy_from_slice(&self.bias[columns]);
+        };
+        kernel::draw(&features, hidden, out, load, |_, columns, point| self.affine.backward(columns, point));
+    }
 }
 
 impl Posterior for Generator {
@@ -101,18 +111,14 @@ impl Posterior for Generator {
     }
 
     fn draw_into(&self, seed: Seed, first: u64, out: ArrayViewMut2<'_, f32>) {
-        let Widths { dim, hidden, .. } = self.widths;
+        let Widths { dim, latent, .. } = self.widths;
         assert!(out.ncols() == dim, "draw_into: points have {dim} coordinates, not {}", out.ncols());
-        if out.is_empty() {
-            return;
+        let normals = seed.child("latent").normals();
+        let mut inputs = vec![0.0; out.nrows() * latent];
+        for (i, row) in inputs.chunks_exact_mut(latent).enumerate() {
+            normals.fill(first + i as u64, 0, row);
         }
-        let features = self.features(seed, first, out.nrows());
-        let load = |columns: Range<usize>, weight: &mut [f32], bias: &mut [f32]| {
-            // A copy, because it reads from memory in order, as the product does not.
-            weight.copy_from_slice(&self.weight[columns.start * hidden..columns.end * hidden]);
-            bias.copy_from_slice(&self.bias[columns]);
-        };
-        kernel::draw(&features, hidden, out, load, |_, columns, point| self.affine.backward(columns, point));
+        self.of_inputs(inputs, out);
     }
 }
 

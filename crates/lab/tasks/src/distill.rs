@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use apd_data::Labelled;
-use apd_distill::{Distilled, Generator, Progress, State, Subspace, Trainer};
+use apd_distill::{Conditional, Distilled, Generator, Progress, State, Subspace, Trainer};
 use apd_points::Layout;
 use apd_points::Points;
 use apd_seed::Seed;
@@ -118,6 +118,22 @@ pub fn subspace_of_bank(
     context.progress.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
     context.progress.end();
     Ok(Distilled::Subspace(subspace))
+}
+
+/// Distills a bank chain by chain, by paths or by a GAN that is told chain and time.
+pub fn conditional_of_bank(
+    context: Context<'_>,
+    bank: &Bank,
+    config: &apd_distill::ConditionalConfig,
+    seed: Seed,
+) -> Result<Distilled> {
+    context.progress.begin("conditional", 1, 0);
+    let conditional = Conditional::fit(bank, config, seed)?;
+    let (chains, rank, explained) = (conditional.chains(), conditional.rank(), 100.0 * conditional.explained());
+    let found = format!("{rank} directions of each of {chains} chains, {explained:.1} % of the variance");
+    context.progress.advance(1, Some(found));
+    context.progress.end();
+    Ok(Distilled::Conditional(conditional))
 }
 
 /// Distills a bank that belongs to no experiment by a GAN.

@@ -57,4 +57,7 @@ impl Points for BankSubset<'_> {
     fn row(&self, i: usize) -> &[f32] {
         self.bank.row(self.places[i])
     }
+    fn chain(&self, i: usize) -> u32 {
+        self.bank.meta(self.places[i]).chain
+    }
 }

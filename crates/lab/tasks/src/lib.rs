@@ -60,7 +60,7 @@ pub use config::{
 pub use configure::{check, complete, configure};
 pub use context::{CHECKPOINT_EVERY, Context, Control, Progress};
 pub use diagnose::{Diagnosed, Draws, Group, diagnose};
-pub use distill::{History, Point, distill, distill_bank, generator_file, subspace_of_bank};
+pub use distill::{History, Point, conditional_of_bank, distill, distill_bank, generator_file, subspace_of_bank};
 pub use error::{Error, Result};
 pub use estimate::ResourceEstimate;
 pub use experiment::{Experiment, RunOptions};

@@ -18,6 +18,10 @@ impl Points for Bank {
     fn row(&self, i: usize) -> &[f32] {
         self.row(i)
     }
+
+    fn chain(&self, i: usize) -> u32 {
+        self.meta(i).chain
+    }
 }
 
 /// Rows without replacement: those of a random permutation, again from its start once all have been drawn.

@@ -30,6 +30,7 @@ use crate::named_posterior::{NamedPosterior, averaged, network_rows};
 use crate::rows::Rows;
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
+use crate::tasks::fidelity::chains;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
 const TASK: &str = "fidelity";
@@ -195,6 +196,11 @@ fn baselines<'a>(
             add("diagonal", subspace(&SubspaceConfig { rank: 0, residual: 1.0, ..plain.clone() })?);
         }
     }
+    let fitted = chains::fit(context, experiment, training, MOST_DIRECTIONS, seconds)?;
+    baselines.extend(fitted.into_iter().map(|chains::Fitted { name, budget, posterior }| {
+        let (budget, posterior): (_, Box<dyn Posterior>) = (Some(budget), Box::new(posterior));
+        Baseline { name, budget, posterior }
+    }));
     if settings.gan_rank > 0 {
         let gan = SubspaceConfig {
             rank: settings.gan_rank.min(rank),

@@ -10,6 +10,7 @@ use crate::sizes::bank_rows;
 use crate::task::{Findings, Needs, Prepared, Task};
 use crate::tasks::fidelity::settings::FidelityConfig;
 
+mod chains;
 pub(crate) mod compute;
 mod section;
 pub(crate) mod settings;
@@ -41,8 +42,9 @@ impl Task for Fidelity {
     fn cost(&self, sizes: &Sizes, config: &Config) -> Cost {
         let settings = config.settings::<FidelityConfig>();
         let rank = compute::directions(config);
-        // Nine baselines at each size, each at most as large as it says.
-        let baselines: usize = settings.sizes.iter().map(|size| (9.0 * size) as usize).sum();
+        // Ten baselines at each size, each at most as large as it says.
+        let of_sizes: usize = settings.sizes.iter().map(|size| (10.0 * size) as usize).sum();
+        let baselines = of_sizes + settings.adversarial.iter().map(|&size| size as usize).sum::<usize>();
         let (apd, saved) = match settings.apd {
             true => (sizes.gan(&config.distill), 2 * sizes.saved_gan(&config.distill)),
             false => (0, 0),

@@ -166,7 +166,8 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
     let details = Section::new("Predictions and networks in numbers")
         .table(predictions.note(
             "bank: training rows, drawn at random; what is spread evenly through the bank, as the draws of distilled and the kept rows are, \
-             can be nearer. distilled: the default distiller, a subspace or rows, whichever predicts most as the training rows do. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. apd: the paper's GAN. A loss of AUROC is \
+             can be nearer. distilled: the default distiller, a subspace or rows, whichever predicts most as the training rows do. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. path: directions of each chain, a regression of their coefficients on the chain's time, \
+             and a Gaussian of what that leaves; adversarial: with a GAN in its place whose generator and critic are told chain and time. apd: the paper's GAN. A loss of AUROC is \
              that of the set on which it is largest; negative where detection is better than the held-out rows'.",
         ))
         .table(networks.note(
@@ -194,6 +195,18 @@ fn verdicts(
             "its total variation to held-out rows is {ours:.4}, that of redrawn rows {floor:.4} (limit twice that)."
         ),
     )];
+    if let Some((adversarial, bytes)) = named("adversarial") {
+        let limit = 1.2 * floor;
+        let path =
+            named("path").map_or(String::new(), |(path, _)| format!(", of the path without an adversary {path:.4}"));
+        let found =
+            format!("its total variation is {adversarial:.4} (limit {limit:.4}) in {bytes:.1} networks' bytes{path}.");
+        verdicts.push(Verdict::new(
+            "Does the adversarial distiller predict as redrawn rows do?",
+            adversarial <= limit,
+            &found,
+        ));
+    }
     if let Some((theirs, bytes)) = named("apd") {
         let found = format!("{ours:.4} in {size:.1} networks' bytes, apd {theirs:.4} (limit) in {bytes:.1}.");
         verdicts.push(Verdict::new("Is distilled nearer than the paper's GAN?", ours < theirs, &found));

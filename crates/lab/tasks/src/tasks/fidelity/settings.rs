@@ -1,5 +1,6 @@
 //! Settings of the comparison with held-out rows and with baselines.
 
+use apd_distill::ConditionalConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Profile};
@@ -19,15 +20,29 @@ pub struct FidelityConfig {
     pub sizes: Vec<f64>,
     /// Directions of the subspace whose coefficients a GAN generates; 0 leaves it out.
     pub gan_rank: usize,
+    /// Budgets at which the conditional GAN learns.
+    pub adversarial: Vec<f64>,
     /// Whether the paper's GAN, with the settings of `distill`, learns from the same rows too: as long as `distill` takes.
     pub apd: bool,
+    /// The distillers chain by chain, `path` and `adversarial`, but for their directions, which are as many as a budget holds, and their noise,
+    /// which is chosen by the predictions of validation images.
+    pub conditional: ConditionalConfig,
 }
 
 impl FidelityConfig {
     pub(crate) fn new(config: &Config) -> Self {
         let quick = config.profile == Profile::Quick;
         if quick && config.net.is_convolutional() {
-            return Self { truth: 100, networks: 20, draws: 2, sizes: vec![4.0, 16.0], gan_rank: 0, apd: false };
+            return Self {
+                truth: 100,
+                networks: 20,
+                draws: 2,
+                sizes: vec![4.0, 16.0],
+                gan_rank: 0,
+                adversarial: Vec::new(),
+                apd: false,
+                conditional: ConditionalConfig::default(),
+            };
         }
         Self {
             truth: 1_000,
@@ -39,8 +54,10 @@ impl FidelityConfig {
                 vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 200.0]
             },
             gan_rank: if quick { 0 } else { 20 },
+            adversarial: if quick { vec![16.0] } else { vec![2.0, 4.0, 8.0, 16.0, 24.0, 32.0] },
             // It would be trained a second time, and that takes as long as the rest of a quick run.
             apd: !quick,
+            conditional: ConditionalConfig::default(),
         }
     }
 
@@ -50,9 +67,11 @@ impl FidelityConfig {
                 return Err(Error::Config(format!("fidelity.{name} = 0: must be positive")));
             }
         }
-        match self.sizes.iter().find(|&&size| !(size >= 1.0 && size.is_finite())) {
-            Some(size) => Err(Error::Config(format!("fidelity.sizes = {size}: must be at least 1 and finite"))),
-            None => Ok(()),
+        for (name, sizes) in [("sizes", &self.sizes), ("adversarial", &self.adversarial)] {
+            if let Some(size) = sizes.iter().find(|&&size| !(size >= 1.0 && size.is_finite())) {
+                return Err(Error::Config(format!("fidelity.{name} = {size}: must be at least 1 and finite")));
+            }
         }
+        self.conditional.validate().map_err(|e| Error::Config(format!("fidelity.conditional: {e}")))
     }
 }

@@ -10,8 +10,10 @@ use crate::testing::{on_threads, quick};
 
 fn experiment(dir: &std::path::Path) -> Experiment {
     let mut config = quick(NetName::Fc1, &["fidelity"]);
-    *config.settings_mut() =
-        FidelityConfig { truth: 20, networks: 12, draws: 2, sizes: vec![2.0, 8.0], gan_rank: 3, apd: true };
+    let settings = config.settings_mut::<FidelityConfig>();
+    (settings.truth, settings.networks, settings.draws, settings.sizes) = (20, 12, 2, vec![2.0, 8.0]);
+    (settings.gan_rank, settings.adversarial, settings.apd) = (3, vec![8.0], true);
+    settings.conditional.adversary.iterations = 2;
     config.distill = apd_distill::Config { hidden: 4, batch: 5, iterations: 2, ..config.distill };
     config.subspace.gan = apd_distill::Config { hidden: 4, batch: 5, iterations: 2, ..config.subspace.gan };
     (config.subspace.rank, config.subspace.components) = (10, 20);
@@ -59,7 +61,7 @@ fn every_rival_is_judged_and_keeps_its_budget() {
         assert!(value(method, "tv", None).is_finite(), "{method}");
     }
     let sized = ["rows", "rows-int8", "rows+noise", "subspace-int8", "subspace-f32", "gaussian", "gaussian+diagonal"];
-    for method in sized {
+    for method in sized.into_iter().chain(["path", "adversarial"]) {
         let bytes = value(method, "bytes_in_networks", Some(8.0));
         assert!((4.0..=8.01).contains(&bytes), "{method}: {bytes}");
     }
