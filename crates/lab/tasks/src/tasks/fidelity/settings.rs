@@ -1,6 +1,6 @@
 //! Settings of the comparison with held-out rows and with baselines.
 
-use apd_distill::ConditionalConfig;
+use apd_distill::{AdversaryConfig, ConditionalConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Profile};
@@ -57,7 +57,11 @@ impl FidelityConfig {
             adversarial: if quick { vec![16.0] } else { vec![2.0, 4.0, 8.0, 16.0, 24.0, 32.0] },
             // It would be trained a second time, and that takes as long as the rest of a quick run.
             apd: !quick,
-            conditional: ConditionalConfig::default(),
+            conditional: ConditionalConfig {
+                // A third of the time, and the same distances on the digits.
+                adversary: AdversaryConfig { iterations: if quick { 500 } else { 1_500 }, ..Default::default() },
+                ..Default::default()
+            },
         }
     }
 
