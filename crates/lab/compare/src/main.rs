@@ -86,7 +86,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// One run of one sampler; `None` where it would take too long.
+/// One run of one sampler; `None` where the sampler is not for it.
 fn measure(problem: &Problem, method: Method, starts: &[Vec<f32>], share: f64, number: u64) -> Result<Option<Row>> {
     let seed = Seed::root(number).child(problem.name).child("chains");
     let row = Row {

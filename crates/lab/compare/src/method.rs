@@ -16,6 +16,8 @@ use crate::problem::Problem;
 
 /// Positions of each chain that are kept.
 const KEPT: u64 = 200;
+/// Fewest draws of a chain of NUTS, after as many of a warm-up.
+const FEWEST_DRAWS: u64 = 20;
 /// What each part of the bias may add to a variance, relative to it.
 const BUDGET: f64 = 0.02;
 
@@ -75,12 +77,13 @@ impl Method {
         }
     }
 
-    /// Runs all chains from `starts`, for `share` of the problem's longest run; `None` where it would take too long.
+    /// Runs all chains from `starts`, for `share` of the problem's longest run; `None` where that is too short, or NUTS takes too long.
     ///
     /// **Errors**: a chain that diverges.
     pub(crate) fn run(self, problem: &Problem, starts: &[Vec<f32>], share: f64, seed: Seed) -> Result<Option<Run>> {
         let steps = share * problem.longest as f64 / self.passes_per_step(problem);
-        let is_possible = if self == Self::Nuts { problem.nuts_draws > 0 } else { steps >= (2 * KEPT) as f64 };
+        let draws = (share * problem.nuts_draws as f64) as u64;
+        let is_possible = if self == Self::Nuts { draws >= FEWEST_DRAWS } else { steps >= (2 * KEPT) as f64 };
         if !is_possible {
             return Ok(None);
         }
@@ -88,7 +91,6 @@ impl Method {
         let chains: Vec<_> = starts.iter().map(|start| (start, [problem.potential(), problem.potential()])).collect();
         let settings =
             Settings { batch: problem.batch, precision: problem.precision, steps, seed: seed.child(self.name()) };
-        let draws = ((share * problem.nuts_draws as f64) as u64).max(20);
         let one = |(number, (start, potentials)): (usize, (&Vec<f32>, _))| {
             self.chain(number as u32, start, potentials, draws, &settings)
         };

@@ -10,6 +10,9 @@ use crate::problem::{Judged, NAMES};
 /// The error that counts as right: nats of a held-out row, or relative error of a variance.
 const RIGHT: f64 = 0.01;
 
+/// R̂ of chains that agree.
+const AGREED: f64 = 1.1;
+
 /// What stands above the tables.
 const HEAD: &str = "# Samplers compared
 
@@ -18,8 +21,7 @@ cargo xtask compare-samplers --tables DIR --data-dir DIR --out docs/samplers
 ```
 
 Each sampler has its own automatic tuning, and nothing by hand; each row is a run of its own, a quarter of it a warm-up, on all cores. A gradient is one over all data;
-minibatches count as their share. In bold: errors below 0.01. The reference
-is the longest run of NUTS where there is one, or else that whose chains agree best. “Bias” is by how much variances are expected to be too large, before the run and by what is measured where a
+minibatches count as their share. In bold: errors below 0.01 of chains that agree (a median R̂ below 1.1). The reference is the longest run of NUTS where there is one, or else that whose chains agree best. “Bias” is by how much variances are expected to be too large, before the run and by what is measured where a
 chain ended. *nuts* and *microcanonical* (Langevin, what `apd fit` takes) go over all data in each step; the others are samplers for minibatches, which here go over all
 data, too, except where a batch is named.
 ";
@@ -142,6 +144,7 @@ pub(crate) fn page(rows: &[Row]) -> String {
                 if runs.0.is_empty() {
                     continue;
                 }
+                let agree = runs.mean(|found| found.rhat_median).is_none_or(|rhat| rhat < AGREED);
                 let error = runs.mean(|found| Some(found.loss)).map(|loss| loss - reference.unwrap_or(0.0));
                 let number = |of: Option<f64>, digits: usize| of.map_or("–".to_owned(), |x| format!("{x:.digits$}"));
                 let percent = |when: usize, which: usize| {
@@ -153,7 +156,7 @@ pub(crate) fn page(rows: &[Row]) -> String {
                     number(runs.mean(|found| Some(found.passes)), 0),
                     number(runs.mean(|found| Some(found.seconds)), 1),
                     match error {
-                        Some(error) if error < RIGHT => format!("**{error:.4}**"),
+                        Some(error) if error < RIGHT && agree => format!("**{error:.4}**"),
                         error => number(error, 4),
                     },
                     number(runs.mean(|found| found.rhat_median), 3),

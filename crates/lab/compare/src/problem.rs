@@ -73,7 +73,7 @@ impl Problem {
     pub(crate) fn load(name: &'static str, tables: &Path, folder: &Path) -> Result<Self> {
         let of_images = |dataset: Dataset| -> Result<_> {
             let split = dataset.load(folder, Seed::root(1).child("split"))?;
-            Ok([split.train, split.test].map(|labelled| Examples::from(labelled)))
+            Ok([split.train, split.test].map(Examples::from))
         };
         Ok(match name {
             "normal" => {
