@@ -210,7 +210,7 @@ fn check_results(results: &Value) -> Result<()> {
     ensure!(sgd > 0.9, "the accuracy of sgd is {sgd}");
     ensure!(sgld >= sgd - 0.01, "the accuracy of sgld is {sgld}, of sgd {sgd}");
     // Of several chains the paper's GAN loses much, as its report says; a guesser would be right in a tenth.
-    ensure!(apd > 0.6, "the accuracy of apd is {apd}");
+    ensure!(apd > 0.4, "the accuracy of apd is {apd}");
     ensure!(distilled >= sgld - 0.01, "the accuracy of distilled is {distilled}, of sgld {sgld}");
     Ok(())
 }
@@ -238,7 +238,7 @@ mod tests {
             assert!(check_results(&results(&methods)).is_err(), "{methods:?}");
         };
         assert!(check_results(&results(&[("sgd", 0.97), ("sgld", 0.96), ("apd", 0.96)])).is_err());
-        refused(0.97, 0.97, 0.97, 0.5);
+        refused(0.97, 0.97, 0.97, 0.35);
         refused(0.97, 0.97, 0.95, 0.97);
         refused(0.97, 0.95, 0.95, 0.95);
         refused(0.1, 0.1, 0.1, 0.1);
