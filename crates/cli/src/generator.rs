@@ -24,21 +24,15 @@ pub(crate) fn distill(arguments: &Distill) -> Result<()> {
     threads(arguments.threads)?;
     let of_a_gan = arguments.iterations.is_some() || arguments.standardization.is_some();
     let distiller = arguments.distiller.unwrap_or(if of_a_gan { Distiller::Apd } else { Distiller::Subspace });
-    if matches!(distiller, Distiller::Subspace | Distiller::Path | Distiller::Adversarial) {
-        if of_a_gan {
-            bail!(Usage(
-                "--iterations and --standardization are settings of a GAN of all weights: --distiller apd, say".into()
-            ));
-        }
-        return in_directions(arguments, distiller);
-    }
-    if arguments.rank.is_some() || arguments.format.is_some() {
-        bail!(Usage("--rank and --format are settings of --distiller subspace, path or adversarial".into()));
-    }
     let preset = match distiller {
-        Distiller::Subspace | Distiller::Path | Distiller::Adversarial | Distiller::Apd | Distiller::Gan1 => {
-            Config::gan1()
+        Distiller::Subspace | Distiller::Path | Distiller::Adversarial if of_a_gan => bail!(Usage(
+            "--iterations and --standardization are settings of a GAN of all weights: --distiller apd, say".into()
+        )),
+        Distiller::Subspace | Distiller::Path | Distiller::Adversarial => return in_directions(arguments, distiller),
+        _ if arguments.rank.is_some() || arguments.format.is_some() => {
+            bail!(Usage("--rank and --format are settings of --distiller subspace, path or adversarial".into()))
         }
+        Distiller::Apd | Distiller::Gan1 => Config::gan1(),
         Distiller::MnistBs32 => Config::mnist_bs32(),
         Distiller::Toy2d => Config::toy2d(),
         Distiller::Cnn => Config::cnn(),

@@ -178,3 +178,49 @@ pub(crate) fn page(rows: &[Row]) -> String {
 fn counted(seeds: u64) -> String {
     if seeds == 1 { "one seed".to_owned() } else { format!("means of {seeds} seeds") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(problem: &str, sampler: &str, loss: f64, rhat: f64) -> Row {
+        let found = Found {
+            passes: 100.0,
+            seconds: 1.0,
+            loss,
+            rhat_median: Some(rhat),
+            rhat_worst: Some(rhat),
+            ess_median: Some(50.0),
+            bias: None,
+        };
+        let (problem, sampler) = (problem.to_owned(), sampler.to_owned());
+        Row { problem, what: "a network".to_owned(), sampler, seed: 0, share: 1.0, found: Some(found) }
+    }
+
+    /// Beside NUTS where it was run, or else beside the chains that agree best; a small error is bold only where chains agree.
+    #[test]
+    fn errors_are_beside_the_reference_and_bold_where_chains_agree() {
+        let page = page(&[
+            row("yacht", "nuts", 0.5, 1.5),
+            row("yacht", "baoab", 0.505, 1.05),
+            row("yacht", "sgld", 0.505, 1.2),
+            row("digits", "baoab", 0.2, 1.01),
+            row("digits", "sgld", 0.1, 1.3),
+        ]);
+        for line in [
+            "| baoab | 100 | 1.0 | **0.0050** | 1.050",
+            "| sgld | 100 | 1.0 | 0.0050 | 1.200",
+            "| baoab | 100 | 1.0 | **0.0000** | 1.010",
+            "| sgld | 100 | 1.0 | -0.1000 | 1.300",
+        ] {
+            assert!(page.contains(line), "{line} is not in {page}");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_diverged_is_counted() {
+        let diverged = Row { found: None, ..row("digits", "sgld", 0.0, 1.0) };
+        let page = page(&[row("digits", "sgld", 0.1, 1.0), Row { seed: 1, ..diverged }]);
+        assert!(page.contains("| 1 of 2 |"), "{page}");
+    }
+}

@@ -241,3 +241,28 @@ impl Inference {
         Ok(Judged { loss, mixing: Some(Mixing::of(&chains, network, &*likelihood, test.inputs.view())?) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exact draws are right to what 20 of them tell of ten thousand coordinates at a time, √(2/200 000) = 0.3 %; those of deviations a tenth too large are not.
+    #[test]
+    fn the_normal_law_is_judged_by_its_variances() {
+        let folder = Path::new("none");
+        let problem = Problem::load("normal", folder, folder).unwrap();
+        let Law::Normal(scales) = &problem.law else { panic!("another law") };
+        let draws = |factor: f32| {
+            let mut draws = Array2::zeros((20, scales.len()));
+            Seed::root(1).normals().fill(0, 0, draws.as_slice_mut().unwrap());
+            draws
+                .rows_mut()
+                .into_iter()
+                .for_each(|mut row| row.iter_mut().zip(scales).for_each(|(x, s)| *x *= s * factor));
+            draws
+        };
+        let loss = |factor| problem.judge(&[draws(factor)]).unwrap().loss;
+        assert!(loss(1.0) < 0.01, "{}", loss(1.0));
+        assert!((loss(1.1) - 0.21).abs() < 0.02, "{}", loss(1.1));
+    }
+}

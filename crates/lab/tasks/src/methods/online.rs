@@ -106,7 +106,7 @@ struct Rounds<'a> {
     recipe: Recipe<'a>,
     evaluator: Evaluator<'a>,
     path: PathBuf,
-    /// Of each chain, as many as the bank's took: fewer than the settings' where a goal ended them.
+    /// Of each chain, to the bank's last sample: fewer than the settings' where a goal ended it.
     steps: u64,
     /// Those that are over.
     round: u64,
@@ -126,9 +126,7 @@ impl<'a> Rounds<'a> {
         let path = folder.checkpoint(name);
         // The cores are shared with the distiller: one chain, one core.
         let recipe = Recipe::new(experiment, usize::MAX);
-        let last = (0..bank.len()).map(|row| bank.meta(row).step).max().unwrap_or(0);
-        // Steps after the last sample are none of the bank's.
-        let steps = (last + config.sgld.thinning).min(config.sgld.steps);
+        let steps = (0..bank.len()).map(|row| bank.meta(row).step).max().unwrap_or(0);
         let (round, drawn, points, buffered, trainer) = match saved::<Saved>(&path, KIND)? {
             Some((round, drawn, points, states, buffer, state)) => {
                 context.progress.note(&format!("going on from round {round} of {}", path.display()));
