@@ -60,14 +60,13 @@ impl Windows {
 pub(super) fn reasonable_step<H: Hamiltonian>(
     hamiltonian: &mut H,
     start: &Point,
-    moving: &mut Point,
+    next: &mut Point,
     mut step: f64,
 ) -> Option<f64> {
     let energy = hamiltonian.energy(start);
     let mut accepts = |step| {
-        moving.copy_from(start);
-        hamiltonian.leapfrog(moving, step);
-        energy - hamiltonian.energy(moving) > -std::f64::consts::LN_2
+        hamiltonian.leapfrog(start, next, step);
+        energy - hamiltonian.energy(next) > -std::f64::consts::LN_2
     };
     let grows = accepts(step);
     for _ in 0..100 {

@@ -98,7 +98,7 @@ pub struct HamiltonianChain<P> {
     step: u64,
     current: Point,
     /// Working space.
-    moving: Point,
+    spare: [Point; 2],
     nuts: Nuts,
     windows: Windows,
     averaging: DualAveraging,
@@ -204,7 +204,7 @@ impl<P: Potential64> HamiltonianChain<P> {
             choices: seed.child("choices"),
             dynamics,
             step,
-            moving: current.clone(),
+            spare: [current.clone(), current.clone()],
             current,
             nuts: Nuts::new(dim),
             windows: Windows::new(if config.metric == Metric::Identity { 0 } else { config.warmup }),
@@ -248,8 +248,8 @@ impl<P: Potential64> HamiltonianChain<P> {
             Trajectory::Hmc { length, jitter, max_steps } => {
                 let max_steps = if first { max_steps.min((1 << FIRST_DOUBLINGS) - 1) } else { max_steps };
                 let leapfrogs = metropolis::leapfrogs(length, jitter, max_steps, step_size, &mut choices);
-                let (current, moving) = (&mut self.current, &mut self.moving);
-                metropolis::transition(dynamics, current, moving, step_size, leapfrogs, &mut choices)
+                let (current, spare) = (&mut self.current, &mut self.spare);
+                metropolis::transition(dynamics, current, spare, step_size, leapfrogs, &mut choices)
             }
             Trajectory::Nuts { max_depth } => {
                 let max_depth = if first { max_depth.min(FIRST_DOUBLINGS) } else { max_depth };
@@ -295,7 +295,7 @@ impl<P: Potential64> HamiltonianChain<P> {
     /// Starts the adaptation of the step size, under the present mass.
     fn search_step_size(&mut self) -> Result<(), ChainError> {
         self.searches.fill_f64(self.step, 0, &mut self.current.momentum);
-        let found = reasonable_step(&mut self.dynamics, &self.current, &mut self.moving, self.step_size);
+        let found = reasonable_step(&mut self.dynamics, &self.current, &mut self.spare[0], self.step_size);
         self.dynamics.evaluator.check()?;
         self.step_size = match found {
             Some(step_size) => step_size,

@@ -12,14 +12,14 @@ pub(super) fn leapfrogs(length: f64, jitter: f64, max_steps: u32, step: f64, cho
     (time / step).round().clamp(1.0, max_steps.into()) as u32
 }
 
-/// Moves `current`, whose momentum is fresh, by `leapfrogs` steps or not at all. `moving` is working space.
+/// Moves `current`, whose momentum is fresh, by `leapfrogs` steps or not at all. The pair of points is working space.
 ///
 /// The end is judged by its own energy only. (To give up at a high energy on the way would not be reversible: from the other end
 /// the same point may not look as high. A point whose energy is not finite is so from both ends.)
 pub(super) fn transition<H: Hamiltonian>(
     hamiltonian: &mut H,
     current: &mut Point,
-    moving: &mut Point,
+    [moving, next]: &mut [Point; 2],
     step: f64,
     leapfrogs: u32,
     choices: &mut Stream,
@@ -28,7 +28,8 @@ pub(super) fn transition<H: Hamiltonian>(
     moving.copy_from(current);
     let (mut end, mut made) = (start, 0);
     while made < leapfrogs && end.is_finite() {
-        hamiltonian.leapfrog(moving, step);
+        hamiltonian.leapfrog(moving, next, step);
+        std::mem::swap(moving, next);
         end = hamiltonian.energy(moving);
         made += 1;
     }

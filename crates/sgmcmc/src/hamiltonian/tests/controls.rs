@@ -33,10 +33,10 @@ struct Mutated {
 }
 
 impl Hamiltonian for Mutated {
-    fn leapfrog(&mut self, point: &mut Point, step: f64) {
-        self.dynamics.leapfrog(point, step);
+    fn leapfrog(&mut self, from: &Point, to: &mut Point, step: f64) {
+        self.dynamics.leapfrog(from, to, step);
         if self.mutation == Mutation::HalfKick {
-            for (p, g) in point.momentum.iter_mut().zip(&point.gradient) {
+            for (p, g) in to.momentum.iter_mut().zip(&to.gradient) {
                 *p += 0.5 * step / self.dynamics.temperature * g;
             }
         }
@@ -66,7 +66,7 @@ fn averages(target: &Target, rule: &Rule, mutation: Mutation, chain: u32, seed: 
     hamiltonian.dynamics.preconditioner.scales.clone_from(&rule.scales);
     let (mut current, mut nuts) = (Point::new(target.draw(seed.child("start"))), Nuts::new(target.dim()));
     hamiltonian.dynamics.evaluator.evaluate(&mut current);
-    let mut moving = current.clone();
+    let mut spare = [current.clone(), current.clone()];
     let (step, mut choices) = (rule.step_size, seed.child("choices").stream());
     target.averages((0..DRAWS).map(|draw| {
         momenta.fill_f64(row * draw, 0, &mut current.momentum);
@@ -76,7 +76,7 @@ fn averages(target: &Target, rule: &Rule, mutation: Mutation, chain: u32, seed: 
         match rule.trajectory {
             Trajectory::Hmc { length, jitter, max_steps } => {
                 let leapfrogs = metropolis::leapfrogs(length, jitter, max_steps, step, &mut choices);
-                metropolis::transition(&mut hamiltonian, &mut current, &mut moving, step, leapfrogs, &mut choices);
+                metropolis::transition(&mut hamiltonian, &mut current, &mut spare, step, leapfrogs, &mut choices);
             }
             Trajectory::Nuts { max_depth } => {
                 nuts.transition(&mut hamiltonian, &mut current, step, max_depth, &mut choices);
