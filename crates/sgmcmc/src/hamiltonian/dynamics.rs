@@ -33,10 +33,9 @@ impl<P: Potential64> Dynamics<P> {
         Self { evaluator, temperature, preconditioner, work: vec![0.0; dim] }
     }
 
-    /// q ← q − ε·Lᵀg/T.
+    /// q ← q − ε·Lᵀg.
     fn kick(&mut self, momentum: &mut [f64], gradient: &[f64], step: f64) {
-        let Self { temperature, preconditioner, work, .. } = self;
-        let step = step / *temperature;
+        let Self { preconditioner, work, .. } = self;
         let scaled = gradient.iter().zip(&preconditioner.scales);
         if preconditioner.is_diagonal() {
             return update(momentum, scaled, |q, (g, scale)| *q -= step * (g * scale));
@@ -67,11 +66,12 @@ impl<P: Potential64> Hamiltonian for Dynamics<P> {
     ///
     /// Reference: Neal, *MCMC using Hamiltonian dynamics*, in: Handbook of Markov Chain Monte Carlo, 2011, eqs 5.18–5.20, §5.4.1.
     fn leapfrog(&mut self, from: &Point, to: &mut Point, step: f64) {
+        let half = 0.5 * step / self.temperature;
         to.momentum.copy_from_slice(&from.momentum);
-        self.kick(&mut to.momentum, &from.gradient, 0.5 * step);
+        self.kick(&mut to.momentum, &from.gradient, half);
         self.drift(from, to, step);
         self.evaluator.evaluate(to);
-        self.kick(&mut to.momentum, &to.gradient, 0.5 * step);
+        self.kick(&mut to.momentum, &to.gradient, half);
     }
 
     fn energy(&self, point: &Point) -> f64 {

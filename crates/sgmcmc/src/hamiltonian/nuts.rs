@@ -222,13 +222,13 @@ impl Nuts {
             }
             depth += 1;
             // Later doublings are preferred: it moves farther, and leaves the weights invariant.
-            let take = growth.choose(doubling.log_weight - whole.log_weight);
+            let joint = Joint::new(whole.log_weight, doubling.log_weight);
+            let take = growth.choose(joint.odds);
             moved |= take;
             if !forwards {
                 whole.reverse();
             }
-            let log_weight = log_add_exp(whole.log_weight, doubling.log_weight);
-            let goes_on = whole.append(doubling, take, log_weight, growth.points);
+            let goes_on = whole.append(doubling, take, joint.log_weight, growth.points);
             if !forwards {
                 whole.reverse();
             }
@@ -273,9 +273,9 @@ impl<H: Hamiltonian> Growth<'_, H> {
             return false;
         }
         // Inside a doubling every point has its weight's share, no more.
-        let log_weight = log_add_exp(tree.log_weight, second.log_weight);
-        let take = self.choose(second.log_weight - log_weight);
-        tree.append(second, take, log_weight, self.points)
+        let joint = Joint::new(tree.log_weight, second.log_weight);
+        let take = self.choose(joint.share);
+        tree.append(second, take, joint.log_weight, self.points)
     }
 
     fn advance(&mut self, end: usize, step: f64, tree: &mut Tree) -> bool {
@@ -292,9 +292,8 @@ impl<H: Hamiltonian> Growth<'_, H> {
         !(self.wall || self.divergent)
     }
 
-    /// True with probability min(1, exp(`log_probability`)).
-    fn choose(&mut self, log_probability: f64) -> bool {
-        self.choices.uniform() < probability(log_probability)
+    fn choose(&mut self, probability: f64) -> bool {
+        self.choices.uniform() < probability
     }
 }
 
@@ -303,9 +302,22 @@ fn probability(log: f64) -> f64 {
     if log >= 0.0 { 1.0 } else { log.exp() }
 }
 
-/// log(eᵃ + eᵇ).
-fn log_add_exp(a: f64, b: f64) -> f64 {
-    a.max(b) + (-(a - b).abs()).exp().ln_1p()
+/// Two weights joined, by one exponential: each costs as much as a gradient of few coordinates.
+struct Joint {
+    /// log(eᵃ + eᵇ).
+    log_weight: f64,
+    /// eᵇ/(eᵃ + eᵇ).
+    share: f64,
+    /// min(1, eᵇ/eᵃ).
+    odds: f64,
+}
+
+impl Joint {
+    fn new(a: f64, b: f64) -> Self {
+        let ratio = (-(a - b).abs()).exp();
+        let odds = if b >= a { 1.0 } else { ratio };
+        Self { log_weight: a.max(b) + ratio.ln_1p(), share: odds / (1.0 + ratio), odds }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use apd_seed::Seed;
 
 use super::super::dynamics::{Dynamics, Hamiltonian};
-use super::{Nuts, log_add_exp};
+use super::{Joint, Nuts};
 use crate::phase_space::Point;
 use crate::testing::Quadratic;
 use crate::{FromFn64, Potential64};
@@ -28,13 +28,18 @@ fn point<P: Potential64>(dynamics: &mut Dynamics<P>, position: f64, momentum: f6
 }
 
 #[test]
-fn sums_of_exponentials() {
+fn weights_are_joined() {
+    let log = |a, b| Joint::new(a, b).log_weight;
     for (a, b) in [(0.0_f64, 0.0_f64), (1.0, -3.0), (-3.0, 1.0), (0.5, 0.4)] {
-        assert!((log_add_exp(a, b) - (a.exp() + b.exp()).ln()).abs() < 1e-15);
+        assert!((log(a, b) - (a.exp() + b.exp()).ln()).abs() < 1e-15);
+        let Joint { share, odds, .. } = Joint::new(a, b);
+        assert!((share - b.exp() / (a.exp() + b.exp())).abs() < 1e-15 && (odds - (b - a).exp().min(1.0)).abs() < 1e-15);
     }
-    assert_eq!(log_add_exp(-2000.0, 0.0), 0.0);
-    assert_eq!(log_add_exp(1000.0, f64::NEG_INFINITY), 1000.0);
-    assert!((log_add_exp(1000.0, 1000.0) - 1000.0 - std::f64::consts::LN_2).abs() < 1e-12);
+    assert_eq!(log(-2000.0, 0.0), 0.0);
+    assert_eq!(log(1000.0, f64::NEG_INFINITY), 1000.0);
+    assert!((log(1000.0, 1000.0) - 1000.0 - std::f64::consts::LN_2).abs() < 1e-12);
+    let shares = |a, b| (Joint::new(a, b).share, Joint::new(a, b).odds);
+    assert_eq!((shares(0.0, -2000.0), shares(-2000.0, 0.0)), ((0.0, 0.0), (1.0, 1.0)));
 }
 
 /// Where all weights are equal the draw is uniform in the last doubling, whose place is that of three coins: the displacement k,
