@@ -72,11 +72,6 @@ impl ConditionalConfig {
     pub fn within(self, bytes: usize, points: &impl Points) -> Option<Self> {
         let chains = places(points);
         let (dim, least) = (points.dim(), chains.iter().map(Vec::len).min()?);
-        let row = |format| match format {
-            Format::F32 => 4 * dim,
-            Format::F16 => 2 * dim,
-            Format::Int8 => dim + 4,
-        };
         let frequencies = self.frequencies.min(path::frequencies_of(chains.iter().map(Vec::len).max()?));
         let total = |rank: usize| {
             let law = 4 * rank * (frequencies + rank);
@@ -88,7 +83,7 @@ impl ConditionalConfig {
                     4 * (h * (z + 1) + 2 * h * (h + 1) + rank * (h + 1))
                 }
             };
-            chains.len() * (row(self.means) + rank * row(self.format) + law + 4) + adversary
+            chains.len() * (self.means.row_bytes(dim) + rank * self.format.row_bytes(dim) + law + 4) + adversary
         };
         let rank = (0..least.min(dim)).take_while(|&rank| total(rank) <= bytes).last().filter(|&rank| rank > 0)?;
         Some(Self { rank, ..self })

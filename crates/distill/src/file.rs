@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use apd_points::Layout;
 use apd_points::safetensors::parse;
 use apd_seed::Seed;
-use half::f16;
+use half::{bf16, f16};
 use ndarray::ArrayViewMut2;
 use safetensors::tensor::{Dtype as Stored, View, serialize};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::gan::Widths;
-use crate::quantized::{Matrix, Numbers};
+use crate::quantized::{Matrix, Numbers, groups, packed};
 use crate::subspace::Coefficients;
 use crate::{Conditional, FileError, Format, Generator, Standardization, Subsample, Subspace};
 use apd_points::{LowRank, Posterior};
@@ -157,7 +157,9 @@ impl Distilled {
     /// `directions.scale` per row), and its coefficients' `centres` and `sd`, or the tensors of their GAN behind `coefficients.`;
     /// `residual` where there is noise on every coordinate. A subsample has `points` (m × d; of 8 bits with a `points.scale` per row), and
     /// `sd` where there is noise, `mean` and `scale` where they are kept in units of each coordinate. A conditional distiller has `means`
-    /// (C × d) and `directions` (C·K × d), `curves` (C × F × K), `factors` (C × K × K), and the tensors of its GAN behind `adversary.`. In the
+    /// (C × d) and `directions` (C·K × d), `curves` (C × F × K), `factors` (C × K × K), and the tensors of its GAN behind `adversary.`. Of a
+    /// matrix of 6 bits a row is 3·⌈d/4⌉ bytes, each three of them four codes of 6 bits, 32 more than they mean, the first in the lowest bits; its
+    /// `.scale` (bf16) has one of each 64 columns. In the
     /// header's metadata, one JSON object under `apd`: `format`, `generator` (lengths), `layout`, and `metadata`.
     ///
     /// **Errors**: a layout of another length than the points.
@@ -266,6 +268,8 @@ enum Source<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
     I8(&'a [i8]),
+    U8(&'a [u8]),
+    BF16(&'a [bf16]),
     /// The output weight of a generator, which keeps it in another order.
     Output(&'a Generator),
 }
@@ -276,6 +280,8 @@ impl View for Part<'_> {
             Source::F32(_) | Source::Output(_) => Stored::F32,
             Source::F16(_) => Stored::F16,
             Source::I8(_) => Stored::I8,
+            Source::U8(_) => Stored::U8,
+            Source::BF16(_) => Stored::BF16,
         }
     }
 
@@ -288,7 +294,9 @@ impl View for Part<'_> {
         match self.source {
             Source::F32(numbers) => numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
             Source::F16(numbers) => numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+            Source::BF16(numbers) => numbers.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
             Source::I8(numbers) => bytes.extend(numbers.iter().map(|&x| x as u8)),
+            Source::U8(numbers) => bytes.extend_from_slice(numbers),
             Source::Output(generator) => generator.weight().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
         }
         bytes.into()
@@ -345,6 +353,13 @@ fn matrix_parts<'a>(name: &str, matrix: &'a Matrix, shape: Vec<usize>) -> Vec<(S
             part(format!("{name}.scale"), vec![scales.len()], Source::F32(scales)),
             part(name.to_owned(), shape, Source::I8(codes)),
         ],
+        Numbers::Int6 { codes, scales } => {
+            let (rows, columns) = (matrix.rows(), matrix.columns());
+            vec![
+                part(format!("{name}.scale"), vec![rows, groups(columns)], Source::BF16(scales)),
+                part(name.to_owned(), vec![rows, packed(columns)], Source::U8(codes)),
+            ]
+        }
     }
 }
 

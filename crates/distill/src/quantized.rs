@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use half::f16;
 use half::slice::HalfFloatSliceExt;
-use ndarray::{Array2, ArrayView2};
+use half::{bf16, f16};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 /// The format in which the numbers of a matrix are kept.
@@ -19,12 +19,30 @@ pub enum Format {
     /// 8 bits each, with a scale per row, a hundred and twenty-seventh of its largest absolute value: an error of at most half the scale.
     #[default]
     Int8,
+    /// 6 bits each, with a scale for every 64 of a row's, a thirty-first of their largest absolute value, in 16 bits: an error of at most half
+    /// the scale. Of rows of a bank a quarter more than of 8 bits fit into as many bytes.
+    Int6,
 }
+
+/// Numbers that share a scale in 6 bits.
+const GROUP: usize = 64;
+/// The largest code in 6 bits.
+const LARGEST: f32 = 31.0;
 
 impl Format {
     /// The format of vectors beside a matrix of this format: a mean has no row to share a scale with.
     pub(crate) fn of_vectors(self) -> Self {
-        if self == Self::Int8 { Self::F16 } else { self }
+        if matches!(self, Self::Int8 | Self::Int6) { Self::F16 } else { self }
+    }
+
+    /// Bytes of a row of `columns` numbers, with its scales.
+    pub fn row_bytes(self, columns: usize) -> usize {
+        match self {
+            Self::F32 => 4 * columns,
+            Self::F16 => 2 * columns,
+            Self::Int8 => columns + 4,
+            Self::Int6 => packed(columns) + 2 * columns.div_ceil(GROUP),
+        }
     }
 }
 
@@ -34,6 +52,7 @@ impl std::fmt::Display for Format {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Int8 => "int8",
+            Self::Int6 => "int6",
         })
     }
 }
@@ -50,7 +69,32 @@ pub(crate) struct Matrix {
 pub(crate) enum Numbers {
     F32(Vec<f32>),
     F16(Vec<f16>),
-    Int8 { codes: Vec<i8>, scales: Vec<f32> },
+    Int8 {
+        codes: Vec<i8>,
+        scales: Vec<f32>,
+    },
+    /// Of each row: four codes, 32 more than they mean, in three bytes, the first in the lowest bits; and the scales of its groups.
+    Int6 {
+        codes: Vec<u8>,
+        scales: Vec<bf16>,
+    },
+}
+
+/// Bytes of a row of codes of 6 bits.
+pub(crate) fn packed(columns: usize) -> usize {
+    3 * columns.div_ceil(4)
+}
+
+/// Scales of a row of codes of 6 bits.
+pub(crate) fn groups(columns: usize) -> usize {
+    columns.div_ceil(GROUP)
+}
+
+/// The least scale in 16 bits that reaches as far as `largest` does: of the range of `f32`, since what is below or above it would be lost.
+fn scale_for(largest: f32) -> bf16 {
+    let scale = bf16::from_f32(largest / LARGEST);
+    let reaches = scale.to_f32() * LARGEST >= largest;
+    if reaches { scale } else { bf16::from_bits(scale.to_bits() + 1) }
 }
 
 impl Matrix {
@@ -67,6 +111,25 @@ impl Matrix {
                     codes.extend(row.iter().map(|&x| (x * inverse).round() as i8));
                 }
                 Numbers::Int8 { codes, scales }
+            }
+            Format::Int6 => {
+                let columns = matrix.ncols();
+                let mut codes = vec![0; matrix.nrows() * packed(columns)];
+                let mut scales = Vec::with_capacity(matrix.nrows() * groups(columns));
+                for (i, row) in matrix.outer_iter().enumerate() {
+                    let codes = &mut codes[i * packed(columns)..(i + 1) * packed(columns)];
+                    for (group, numbers) in row.axis_chunks_iter(Axis(0), GROUP).enumerate() {
+                        let scale = scale_for(numbers.iter().fold(0.0_f32, |most, x| most.max(x.abs())));
+                        let inverse = if scale > bf16::ZERO { scale.to_f32().recip() } else { 0.0 };
+                        for (j, &x) in numbers.iter().enumerate() {
+                            let (at, code) = (group * GROUP + j, ((x * inverse).round() + 32.0) as u32);
+                            let bits = (code << (6 * (at % 4))).to_le_bytes();
+                            codes[3 * (at / 4)..][..3].iter_mut().zip(bits).for_each(|(to, bits)| *to |= bits);
+                        }
+                        scales.push(scale);
+                    }
+                }
+                Numbers::Int6 { codes, scales }
             }
         };
         Self { rows: matrix.nrows(), columns: matrix.ncols(), numbers }
@@ -91,6 +154,7 @@ impl Matrix {
             Numbers::F32(_) => Format::F32,
             Numbers::F16(_) => Format::F16,
             Numbers::Int8 { .. } => Format::Int8,
+            Numbers::Int6 { .. } => Format::Int6,
         }
     }
 
@@ -103,11 +167,7 @@ impl Matrix {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        match &self.numbers {
-            Numbers::F32(numbers) => size_of_val(&numbers[..]),
-            Numbers::F16(numbers) => size_of_val(&numbers[..]),
-            Numbers::Int8 { codes, scales } => size_of_val(&codes[..]) + size_of_val(&scales[..]),
-        }
+        self.rows * self.format().row_bytes(self.columns)
     }
 
     /// `out` ← the elements `columns` of row `row`.
@@ -119,6 +179,15 @@ impl Matrix {
             Numbers::Int8 { codes, scales } => {
                 let scale = scales[row];
                 out.iter_mut().zip(&codes[at]).for_each(|(out, &code)| *out = scale * f32::from(code));
+            }
+            Numbers::Int6 { codes, scales } => {
+                let codes = &codes[row * packed(self.columns)..(row + 1) * packed(self.columns)];
+                let scales = &scales[row * groups(self.columns)..(row + 1) * groups(self.columns)];
+                for (out, at) in out.iter_mut().zip(columns) {
+                    let four = &codes[3 * (at / 4)..][..3];
+                    let bits = u32::from_le_bytes([four[0], four[1], four[2], 0]) >> (6 * (at % 4)) & 63;
+                    *out = scales[at / GROUP].to_f32() * (bits as f32 - 32.0);
+                }
             }
         }
     }

@@ -79,11 +79,7 @@ impl SubspaceConfig {
             CoefficientModel::Kernel => self.components.min(points),
             CoefficientModel::Gaussian | CoefficientModel::Gan => 1,
         };
-        let direction = match self.format {
-            Format::F32 => 4 * dim,
-            Format::F16 => 2 * dim,
-            Format::Int8 => dim + 4,
-        };
+        let direction = self.format.row_bytes(dim);
         let total = |rank: usize| vectors + rank * (direction + number * components + 4);
         let rank = (0..=dim.min(points)).take_while(|&rank| total(rank) <= bytes).last()?;
         Some(Self { rank, ..self })

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apd_points::{Dtype, RawArray};
-use half::f16;
+use half::{bf16, f16};
 
 use super::{CoefficientDescription, GanDescription, SubsampleDescription, SubspaceDescription, gan_tensors, problem};
 use crate::gan::Widths;
-use crate::quantized::{Matrix, Numbers};
+use crate::quantized::{Matrix, Numbers, groups, packed};
 use crate::standardize::Affine;
 use crate::subspace::Coefficients;
 use crate::{FileError, Format, Generator, Subsample, Subspace};
@@ -45,6 +45,13 @@ impl<'a> Tensors<'a> {
                 let scales = self.f32(&format!("{name}.scale"), &shape[..1])?;
                 let data = self.take(name, Dtype::I8, &shape)?;
                 Numbers::Int8 { codes: data.iter().map(|&x| x as i8).collect(), scales }
+            }
+            Format::Int6 => {
+                let (rows, scale) = (rows.unwrap_or(1), format!("{name}.scale"));
+                let data = self.take(&scale, Dtype::BF16, &[rows, groups(columns)])?;
+                let scales = data.chunks_exact(2).map(|bytes| bf16::from_le_bytes([bytes[0], bytes[1]]));
+                let scales = finite(&scale, scales.collect(), |x: &bf16| x.is_finite())?;
+                Numbers::Int6 { codes: self.take(name, Dtype::U8, &[rows, packed(columns)])?.to_vec(), scales }
             }
         };
         Ok(Matrix::from_numbers(rows.unwrap_or(1), columns, numbers))

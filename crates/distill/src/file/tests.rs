@@ -158,6 +158,7 @@ fn posteriors() -> Vec<Distilled> {
     let adversary = AdversaryConfig { hidden: 3, critic_hidden: 4, batch: 8, iterations: 1, ..Default::default() };
     for (format, frequencies, residuals) in [
         (Format::Int8, 2, ResidualModel::Adversarial),
+        (Format::Int6, 2, ResidualModel::Gaussian),
         (Format::F32, 3, ResidualModel::Gaussian),
         (Format::F16, 0, ResidualModel::Gaussian),
     ] {
@@ -165,13 +166,15 @@ fn posteriors() -> Vec<Distilled> {
         let config = ConditionalConfig { rank: 2, format, frequencies, residuals, adversary, ..Default::default() };
         kinds.push(Distilled::Conditional(Conditional::fit(&points, &config, apd_seed::Seed::root(1)).unwrap()));
     }
-    for (format, sd) in [(Format::F32, None), (Format::Int8, None), (Format::F16, Some(&[0.5; 17][..]))] {
+    for (format, sd) in
+        [(Format::F32, None), (Format::Int8, None), (Format::F16, Some(&[0.5; 17][..])), (Format::Int6, None)]
+    {
         kinds.push(Distilled::Subsample(Subsample::new(points.view(), sd, format)));
     }
     let mut unlike = points.clone();
     unlike.column_mut(3).mapv_inplace(|x| 1e4 * x + 1e6);
     kinds.push(Distilled::Subsample(Subsample::within(unlike.view(), usize::MAX)));
-    for format in [Format::F32, Format::F16, Format::Int8] {
+    for format in [Format::F32, Format::F16, Format::Int8, Format::Int6] {
         for coefficients in [CoefficientModel::Kernel, CoefficientModel::Gaussian, CoefficientModel::Gan] {
             for (rank, residual) in [(3, 0.0), (3, 1.0), (0, 1.0)] {
                 if rank == 0 && coefficients == CoefficientModel::Gan {

@@ -168,9 +168,11 @@ fn baselines<'a>(
         if count >= 1 && count <= training.len() {
             add("rows", Box::new(Subsample::new(rows(count).view(), None, Format::F32)));
         }
-        let quantized = (budget / (dim + 4) as f64) as usize;
-        if (1..=training.len()).contains(&quantized) {
-            add("rows-int8", Box::new(Subsample::new(rows(quantized).view(), None, Format::Int8)));
+        for (name, format) in [("rows-int8", Format::Int8), ("rows-int6", Format::Int6)] {
+            let count = (budget / format.row_bytes(dim) as f64) as usize;
+            if (1..=training.len()).contains(&count) {
+                add(name, Box::new(Subsample::new(rows(count).view(), None, format)));
+            }
         }
         if count >= 2 && count <= training.len() {
             add("rows+noise", Box::new(Subsample::new(rows(count - 1).view(), Some(&noise), Format::F32)));
