@@ -18,17 +18,22 @@ pub enum Engine {
     General,
 }
 
-/// The generator's last layer before training.
+/// The last layers before training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum InitialOutput {
-    /// Weights He-uniform and biases 0, as those of the other layers and in the paper.
+    /// Weights He-uniform and biases 0, as those of the hidden layers.
     ///
     /// Points are then about N(0, 2) in every (standardized) coordinate, whatever the bank's scale; with Adam at 10⁻⁴ a
     /// bank of standard deviation 0.1 takes thousands of iterations to shrink to.
     #[default]
     HeUniform,
+    /// Glorot-uniform, the critic's last layer too, and biases 0: as the paper's authors start theirs. Weights are smaller than He's by
+    /// √(h/(h + d)), so that points start near 0 where d is large.
+    ///
+    /// Reference: Glorot & Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010, eq. 16.
+    Glorot,
     /// He-uniform, then each coordinate's weights scaled and its bias set such that the mean is the bank's and the standard
     /// deviation [`Config::initial_spread`] times the bank's (exactly so on 1 024 latent vectors). Costs one pass over the
     /// bank.
@@ -62,7 +67,7 @@ pub struct Config {
     pub optimizer: Optimizer,
     /// The standardization of the points before training.
     pub standardization: Standardization,
-    /// The generator's last layer before training.
+    /// The last layers before training.
     pub initial_output: InitialOutput,
     /// Standard deviation of each coordinate before training, in that of the bank; only for [`InitialOutput::Moments`].
     ///

@@ -102,6 +102,19 @@ impl<T: Element> GeneratorNet<T> {
     }
 }
 
+/// Brings the last layers from He's scale to Glorot's: U(−√(6/(in + out)), √(6/(in + out))).
+pub(crate) fn glorot_outputs(critic: &mut Critic<f32>, generator: &mut GeneratorNet<f32>, widths: Widths) {
+    let h = widths.hidden;
+    let head = &mut critic.head.value;
+    let bias = head.len() - 1;
+    let scale = |weights: &mut [f32], outputs: usize| {
+        let factor = (h as f32 / (h + outputs) as f32).sqrt();
+        weights.iter_mut().for_each(|w| *w *= factor);
+    };
+    scale(&mut head[bias - h..bias], 1);
+    scale(&mut generator.weight.value, widths.dim);
+}
+
 /// Weights from U(−√(6/in), √(6/in)), biases (shapes of one axis) 0.
 ///
 /// Reference: He, Zhang, Ren & Sun, *Delving deep into rectifiers*, ICCV 2015, eq. 10, as a uniform distribution.

@@ -9,7 +9,7 @@ use super::general;
 use crate::gan::batch::{Batch, StandardizedPoints};
 use crate::gan::config::{Engine, InitialOutput};
 use crate::gan::initial::match_moments;
-use crate::gan::model::{Block, Critic, GeneratorNet, Widths};
+use crate::gan::model::{Block, Critic, GeneratorNet, Widths, glorot_outputs};
 use crate::gan::structured::Structured;
 use crate::standardize::{Affine, Moments};
 use crate::{Config, CriticLoss, Error, Generator, Standardization};
@@ -93,12 +93,16 @@ impl<R: Points> Trainer<R> {
         let needed = config.standardization != Standardization::None || config.initial_output == InitialOutput::Moments;
         let moments = if needed { Some(Moments::of(&rows)?) } else { None };
         let affine = Affine::new(config.standardization, moments.as_ref());
-        let critic = Critic::new(widths, config.optimizer, seed.child("initial-critic"));
+        let mut critic = Critic::new(widths, config.optimizer, seed.child("initial-critic"));
         let mut generator = GeneratorNet::new(widths, config.optimizer, seed.child("initial-generator"));
-        if let (InitialOutput::Moments, Some(moments)) = (config.initial_output, &moments) {
-            let latents = seed.child("initial-latent");
-            let spread = config.initial_spread as f32;
-            match_moments(&mut generator, widths, moments, config.standardization, spread, latents);
+        match (config.initial_output, &moments) {
+            (InitialOutput::Glorot, _) => glorot_outputs(&mut critic, &mut generator, widths),
+            (InitialOutput::Moments, Some(moments)) => {
+                let latents = seed.child("initial-latent");
+                let spread = config.initial_spread as f32;
+                match_moments(&mut generator, widths, moments, config.standardization, spread, latents);
+            }
+            _ => {}
         }
         Ok(Self::of_parts(rows, widths, config, seed, affine, (critic, generator), [0; 2]))
     }

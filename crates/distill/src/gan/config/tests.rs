@@ -61,6 +61,7 @@ fn missing_keys_are_defaults_and_unknown_ones_errors() {
     };
     assert_eq!(read(text).unwrap(), expected);
     assert_eq!(read(&serde_json::to_string(&expected).unwrap()).unwrap(), expected);
+    assert_eq!(read(r#"{"initial-output": "glorot"}"#).unwrap().initial_output, InitialOutput::Glorot);
     assert!(read(r#"{"hiden": 7}"#).unwrap_err().to_string().contains("hiden"));
     assert!(read(r#"{"standardization": "whiten"}"#).is_err());
     assert!(read(r#"{"loss": "hinge"}"#).unwrap_err().to_string().contains("wgan-gp"));

@@ -86,6 +86,27 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     assert_eq!(one.0[1].iteration, 2);
 }
 
+/// Last layers fill the range of Glorot & Bengio's eq. 16; all others are as they were.
+#[test]
+fn glorot_is_of_the_last_layers() {
+    let points = gaussian(20, 900);
+    let blocks = |initial_output| {
+        let config = Config { hidden: 50, initial_output, ..small() };
+        let state = owned(&Trainer::new(&points, config, Seed::root(3)).unwrap().state());
+        state.blocks.into_iter().map(|[value, ..]| value.into_owned()).collect::<Vec<_>>()
+    };
+    let (he, glorot) = (blocks(InitialOutput::HeUniform), blocks(InitialOutput::Glorot));
+    // The critic's first layer and its head, the generator's trunk, weight and bias.
+    assert!(he[0] == glorot[0] && he[2] == glorot[2] && he[4] == glorot[4]);
+    let last = he[1].len() - 51;
+    assert!(he[1][..last] == glorot[1][..last]);
+    for (weights, outputs) in [(&glorot[1][last..last + 50], 1.0_f32), (&glorot[3][..], 900.0)] {
+        let bound = (6.0 / (50.0 + outputs)).sqrt();
+        let largest = weights.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+        assert!(largest <= bound && largest > 0.9 * bound, "{largest} beside {bound}");
+    }
+}
+
 #[test]
 fn states_of_other_points_are_refused() {
     let points = gaussian(20, 9);

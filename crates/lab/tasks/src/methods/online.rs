@@ -80,7 +80,7 @@ impl Method for OnlineGan {
 /// After each round its state is saved; a run that was interrupted goes on from there with the same numbers. `bank` is looked at for
 /// comparison only.
 ///
-/// Reference: Wang et al., *Adversarial distillation of Bayesian neural network posteriors*, ICML 2018, algorithm 1 and §3.2.
+/// Reference: Wang et al., *Adversarial distillation of Bayesian neural network posteriors*, ICML 2018, algorithm 2 and §3.2.
 fn distill_online(context: Context<'_>, experiment: &Experiment, bank: &Bank, method: OnlineGan) -> Result<Fitted> {
     let (config, name) = (&experiment.config, method.name());
     context.progress.begin(name, config.online.rounds * config.online.iterations, 0);
