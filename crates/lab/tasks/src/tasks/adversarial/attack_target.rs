@@ -7,7 +7,7 @@ use apd_data::Labelled;
 use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
 use apd_uncertainty::{Score, accuracy, nll};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -28,11 +28,17 @@ pub enum Kind {
     FgsmAverage,
     /// Many steps on the loss of the averaged prediction.
     PgdAverage,
+    /// The least of that one step that misleads the averaged prediction, image by image.
+    FgsmMinimal,
 }
+
+/// Lengths that [`Kind::FgsmMinimal`] tries.
+const LENGTHS: usize = 32;
 
 impl Kind {
     /// All of them, the weakest first.
-    pub const ALL: [Kind; 5] = [Kind::Noise, Kind::FgsmDraw, Kind::PgdDraw, Kind::FgsmAverage, Kind::PgdAverage];
+    pub const ALL: [Kind; 6] =
+        [Kind::Noise, Kind::FgsmDraw, Kind::PgdDraw, Kind::FgsmAverage, Kind::PgdAverage, Kind::FgsmMinimal];
 
     /// Its name in tables and results.
     pub fn name(self) -> &'static str {
@@ -42,6 +48,7 @@ impl Kind {
             Kind::PgdDraw => "pgd-draw",
             Kind::FgsmAverage => "fgsm-average",
             Kind::PgdAverage => "pgd-average",
+            Kind::FgsmMinimal => "fgsm-minimal",
         }
     }
 
@@ -123,13 +130,46 @@ impl AttackTarget {
         let pgd = Attack::pgd(epsilon as f32, step as f32, settings.steps);
         let attack = match kind {
             Kind::Noise => return noise(pixels, epsilon as f32, seed.child("noise")),
-            Kind::FgsmDraw | Kind::FgsmAverage => Attack::fgsm(epsilon as f32),
+            Kind::FgsmDraw | Kind::FgsmAverage | Kind::FgsmMinimal => Attack::fgsm(epsilon as f32),
             Kind::PgdDraw | Kind::PgdAverage if settings.random_start => pgd.from_random_start(seed),
             Kind::PgdDraw | Kind::PgdAverage => pgd,
         };
         let thetas = self.rows();
         let thetas = if kind.on_one_network() { &thetas[self.one..=self.one] } else { &thetas };
-        attack.run(&self.network, &Categorical, thetas, pixels, TargetRows::Classes(labels))
+        let images = attack.run(&self.network, &Categorical, thetas, pixels, TargetRows::Classes(labels));
+        if kind == Kind::FgsmMinimal { self.shortened(&images, epsilon as f32, shown) } else { images }
+    }
+
+    /// Of each image the shortest of [`LENGTHS`] equal parts of its step of `epsilon` that misleads the averaged prediction: the image as it is where
+    /// that is wrong already, the whole step where none misleads.
+    fn shortened(&self, whole: &Array2<f32>, epsilon: f32, shown: &Labelled) -> Array2<f32> {
+        let (pixels, labels) = (&shown.images.pixels, &shown.labels);
+        let mut images = pixels.clone();
+        let mut right: Vec<usize> = (0..labels.len()).collect();
+        for part in 0..=LENGTHS {
+            let length = epsilon * part as f32 / LENGTHS as f32;
+            for &i in &right {
+                let step = whole.row(i).into_iter().zip(pixels.row(i));
+                for (image, (&to, &from)) in images.row_mut(i).iter_mut().zip(step) {
+                    // A pixel that the step cannot move, at the end of the range, has no direction.
+                    let direction = if to > from {
+                        1.0
+                    } else if to < from {
+                        -1.0
+                    } else {
+                        0.0
+                    };
+                    *image = (from + length * direction).clamp(-1.0, 1.0);
+                }
+            }
+            let asked = images.select(Axis(0), &right);
+            let seen = pictures::classes(&averaged(&self.network, network_rows(&self.thetas), asked.view()).mean());
+            right = right.into_iter().zip(seen).filter(|&(i, class)| class == labels[i]).map(|(i, _)| i).collect();
+            if right.is_empty() {
+                break;
+            }
+        }
+        images
     }
 
     /// What the average of all networks says of these images.

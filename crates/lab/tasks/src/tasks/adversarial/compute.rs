@@ -8,6 +8,7 @@ use apd_report::{ImageRow, Row};
 use apd_seed::Seed;
 use apd_store::checkpoint;
 use apd_uncertainty::{Detection, Score, detection};
+use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -65,6 +66,8 @@ struct Outcome {
     /// Accuracy of the networks that were attacked.
     target: f64,
     found: Vec<Found>,
+    /// The largest change of a pixel, in the median over the images: what misleads half of them, for [`Kind::FgsmMinimal`].
+    change: f64,
     /// Each score of each image of the method itself, where a figure shows them.
     scores: Vec<Vec<f64>>,
     /// The first images and what the method itself takes them for, where a figure shows them.
@@ -86,7 +89,7 @@ struct Found {
 ///
 /// Rows: `accuracy` and `nll` (nats) under attack, and how well each score tells attacked from clean images (attacked is the positive
 /// class, all images are in both classes, misled or not), all with `attack`, `source` (the method whose networks were attacked) and
-/// `at` = ε. `accuracy_target` is that of the very networks that were attacked. Rows of the clean images have no attack and `at` = 0.
+/// `at` = ε. `change_median` of `fgsm-minimal` is the step that misleads half of the images. `accuracy_target` is that of the very networks that were attacked. Rows of the clean images have no attack and `at` = 0.
 ///
 /// A checkpoint after each attack: a run that is stopped goes on there.
 pub fn adversarial(
@@ -169,17 +172,20 @@ impl Task<'_> {
         for method in 0..self.posteriors.len() {
             for draw in 0..self.draws(method) {
                 for epsilon in self.radii() {
-                    jobs.extend(self.kinds(method).map(|kind| Job { method, draw, kind, epsilon }));
+                    jobs.extend(self.kinds(method, epsilon).map(|kind| Job { method, draw, kind, epsilon }));
                 }
             }
         }
         jobs
     }
 
-    /// One network is its own average.
-    fn kinds(&self, method: usize) -> impl Iterator<Item = Kind> {
+    /// One network is its own average; the shortest step has no radius, but a longest.
+    fn kinds(&self, method: usize, epsilon: f64) -> impl Iterator<Item = Kind> {
         let single = !self.posteriors[method].has_spread();
-        Kind::ALL.into_iter().filter(move |kind| !(single && kind.on_one_network()))
+        let minimal = self.settings.minimal && epsilon == self.settings.epsilon;
+        Kind::ALL
+            .into_iter()
+            .filter(move |kind| !(single && kind.on_one_network()) && (minimal || *kind != Kind::FgsmMinimal))
     }
 
     fn attack_target(&self, method: usize, draw: usize) -> Result<AttackTarget> {
@@ -225,7 +231,8 @@ impl Task<'_> {
             true => images.rows().into_iter().map(|image| image.to_vec()).zip(evaluation.seen).take(SHOWN).collect(),
             false => Vec::new(),
         };
-        Ok(Outcome { target, found, scores, pictures })
+        let change = median_change(&self.shown.images.pixels, &images);
+        Ok(Outcome { target, found, change, scores, pictures })
     }
 
     /// Whether a figure shows the images of this job: of one network and of the default distiller, after noise and after the strongest attack.
@@ -265,7 +272,7 @@ impl Task<'_> {
         }
         for (method, _) in clean.iter().enumerate() {
             for epsilon in self.radii() {
-                for kind in self.kinds(method) {
+                for kind in self.kinds(method, epsilon) {
                     let same = |job: &Job| job.method == method && job.epsilon == epsilon && job.kind == kind;
                     let of: Vec<&Outcome> =
                         jobs.iter().zip(outcomes).filter(|(job, _)| same(job)).map(|(_, outcome)| outcome).collect();
@@ -276,6 +283,9 @@ impl Task<'_> {
                         row.attack = Some(kind.to_string());
                         row.source = Some(name(method).to_string());
                     };
+                    if kind == Kind::FgsmMinimal {
+                        push(method, "change_median", None, of.iter().map(|outcome| outcome.change).collect());
+                    }
                     if kind.on_one_network() {
                         push(method, "accuracy_target", None, of.iter().map(|outcome| outcome.target).collect());
                     }
@@ -318,6 +328,16 @@ fn compare(method: usize, attacked: &Evaluation, clean: &Evaluation) -> Result<F
     let pairs = clean.scores.iter().zip(&attacked.scores);
     let detected = pairs.map(|((_, clean), (_, attacked))| Ok(detection(clean, attacked)?)).collect::<Result<_>>()?;
     Ok(Found { method, accuracy: attacked.accuracy, nll: attacked.nll, detected })
+}
+
+/// The middle, over the images, of the largest change of a pixel; of an even number the larger of the middle two.
+fn median_change(images: &Array2<f32>, attacked: &Array2<f32>) -> f64 {
+    let largest = |(a, b): (ArrayView1<'_, f32>, ArrayView1<'_, f32>)| {
+        a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+    };
+    let mut changes: Vec<f64> = images.outer_iter().zip(attacked.outer_iter()).map(largest).collect();
+    changes.sort_by(f64::total_cmp);
+    changes.get(changes.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Whether an attack did what it is there for: it raised the mean loss far more than noise of its size did.

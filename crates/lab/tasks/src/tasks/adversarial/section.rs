@@ -15,7 +15,7 @@ use crate::tasks::adversarial::compute::{Adversarial, Kind, is_effective};
 use crate::tasks::adversarial::settings::AdversarialConfig;
 
 /// Attacks whose detection is shown.
-const DETECTED: [Kind; 2] = [Kind::PgdDraw, Kind::PgdAverage];
+const DETECTED: [Kind; 3] = [Kind::PgdDraw, Kind::PgdAverage, Kind::FgsmMinimal];
 /// Scores in the histograms.
 const SHOWN: [Score; 2] = [Score::Entropy, Score::Bald];
 
@@ -82,6 +82,12 @@ impl<'a> View<'a> {
         self.select.clone().attack(kind.name()).at(at).filter(own)
     }
 
+    /// Those of these attacks that were made.
+    fn kinds(&self, of: &[Kind]) -> Vec<Kind> {
+        let made = |kind: &&Kind| kind != &&Kind::FgsmMinimal || self.settings.minimal;
+        of.iter().filter(made).copied().collect()
+    }
+
     fn clean(&self) -> Select<'a> {
         self.select.clone().filter(|row| row.attack.is_none())
     }
@@ -107,14 +113,29 @@ impl<'a> View<'a> {
             changes.extend(Change::all(&select).into_iter().map(|change| (name.to_string(), change)));
         };
         push("as they are", self.clean().metric("accuracy"));
-        for kind in Kind::ALL {
+        for kind in self.kinds(&Kind::ALL) {
             push(kind.name(), self.white_box(kind, self.settings.epsilon).metric("accuracy"));
         }
+        let minimal = if self.settings.minimal { self.minimal() } else { String::new() };
         let table = table.note(&format!(
-            "sgd is one network, so that an attack on its average is the attack on a draw. {}",
+            "sgd is one network, so that an attack on its average is the attack on a draw. {minimal}{}",
             change::NOTE
         ));
         (table, changes)
+    }
+
+    /// What the shortest steps are.
+    fn minimal(&self) -> String {
+        let epsilon = self.settings.epsilon;
+        let median = |method: &String| {
+            let change = self.value(method, Kind::FgsmMinimal, "change_median", epsilon)?;
+            Some(format!("{method} {}{change:.3}", if change < epsilon { "" } else { "at least " }))
+        };
+        let medians: Vec<String> = self.methods.iter().filter_map(median).collect();
+        format!(
+            "fgsm-minimal is the shortest part of fgsm's step that misleads, image by image: in the median {} of a range of 2. ",
+            medians.join(", ")
+        )
     }
 
     fn transfer(&self) -> Table {
@@ -147,7 +168,7 @@ impl<'a> View<'a> {
         let caption = format!("{heading}: attacked against clean images, ε = {}.", self.settings.epsilon);
         let mut table = Table::new(&caption, columns).grouped().best_in_row(best);
         let mut changes = Vec::new();
-        for kind in DETECTED {
+        for kind in self.kinds(&DETECTED) {
             for score in Score::ALL {
                 let select = self.white_box(kind, self.settings.epsilon).metric(metric).score(score.name());
                 let mut cells = vec![Cell::text(kind.name()), Cell::text(score.name())];
@@ -257,7 +278,7 @@ const COMPARED: [&str; 4] = ["mc-dropout", "sgld", DISTILLED, "apd"];
 fn histograms(found: &Adversarial) -> Option<Figure> {
     let mut panels = Vec::new();
     let mut columns = 0;
-    for kind in DETECTED {
+    for kind in [Kind::PgdDraw, Kind::PgdAverage] {
         for score in SHOWN {
             let row = found.scores.iter().filter(|s| s.attack == kind && s.score == score);
             let row = row.filter(|s| COMPARED.contains(&s.method.as_str()));

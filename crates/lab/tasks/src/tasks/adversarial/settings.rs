@@ -27,6 +27,8 @@ pub struct AdversarialConfig {
     pub random_start: bool,
     /// Further radii, for the curves.
     pub epsilons: Vec<f64>,
+    /// Whether the shortest step that misleads is looked for too, image by image, up to `epsilon`.
+    pub minimal: bool,
 }
 
 impl AdversarialConfig {
@@ -40,7 +42,8 @@ impl AdversarialConfig {
             (_, Profile::Full | Profile::Paper) => (6_000, 50, 3, vec![0.02, 0.05, 0.1, 0.15, 0.2, 0.4]),
         };
         let (epsilon, steps, step) = (0.3, 40, 0.02);
-        Self { images, networks, draws, epsilon, steps, step, random_start: false, epsilons }
+        let minimal = config.profile != Profile::Quick;
+        Self { images, networks, draws, epsilon, steps, step, random_start: false, epsilons, minimal }
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -66,6 +66,14 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
         let mirrored = (2.0 * pixels - &images).mapv(|x| x.clamp(-1.0, 1.0));
         assert!(!is_effective(clean.nll, noise.nll, evaluate(&mirrored).nll), "{kind}");
     }
+    // The shortest step misleads as many as the whole one at least, and with less of it none but those that were wrong before.
+    let shortest = attacked(Kind::FgsmMinimal, 0.3);
+    let (whole, found) = (evaluate(&attacked(Kind::FgsmAverage, 0.3)), evaluate(&shortest));
+    assert!(found.accuracy <= whole.accuracy && found.accuracy < 0.5, "{} {}", found.accuracy, whole.accuracy);
+    let change = median_change(pixels, &shortest);
+    assert!(0.0 < change && change < 0.3, "{change}");
+    let fewer = evaluate(&(pixels + &((&shortest - pixels) * 0.9)));
+    assert!(fewer.accuracy > found.accuracy + 0.3 && found.nll < whole.nll, "{} {}", fewer.accuracy, found.nll);
     // One network is misled more by its own attack than the average is.
     let alone = attacked(Kind::PgdDraw, 0.3);
     let one = attack_target.evaluate_one(alone.view(), &shown.labels).unwrap();
@@ -75,7 +83,7 @@ fn attacks_mislead_and_what_does_nothing_is_noticed() {
 #[test]
 fn a_stopped_run_goes_on_to_the_same_rows() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let settings = AdversarialConfig { random_start: true, images: 30, ..settings() };
+    let settings = AdversarialConfig { random_start: true, images: 30, minimal: true, ..settings() };
     let (experiment, members) = trained(whole.path(), settings.clone());
     let (point, ensemble) = (Ensemble::of(&members[..1]), Ensemble::of(&members));
     let posteriors = [NamedPosterior::baseline("sgd", &point), NamedPosterior::baseline("ensemble", &ensemble)];
@@ -90,8 +98,8 @@ fn a_stopped_run_goes_on_to_the_same_rows() {
             other => break other.unwrap(),
         }
     };
-    // 2 radii × (3 attacks on sgd, 5 on the ensemble).
-    assert_eq!(stops, 16 / 3);
+    // 2 radii × (3 attacks on sgd, 5 on the ensemble), and the shortest step of each.
+    assert_eq!(stops, 18 / 3);
     assert_eq!(found.rows, expected.rows);
     assert_eq!(found.scores.len(), expected.scores.len());
 
