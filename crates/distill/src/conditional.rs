@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gan::conditional::{AdversaryConfig, learn};
 use crate::kernel;
+use crate::pca::varies;
 use crate::quantized::Matrix;
 use crate::spread::{place, start};
 use crate::{Error, Format, Generator, Pca};
@@ -170,6 +171,9 @@ impl<R: Points> Points for Chain<'_, R> {
 impl Conditional {
     /// Distils the points, chain by chain: five passes over them, and then on their coefficients.
     ///
+    /// Means and directions are kept in [`Format::F32`] where `config` asks for fewer bits that would lose a coordinate (one of other units than
+    /// most, or that hardly varies).
+    ///
     /// **Errors**: settings out of range; no points, no chain whose points vary, or a number in them that is not finite; a GAN that diverges.
     pub fn fit(points: &impl Points, config: &ConditionalConfig, seed: Seed) -> Result<Self, Error> {
         Self::of(&ChainBases::of(points, config.rank, seed.child("principal"))?, config, seed)
@@ -196,13 +200,10 @@ impl Conditional {
         let means = Array2::from_shape_fn((chains.len(), dim), |(c, j)| chains[c].mean[j]);
         let directions: Vec<_> = chains.iter().map(|chain| chain.directions.slice(s![..rank, ..])).collect();
         let directions = concatenate(Axis(0), &directions).expect("directions of one dimension");
-        Ok(Self {
-            means: Matrix::new(config.means, means.view()),
-            directions: Matrix::new(config.format, directions.view()),
-            path,
-            adversary,
-            explained: explained(chains, rank),
-        })
+        let exact = [means, directions].map(|numbers| Matrix::new(Format::F32, numbers.view()));
+        let kept = [exact[0].in_format(config.means), exact[1].in_format(config.format)];
+        let [means, directions] = if holds(&kept, &exact, chains) { kept } else { exact };
+        Ok(Self { means, directions, path, adversary, explained: explained(chains, rank) })
     }
 
     /// The same with `factor` times the variance of the noise: of a fit with [`noise`](ConditionalConfig::noise) 1, that share of what the
@@ -218,6 +219,11 @@ impl Conditional {
         assert!(factor >= 0.0 && factor.is_finite(), "{factor} times the noise");
         self.path.noise.iter_mut().for_each(|sd| *sd *= factor.sqrt() as f32);
         self
+    }
+
+    /// The format of the directions.
+    pub fn format(&self) -> Format {
+        self.directions.format()
     }
 
     /// Chains C.
@@ -266,6 +272,38 @@ impl ChainBases {
         }
         Ok(Self(chains))
     }
+}
+
+/// Whether means and directions, in fewer bits than the `exact` ones, still hold the points: rounding comes to at most half of the variance of each
+/// coordinate of all points, or to a thousandth of the value where there is none.
+fn holds(kept: &[Matrix; 2], exact: &[Matrix; 2], chains: &[Pca]) -> bool {
+    let (dim, n) = (chains[0].mean.len(), chains.iter().map(|chain| chain.coefficients.nrows() as f64).sum::<f64>());
+    let square = |x: f32| f64::from(x).powi(2);
+    let (mut errors, mut means, mut squares) = (vec![0.0; dim], vec![0.0; dim], vec![0.0; dim]);
+    let rank = kept[1].rows() / chains.len();
+    for (c, chain) in chains.iter().enumerate() {
+        let share = chain.coefficients.nrows() as f64 / n;
+        let mut add = |part: usize, row: usize, variance: f64| {
+            let off =
+                kept[part].row(row).into_iter().zip(exact[part].row(row)).map(|(kept, exact)| square(kept - exact));
+            errors.iter_mut().zip(off).for_each(|(error, off)| *error += share * variance * off);
+        };
+        add(0, c, 1.0);
+        chain.variances().take(rank).enumerate().for_each(|(k, variance)| add(1, c * rank + k, variance));
+        for (j, (&mean, &sd)) in chain.mean.iter().zip(&chain.sd).enumerate() {
+            means[j] += share * f64::from(mean);
+            squares[j] += share * square(sd);
+        }
+    }
+    for chain in chains {
+        let share = chain.coefficients.nrows() as f64 / n;
+        let off = chain.mean.iter().zip(&means).map(|(&of_chain, mean)| (f64::from(of_chain) - mean).powi(2));
+        squares.iter_mut().zip(off).for_each(|(square, off)| *square += share * off);
+    }
+    errors.iter().zip(means.iter().zip(&squares)).all(|(&error, (&mean, &variance))| {
+        let varies = varies(mean as f32, variance.sqrt() as f32);
+        error <= if varies { 0.5 * variance } else { (1e-3 * mean).powi(2) }
+    })
 }
 
 /// 1 − what the directions leave over the total variance, that between the means included.
