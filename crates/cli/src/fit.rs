@@ -112,12 +112,7 @@ fn one_chain(chain: u32, settings: &TableFit, schema: &TableSchema, table: &Tabl
 fn settings(arguments: &Fit) -> Result<TableFit> {
     let architecture = match &arguments.net {
         None => Architecture::Auto,
-        Some(file) if file.ends_with(".toml") => {
-            let text = fs::read_to_string(file).with_context(|| file.clone())?;
-            Architecture::Network(
-                toml::from_str(&text).with_context(|| format!("{file}: not the description of a network"))?,
-            )
-        }
+        Some(file) if file.ends_with(".toml") => Architecture::Network(described(file)?),
         Some(name) => name.parse().map_err(|e| Usage(format!("--net: {e}")))?,
     };
     Ok(TableFit {
@@ -139,6 +134,12 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
         seed: arguments.seed,
         ..TableFit::default()
     })
+}
+
+/// A network by its description.
+pub(crate) fn described(file: &str) -> Result<apd::nn::Network> {
+    let text = fs::read_to_string(file).with_context(|| file.to_owned())?;
+    toml::from_str(&text).with_context(|| format!("{file}: not the description of a network"))
 }
 
 /// A line a column, or a few.

@@ -95,7 +95,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
 }
 
 /// Whether rows are as long as those of the network; the message says which classes they would fit.
-fn check_width(net: NetName, classes: usize, path: &Path, found: usize, inputs: usize) -> Result<()> {
+pub(crate) fn check_width(net: NetName, classes: usize, path: &Path, found: usize, inputs: usize) -> Result<()> {
     let width = |classes| net.network(inputs, classes).row_len();
     let expected = width(classes);
     if found == expected {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use apd_data::Labelled;
-use apd_distill::{Conditional, Distilled, Generator, Progress, State, Subspace, Trainer};
+use apd_distill::{Distilled, Generator, Progress, State, Trainer};
 use apd_points::Layout;
 use apd_points::Points;
 use apd_seed::Seed;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::holdout::BankSubset;
+use crate::holdout::{BankSubset, Sampled};
 use crate::named_posterior::NamedPosterior;
 use crate::stage::{Stage, drive, saved};
 
@@ -103,49 +103,17 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Distills a bank into a subspace.
-pub fn subspace_of_bank(
+/// Distills rows of a bank that belongs to no experiment by a GAN.
+pub(crate) fn gan_of_rows(
     context: Context<'_>,
-    bank: &Bank,
-    config: &apd_distill::SubspaceConfig,
-    seed: Seed,
-) -> Result<Distilled> {
-    context.progress.begin("subspace", 1, 0);
-    let rows = BankSubset::all(bank);
-    let subspace = Subspace::fit(&rows, config, seed)?;
-    subspace.notes(config, bank.len()).iter().for_each(|note| context.progress.warn(note));
-    let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
-    context.progress.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
-    context.progress.end();
-    Ok(Distilled::Subspace(subspace))
-}
-
-/// Distills a bank chain by chain, by paths or by a GAN that is told chain and time.
-pub fn conditional_of_bank(
-    context: Context<'_>,
-    bank: &Bank,
-    config: &apd_distill::ConditionalConfig,
-    seed: Seed,
-) -> Result<Distilled> {
-    context.progress.begin("conditional", 1, 0);
-    let conditional = Conditional::fit(bank, config, seed)?;
-    let (chains, rank, explained) = (conditional.chains(), conditional.rank(), 100.0 * conditional.explained());
-    let found = format!("{rank} directions of each of {chains} chains, {explained:.1} % of the variance");
-    context.progress.advance(1, Some(found));
-    context.progress.end();
-    Ok(Distilled::Conditional(conditional))
-}
-
-/// Distills a bank that belongs to no experiment by a GAN.
-pub fn distill_bank(
-    context: Context<'_>,
-    bank: &Bank,
+    rows: &BankSubset<'_>,
     config: &apd_distill::Config,
     seed: Seed,
     checkpoint: &Path,
-) -> Result<Distilled> {
-    let bank_variance = drawn_variance(NamedPosterior::bank(bank), EVALUATION_ROWS, seed);
-    let (generator, _) = train(context, BankSubset::all(bank), config, seed, checkpoint, |generator, progress| {
+) -> Result<Generator> {
+    let sampled = Sampled(rows.clone());
+    let bank_variance = drawn_variance(NamedPosterior::distilled("rows", &sampled), EVALUATION_ROWS, seed);
+    let (generator, _) = train(context, rows.clone(), config, seed, checkpoint, |generator, progress| {
         let variance = drawn_variance(NamedPosterior::distilled("apd", generator), EVALUATION_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
@@ -155,7 +123,7 @@ pub fn distill_bank(
             variance_ratio: variance / bank_variance,
         }))
     })?;
-    Ok(Distilled::Gan(generator))
+    Ok(generator)
 }
 
 /// Trains a GAN on points; its state is saved at `path` every so often, and gone on with where there is one.
