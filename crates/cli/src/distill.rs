@@ -210,7 +210,7 @@ fn function_space(arguments: &Distill, bank: &Bank) -> Result<Option<FunctionSpa
     };
     let ood = arguments.ood.iter().map(apd_data::user_inputs).collect::<Result<Vec<_>, _>>()?;
     let space = FunctionSpace::new(network, likelihood, &bank.header().layout, &inputs, &ood);
-    Ok(Some(space.with_context(|| arguments.bank.display().to_string())?))
+    Ok(Some(space.with_context(|| arguments.bank.display().to_string())?.bounded_by(bank)))
 }
 
 /// The network that a bank of ours names among the settings of its run.

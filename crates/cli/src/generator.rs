@@ -13,7 +13,8 @@ use crate::output::say;
 
 /// Draws networks into a count×d float32 array.
 pub(crate) fn draw(arguments: &Draw) -> Result<()> {
-    let generator = open(&arguments.generator)?.generator;
+    let file = open(&arguments.generator)?;
+    let generator = file.posterior().with_context(|| arguments.generator.display().to_string())?;
     let (count, dim) = (arguments.count.get(), generator.dim());
     let mut values: Vec<f32> = Vec::new();
     let room = count.checked_mul(dim).is_some_and(|len| values.try_reserve_exact(len).is_ok());

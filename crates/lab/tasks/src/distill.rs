@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use apd_data::Labelled;
-use apd_distill::{Distilled, Generator, Progress, State, Trainer};
-use apd_points::Layout;
-use apd_points::Points;
+use apd_distill::{AtLeast, Distilled, Generator, Progress, State, Trainer};
+use apd_points::{Entry, Layout, Points};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
 use apd_uncertainty::accuracy;
@@ -236,11 +235,24 @@ pub(crate) fn total_variance(networks: ArrayView2<'_, f32>) -> f64 {
 }
 
 /// The bytes of `generator.safetensors`, with the layout of the bank's networks inside; rows of a bank without one are a
-/// single parameter `theta`.
+/// single parameter `theta`. Running variances are never drawn below the least of the bank.
 pub fn generator_file(generator: &Distilled, bank: &Bank) -> Result<Vec<u8>> {
     let layout = match &bank.header().layout {
         unknown if unknown.entries.is_empty() => Layout::new([("theta".to_string(), vec![bank.dim()])]),
         known => known.clone(),
     };
-    Ok(generator.to_safetensors(&layout, &BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]))?)
+    let mut metadata = BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]);
+    let bounds = least_variances(&layout, bank).into_iter().map(|(entry, least)| (entry.name.clone(), least)).collect();
+    metadata.extend(AtLeast::metadata(&bounds));
+    Ok(generator.to_safetensors(&layout, &metadata)?)
+}
+
+/// The variances that batch normalizations divide by, by their names, which are PyTorch's, and the least value of each.
+pub(crate) fn least_variances<'a>(layout: &'a Layout, bank: &Bank) -> Vec<(&'a Entry, f32)> {
+    let variances = layout.entries.iter().filter(|entry| entry.name.ends_with("running_var"));
+    let least = |entry: &'a Entry| {
+        let values = bank.rows().flat_map(|row| &row[entry.offset..entry.offset + entry.len()]);
+        (entry, values.copied().fold(f32::INFINITY, f32::min))
+    };
+    variances.map(least).filter(|(_, least)| *least > 0.0 && least.is_finite()).collect()
 }

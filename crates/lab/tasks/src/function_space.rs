@@ -1,14 +1,18 @@
 //! How far a distilled posterior is from its bank where it is used: in the predictions of networks drawn from it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use apd_bnn::{Likelihood, LikelihoodConfig, Predictive, predict};
+use apd_distill::AtLeast;
 use apd_nn::{Model as _, Network};
 use apd_points::{Layout, Posterior, Rearranged};
 use apd_seed::Seed;
+use apd_store::Bank;
 use apd_uncertainty::{Family as _, Normal, Score, detection, total_variation};
 use ndarray::{Array2, s};
 
+use crate::distill::least_variances;
 use crate::error::{Error, Result};
 use crate::holdout::{BankSubset, Sampled, evenly};
 use crate::stacked::Stacked;
@@ -29,6 +33,8 @@ pub struct FunctionSpace {
     /// The inputs, and below them the sets that the network has not learned.
     stacked: Stacked,
     sets: usize,
+    /// Of a bank's parameters, those that are never drawn below some value.
+    bounds: Vec<(Range<usize>, f32)>,
 }
 
 impl FunctionSpace {
@@ -58,7 +64,16 @@ impl FunctionSpace {
             layout.places_of(&network.row_layout()).map_err(|e| Error::Config(format!("the bank's layout: {e}")))?;
         }
         let stacked = Stacked::new(&blocks.iter().map(|block| block.view()).collect::<Vec<_>>())?;
-        Ok(Self { network, likelihood: likelihood.build(), layout, stacked, sets: ood.len() })
+        Ok(Self { network, likelihood: likelihood.build(), layout, stacked, sets: ood.len(), bounds: Vec::new() })
+    }
+
+    /// The same for posteriors of this bank, whose running variances are never drawn below the least of its rows, as from a file.
+    #[must_use]
+    pub fn bounded_by(mut self, bank: &Bank) -> Self {
+        let variances = self.layout.as_ref().map(|layout| least_variances(layout, bank)).unwrap_or_default();
+        self.bounds =
+            variances.into_iter().map(|(entry, least)| (entry.offset..entry.offset + entry.len(), least)).collect();
+        self
     }
 
     /// The inputs that predictions are compared on.
@@ -76,6 +91,9 @@ impl FunctionSpace {
 
     /// The averaged prediction of `networks` networks for all inputs.
     pub(crate) fn predict(&self, posterior: &dyn Posterior, networks: usize, seed: Seed) -> Result<Predictive> {
+        let bounded = AtLeast::new(posterior, self.bounds.clone());
+        // What needs no bounds may be read where it lies.
+        let posterior = if self.bounds.is_empty() { posterior } else { &bounded };
         let rearranged = match &self.layout {
             None => None,
             Some(layout) => Rearranged::new(posterior, layout, &self.network.row_layout())
@@ -92,16 +110,6 @@ impl FunctionSpace {
         let count = places.len();
         let rows = Sampled(BankSubset { bank: rows.bank, places });
         Ok((self.predict(&rows, count, Seed::root(0))?, count))
-    }
-
-    /// How much networks disagree on each input: BALD in nats, or the mean deviation of the numbers.
-    fn disagreement(&self, predictive: &Predictive) -> Vec<f64> {
-        match predictive {
-            Predictive::Classes(classes) => classes.score(Score::Bald),
-            Predictive::Numbers(numbers) => {
-                numbers.epistemic_deviation().outer_iter().map(|row| row.mean().unwrap_or(0.0)).collect()
-            }
-        }
     }
 
     /// How far one average is from another on the inputs: total variation of classes, or of normals with the networks' means and deviations.
@@ -128,7 +136,7 @@ impl FunctionSpace {
 
     /// AUROC with which each score tells each set from the inputs.
     fn detections(&self, predictive: &Predictive) -> Result<Vec<f64>> {
-        let mut scores = vec![self.disagreement(predictive)];
+        let mut scores = vec![disagreement(predictive)];
         if let Predictive::Classes(classes) = predictive {
             scores.push(classes.score(Score::Entropy));
         }
@@ -173,7 +181,7 @@ impl<'a> Evaluator<'a> {
             Predictive::Classes(_) => rows / (rows - 1.0),
             Predictive::Numbers(_) => (rows / (rows - 1.0)).sqrt(),
         };
-        let disagreement = scale * mean(&space.disagreement(&reference)[space.stacked.block(0)]);
+        let disagreement = scale * mean(&disagreement(&reference)[space.stacked.block(0)]);
         let detections = space.detections(&reference)?;
         Ok(Self { space, reference, disagreement, detections, seed })
     }
@@ -191,7 +199,7 @@ impl<'a> Evaluator<'a> {
         let lost = self.space.detections(&found)?.into_iter().zip(&self.detections).map(|(found, held)| held - found);
         Ok(Loss {
             tv: self.space.distance(&found, &self.reference)?,
-            disagreement: mean(&self.space.disagreement(&found)[self.space.stacked.block(0)]) / self.disagreement,
+            disagreement: mean(&disagreement(&found)[self.space.stacked.block(0)]) / self.disagreement,
             auroc: lost.reduce(f64::max),
         })
     }
@@ -199,6 +207,16 @@ impl<'a> Evaluator<'a> {
     /// Of 200 rows of the bank, which is what a distiller that loses nothing comes to.
     pub(crate) fn of_rows(&self, rows: &BankSubset<'_>) -> Result<Loss> {
         self.loss(&Sampled(rows.clone()))
+    }
+}
+
+/// How much networks disagree on each input: BALD in nats, or the mean deviation of the numbers.
+fn disagreement(predictive: &Predictive) -> Vec<f64> {
+    match predictive {
+        Predictive::Classes(classes) => classes.score(Score::Bald),
+        Predictive::Numbers(numbers) => {
+            numbers.epistemic_deviation().outer_iter().map(|row| row.mean().unwrap_or(0.0)).collect()
+        }
     }
 }
 

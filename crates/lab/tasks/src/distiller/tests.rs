@@ -185,3 +185,32 @@ fn coordinates_of_unlike_units_keep_their_means_and_spreads() {
         }
     }
 }
+
+/// The kind of CASES 13: a network whose batch normalization divides by the root of a negative number predicts none.
+#[test]
+fn running_variances_are_never_drawn_below_the_least_of_the_bank() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut header = apd_store::Header::new(5);
+    header.layout = apd_points::Layout::new([("0.weight".to_owned(), vec![3]), ("1.running_var".to_owned(), vec![2])]);
+    let mut writer = apd_store::BankWriter::create(dir.path().join("bank"), header).unwrap().chain(0).unwrap();
+    let mut points = Array2::<f32>::zeros((200, 5));
+    Seed::root(1).normals().fill(0, 0, points.as_slice_mut().unwrap());
+    points.slice_mut(s![.., 3..]).mapv_inplace(|x| (2.0 * x).exp());
+    for (step, row) in points.outer_iter().enumerate() {
+        writer.push(step as u64, 1.0, 0.0, row.to_slice().unwrap()).unwrap();
+    }
+    writer.flush().unwrap();
+    let bank = Bank::open(dir.path().join("bank")).unwrap();
+    let least = points.slice(s![.., 3..]).iter().copied().fold(f32::INFINITY, f32::min);
+    let path = ConditionalConfig { rank: 2, residuals: apd_distill::ResidualModel::Gaussian, ..Default::default() };
+    let subspace = SubspaceConfig { rank: 2, ..SubspaceConfig::default() };
+    let rows = Distiller::Rows { count: 200, format: Format::Int8 };
+    for distiller in [Distiller::Subspace(subspace), Distiller::Conditional(path), rows] {
+        let kept = distiller.fit(Context::default(), &bank, None, Seed::root(2), &dir.path().join("g.ckpt")).unwrap();
+        let is_bad = |drawn: &Array2<f32>| drawn.slice(s![.., 3..]).iter().any(|&x| x < least);
+        assert!(is_bad(&kept.draw(Seed::root(3), 500)), "{distiller:?}: the negative control");
+        let file = Distilled::from_safetensors(&crate::generator_file(&kept, &bank).unwrap()).unwrap();
+        let drawn = file.posterior().unwrap().draw(Seed::root(3), 500);
+        assert!(!is_bad(&drawn), "{distiller:?}");
+    }
+}
