@@ -156,6 +156,10 @@ fn say_model(model: &TableModel, path: &Path) -> Result<()> {
     let bytes = fs::metadata(path).with_context(|| path.display().to_string())?.len();
     let share = 100.0 * bytes as f64 / model.provenance().sampled_bytes as f64;
     say(format_args!("{}: {}; the file is {share:.1} % of all samples' bytes", path.display(), model.kept()))?;
+    if let Some(distilled) = model.held_out().distilled {
+        let held_out = model.provenance().held_out;
+        say(format_args!("beside all samples, on {held_out} rows that were held out: {distilled}"))?;
+    }
     match model.held_out().coverage {
         Some((before, after)) => say(format_args!(
             "90 % intervals held {:.1} % of held-out rows before calibration, {:.1} % after",
