@@ -171,6 +171,10 @@ impl Distiller {
                 end(format!("{} of {} rows in {}", kept.count(), rows.len(), kept.format()));
                 Ok(Distilled::Subsample(kept))
             }
+            Self::Gan(_) if (1..rows.len()).all(|i| rows.row(i) == rows.row(0)) => {
+                let (rows, dim, reason) = (rows.len(), rows.dim(), "they do not vary: keep one of them".to_owned());
+                Err(apd_distill::Error::Points { rows, dim, reason }.into())
+            }
             Self::Gan(config) => Ok(Distilled::Gan(gan_of_rows(context, rows, config, seed, checkpoint)?)),
         }
     }

@@ -145,7 +145,9 @@ fn banks_and_rows_that_cannot_be_kept_are_refused() {
     let one = same.slice(s![..1, ..]).to_owned();
     for points in [&same, &one] {
         let bank = write(points);
-        for distiller in [Distiller::Default, Distiller::Subspace(SubspaceConfig::default())] {
+        let gan = apd_distill::Config { iterations: 2, ..apd_distill::Config::toy2d() };
+        let subspace = Distiller::Subspace(SubspaceConfig::default());
+        for distiller in [Distiller::Default, subspace, Distiller::Gan(gan)] {
             let error = fit(&bank, &distiller).unwrap_err();
             assert!(error.contains("do not vary"), "{error}");
         }
