@@ -93,8 +93,8 @@ pub use fitted::{Fitted, Mixing, Prediction};
 pub use sampling::{FitSampler, LangevinConfig};
 pub use scaling::Scaling;
 pub use tables::{
-    Answers, Architecture, ClassMetrics, Concern, Effort, Evaluation, HeldOut, Metrics, NumberMetrics, Outcomes,
-    Predictions, Provenance, TableFit, TableModel, Task, UnknownArchitecture, Verdict,
+    Answers, Architecture, ClassMetrics, Concern, DistillationLoss, Effort, Evaluation, HeldOut, Metrics,
+    NumberMetrics, Outcomes, Predictions, Provenance, TableFit, TableModel, Task, UnknownArchitecture, Verdict,
 };
 
 pub use {

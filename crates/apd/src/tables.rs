@@ -18,7 +18,7 @@ pub use architecture::{Architecture, UnknownArchitecture};
 pub use effort::Effort;
 pub use evaluation::Evaluation;
 pub use metrics::{ClassMetrics, Metrics, NumberMetrics};
-pub use model::{HeldOut, Provenance, TableModel};
+pub use model::{DistillationLoss, HeldOut, Provenance, TableModel};
 pub use predictions::{Answers, Outcomes, Predictions};
 pub use settings::{TableFit, Task};
 pub use verdicts::{Concern, Verdict};

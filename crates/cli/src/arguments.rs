@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use apd_tasks::{NetName, Profile, TASKS};
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 /// Adversarial posterior distillation: sample a Bayesian neural network's posterior, distill it into a generator, draw
 /// networks from it wherever honest uncertainty is needed.
@@ -16,8 +16,10 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+mod distill;
 mod tables;
 
+pub(crate) use distill::{Bits, Distill, Distiller, Preparation};
 pub(crate) use tables::{Check, Effort, Evaluate, Export, Fit, Info, Serve, Task, Written};
 
 #[derive(Subcommand)]
@@ -163,89 +165,6 @@ pub(crate) struct SamplePosterior {
     pub(crate) chain: Option<u32>,
     #[command(flatten)]
     pub(crate) run: Run,
-}
-
-#[derive(Args)]
-pub(crate) struct Distill {
-    /// A bank's folder, or an n×d float32 array (.npy, .safetensors) sampled elsewhere
-    #[arg(long, value_name = "BANK|ROWS.npy")]
-    pub(crate) bank: PathBuf,
-    /// The generator's file
-    #[arg(long, value_name = "GEN.safetensors")]
-    pub(crate) out: PathBuf,
-    /// Into a few directions, or by a GAN: the paper's settings for a kind of network (by WGAN-GP), or a loss with its own (in the sizes
-    /// of gan1) [default: subspace, or apd where --iterations or --standardization is given, which only a GAN has]
-    #[arg(long, value_enum)]
-    pub(crate) distiller: Option<Distiller>,
-    /// Directions: of a subspace [default: 60], or of each chain [default: 7]
-    #[arg(long)]
-    pub(crate) rank: Option<usize>,
-    /// How directions are kept [default: int8]
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Bits>,
-    /// What is done to the rows before a GAN learns from them [default: as in `reproduce`]
-    #[arg(long, value_enum)]
-    pub(crate) standardization: Option<Preparation>,
-    /// Generator iterations of a GAN [default: the preset's]
-    #[arg(long)]
-    pub(crate) iterations: Option<u64>,
-    /// Root of every random stream
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Threads [default: one per core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
-}
-
-/// The distillers, and the presets of the GAN.
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub(crate) enum Distiller {
-    /// A mean, a few directions in which the rows vary most, and a density of coefficients: seconds, and a few networks' bytes
-    Subspace,
-    /// Directions for each chain, and a GAN that is told chain and time: seconds, and about as many bytes
-    Adversarial,
-    /// The same without the GAN: a regression on the time, and what it leaves as a Gaussian
-    Path,
-    /// The paper's GAN: the same as gan1
-    Apd,
-    /// Fully connected networks: z 32, h 100, batch 100
-    Gan1,
-    /// The same with z 100 and batch 32
-    MnistBs32,
-    /// Networks of a few hundred parameters: z 100, h 50
-    Toy2d,
-    /// Convolutional networks: z 100, h 20, batch 32
-    Cnn,
-    /// Wasserstein distance with a gradient penalty: the same as gan1
-    WganGp,
-    /// Wasserstein distance, the critic's parameters clipped
-    Wgan,
-    /// The original game, in its non-saturating form
-    Dcgan,
-    /// Least squares
-    Lsgan,
-}
-
-/// How numbers are kept.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Bits {
-    /// 32 bits each
-    F32,
-    /// 16 bits each
-    F16,
-    /// 8 bits each, with a scale per direction
-    Int8,
-}
-
-/// What is done to the rows of a bank before they are distilled.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Preparation {
-    /// Nothing
-    None,
-    /// Subtract each weight's mean
-    Center,
-    /// Also divide by each weight's standard deviation
-    Standardize,
 }
 
 #[derive(Args)]

@@ -112,12 +112,7 @@ fn one_chain(chain: u32, settings: &TableFit, schema: &TableSchema, table: &Tabl
 fn settings(arguments: &Fit) -> Result<TableFit> {
     let architecture = match &arguments.net {
         None => Architecture::Auto,
-        Some(file) if file.ends_with(".toml") => {
-            let text = fs::read_to_string(file).with_context(|| file.clone())?;
-            Architecture::Network(
-                toml::from_str(&text).with_context(|| format!("{file}: not the description of a network"))?,
-            )
-        }
+        Some(file) if file.ends_with(".toml") => Architecture::Network(described(file)?),
         Some(name) => name.parse().map_err(|e| Usage(format!("--net: {e}")))?,
     };
     Ok(TableFit {
@@ -141,6 +136,12 @@ fn settings(arguments: &Fit) -> Result<TableFit> {
     })
 }
 
+/// A network by its description.
+pub(crate) fn described(file: &str) -> Result<apd::nn::Network> {
+    let text = fs::read_to_string(file).with_context(|| file.to_owned())?;
+    toml::from_str(&text).with_context(|| format!("{file}: not the description of a network"))
+}
+
 /// A line a column, or a few.
 fn say_schema(schema: &TableSchema) -> Result<()> {
     let lines = schema.lines();
@@ -155,6 +156,10 @@ fn say_model(model: &TableModel, path: &Path) -> Result<()> {
     let bytes = fs::metadata(path).with_context(|| path.display().to_string())?.len();
     let share = 100.0 * bytes as f64 / model.provenance().sampled_bytes as f64;
     say(format_args!("{}: {}; the file is {share:.1} % of all samples' bytes", path.display(), model.kept()))?;
+    if let Some(distilled) = model.held_out().distilled {
+        let held_out = model.provenance().held_out;
+        say(format_args!("beside all samples, on {held_out} rows that were held out: {distilled}"))?;
+    }
     match model.held_out().coverage {
         Some((before, after)) => say(format_args!(
             "90 % intervals held {:.1} % of held-out rows before calibration, {:.1} % after",

@@ -14,6 +14,7 @@
 
 mod arguments;
 mod bank;
+mod distill;
 mod evaluate;
 mod evaluation_report;
 mod export;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         Command::Reproduce(arguments) => reproduce::reproduce(arguments),
         Command::FetchData(arguments) => fetch::fetch(arguments),
         Command::SamplePosterior(arguments) => reproduce::sample_posterior(arguments),
-        Command::Distill(arguments) => generator::distill(arguments),
+        Command::Distill(arguments) => distill::distill(arguments),
         Command::Draw(arguments) => generator::draw(arguments),
         Command::Predict(arguments) => predict::predict(arguments),
         Command::Bank(command) => bank::bank(command),

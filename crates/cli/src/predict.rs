@@ -44,7 +44,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
     let inputs = apd_data::user_inputs(inputs)?;
     net.takes(inputs.ncols()).map_err(|e| Usage(e.to_string()))?;
     let network = net.network(inputs.ncols(), arguments.classes.get());
-    let (bank, generated);
+    let (bank, generated, bounded);
     let (path, name, drawn, layout): (_, _, &dyn Posterior, _) = match (&arguments.bank, &arguments.generator) {
         (Some(path), None) => {
             bank = Bank::open(path)?;
@@ -52,7 +52,8 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
         }
         (None, Some(path)) => {
             generated = generator::open(path)?;
-            (path, "generator", &generated.generator, &generated.layout)
+            bounded = generated.posterior().with_context(|| path.display().to_string())?;
+            (path, "generator", &bounded, &generated.layout)
         }
         _ => bail!(Usage("exactly one of --bank and --generator is needed".into())),
     };
@@ -95,7 +96,7 @@ pub(crate) fn predict(arguments: &Predict) -> Result<()> {
 }
 
 /// Whether rows are as long as those of the network; the message says which classes they would fit.
-fn check_width(net: NetName, classes: usize, path: &Path, found: usize, inputs: usize) -> Result<()> {
+pub(crate) fn check_width(net: NetName, classes: usize, path: &Path, found: usize, inputs: usize) -> Result<()> {
     let width = |classes| net.network(inputs, classes).row_len();
     let expected = width(classes);
     if found == expected {

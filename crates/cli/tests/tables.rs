@@ -67,6 +67,9 @@ fn penguins_from_a_name_to_a_report() {
     let dir = tempfile::tempdir().unwrap();
     let at = |path: &str| dir.path().join(path);
     let said = succeeds(&apd(dir.path(), &fit("penguins", "species", "p.safetensors", &[])));
+    let distilled =
+        said.lines().find(|line| line.starts_with("beside all samples, on 40 rows that were held out: TV "));
+    assert!(distilled.is_some_and(|line| line.contains("mean BALD × ")), "{said}");
     for words in
         ["344 rows", "island", "3 categories", "target, 3 classes", "do the chains agree?", "better than a constant?"]
     {
@@ -242,7 +245,8 @@ fn tables_that_cannot_be_learned_from_are_refused_by_name_and_nothing_is_lost() 
 fn models_and_rows_that_do_not_fit_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let at = |path: &str| dir.path().join(path);
-    succeeds(&apd(dir.path(), &fit("yacht", "resistance", "m.safetensors", &[])));
+    let said = succeeds(&apd(dir.path(), &fit("yacht", "resistance", "m.safetensors", &[])));
+    assert!(said.contains("held out: CRPS × ") && said.contains("epistemic deviation × "), "{said}");
     let predict = |model: &str, data: &str| apd(dir.path(), &["predict", model, data, "--out", "p.csv"]);
     fs::write(at("p.csv"), "kept").unwrap();
     fs::write(at("few.csv"), "position,prismatic\n1,2\n").unwrap();

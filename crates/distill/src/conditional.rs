@@ -15,9 +15,11 @@ use crate::{Error, Format, Generator, Pca};
 use apd_points::{LowRank, Points, Posterior};
 
 mod path;
+mod rounding;
 
 pub(crate) use path::Path;
 use path::{cosines, places};
+use rounding::holds;
 
 /// The law of what the regression on the time leaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,6 +167,9 @@ impl<R: Points> Points for Chain<'_, R> {
 impl Conditional {
     /// Distils the points, chain by chain: five passes over them, and then on their coefficients.
     ///
+    /// Means and directions are kept in [`Format::F32`] where `config` asks for fewer bits that would lose a coordinate (one of other units than
+    /// most, or that hardly varies).
+    ///
     /// **Errors**: settings out of range; no points, no chain whose points vary, or a number in them that is not finite; a GAN that diverges.
     pub fn fit(points: &impl Points, config: &ConditionalConfig, seed: Seed) -> Result<Self, Error> {
         Self::of(&ChainBases::of(points, config.rank, seed.child("principal"))?, config, seed)
@@ -191,13 +196,10 @@ impl Conditional {
         let means = Array2::from_shape_fn((chains.len(), dim), |(c, j)| chains[c].mean[j]);
         let directions: Vec<_> = chains.iter().map(|chain| chain.directions.slice(s![..rank, ..])).collect();
         let directions = concatenate(Axis(0), &directions).expect("directions of one dimension");
-        Ok(Self {
-            means: Matrix::new(config.means, means.view()),
-            directions: Matrix::new(config.format, directions.view()),
-            path,
-            adversary,
-            explained: explained(chains, rank),
-        })
+        let exact = [means, directions].map(|numbers| Matrix::new(Format::F32, numbers.view()));
+        let kept = [exact[0].in_format(config.means), exact[1].in_format(config.format)];
+        let [means, directions] = if holds(&kept, &exact, chains) { kept } else { exact };
+        Ok(Self { means, directions, path, adversary, explained: explained(chains, rank) })
     }
 
     /// The same with `factor` times the variance of the noise: of a fit with [`noise`](ConditionalConfig::noise) 1, that share of what the
@@ -213,6 +215,11 @@ impl Conditional {
         assert!(factor >= 0.0 && factor.is_finite(), "{factor} times the noise");
         self.path.noise.iter_mut().for_each(|sd| *sd *= factor.sqrt() as f32);
         self
+    }
+
+    /// The format of the directions.
+    pub fn format(&self) -> Format {
+        self.directions.format()
     }
 
     /// Chains C.

@@ -18,11 +18,13 @@ use crate::subspace::Coefficients;
 use crate::{Conditional, FileError, Format, Generator, Standardization, Subsample, Subspace};
 use apd_points::{LowRank, Posterior};
 
+mod at_least;
 mod conditional;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub use at_least::AtLeast;
 use conditional::ConditionalDescription;
 use read::{Tensors, check_widths, read_gan, read_subsample, read_subspace};
 

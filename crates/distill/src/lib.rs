@@ -97,7 +97,7 @@ mod swag;
 
 pub use conditional::{ChainBases, Conditional, ConditionalConfig, ResidualModel};
 pub use error::{Error, FileError};
-pub use file::{Distilled, GeneratorFile};
+pub use file::{AtLeast, Distilled, GeneratorFile};
 pub use gan::{
     AdversaryConfig, Buffer, Config, CriticLoss, Engine, Generator, InitialOutput, Loss, Optimizer, Progress, State,
     Trainer,

@@ -67,10 +67,51 @@ impl Subsample {
             let from = point.to_vec();
             units.forward(0..dim, &from, point.as_slice_mut().expect("a row of a fresh array"));
         }
-        if rounding(plain.view(), &raw_sd) <= WORTH * rounding(kept.view(), &vec![1.0; dim]) {
+        let (lost, lost_in_units) = (rounding(plain.view(), &raw_sd), rounding(kept.view(), &vec![1.0; dim]));
+        // Units take the bytes of eight points. Where those are most of what there is room for, fewer points cost the average more than units save.
+        let fits = bytes >= 8 * dim + dim + 4;
+        let missing = |points: &Array2<f32>| 1.0 / points.nrows() as f64;
+        let few = 2 * kept.nrows() < plain.nrows() && missing(&plain) + lost <= missing(&kept) + lost_in_units;
+        if lost <= WORTH * lost_in_units || few || !fits {
             return Self::new(plain.view(), None, Format::Int8);
         }
         Self { units, ..Self::new(kept.view(), None, Format::Int8) }
+    }
+
+    /// `count` of the points as they are, those that [`evenly`](Self::evenly) and [`within`](Self::within) keep.
+    ///
+    /// **Shapes**: points is m × d. **Panics** if there are no points.
+    #[track_caller]
+    pub fn evenly_chosen(points: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
+        evenly(points, count)
+    }
+
+    /// Whether the points are kept as `points` are: rounding, and clipping of numbers beyond 16 bits, come to at most half of each coordinate's
+    /// variance, or to a thousandth of its mean where that is more.
+    ///
+    /// **Shapes**: points is m × d. **Panics** if they are not as many as are kept.
+    #[track_caller]
+    pub fn holds(&self, points: ArrayView2<'_, f32>) -> bool {
+        assert_eq!(points.dim(), (self.count(), self.dim()), "the points, and those that are kept");
+        let mut kept = Array2::zeros(points.raw_dim());
+        for (i, mut row) in kept.outer_iter_mut().enumerate() {
+            let row = row.as_slice_mut().expect("a row of a fresh array");
+            self.points.read(i, 0..self.dim(), row);
+            self.units.backward(0..self.dim(), row);
+        }
+        points.columns().into_iter().zip(kept.columns()).all(|(points, kept)| {
+            let n = points.len() as f64;
+            let mean = points.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+            let square = |x: f64| x * x;
+            let variance = points.iter().map(|&x| square(f64::from(x) - mean)).sum::<f64>() / n;
+            let error = points.iter().zip(kept).map(|(&x, &y)| square(f64::from(x) - f64::from(y))).sum::<f64>() / n;
+            error <= f64::max(0.5 * variance, square(1e-3 * mean))
+        })
+    }
+
+    /// The format of the points.
+    pub fn format(&self) -> Format {
+        self.points.format()
     }
 
     /// Points that are kept.

@@ -75,10 +75,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process, or another part of this one, writes there.
-    #[error("{path}: another writer is at work there", path = .path.display())]
+    #[error("{path}: another writer is at work there{of}: wait for it, or end it", path = .path.display(), of = of(*.process))]
     Locked {
         /// The folder.
         path: PathBuf,
+        /// Which process, where that is known.
+        process: Option<u32>,
     },
     /// The chain has a writer already.
     #[error("{path}: chain {chain} has a writer already", path = .path.display())]
@@ -116,4 +118,9 @@ impl Error {
     pub(crate) fn of(path: &Path) -> impl Fn(FormatError) -> Error + use<'_> {
         |problem| FormatError::of(path)(problem).into()
     }
+}
+
+/// The process, in brackets.
+fn of(process: Option<u32>) -> String {
+    process.map_or(String::new(), |process| format!(" (process {process})"))
 }

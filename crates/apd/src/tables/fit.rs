@@ -6,10 +6,11 @@ use apd_data::{Examples, Table, TableSchema, Targets};
 use apd_distill::{Distilled, Format, Subsample};
 use apd_nn::{Model as _, Network};
 use apd_seed::Seed;
+use apd_uncertainty::{ClassPredictive, NumberPredictive, Score, total_variation};
 use ndarray::{Array2, Axis};
 
 use super::model::{Constant, Description};
-use super::{HeldOut, Provenance, TableFit, TableModel, Task, check};
+use super::{DistillationLoss, HeldOut, Provenance, TableFit, TableModel, Task, check};
 use crate::calibration::Calibration;
 use crate::fit::Sampled;
 use crate::reference::Reference;
@@ -169,13 +170,14 @@ fn judge(
         }
         _ => unreachable!("a schema has targets of its model's kind"),
     };
+    let distilled = distilled(&fitted, &kept, &bank, &examples)?;
     let distilling_lost = lost(&fitted, kept, &bank, &examples, &calibration)?;
     let description = Description {
         schema: schema.clone(),
         calibration,
         reference: Reference::new(training.inputs.view(), examples.inputs.view()),
         constant: constant(training),
-        held_out: HeldOut { metrics: None, coverage, distilling_lost },
+        held_out: HeldOut { metrics: None, coverage, distilling_lost, distilled: Some(distilled) },
         verdicts: Vec::new(),
         provenance,
     };
@@ -206,6 +208,38 @@ fn ln_p(prediction: &Prediction, targets: &Targets) -> Vec<f64> {
         }
         _ => unreachable!("targets of the prediction's kind"),
     }
+}
+
+/// How near what is kept predicts to all samples.
+fn distilled(
+    fitted: &Fitted,
+    kept: &Prediction,
+    bank: &Array2<f32>,
+    examples: &Examples,
+) -> Result<DistillationLoss, Error> {
+    let all = Distilled::Subsample(Subsample::new(bank.view(), None, Format::F32));
+    let all = fitted.predict_by(&all, examples.inputs.view(), bank.nrows())?;
+    // Where no networks disagree, all do so as much.
+    let ratio = |kept: f64, all: f64| if kept == all { 1.0 } else { kept / all };
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    Ok(match (kept, &all, &examples.targets) {
+        (Prediction::Classes(kept), Prediction::Classes(all), _) => {
+            let bald = |it: &ClassPredictive| mean(it.score(Score::Bald));
+            DistillationLoss::Classes {
+                tv: total_variation(kept.mean().view(), all.mean().view())?,
+                bald: ratio(bald(kept), bald(all)),
+            }
+        }
+        (Prediction::Numbers(kept), Prediction::Numbers(all), Targets::Numbers { values, .. }) => {
+            let crps = |it: &NumberPredictive| mean(it.crps(values.view()).into_iter().collect());
+            let epistemic = |it: &NumberPredictive| mean(it.epistemic_deviation().into_iter().collect());
+            DistillationLoss::Numbers {
+                crps: ratio(crps(kept), crps(all)),
+                epistemic: ratio(epistemic(kept), epistemic(all)),
+            }
+        }
+        _ => unreachable!("targets of the prediction's kind"),
+    })
 }
 
 /// ln p̄(all samples) − ln p̄(kept), the mean over rows; of numbers as they are calibrated.

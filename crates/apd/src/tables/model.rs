@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
+use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -81,6 +82,39 @@ pub struct HeldOut {
     pub coverage: Option<(f64, f64)>,
     /// Mean −ln p under the file less that under all samples, in nats.
     pub distilling_lost: f64,
+    /// How near the file's predictions are to those of all samples; files of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distilled: Option<DistillationLoss>,
+}
+
+/// Averaged predictions of the networks that a file keeps beside those of all samples, before calibration.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum DistillationLoss {
+    /// Of classes.
+    Classes {
+        /// Mean total variation between the two.
+        tv: f64,
+        /// Mean BALD of the file over that of the samples.
+        bald: f64,
+    },
+    /// Of numbers.
+    Numbers {
+        /// Mean CRPS of the file over that of the samples.
+        crps: f64,
+        /// Mean epistemic deviation of the file over that of the samples.
+        epistemic: f64,
+    },
+}
+
+impl fmt::Display for DistillationLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Classes { tv, bald } => write!(f, "TV {tv:.4}, mean BALD × {bald:.3}"),
+            Self::Numbers { crps, epistemic } => write!(f, "CRPS × {crps:.4}, epistemic deviation × {epistemic:.3}"),
+        }
+    }
 }
 
 /// Where a model comes from.

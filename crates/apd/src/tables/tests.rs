@@ -50,6 +50,10 @@ fn a_model_of_numbers_is_one_file_that_answers_in_the_targets_units() {
     let provenance = loaded.provenance();
     assert_eq!((provenance.fitted + provenance.held_out, provenance.samples), (308, 800));
     assert_eq!(loaded.networks(), 32);
+    // As near to the samples as 32 of them can be, which the file says.
+    let Some(DistillationLoss::Numbers { crps, epistemic }) = loaded.held_out().distilled else { panic!("numbers") };
+    assert!((crps - 1.0).abs() < 0.1 && (epistemic - 1.0).abs() < 0.3, "{crps}, {epistemic}");
+    assert!(crps != 1.0 && epistemic != 1.0, "nothing is lost by keeping 32 of 800");
 }
 
 #[test]
@@ -59,6 +63,8 @@ fn a_model_of_classes_knows_their_names_and_what_it_does_not_know() {
     let evaluation = model.evaluate([Ok(table.clone())], None).expect("an evaluation");
     let Metrics::Classes(metrics) = &evaluation.metrics else { panic!("classes") };
     assert!(metrics.accuracy > 0.95 && metrics.nll < 0.3 && metrics.auroc.is_none(), "{metrics:?}");
+    let Some(DistillationLoss::Classes { tv, bald }) = model.held_out().distilled else { panic!("classes") };
+    assert!(tv > 0.0 && tv < 0.05 && (0.5..2.0).contains(&bald), "{tv}, {bald}");
     let predictions = bits(&evaluation.predictions);
     let names: Vec<&str> = predictions.columns().iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["prediction", "p_Adelie", "p_Chinstrap", "p_Gentoo", "entropy", "bald", "ood", "abstain"]);

@@ -83,3 +83,21 @@ fn a_budget_of_bytes_is_kept() {
     }
     assert_eq!(Subsample::within(points.view(), 0).count(), 1);
 }
+
+#[test]
+fn a_few_points_of_unlike_units_are_as_many_as_the_bytes_hold_and_say_when_they_are_not_held() {
+    // Layers of unlike weights: units would save some rounding, and cost eight points of nine.
+    let mut layers = normals();
+    layers.slice_mut(s![.., 50..]).mapv_inplace(|x| 0.05 * x);
+    for bytes in [4 * 104, 8 * 104, 12 * 104] {
+        let kept = Subsample::within(layers.view(), bytes);
+        assert!(kept.bytes() <= bytes && kept.count() == bytes / 104, "{} in {bytes}", kept.count());
+    }
+    // A counter beside them.
+    let mut unlike = normals().slice_move(s![..6, ..]);
+    assert!(Subsample::within(unlike.view(), 6 * 104).holds(unlike.view()));
+    unlike.column_mut(0).mapv_inplace(|x| 117_250.0 + x);
+    assert!(!Subsample::within(unlike.view(), 6 * 104).holds(unlike.view()));
+    assert!(!Subsample::new(unlike.view(), None, Format::F16).holds(unlike.view()));
+    assert!(Subsample::new(unlike.view(), None, Format::F32).holds(unlike.view()));
+}

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use apd_data::Labelled;
-use apd_distill::{Conditional, Distilled, Generator, Progress, State, Subspace, Trainer};
-use apd_points::Layout;
-use apd_points::Points;
+use apd_distill::{AtLeast, Distilled, Generator, Progress, State, Trainer};
+use apd_points::{Entry, Layout, Points};
 use apd_seed::Seed;
 use apd_store::{Bank, checkpoint};
 use apd_uncertainty::accuracy;
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::holdout::BankSubset;
+use crate::holdout::{BankSubset, Sampled};
 use crate::named_posterior::NamedPosterior;
 use crate::stage::{Stage, drive, saved};
 
@@ -103,49 +102,17 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Distills a bank into a subspace.
-pub fn subspace_of_bank(
+/// Distills rows of a bank that belongs to no experiment by a GAN.
+pub(crate) fn gan_of_rows(
     context: Context<'_>,
-    bank: &Bank,
-    config: &apd_distill::SubspaceConfig,
-    seed: Seed,
-) -> Result<Distilled> {
-    context.progress.begin("subspace", 1, 0);
-    let rows = BankSubset::all(bank);
-    let subspace = Subspace::fit(&rows, config, seed)?;
-    subspace.notes(config, bank.len()).iter().for_each(|note| context.progress.warn(note));
-    let (rank, explained) = (subspace.rank(), 100.0 * subspace.explained());
-    context.progress.advance(1, Some(format!("{rank} directions, {explained:.1} % of the variance")));
-    context.progress.end();
-    Ok(Distilled::Subspace(subspace))
-}
-
-/// Distills a bank chain by chain, by paths or by a GAN that is told chain and time.
-pub fn conditional_of_bank(
-    context: Context<'_>,
-    bank: &Bank,
-    config: &apd_distill::ConditionalConfig,
-    seed: Seed,
-) -> Result<Distilled> {
-    context.progress.begin("conditional", 1, 0);
-    let conditional = Conditional::fit(bank, config, seed)?;
-    let (chains, rank, explained) = (conditional.chains(), conditional.rank(), 100.0 * conditional.explained());
-    let found = format!("{rank} directions of each of {chains} chains, {explained:.1} % of the variance");
-    context.progress.advance(1, Some(found));
-    context.progress.end();
-    Ok(Distilled::Conditional(conditional))
-}
-
-/// Distills a bank that belongs to no experiment by a GAN.
-pub fn distill_bank(
-    context: Context<'_>,
-    bank: &Bank,
+    rows: &BankSubset<'_>,
     config: &apd_distill::Config,
     seed: Seed,
     checkpoint: &Path,
-) -> Result<Distilled> {
-    let bank_variance = drawn_variance(NamedPosterior::bank(bank), EVALUATION_ROWS, seed);
-    let (generator, _) = train(context, BankSubset::all(bank), config, seed, checkpoint, |generator, progress| {
+) -> Result<Generator> {
+    let sampled = Sampled(rows.clone());
+    let bank_variance = drawn_variance(NamedPosterior::distilled("rows", &sampled), EVALUATION_ROWS, seed);
+    let (generator, _) = train(context, rows.clone(), config, seed, checkpoint, |generator, progress| {
         let variance = drawn_variance(NamedPosterior::distilled("apd", generator), EVALUATION_ROWS, seed);
         Ok(Some(Point {
             iteration: progress.iteration,
@@ -155,7 +122,7 @@ pub fn distill_bank(
             variance_ratio: variance / bank_variance,
         }))
     })?;
-    Ok(Distilled::Gan(generator))
+    Ok(generator)
 }
 
 /// Trains a GAN on points; its state is saved at `path` every so often, and gone on with where there is one.
@@ -268,11 +235,24 @@ pub(crate) fn total_variance(networks: ArrayView2<'_, f32>) -> f64 {
 }
 
 /// The bytes of `generator.safetensors`, with the layout of the bank's networks inside; rows of a bank without one are a
-/// single parameter `theta`.
+/// single parameter `theta`. Running variances are never drawn below the least of the bank.
 pub fn generator_file(generator: &Distilled, bank: &Bank) -> Result<Vec<u8>> {
     let layout = match &bank.header().layout {
         unknown if unknown.entries.is_empty() => Layout::new([("theta".to_string(), vec![bank.dim()])]),
         known => known.clone(),
     };
-    Ok(generator.to_safetensors(&layout, &BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]))?)
+    let mut metadata = BTreeMap::from([("bank-rows".to_string(), bank.len().to_string())]);
+    let bounds = least_variances(&layout, bank).into_iter().map(|(entry, least)| (entry.name.clone(), least)).collect();
+    metadata.extend(AtLeast::metadata(&bounds));
+    Ok(generator.to_safetensors(&layout, &metadata)?)
+}
+
+/// The variances that batch normalizations divide by, by their names, which are PyTorch's, and the least value of each.
+pub(crate) fn least_variances<'a>(layout: &'a Layout, bank: &Bank) -> Vec<(&'a Entry, f32)> {
+    let variances = layout.entries.iter().filter(|entry| entry.name.ends_with("running_var"));
+    let least = |entry: &'a Entry| {
+        let values = bank.rows().flat_map(|row| &row[entry.offset..entry.offset + entry.len()]);
+        (entry, values.copied().fold(f32::INFINITY, f32::min))
+    };
+    variances.map(least).filter(|(_, least)| *least > 0.0 && least.is_finite()).collect()
 }

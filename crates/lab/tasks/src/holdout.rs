@@ -1,7 +1,9 @@
 //! Which of a bank's rows are for training, and which are held out for evaluation.
 
-use apd_points::Points;
+use apd_points::{Points, Posterior};
+use apd_seed::Seed;
 use apd_store::Bank;
+use ndarray::ArrayViewMut2;
 
 /// Of so many consecutive rows of the bank, the last is held out.
 pub(crate) const HOLDOUT_EVERY: usize = 5;
@@ -59,5 +61,26 @@ impl Points for BankSubset<'_> {
     }
     fn chain(&self, i: usize) -> u32 {
         self.bank.meta(self.places[i]).chain
+    }
+}
+
+/// Rows of a bank without replacement: what a posterior that lost nothing would be.
+pub(crate) struct Sampled<'a>(pub(crate) BankSubset<'a>);
+
+impl Posterior for Sampled<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn bytes(&self) -> usize {
+        4 * self.0.len() * self.0.dim()
+    }
+
+    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
+        let order = seed.stream().permutation(self.0.len());
+        for (i, mut row) in out.outer_iter_mut().enumerate() {
+            let number = (first + i as u64) % order.len() as u64;
+            row.iter_mut().zip(self.0.row(order[number as usize] as usize)).for_each(|(out, &x)| *out = x);
+        }
     }
 }

@@ -4,16 +4,15 @@ use std::time::Instant;
 
 use apd_bnn::{Categorical, Predictive, predict};
 use apd_distill::{ChainBases, Conditional, ConditionalConfig, ResidualModel};
-use apd_nn::Network;
 use apd_points::Points as _;
-use apd_seed::Seed;
-use ndarray::{ArrayView2, s};
+use ndarray::s;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
 use crate::named_posterior::averaged;
+use crate::noise::with_nearest_noise;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
 /// Inputs on which the noise is chosen, and rows that say what is right, at most.
@@ -21,8 +20,6 @@ const COMPARED: usize = 1_000;
 const ROWS: usize = 1_000;
 /// Networks that an average is taken over meanwhile.
 const NETWORKS: usize = 200;
-/// The shares of the variance left out that are tried.
-const SHARES: [f64; 12] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0];
 
 /// A conditional distiller that was fitted to a budget in networks' bytes.
 pub(super) struct Fitted {
@@ -67,7 +64,10 @@ pub(super) fn fit(
     for (name, (budget, config)) in wanted {
         let started = Instant::now();
         let posterior = Conditional::of(&bases, &config, seed.child(name))?;
-        let (share, posterior) = with_nearest_noise(&posterior, network, &rows, inputs, seed.child("noise"))?;
+        // Of inputs whose labels nobody looks at.
+        let (share, posterior) = with_nearest_noise(&posterior, &rows, |drawn| {
+            Ok(predict(drawn, network, &Categorical, inputs, NETWORKS, seed.child("noise"))?)
+        })?;
         let (rank, explained) = (posterior.rank(), 100.0 * posterior.explained());
         let found =
             format!("{rank} directions a chain, {explained:.1} % of the variance, noise of {share} of the rest");
@@ -78,28 +78,3 @@ pub(super) fn fit(
     context.progress.end();
     Ok(fitted)
 }
-
-/// The noise with which predictions, of inputs whose labels nobody looks at, are nearest to those of the rows, in KL(rows ‖ drawn).
-fn with_nearest_noise(
-    all: &Conditional,
-    network: &Network,
-    rows: &Predictive,
-    inputs: ArrayView2<'_, f32>,
-    seed: Seed,
-) -> Result<(f64, Conditional)> {
-    let mut nearest: Option<(f64, f64, Conditional)> = None;
-    for share in SHARES {
-        let drawn = all.clone().with_noise(share);
-        // The same draws but for their noise.
-        let predicted = predict(&drawn, network, &Categorical, inputs, NETWORKS, seed)?;
-        let far = rows.divergence(&predicted);
-        if nearest.as_ref().is_none_or(|(least, ..)| far < *least) {
-            nearest = Some((far, share, drawn));
-        }
-    }
-    let (_, share, drawn) = nearest.expect("some share was tried");
-    Ok((share, drawn))
-}
-
-#[cfg(test)]
-mod tests;

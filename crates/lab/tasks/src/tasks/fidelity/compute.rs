@@ -13,10 +13,9 @@ use apd_distill::{
 use apd_nn::Network;
 use apd_points::{Points as _, Posterior};
 use apd_report::Row;
-use apd_seed::Seed;
 use apd_store::Bank;
 use apd_uncertainty::{self as uncertainty, ClassPredictive, Score, detection};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -24,7 +23,7 @@ use crate::context::Context;
 use crate::distill::train;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::holdout::BankSubset;
+use crate::holdout::{BankSubset, Sampled};
 use crate::methods::{DISTILLED, nearest as nearest_form};
 use crate::named_posterior::{NamedPosterior, averaged, network_rows};
 use crate::rows::Rows;
@@ -228,27 +227,6 @@ fn baselines<'a>(
         baselines.push(Baseline { name: "apd", budget: None, posterior: Box::new(generator) });
     }
     Ok(baselines)
-}
-
-/// Rows of a bank without replacement: what a posterior that lost nothing would be.
-struct Sampled<'a>(BankSubset<'a>);
-
-impl Posterior for Sampled<'_> {
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-
-    fn bytes(&self) -> usize {
-        4 * self.0.len() * self.0.dim()
-    }
-
-    fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
-        let order = seed.stream().permutation(self.0.len());
-        for (i, mut row) in out.outer_iter_mut().enumerate() {
-            let number = (first + i as u64) % order.len() as u64;
-            row.iter_mut().zip(self.0.row(order[number as usize] as usize)).for_each(|(out, &x)| *out = x);
-        }
-    }
 }
 
 /// The reference, and the inputs that predictions are compared on.

@@ -2,6 +2,7 @@ use apd_nn::Model as _;
 use apd_store::{BankWriter, Header};
 
 use apd_points::Ensemble;
+use apd_seed::Seed;
 
 use super::*;
 use crate::config::NetName;

@@ -1,3 +1,7 @@
+use apd_bnn::{Categorical, predict};
+use apd_distill::{ChainBases, ConditionalConfig, ResidualModel};
+use apd_nn::Network;
+use apd_seed::Seed;
 use ndarray::Array2;
 
 use super::*;
@@ -20,8 +24,11 @@ fn the_noise_is_that_with_which_predictions_agree() {
     let inputs = normals("inputs", 100, 4);
     let found = [0.0, 0.2, 1.0, 10.0].map(|share| {
         let wanted = all.clone().with_noise(share);
-        let wanted = predict(&wanted, &network, &Categorical, inputs.view(), 5_000, Seed::root(4)).unwrap();
-        with_nearest_noise(&all, &network, &wanted, inputs.view(), Seed::root(5)).unwrap().0
+        let average = |drawn: &Conditional, networks, seed| {
+            Ok(predict(drawn, &network, &Categorical, inputs.view(), networks, Seed::root(seed))?)
+        };
+        let wanted = average(&wanted, 5_000, 4).unwrap();
+        with_nearest_noise(&all, &wanted, |drawn| average(drawn, 200, 5)).unwrap().0
     });
     assert!(found[0] <= 0.05 && found[3] >= 1.0, "{found:?}");
     assert!((0.1..=0.4).contains(&found[1]) && (0.5..=2.0).contains(&found[2]), "{found:?}");
