@@ -75,7 +75,7 @@ pub use settings::{Sections, Settings};
 pub use sizes::Sizes;
 pub use task::{Findings, Needs, Prepared, Task};
 pub use tasks::TASKS;
-pub use tasks::active::settings::{Acquisition, ActiveConfig, ActiveSgld, Start};
+pub use tasks::active::settings::{AccuracyOn, Acquisition, ActiveConfig, ActiveSgld, Start};
 pub use tasks::adversarial::settings::AdversarialConfig;
 pub use tasks::curves::settings::CurvesConfig;
 pub use tasks::fidelity::settings::FidelityConfig;
