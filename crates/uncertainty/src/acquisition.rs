@@ -47,7 +47,7 @@ pub fn epig(pool: ArrayView3<'_, impl Real>, targets: ArrayView3<'_, impl Real>)
 /// The batch of `count` inputs of a pool whose labels tell most about the network, found greedily: each input, in the order of the choice, with
 /// what its label adds, in nats.
 ///
-/// An input adds I(y; s | y₁ … y_b) = H[y | y₁ … y_b] − (1/S) Σ_s H\[p_s(y | x)\] to a batch x₁ … x_b, s being the network. The sum over the batch
+/// An input adds I(y; s | y₁ … y_b) = H\[y | y₁ … y_b\] − (1/S) Σ_s H\[p_s(y | x)\] to a batch x₁ … x_b, s being the network. The sum over the batch
 /// is I(y₁ … y_b; s), at most ln S; the first input is the one of the largest BALD, and a copy of an input that is in the batch adds only what
 /// its label's noise has left. By submodularity the greedy batch has at least 1 − 1/e of the most that any batch of its size has.
 ///
@@ -118,7 +118,7 @@ impl Configurations {
         Self { weights: Array1::ones(1), networks: Array2::from_elem((1, s), 1.0 / s as f64) }
     }
 
-    /// H[y | y₁ … y_b] of an input's label.
+    /// H\[y | y₁ … y_b\] of an input's label.
     ///
     /// **Shapes** `p`: S×K.
     fn conditional_entropy(&self, p: &Array2<f64>) -> f64 {
