@@ -221,6 +221,7 @@ fn minus_x_ln_x(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { -x * x.ln() }
 }
 
-fn entropy<'a>(p: impl Iterator<Item = &'a f64>) -> f64 {
+/// −Σ x ln x.
+pub(crate) fn entropy<'a>(p: impl Iterator<Item = &'a f64>) -> f64 {
     p.map(|&x| minus_x_ln_x(x)).sum()
 }

@@ -29,14 +29,17 @@
 //! 4. [`detection`] and [`roc_curve`] judge a score as a detector of out-of-distribution or adversarial inputs;
 //!    [`aurc`] and [`augrc`] judge it by what is lost where only certain rows are answered; [`agreement`] and [`total_variation`] compare two
 //!    predictive distributions.
-//! 5. [`Temperature`] and the types of [`conformal`] learn from held-out rows how sure to be of new ones.
+//! 5. [`epig`] and [`batch_bald`] say which labels to ask for next, from the softmax rows of all networks at once.
+//! 6. [`Temperature`] and the types of [`conformal`] learn from held-out rows how sure to be of new ones.
 //!
-//! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays.
+//! Deliberately without: networks, data sets, files, threads and randomness. Everything is a function of arrays; what draws is given its
+//! numbers.
 //!
 //! Conventions: `f32` and `f64` alike ([`Real`]), computed in `f64`; nats; **higher score = more uncertain**; NLL and Brier are means over inputs; the positive class of a
 //! detector is the second argument (out of distribution).
 //!
 
+mod acquisition;
 mod calibration;
 mod checks;
 mod class_predictive;
@@ -54,6 +57,7 @@ pub mod regression;
 mod risk_coverage;
 mod temperature;
 
+pub use acquisition::{batch_bald, epig};
 pub use calibration::{
     ReliabilityBin, accuracy, adaptive_reliability, brier, classwise_ece, ece, mce, nll, reliability,
 };

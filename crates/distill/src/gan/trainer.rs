@@ -82,6 +82,24 @@ pub struct State<'a> {
     blocks: Vec<[Cow<'a, [f32]>; 3]>,
 }
 
+impl State<'_> {
+    /// The same, to outlive its trainer.
+    pub fn into_owned(self) -> State<'static> {
+        let Self { config, seed, points, dim, critic_updates, generator_updates, affine, blocks } = self;
+        let owned = |part: Cow<'_, [f32]>| Cow::Owned(part.into_owned());
+        State {
+            affine: Affine { mean: owned(affine.mean), scale: owned(affine.scale) },
+            blocks: blocks.into_iter().map(|block| block.map(owned)).collect(),
+            config,
+            seed,
+            points,
+            dim,
+            critic_updates,
+            generator_updates,
+        }
+    }
+}
+
 impl<R: Points> Trainer<R> {
     /// Fresh networks for these points.
     ///

@@ -82,7 +82,7 @@ pub use sizes::Sizes;
 pub use smallest::{Search, Tried, smallest};
 pub use task::{Findings, Needs, Prepared, Task};
 pub use tasks::TASKS;
-pub use tasks::active::settings::{Acquisition, ActiveConfig, ActiveSgld, Start};
+pub use tasks::active::settings::{AccuracyOn, Acquisition, ActiveConfig, ActiveSgld, Start};
 pub use tasks::adversarial::settings::AdversarialConfig;
 pub use tasks::curves::settings::CurvesConfig;
 pub use tasks::fidelity::settings::FidelityConfig;

@@ -1,11 +1,14 @@
 //! What a method is to the run that fits it.
 
+use std::sync::OnceLock;
+
 use apd_bnn::Data;
 use apd_nn::{Model as _, Network};
 use apd_points::Posterior;
 use apd_report::{Color, Row};
 use apd_seed::Seed;
 use apd_store::Bank;
+use ndarray::Array2;
 
 use crate::config::Config;
 use crate::context::Context;
@@ -145,6 +148,23 @@ pub struct FittedLabels {
     pub posterior: Box<dyn Posterior>,
     /// Where the optimizer or each chain ended, for a warm start of the next round.
     pub ends: Vec<Vec<f32>>,
+    /// What a GAN goes on from in the next round, if it does.
+    pub gan: Option<apd_distill::State<'static>>,
+}
+
+impl FittedLabels {
+    /// Of a method without a GAN.
+    pub fn new(posterior: impl Posterior + 'static, ends: Vec<Vec<f32>>) -> Self {
+        Self { posterior: Box::new(posterior), ends, gan: None }
+    }
+}
+
+/// What the chains have sampled from a few labels.
+pub(crate) struct SampledLabels {
+    /// The row of every kept sample, chain by chain.
+    pub(crate) rows: Array2<f32>,
+    /// Where the chains ended.
+    pub(crate) ends: Vec<Vec<f32>>,
 }
 
 /// A few labels, and how much work a method may do with them.
@@ -166,7 +186,12 @@ pub struct FewLabels<'a> {
     pub(crate) chains: usize,
     /// Of the chains: methods that hold the same labels take the same samples.
     pub(crate) chain_seed: Seed,
+    /// What the chains of these labels have sampled, once a method has asked.
+    pub(crate) sampled: &'a OnceLock<SampledLabels>,
     pub(crate) gan: &'a apd_distill::Config,
+    /// Where the GAN of the round before ended, for one that is kept.
+    pub(crate) earlier_gan: Option<&'a apd_distill::State<'static>>,
+    pub(crate) keeps_gan: bool,
     pub(crate) starts: &'a [Vec<f32>],
 }
 

@@ -40,6 +40,7 @@ fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
             let between = owned(&through.state());
             through.critic_step().unwrap();
             let within = owned(&through.state());
+            assert_eq!(through.state().into_owned(), within);
             through.critic_step().unwrap();
             through.generator_step().unwrap();
             let last = through.step().unwrap();

@@ -88,6 +88,8 @@ fn every_mistake_is_named() {
         ("[active]\nacquisitions = [\"bald\"]", "`random` must be among them"),
         ("[active]\nacquisitions = [\"random\", \"random\"]", "`random` is named twice"),
         ("[active]\nmethods = []", "active.methods"),
+        ("[active]\njudge = \"apd-online\"", "active.judge: `apd-online` is none of sgd, mc-dropout"),
+        ("[active.sgld]\nweight-decay = -1.0", "active.sgld.weight-decay"),
         ("[active]\nmethods = [\"apd-online\"]", "none of sgd, mc-dropout"),
         ("[sampler]\nkind = \"gibbs\"", "baoab"),
         ("[sampler]\nfriction = 0.0", "sampler.friction"),

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::distill::{distill, generator_file};
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
+use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method, SampledLabels};
 use crate::methods::gan::distill_samples;
 use crate::methods::sgld;
 use crate::named_posterior::Role;
@@ -57,8 +57,9 @@ impl Method for GanOfBank {
 
 impl FitFewLabels for GanOfBank {
     fn fit(&self, labels: &FewLabels<'_>) -> Result<FittedLabels> {
-        let (samples, ends) = sgld::samples(labels)?;
-        let generator = distill_samples(labels.context, samples, labels.gan, labels.seed, |_| ())?;
-        Ok(FittedLabels { posterior: Box::new(generator), ends })
+        let SampledLabels { rows, ends } = sgld::samples(labels)?;
+        let trainer = distill_samples(labels.context, rows, labels.gan, labels.seed, labels.earlier_gan, |_| ())?;
+        let gan = labels.keeps_gan.then(|| trainer.state().into_owned());
+        Ok(FittedLabels { gan, ..FittedLabels::new(trainer.into_generator(), ends.clone()) })
     }
 }

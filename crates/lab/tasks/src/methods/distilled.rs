@@ -14,7 +14,7 @@ use crate::distill::generator_file;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::holdout::{BankSubset, evenly};
-use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
+use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method, SampledLabels};
 use crate::methods::sgld;
 use crate::named_posterior::{Role, averaged};
 use crate::rows::{Rows, push_bytes};
@@ -77,10 +77,10 @@ impl Method for Nearest {
 
 impl FitFewLabels for Nearest {
     fn fit(&self, labels: &FewLabels<'_>) -> Result<FittedLabels> {
-        let (samples, ends) = sgld::samples(labels)?;
+        let SampledLabels { rows, ends } = sgld::samples(labels)?;
         let FewLabels { config, network, data, seed, .. } = *labels;
-        let (kept, _) = nearest(&samples, config, network, data.inputs.view(), seed)?;
-        Ok(FittedLabels { posterior: Box::new(kept), ends })
+        let (kept, _) = nearest(rows, config, network, data.inputs.view(), seed)?;
+        Ok(FittedLabels::new(kept, ends.clone()))
     }
 }
 

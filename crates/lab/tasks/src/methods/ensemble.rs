@@ -67,6 +67,6 @@ impl FitFewLabels for DeepEnsemble {
         let FewLabels { seed, descent, context, .. } = *labels;
         let member = |i: usize| descent.end(context, seed.child("member").index(i as u64), labels.start(seed, i));
         let ends = (0..labels.config.baselines.ensemble).map(member).collect::<Result<Vec<_>>>()?;
-        Ok(FittedLabels { posterior: Box::new(Ensemble::of(ends.iter().map(|end| descent.row(end)))), ends })
+        Ok(FittedLabels::new(Ensemble::of(ends.iter().map(|end| descent.row(end))), ends))
     }
 }

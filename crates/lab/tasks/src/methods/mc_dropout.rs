@@ -60,7 +60,7 @@ impl FitFewLabels for McDropout {
         let network = with_dropout(labels.network, labels.config.baselines.dropout);
         let descent = Descent { network: &network, ..labels.descent };
         let end = descent.end(labels.context, labels.seed, labels.start(labels.seed, 0))?;
-        Ok(FittedLabels { posterior: Box::new(posterior(&network, labels.descent.row(&end))), ends: vec![end] })
+        Ok(FittedLabels::new(posterior(&network, labels.descent.row(&end)), vec![end]))
     }
 }
 

@@ -61,7 +61,7 @@ impl FitFewLabels for SgdPoint {
 
     fn fit(&self, labels: &FewLabels<'_>) -> Result<FittedLabels> {
         let end = labels.descent.end(labels.context, labels.seed, labels.start(labels.seed, 0))?;
-        Ok(FittedLabels { posterior: Box::new(Ensemble::of([labels.descent.row(&end)])), ends: vec![end] })
+        Ok(FittedLabels::new(Ensemble::of([labels.descent.row(&end)]), vec![end]))
     }
 }
 

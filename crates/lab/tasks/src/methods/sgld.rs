@@ -8,7 +8,7 @@ use ndarray::{Array2, Axis};
 use crate::context::Context;
 use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method};
+use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method, SampledLabels};
 use crate::named_posterior::Role;
 use crate::rows::Rows;
 use crate::sample;
@@ -59,13 +59,22 @@ impl Method for PosteriorBank {
 
 impl FitFewLabels for PosteriorBank {
     fn fit(&self, labels: &FewLabels<'_>) -> Result<FittedLabels> {
-        let (samples, ends) = samples(labels)?;
-        Ok(FittedLabels { posterior: Box::new(Ensemble::new(spread_out(samples, labels.networks))), ends })
+        let SampledLabels { rows, ends } = samples(labels)?;
+        Ok(FittedLabels::new(Ensemble::new(spread_out(rows, labels.networks)), ends.clone()))
     }
 }
 
-/// The row of every kept sample, chain by chain, and where the chains ended.
-pub(crate) fn samples(labels: &FewLabels<'_>) -> Result<(Array2<f32>, Vec<Vec<f32>>)> {
+/// The samples of the chains that these labels have; whoever asks first takes them.
+pub(crate) fn samples<'a>(labels: &FewLabels<'a>) -> Result<&'a SampledLabels> {
+    if labels.sampled.get().is_none() {
+        let sampled = sample_few(labels)?;
+        // Nobody else asks at the same time: a run keeps to one thread.
+        let _ = labels.sampled.set(sampled);
+    }
+    Ok(labels.sampled.get().expect("just set"))
+}
+
+fn sample_few(labels: &FewLabels<'_>) -> Result<SampledLabels> {
     let (mut samples, mut ends) = (Vec::new(), Vec::new());
     for number in 0..labels.chains {
         let start = labels.start(labels.chain_seed, number);
@@ -74,15 +83,14 @@ pub(crate) fn samples(labels: &FewLabels<'_>) -> Result<(Array2<f32>, Vec<Vec<f3
         ends.push(end);
     }
     let dim = apd_nn::Model::row_len(labels.network);
-    Ok((Array2::from_shape_vec((samples.len() / dim, dim), samples).expect("whole networks were kept"), ends))
+    let rows = Array2::from_shape_vec((samples.len() / dim, dim), samples).expect("whole networks were kept");
+    Ok(SampledLabels { rows, ends })
 }
 
 /// `count` rows at equal distances: the least correlated ones of a chain. All of them where there are no more.
-fn spread_out(rows: Array2<f32>, count: usize) -> Array2<f32> {
+fn spread_out(rows: &Array2<f32>, count: usize) -> Array2<f32> {
     let n = rows.nrows();
-    if n <= count {
-        return rows;
-    }
+    let count = count.min(n);
     // The last of each of `count` equal parts.
     let places: Vec<usize> = (1..=count).map(|i| i * n / count - 1).collect();
     rows.select(Axis(0), &places)

@@ -82,7 +82,7 @@ impl FitFewLabels for SwagGaussian {
         let thinning = (descent.steps.div_ceil(2) / POSITIONS).max(1);
         let rank = labels.config.baselines.swag_rank;
         let (swag, end) = descent.swag(context, rank, thinning, seed, labels.start(seed, 0))?;
-        Ok(FittedLabels { posterior: Box::new(swag), ends: vec![end] })
+        Ok(FittedLabels::new(swag, vec![end]))
     }
 }
 

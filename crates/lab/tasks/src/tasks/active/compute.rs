@@ -14,7 +14,6 @@ use apd_report::Row;
 use apd_seed::Seed;
 use apd_sgmcmc::ChainError;
 use apd_store::checkpoint;
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -26,9 +25,10 @@ use crate::named_posterior::Role;
 use crate::named_posterior::{averaged, network_rows};
 use crate::rows::Rows;
 use crate::stage::{Stage, drive, saved};
-use crate::tasks::active::model::Learner;
+use crate::tasks::active::model::{End, Fitted, Learner};
 use crate::tasks::active::pool::Pool;
-use crate::tasks::active::settings::{Acquisition, ActiveConfig, Start};
+use crate::tasks::active::scores::Question;
+use crate::tasks::active::settings::{AccuracyOn, Acquisition, ActiveConfig};
 
 /// Accuracies that the labels needed for are counted.
 pub(crate) const TARGETS: [(f64, &str, &str); 2] =
@@ -59,7 +59,7 @@ pub struct Plan {
 pub struct Curve {
     /// The run.
     pub plan: Plan,
-    /// Test accuracy after each training: the first with the initial labels only.
+    /// Accuracy after each training: the first with the initial labels only.
     pub accuracy: Vec<f64>,
     /// Whether the run ended early because a chain or the distiller diverged.
     pub diverged: bool,
@@ -71,8 +71,10 @@ struct State {
     accuracy: Vec<f64>,
     /// With the labels acquired after the last training.
     labeled: Vec<u32>,
-    /// Where the last training ended; only for a warm start.
-    ends: Vec<Vec<f32>>,
+    /// Where the last training of the method that acquires ended, …
+    end: End,
+    /// … and that of the judge, if there is one.
+    judge_end: End,
     diverged: bool,
 }
 
@@ -81,7 +83,7 @@ struct State {
 ///
 /// The point of a curve, `at`, is the number of labels; a row's `score` is the acquisition.
 ///
-/// **Errors**: too few training images for the rounds; [`Error::Stopped`].
+/// **Errors**: too few training images for the rounds; a judge that network or settings leave out; [`Error::Stopped`].
 pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
     let (settings, split) = (experiment.config.settings::<ActiveConfig>(), &experiment.split);
     let wanted = settings.labels(split.train.classes, settings.rounds);
@@ -93,11 +95,21 @@ pub fn active(context: Context<'_>, experiment: &Experiment) -> Result<Active> {
             split.train.len()
         )));
     }
+    if let Some(judge) = settings.judge.as_deref().and_then(named)
+        && !judge.is_enabled(&experiment.config, &experiment.network)
+    {
+        let reason = format!("active.judge: net {} or the settings leave {} out", experiment.config.net, judge.name());
+        return Err(Error::Config(reason));
+    }
     let plans = plans(&experiment.config, &experiment.network);
     let seed = experiment.seed.child("active");
+    let judged_on = match settings.accuracy_on {
+        AccuracyOn::Test => &split.test,
+        AccuracyOn::Validation => &split.validation,
+    };
     let test = match settings.test_images {
-        0 => split.test.clone(),
-        count => split.test.sample(seed.child("test"), count),
+        0 => judged_on.clone(),
+        count => judged_on.sample(seed.child("test"), count),
     };
     let mut done = 0;
     for plan in &plans {
@@ -181,25 +193,33 @@ impl Stage for Rounds<'_> {
         let Self { experiment, plan, test, seed, state, pool, .. } = self;
         let Experiment { config, network, split, .. } = experiment;
         let (settings, train, round) = (config.settings::<ActiveConfig>(), &split.train, state.accuracy.len() as u64);
-        let method = named(plan.method).expect("plans are of methods");
-        let learner = Learner { config, network, method, seed: *seed, context };
-        match learner.fit(&train.select(pool.labeled()), round, &state.ends) {
-            Ok(fitted) => {
-                let predict = |inputs: ArrayView2<'_, f32>| averaged(network, network_rows(&fitted.networks), inputs);
-                let mean = predict(test.images.pixels.view()).mean();
+        let learner = Learner::new(context, config, network, &train.select(pool.labeled()), round, *seed);
+        let fit = |name: &str, start: &End| learner.fit(named(name).expect("the name of a method"), start);
+        let fitted = fit(plan.method, &state.end).and_then(|fitted| match &settings.judge {
+            Some(judge) if judge != plan.method => Ok((fitted, Some(fit(judge, &state.judge_end)?))),
+            _ => Ok((fitted, None)),
+        });
+        match fitted {
+            Ok((Fitted { networks, end }, judge)) => {
+                let judging = judge.as_ref().map_or(&networks, |judge| &judge.networks);
+                let mean = averaged(network, network_rows(judging), test.images.pixels.view()).mean();
                 // A network whose predictions are no numbers is right about nothing.
                 state.accuracy.push(apd_uncertainty::accuracy(mean.view(), &test.labels).unwrap_or(0.0));
                 if state.accuracy.len() <= settings.rounds {
-                    if settings.start == Start::Warm {
-                        state.ends = fitted.ends;
-                    }
                     let candidates = pool.candidates(settings.candidates, seed.child("candidates").index(round));
-                    let scores = match plan.acquisition.score() {
-                        // Candidates come in random order.
-                        None => vec![0.0; candidates.len()],
-                        Some(score) => predict(train.images.select(&candidates).pixels.view()).score(score),
+                    let question = Question {
+                        acquisition: plan.acquisition,
+                        network,
+                        networks: &networks,
+                        images: &train.images,
+                        pool,
+                        count: settings.acquire,
+                        seed: seed.child("acquisition").index(round),
                     };
+                    let scores = question.scores(&candidates);
                     pool.acquire(&candidates, &scores, settings.acquire);
+                    state.end = end;
+                    state.judge_end = judge.map(|judge| judge.end).unwrap_or_default();
                 }
             }
             Err(Error::Chain(ChainError::Diverged { .. }))

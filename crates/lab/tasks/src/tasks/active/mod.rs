@@ -12,6 +12,7 @@ use crate::tasks::active::settings::ActiveConfig;
 pub(crate) mod compute;
 mod model;
 mod pool;
+mod scores;
 mod section;
 pub(crate) mod settings;
 

@@ -7,8 +7,7 @@ use apd_report::{
 use crate::config::Config;
 use crate::methods::DISTILLED;
 use crate::tasks::active::compute::{Active, TARGETS};
-use crate::tasks::active::settings::ActiveConfig;
-use crate::tasks::active::settings::Start;
+use crate::tasks::active::settings::{AccuracyOn, ActiveConfig, Start};
 
 /// The curves of accuracy against labels, and what they amount to.
 pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Section {
@@ -27,7 +26,7 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
     };
     let has = |method: &str, acquisition: &str| accuracy.clone().method(method).score(acquisition).row().is_some();
     let panel = |title: &str, lines: Vec<Series>| {
-        CurvePanel::new(title, Axis::new("labels"), Axis::new("test accuracy %").percent(), lines)
+        CurvePanel::new(title, Axis::new("labels"), Axis::new("accuracy %").percent(), lines)
     };
     let by_method = |method: &String| {
         let of = acquisitions.iter().filter(|acquisition| has(method, acquisition));
@@ -81,11 +80,11 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         n => format!("{n} {what}"),
     };
     let setting = format!(
-        "{} on {}: {} labels per class to start with, then {} rounds of {} labels, chosen among {} drawn for the round; {} seeds; {}; {}. \
+        "{} on {}: {} labels per class to start with, then {} rounds of {} labels, chosen among {} drawn for the round; {} seeds; {}; {}{}. \
          Predictions average {} networks. sgd, mc-dropout, swag and each of the ensemble's {} networks: {} steps at lr {}, weight decay {}; \
          swag's Gaussian is that of the second half of the path. sgld: {} of {} steps, a sample \
          every {} after {}, minibatches of {}, ε = {}/N with N the labels so far, prior N(0, 1/{}), temperature {}. distilled and apd: {} \
-         samples of the same chains distilled in each round, into at most {} directions or some of them, and by a GAN with h {}, batch {}, {} iterations.",
+         samples of the same chains distilled in each round, into at most {} directions or some of them, and by a GAN with h {}, batch {}, {} iterations{}.",
         config.net,
         config.dataset,
         settings.initial_per_class,
@@ -97,7 +96,16 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
             Start::Cold => "training starts anew in each round",
             Start::Warm => "training goes on from where the round before ended",
         },
-        or_all(settings.test_images, "test images"),
+        or_all(
+            settings.test_images,
+            match settings.accuracy_on {
+                AccuracyOn::Test => "test images",
+                AccuracyOn::Validation => "validation images",
+            }
+        ),
+        settings.judge.as_ref().map_or(String::new(), |judge| format!(
+            ", on which {judge} is judged, trained on the labels that each method has acquired"
+        )),
         settings.networks,
         config.baselines.ensemble,
         settings.sgd_steps,
@@ -109,13 +117,21 @@ pub(crate) fn active(config: &Config, results: &Results, found: &Active) -> Sect
         sgld.burn_in,
         sgld.batch,
         sgld.lr,
-        sgld.prior_precision,
+        match (sgld.prior_precision, sgld.weight_decay) {
+            (precision, 0.0) => precision.to_string(),
+            (0.0, decay) => format!("({decay}·N)"),
+            (precision, decay) => format!("({precision} + {decay}·N)"),
+        },
         sgld.temperature,
         sgld.samples_per_chain() * sgld.chains as u64,
         config.subspace.rank,
         distill.hidden,
         distill.batch,
-        distill.iterations
+        distill.iterations,
+        match settings.gan_start {
+            Start::Cold => "",
+            Start::Warm => " a round, the same one in all rounds",
+        }
     );
     let columns = methods.len().clamp(1, 3);
     let shown = SHOWN.into_iter().filter(|shown| acquisitions.iter().any(|acquisition| acquisition == shown));

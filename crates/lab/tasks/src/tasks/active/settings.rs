@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Profile;
 use crate::error::{Error, Result};
 use crate::methods::learners;
+use crate::settings::not_negative;
 
 /// Active learning: start with a few labels, train, label the images that the trained networks are least sure of, repeat.
 ///
@@ -34,15 +35,24 @@ pub struct ActiveConfig {
     pub candidates: usize,
     /// Test images on which accuracy is taken; 0 for all.
     pub test_images: usize,
+    /// Which images these are: the validation images, where it is settings that are compared.
+    #[serde(default, skip_serializing_if = "AccuracyOn::is_test")]
+    pub accuracy_on: AccuracyOn,
+    /// The method whose accuracy is taken, trained on the labels that each of `methods` has acquired; none: each its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// Where training starts after labels were added.
     pub start: Start,
+    /// Where the distiller's GAN starts then: warm, it is one GAN that learns on from each round's samples.
+    #[serde(default, skip_serializing_if = "Start::is_cold")]
+    pub gan_start: Start,
     /// Networks (or passes) averaged in one prediction.
     pub networks: usize,
     /// Steps of SGD, for each network that it trains, in each round.
     pub sgd_steps: u64,
     /// SGLD in each round.
     pub sgld: ActiveSgld,
-    /// The distiller of each round's samples, anew in each round.
+    /// The distiller of each round's samples; iterations are those of a round.
     pub distill: apd_distill::Config,
 }
 
@@ -65,8 +75,11 @@ pub struct ActiveSgld {
     pub batch: usize,
     /// Learning rate on the mean loss: ε = lr/N.
     pub lr: f64,
-    /// Precision τ of the prior N(0, 1/τ).
+    /// Precision τ of the prior N(0, 1/τ), …
     pub prior_precision: f64,
+    /// … to which each label adds so much: a weight decay on the mean loss.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weight_decay: f64,
     /// Temperature T; 1 is the Bayesian posterior.
     pub temperature: f64,
 }
@@ -83,32 +96,68 @@ pub enum Acquisition {
     Bald,
     /// The largest share of networks that vote against the majority.
     VariationRatio,
+    /// The batch whose labels together tell most about the network, found greedily.
+    BatchBald,
+    /// The largest mutual information between the label and those of other images of the pool.
+    Epig,
 }
 
 /// Where training starts after labels were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// From a new random initialization.
+    #[default]
     Cold,
     /// From where the round before ended: the optimizer's network, or each chain's last position. A round then needs less work than the
-    /// first one would. (The distiller always starts anew.)
+    /// first one would.
     Warm,
+}
+
+/// Images with labels that nothing is trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccuracyOn {
+    /// Those that results are about.
+    #[default]
+    Test,
+    /// Those that settings are chosen by.
+    Validation,
+}
+
+impl Start {
+    fn is_cold(&self) -> bool {
+        *self == Self::Cold
+    }
+}
+
+impl AccuracyOn {
+    fn is_test(&self) -> bool {
+        *self == Self::Test
+    }
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 impl Acquisition {
     /// Its name in tables and results.
     pub const fn name(self) -> &'static str {
-        match self.score() {
-            Some(score) => score.name(),
-            None => "random",
+        match self {
+            Self::Random => "random",
+            Self::Entropy => Score::Entropy.name(),
+            Self::Bald => Score::Bald.name(),
+            Self::VariationRatio => Score::VariationRatio.name(),
+            Self::BatchBald => "batch-bald",
+            Self::Epig => "epig",
         }
     }
 
-    /// The score whose largest values are labeled; none for a random choice.
+    /// The score of the averaged prediction whose largest values are labeled, if it is one.
     pub const fn score(self) -> Option<Score> {
         match self {
-            Self::Random => None,
+            Self::Random | Self::BatchBald | Self::Epig => None,
             Self::Entropy => Some(Score::Entropy),
             Self::Bald => Some(Score::Bald),
             Self::VariationRatio => Some(Score::VariationRatio),
@@ -117,7 +166,7 @@ impl Acquisition {
 
     /// Whether it is about how networks differ.
     pub const fn needs_spread(self) -> bool {
-        matches!(self, Self::Bald | Self::VariationRatio)
+        !matches!(self, Self::Random | Self::Entropy)
     }
 }
 
@@ -160,7 +209,10 @@ impl ActiveConfig {
             acquire: 10,
             candidates,
             test_images,
+            accuracy_on: AccuracyOn::Test,
+            judge: None,
             start: Start::Warm,
+            gan_start: Start::Cold,
             networks,
             sgd_steps,
             sgld: ActiveSgld {
@@ -171,6 +223,7 @@ impl ActiveConfig {
                 batch: 32,
                 lr,
                 prior_precision,
+                weight_decay: 0.0,
                 temperature: 0.01,
             },
             distill: distill.with_moments(),
@@ -184,6 +237,7 @@ impl ActiveConfig {
 
     pub(crate) fn check(&self) -> Result<()> {
         let refuse = |what: String| Err(Error::Config(format!("active.{what}")));
+        not_negative("active.sgld.weight-decay", self.sgld.weight_decay)?;
         let positive = [
             ("seeds", self.seeds as f64),
             ("initial-per-class", self.initial_per_class as f64),
@@ -194,13 +248,14 @@ impl ActiveConfig {
             ("sgld.thinning", self.sgld.thinning as f64),
             ("sgld.batch", self.sgld.batch as f64),
             ("sgld.lr", self.sgld.lr),
-            ("sgld.prior-precision", self.sgld.prior_precision),
+            ("sgld.prior-precision", self.sgld.precision(1)),
         ];
         for (name, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
                 return refuse(format!("{name} = {value}: must be positive and finite"));
             }
         }
+        not_negative("active.sgld.prior-precision", self.sgld.prior_precision)?;
         let temperature = self.sgld.temperature;
         if !(temperature >= 0.0 && temperature.is_finite()) {
             return refuse(format!("sgld.temperature = {temperature}: must be finite and not negative"));
@@ -216,9 +271,12 @@ impl ActiveConfig {
             return refuse("acquisitions: `random` must be among them, the others are compared with it".into());
         }
         let methods: Vec<&str> = self.methods.iter().map(String::as_str).collect();
-        if let Some(unknown) = methods.iter().find(|&&name| learners().all(|method| method.name() != name)) {
-            let known: Vec<&str> = learners().map(|method| method.name()).collect();
-            return refuse(format!("methods: `{unknown}` is none of {}", known.join(", ")));
+        let judge = self.judge.as_deref();
+        for (setting, names) in [("methods", &methods[..]), ("judge", judge.as_slice())] {
+            if let Some(unknown) = names.iter().find(|&&name| learners().all(|method| method.name() != name)) {
+                let known: Vec<&str> = learners().map(|method| method.name()).collect();
+                return refuse(format!("{setting}: `{unknown}` is none of {}", known.join(", ")));
+            }
         }
         let acquisitions: Vec<&str> = self.acquisitions.iter().map(|acquisition| acquisition.name()).collect();
         for (setting, names) in [("methods", &methods), ("acquisitions", &acquisitions)] {
@@ -237,5 +295,10 @@ impl ActiveSgld {
     /// Samples that each chain keeps.
     pub fn samples_per_chain(&self) -> u64 {
         self.steps.saturating_sub(self.burn_in) / self.thinning.max(1)
+    }
+
+    /// The prior's precision with so many labels.
+    pub fn precision(&self, labels: usize) -> f64 {
+        self.prior_precision + labels as f64 * self.weight_decay
     }
 }

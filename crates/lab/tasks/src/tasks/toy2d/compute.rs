@@ -306,7 +306,8 @@ impl<'a> Problem<'a> {
     fn distill(&self, context: Context<'_>, samples: &[Vec<f32>], done: u64) -> Result<Vec<Vec<f32>>> {
         let rows = Array2::from_shape_fn((samples.len(), self.network.dim()), |(i, j)| samples[i][j]);
         let advance = |iteration| context.progress.advance(done + iteration, None);
-        let generator = distill_samples(context, rows, &self.settings.distill, self.seed.child("distill"), advance)?;
+        let seed = self.seed.child("distill");
+        let generator = distill_samples(context, rows, &self.settings.distill, seed, None, advance)?.into_generator();
         let drawn = generator.draw(self.seed.child("apd"), samples.len());
         Ok(drawn.rows().into_iter().map(|row| row.to_vec()).collect())
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::config::NetName;
 use crate::context::Context;
 use crate::methods::learners;
+use crate::tasks::active::settings::Start;
 use crate::testing::{StopAfter, on_threads, quick};
 
 /// A run of a second: everything is there, nothing is large.
@@ -87,6 +88,83 @@ fn a_warm_start_is_another_run_than_a_cold_one() {
     let (cold, warm) = (run(Start::Cold), run(Start::Warm));
     assert_eq!(cold[0].accuracy[0], warm[0].accuracy[0]);
     assert_ne!(cold, warm);
+}
+
+/// Who learns: with one GAN across rounds if `gan_start` is warm, judged by `judge`.
+fn learning(methods: &[&str], acquisition: Acquisition, change: impl Fn(&mut ActiveConfig)) -> Vec<Curve> {
+    let mut config = tiny();
+    let active = config.settings_mut::<ActiveConfig>();
+    (active.seeds, active.start) = (1, Start::Cold);
+    active.methods = methods.iter().map(|&name| name.to_owned()).collect();
+    active.acquisitions = vec![Acquisition::Random, acquisition];
+    active.acquisitions.dedup();
+    change(active);
+    let curves = run_in(Context::default(), tempfile::tempdir().unwrap().path(), &config, false).unwrap().curves;
+    curves.into_iter().filter(|curve| curve.plan.acquisition == acquisition).collect()
+}
+
+#[test]
+fn a_judge_is_trained_on_the_labels_of_others() {
+    let judged = |methods: &[&str], acquisition, start| {
+        learning(methods, acquisition, |active| (active.judge, active.start) = (Some("sgld".to_owned()), start))
+    };
+    for start in [Start::Cold, Start::Warm] {
+        // With random labels it is the same whoever asked for them; that sgld is its own judge changes nothing.
+        let random = judged(&["sgld", "apd", "ensemble"], Acquisition::Random, start);
+        assert_eq!(random.len(), 3);
+        assert!(random.iter().all(|curve| curve.accuracy == random[0].accuracy), "{random:?}");
+        let own = learning(&["sgld"], Acquisition::Random, |active| active.start = start);
+        assert_eq!(own[0].accuracy, random[0].accuracy);
+        // With labels of its own choice each has the judge do otherwise.
+        let asked = judged(&["sgld", "ensemble"], Acquisition::Entropy, start);
+        assert_eq!(asked[0].accuracy[0], asked[1].accuracy[0]);
+        assert_ne!(asked[0].accuracy, asked[1].accuracy);
+    }
+}
+
+#[test]
+fn a_judge_that_the_network_leaves_out_is_refused() {
+    let mut config = quick(NetName::Cnn, &["active"]);
+    config.settings_mut::<ActiveConfig>().judge = Some("mc-dropout".to_owned());
+    let error = run_in(Context::default(), tempfile::tempdir().unwrap().path(), &config, false).err().unwrap();
+    assert!(error.to_string().contains("active.judge: net cnn or the settings leave mc-dropout out"), "{error}");
+}
+
+#[test]
+fn one_gan_learns_on_from_round_to_round() {
+    let apd = |start| learning(&["apd"], Acquisition::Entropy, |active| active.gan_start = start);
+    let (cold, warm) = (apd(Start::Cold), apd(Start::Warm));
+    assert_eq!(cold[0].accuracy[0], warm[0].accuracy[0]);
+    assert_ne!(cold[0].accuracy, warm[0].accuracy);
+
+    // Its state is part of the checkpoint.
+    let mut config = tiny();
+    let active = config.settings_mut::<ActiveConfig>();
+    (active.gan_start, active.start, active.seeds) = (Start::Warm, Start::Cold, 1);
+    active.methods = vec!["apd".to_owned()];
+    active.acquisitions = vec![Acquisition::Random, Acquisition::Entropy];
+    let dir = tempfile::tempdir().unwrap();
+    let stop = StopAfter::new(2);
+    let outcome = on_threads(1, || run_in(Context::of(&stop), dir.path(), &config, false));
+    assert!(matches!(outcome, Err(Error::Stopped)));
+    let resumed = run_in(Context::default(), dir.path(), &config, true).unwrap().curves;
+    assert!(resumed.contains(&warm[0]), "{resumed:?}");
+}
+
+#[test]
+fn batches_and_predictions_are_asked_too() {
+    for acquisition in [Acquisition::BatchBald, Acquisition::Epig] {
+        let (ensemble, bald) =
+            (learning(&["ensemble"], acquisition, |_| ()), learning(&["ensemble"], Acquisition::Bald, |_| ()));
+        assert_eq!((ensemble[0].accuracy.len(), ensemble[0].accuracy[0]), (3, bald[0].accuracy[0]));
+        assert_ne!(ensemble[0].accuracy, bald[0].accuracy);
+    }
+}
+
+#[test]
+fn accuracy_is_taken_on_validation_images_where_settings_are_chosen() {
+    let on = |part| learning(&["sgd"], Acquisition::Random, |active| active.accuracy_on = part)[0].accuracy.clone();
+    assert_ne!(on(AccuracyOn::Test), on(AccuracyOn::Validation));
 }
 
 #[test]
