@@ -69,9 +69,16 @@ impl Default for ConditionalConfig {
 }
 
 impl ConditionalConfig {
-    /// The same with as many directions for each chain as fit into `bytes`; none where there is no room for one.
+    /// The same with as many directions for each chain as fit into `bytes`, in 6 bits where there is no room for one in 8; none where there is none
+    /// at all.
     #[must_use]
     pub fn within(self, bytes: usize, points: &impl Points) -> Option<Self> {
+        let is_default = self.format == Format::Int8 && self.means == Format::Int8;
+        let fewer_bits = is_default.then(|| Self { format: Format::Int6, means: Format::Int6, ..self.clone() });
+        self.filling(bytes, points).or_else(|| fewer_bits?.filling(bytes, points))
+    }
+
+    fn filling(self, bytes: usize, points: &impl Points) -> Option<Self> {
         let chains = places(points);
         let (dim, least) = (points.dim(), chains.iter().map(Vec::len).min()?);
         let frequencies = self.frequencies.min(path::frequencies_of(chains.iter().map(Vec::len).max()?));

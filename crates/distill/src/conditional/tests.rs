@@ -212,6 +212,13 @@ fn the_budget_is_kept_and_used() {
         }
     }
     assert!(path().within(4 * D, &chains).is_none());
+    // Where eight bits have no room for a direction of each chain six may have.
+    let eight = ConditionalConfig { format: Format::Int8, means: Format::Int8, ..path() };
+    let within = |bytes| eight.clone().within(bytes, &chains);
+    let least = (0..100 * D).find(|&bytes| within(bytes).is_some_and(|config| config.format == Format::Int8)).unwrap();
+    let config = within(least - 1).unwrap();
+    assert_eq!((config.format, config.means, config.rank), (Format::Int6, Format::Int6, 1));
+    assert!(Conditional::fit(&chains, &config, Seed::root(1)).unwrap().bytes() < least);
 }
 
 /// A chain that stood still is drawn where it stood, and one of few points among them.
