@@ -127,59 +127,45 @@ impl Tree {
     }
 }
 
-/// Sums made side by side of each product: two registers of AVX-512, or four of AVX2.
-const WIDE: usize = 16;
-
 /// Whether two stretches, one after the other, have not turned back on themselves: no end's momentum points against ρ, neither that of the
 /// whole nor across the joint. Of each: ρ, and the momenta at its first and last point.
-fn are_ahead(before: [&[f64]; 3], after: [&[f64]; 3]) -> bool {
-    let [[rho, first, last], [next_rho, next_first, next_last]] = [before, after];
-    let whole_blocks = rho.len() / WIDE * WIDE;
-    let mut products = [0.0; 6];
-    if whole_blocks > 0 {
-        let passes = [
-            [rho, next_rho, first, next_last],
-            [rho, next_first, first, next_first],
-            [last, next_rho, last, next_last],
-        ];
-        for (pass, products) in passes.into_iter().zip(products.as_chunks_mut().0) {
-            *products = vectorized(whole_blocks, Along(pass.map(|vector| &vector[..whole_blocks])));
-        }
-    }
-    for i in whole_blocks..rho.len() {
-        let (whole, left, right) = (rho[i] + next_rho[i], rho[i] + next_first[i], last[i] + next_rho[i]);
-        let factors = [
-            (first[i], whole),
-            (next_last[i], whole),
-            (first[i], left),
-            (next_first[i], left),
-            (last[i], right),
-            (next_last[i], right),
-        ];
-        products.iter_mut().zip(factors).for_each(|(product, (a, b))| *product += a * b);
-    }
-    products.iter().all(|&product| product > 0.0)
+fn are_ahead([rho, first, last]: [&[f64]; 3], [next_rho, next_first, next_last]: [&[f64]; 3]) -> bool {
+    [(rho, next_rho, first, next_last), (rho, next_first, first, next_first), (last, next_rho, last, next_last)]
+        .into_iter()
+        .all(|(a, b, x, y)| vectorized(a.len(), Along(a, b, x, y)).iter().all(|&product| product > 0.0))
 }
 
-/// (a + b)ᵀx and (a + b)ᵀy over whole blocks: two products at a time, since the compiler packs and unpacks all six for each block. Only their signs
-/// matter.
-struct Along<'a>([&'a [f64]; 4]);
+/// (a + b)ᵀx and (a + b)ᵀy. Only their signs matter.
+struct Along<'a>(&'a [f64], &'a [f64], &'a [f64], &'a [f64]);
 
 impl NullaryFnOnce for Along<'_> {
     type Output = [f64; 2];
 
     #[inline(always)]
     fn call(self) -> [f64; 2] {
-        let [a, b, x, y] = self.0.map(|vector| vector.as_chunks::<WIDE>().0);
+        /// Sums made side by side: two registers of AVX-512, or four of AVX2, for each product.
+        const WIDE: usize = 16;
+        let [a, b, x, y] = [self.0, self.1, self.2, self.3].map(|vector| vector.as_chunks::<WIDE>());
         let (mut along_x, mut along_y) = ([0.0; WIDE], [0.0; WIDE]);
-        for (((a, b), x), y) in a.iter().zip(b).zip(x).zip(y) {
+        for (((a, b), x), y) in a.0.iter().zip(b.0).zip(x.0).zip(y.0) {
             for i in 0..WIDE {
                 let sum = a[i] + b[i];
                 along_x[i] += sum * x[i];
                 along_y[i] += sum * y[i];
             }
         }
-        [along_x, along_y].map(|sums| sums.iter().sum())
+        for (i, (((a, b), x), y)) in a.1.iter().zip(b.1).zip(x.1).zip(y.1).enumerate() {
+            along_x[i] += (a + b) * x;
+            along_y[i] += (a + b) * y;
+        }
+        [along_x, along_y].map(|mut sums| {
+            for half in [8, 4, 2, 1] {
+                for i in 0..half {
+                    sums[i] += sums[i + half];
+                }
+            }
+            sums[0]
+        })
     }
 }
 
