@@ -4,6 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use support::{apd, fails, succeeds};
+
+mod support;
+
 /// A run of a few seconds: everything is there, nothing is large.
 const TINY: &str = r#"
 tasks = ["classify", "ood"]
@@ -28,30 +32,8 @@ draws = 2
 ood-count = 60
 "#;
 
-fn apd(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_apd")).current_dir(dir).args(arguments).output().expect("apd starts")
-}
-
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-#[track_caller]
-fn succeeds(output: &Output) {
-    assert!(output.status.success(), "{}", stderr(output));
-}
-
-/// Exit code and every fact that the message must carry.
-#[track_caller]
-fn fails(output: &Output, code: i32, facts: &[&str]) {
-    let message = stderr(output);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    for fact in facts {
-        assert!(message.contains(fact), "`{fact}` is missing in: {message}");
-    }
-    assert!(!message.contains("panicked"), "{message}");
-    let parts: Vec<&str> = message.split(": ").map(str::trim).collect();
-    assert!(parts.windows(2).all(|two| two[0] != two[1]), "a cause is told twice: {message}");
 }
 
 fn folder() -> tempfile::TempDir {

@@ -1,42 +1,13 @@
 //! `apd distill` from end to end: what it says of what it loses, what it chooses, and who may write where.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array2, s};
+use support::{apd, command, fails, succeeds};
 
-fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_apd"));
-    command.current_dir(dir).args(arguments);
-    command
-}
-
-fn apd(dir: &Path, arguments: &[&str]) -> Output {
-    command(dir, arguments).output().expect("apd starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[track_caller]
-fn succeeds(output: &Output) -> String {
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// Exit code and every fact that the message must carry.
-#[track_caller]
-fn fails(output: &Output, code: i32, facts: &[&str]) {
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    for fact in facts {
-        assert!(message.contains(fact), "`{fact}` is missing in: {message}");
-    }
-    assert!(!message.contains("panicked"), "{message}");
-}
+mod support;
 
 /// The number after `name` in what was said.
 #[track_caller]

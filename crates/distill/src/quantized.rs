@@ -41,7 +41,7 @@ impl Format {
             Self::F32 => 4 * columns,
             Self::F16 => 2 * columns,
             Self::Int8 => columns + 4,
-            Self::Int6 => packed(columns) + 2 * columns.div_ceil(GROUP),
+            Self::Int6 => packed(columns) + 2 * groups(columns),
         }
     }
 }

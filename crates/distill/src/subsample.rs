@@ -58,18 +58,19 @@ impl Subsample {
     #[track_caller]
     pub fn within(points: ArrayView2<'_, f32>, bytes: usize) -> Self {
         let dim = points.ncols();
-        let plain = evenly(points, bytes / (dim + 4));
+        let row = Format::Int8.row_bytes(dim);
+        let plain = evenly(points, bytes / row);
         let Moments { mean, raw_sd, .. } = Moments::of(&plain).expect("finite points");
         let scale = raw_sd.iter().map(|&sd| if sd > 0.0 { sd as f32 } else { 1.0 }).collect();
         let units = Affine { mean: mean.iter().map(|&mean| mean as f32).collect(), scale };
-        let mut kept = evenly(points, bytes.saturating_sub(8 * dim) / (dim + 4));
+        let mut kept = evenly(points, bytes.saturating_sub(8 * dim) / row);
         for mut point in kept.outer_iter_mut() {
             let from = point.to_vec();
             units.forward(0..dim, &from, point.as_slice_mut().expect("a row of a fresh array"));
         }
         let (lost, lost_in_units) = (rounding(plain.view(), &raw_sd), rounding(kept.view(), &vec![1.0; dim]));
         // Units take the bytes of eight points. Where those are most of what there is room for, fewer points cost the average more than units save.
-        let fits = bytes >= 8 * dim + dim + 4;
+        let fits = bytes >= 8 * dim + row;
         let missing = |points: &Array2<f32>| 1.0 / points.nrows() as f64;
         let few = 2 * kept.nrows() < plain.nrows() && missing(&plain) + lost <= missing(&kept) + lost_in_units;
         if lost <= WORTH * lost_in_units || few || !fits {

@@ -73,16 +73,20 @@ impl SubspaceConfig {
     /// The bytes of a GAN are not counted for [`CoefficientModel::Gan`].
     #[must_use]
     pub fn within(self, bytes: usize, dim: usize, points: usize) -> Option<Self> {
+        let of_rank = |rank: usize| Self { rank, ..self.clone() }.bytes(dim, points);
+        let rank = (0..=dim.min(points)).take_while(|&rank| of_rank(rank) <= bytes).last()?;
+        Some(Self { rank, ..self })
+    }
+
+    /// Bytes of the subspace of `points` points of R^`dim`, but for a GAN's.
+    pub fn bytes(&self, dim: usize, points: usize) -> usize {
         let number = if self.format.of_vectors() == Format::F32 { 4 } else { 2 };
         let vectors = number * dim * if self.residual > 0.0 { 2 } else { 1 };
         let components = match self.coefficients {
             CoefficientModel::Kernel => self.components.min(points),
             CoefficientModel::Gaussian | CoefficientModel::Gan => 1,
         };
-        let direction = self.format.row_bytes(dim);
-        let total = |rank: usize| vectors + rank * (direction + number * components + 4);
-        let rank = (0..=dim.min(points)).take_while(|&rank| total(rank) <= bytes).last()?;
-        Some(Self { rank, ..self })
+        vectors + self.rank * (self.format.row_bytes(dim) + number * components + 4)
     }
 
     /// **Errors**: names the first setting outside its range.

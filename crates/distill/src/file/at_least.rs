@@ -71,6 +71,14 @@ impl Posterior for AtLeast<'_> {
         self.posterior.bytes()
     }
 
+    fn available(&self) -> Option<usize> {
+        self.posterior.available()
+    }
+
+    fn stored(&self, seed: Seed, count: usize) -> Option<Vec<&[f32]>> {
+        if self.bounds.is_empty() { self.posterior.stored(seed, count) } else { None }
+    }
+
     fn draw_into(&self, seed: Seed, first: u64, mut out: ArrayViewMut2<'_, f32>) {
         self.posterior.draw_into(seed, first, out.view_mut());
         for (place, least) in &self.bounds {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use apd_bnn::Predictive;
 use apd_distill::{Conditional, ConditionalConfig, Distilled, Format, Subsample, Subspace, SubspaceConfig};
 use apd_points::{Points as _, Posterior as _};
 use apd_seed::Seed;
@@ -30,10 +31,9 @@ pub enum Distiller {
     /// Two hundred rows where these take at most a megabyte, or no more than the subspace; as many as take its bytes where it leaves out more
     /// than a fifth of the variance.
     ///
-    /// The coefficients are most of a small network's subspace, and its directions leave out much of what matters: of networks of 241, 601, 1 201
-    /// and 4 801 weights that SGLD sampled given a curve, the epistemic deviation was 1.56, 1.80, 1.37 and .80 times that of the bank. Of 200
-    /// rows it was within 3 %. Of chains that mix, as those of the digits by default, 60 directions hold a third of the variance, and networks
-    /// disagree thirteen times too much.
+    /// The coefficients are most of a small network's subspace, and its directions leave out much of what matters: a test shows networks of a few
+    /// hundred weights that disagree too much by it, and as their bank does by rows. Of chains that mix, as those of the digits by default, 60
+    /// directions hold a third of the variance.
     #[default]
     Default,
     /// A mean, directions of all rows, and coefficients.
@@ -128,7 +128,7 @@ impl Distiller {
                 match subspace.subspace().is_some_and(|it| it.explained() >= EXPLAINED) {
                     true => Ok(subspace),
                     false => {
-                        let count = subspace.bytes() / (rows.dim() + 4);
+                        let count = subspace.bytes() / Format::Int8.row_bytes(rows.dim());
                         context.progress.note("rows in as many bytes lose less than directions that hold so little");
                         Self::Rows { count, format: Format::Int8 }.fit_to(context, rows, space, seed, checkpoint)
                     }
@@ -148,7 +148,7 @@ impl Distiller {
                     None => (Conditional::fit(rows, config, seed)?, config.noise),
                     Some(space) => {
                         let all = Conditional::fit(rows, &ConditionalConfig { noise: 1.0, ..config.clone() }, seed)?;
-                        told_by_predictions(&all, rows, space, seed)?
+                        told_by_predictions(&all, &space.predict_rows(rows)?.0, space, seed)?
                     }
                 };
                 if conditional.format() != config.format {
@@ -192,15 +192,14 @@ pub(crate) fn folds(bank: &Bank) -> Result<[BankSubset<'_>; 2]> {
     }
 }
 
-/// A conditional distiller with the noise at which predictions are nearest to those of the rows, and its share.
+/// A conditional distiller with the noise at which predictions are nearest to those `predicted` by the rows, and its share.
 pub(crate) fn told_by_predictions(
     all: &Conditional,
-    rows: &BankSubset<'_>,
+    predicted: &Predictive,
     space: &FunctionSpace,
     seed: Seed,
 ) -> Result<(Conditional, f64)> {
-    let (predicted, _) = space.predict_rows(rows)?;
-    let (share, told) = with_nearest_noise(all, &predicted, |drawn| space.predict(drawn, ROWS, seed.child("noise")))?;
+    let (share, told) = with_nearest_noise(all, predicted, |drawn| space.predict(drawn, ROWS, seed.child("noise")))?;
     Ok((told, share))
 }
 
@@ -220,7 +219,7 @@ pub(crate) fn rows_of(rows: &BankSubset<'_>, wanted: usize, format: Format) -> R
         return problem("they do not vary: keep one of them".to_owned());
     }
     let fewer_bits = match format {
-        Format::Int8 => Subsample::within(kept.view(), count * (dim + 4)),
+        Format::Int8 => Subsample::within(kept.view(), count * format.row_bytes(dim)),
         other => Subsample::new(kept.view(), None, other),
     };
     let held = Subsample::evenly_chosen(kept.view(), fewer_bits.count());
@@ -230,10 +229,10 @@ pub(crate) fn rows_of(rows: &BankSubset<'_>, wanted: usize, format: Format) -> R
 /// Whether rows are as small as the default subspace, or small in themselves.
 fn rows_are_as_small(rows: &BankSubset<'_>) -> bool {
     let (points, dim) = (rows.len(), rows.dim());
-    let SubspaceConfig { rank, components, .. } = SubspaceConfig::default();
-    let (rank, components) = (rank.min(points.saturating_sub(1)).min(dim), components.min(points));
-    let subspace = 2 * dim + rank * (dim + 4) + 2 * rank * components + 4 * rank;
-    ROWS.min(points) * (dim + 4) <= subspace.max(SMALL)
+    let default = SubspaceConfig::default();
+    let rank = default.rank.min(points.saturating_sub(1)).min(dim);
+    let subspace = SubspaceConfig { rank, ..default }.bytes(dim, points);
+    ROWS.min(points) * Format::Int8.row_bytes(dim) <= subspace.max(SMALL)
 }
 
 #[cfg(test)]

@@ -91,9 +91,7 @@ impl FunctionSpace {
 
     /// The averaged prediction of `networks` networks for all inputs.
     pub(crate) fn predict(&self, posterior: &dyn Posterior, networks: usize, seed: Seed) -> Result<Predictive> {
-        let bounded = AtLeast::new(posterior, self.bounds.clone());
-        // What needs no bounds may be read where it lies.
-        let posterior = if self.bounds.is_empty() { posterior } else { &bounded };
+        let posterior: &dyn Posterior = &AtLeast::new(posterior, self.bounds.clone());
         let rearranged = match &self.layout {
             None => None,
             Some(layout) => Rearranged::new(posterior, layout, &self.network.row_layout())

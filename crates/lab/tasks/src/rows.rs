@@ -44,3 +44,9 @@ pub(crate) fn push_spread(rows: &mut Rows<'_>, method: &str, history: &History) 
         rows.push(method, "variance_ratio", (last.variance_ratio, None), EVALUATION_ROWS);
     }
 }
+
+/// The middle value, of an even number the larger of the middle two: that of one of them. **Panics** where there are none.
+pub(crate) fn upper_median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,5 +1,6 @@
 //! The smallest file whose predictions are near enough to those of held-out rows.
 
+use apd_bnn::Predictive;
 use apd_distill::{
     ChainBases, Conditional, ConditionalConfig, Distilled, Format, Pca, ResidualModel, Subspace, SubspaceConfig,
 };
@@ -70,7 +71,7 @@ pub fn smallest(context: Context<'_>, bank: &Bank, space: &FunctionSpace, most: 
     let mut search = Search { tried: Vec::new(), redraw, held_out: held_out.len(), smallest: None };
     let sizes = sizes(training.len(), training.dim());
     context.progress.begin("distillers", sizes.len() as u64, 0);
-    let mut forms = Forms { training: &training, space, seed, principal: None, bases: None };
+    let mut forms = Forms { training: &training, space, seed, principal: None, bases: None, predicted: None };
     for (done, bytes) in sizes.into_iter().enumerate() {
         let mut of_size = Vec::new();
         for (distiller, what, distilled) in forms.within(bytes)? {
@@ -94,10 +95,10 @@ pub fn smallest(context: Context<'_>, bank: &Bank, space: &FunctionSpace, most: 
 
 /// The bytes of 1, 1.5, 2, 3, 4, 6, … networks, up to those of all rows in 8 bits.
 fn sizes(rows: usize, dim: usize) -> Vec<usize> {
-    let all = rows * (dim + 4);
+    let row = Format::Int8.row_bytes(dim);
+    let all = rows * row;
     let networks = (0..).flat_map(|k| [4_usize << k, 6 << k]);
-    let mut sizes: Vec<usize> =
-        networks.map(|quarters| quarters * (dim + 4)).take_while(|&bytes| bytes < all).collect();
+    let mut sizes: Vec<usize> = networks.map(|quarters| quarters * row).take_while(|&bytes| bytes < all).collect();
     sizes.push(all);
     sizes
 }
@@ -114,6 +115,8 @@ struct Forms<'a> {
     /// With so many directions as have been asked for, at most.
     principal: Option<(usize, Pca)>,
     bases: Option<(usize, ChainBases)>,
+    /// What the rows predict, which tells the noise of a path.
+    predicted: Option<Predictive>,
 }
 
 impl Forms<'_> {
@@ -143,7 +146,12 @@ impl Forms<'_> {
         if let Some(config) = all.within(bytes, training) {
             let rank = config.rank;
             if let Some(bases) = self.bases(rank)? {
-                let (path, _) = told_by_predictions(&Conditional::of(bases, &config, seed)?, training, space, seed)?;
+                let all = Conditional::of(bases, &config, seed)?;
+                if self.predicted.is_none() {
+                    self.predicted = Some(space.predict_rows(training)?.0);
+                }
+                let predicted = self.predicted.as_ref().expect("it is there now");
+                let (path, _) = told_by_predictions(&all, predicted, space, seed)?;
                 let (rank, chains) = (counted(rank, "direction"), counted(path.chains(), "chain"));
                 let what = format!("{rank} of each of {chains}, by time");
                 forms.push((Distiller::Conditional(config), what, Distilled::Conditional(path)));

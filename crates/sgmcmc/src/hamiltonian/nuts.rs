@@ -37,14 +37,14 @@ impl Points {
         self.free.extend(0..self.points.len());
     }
 
-    /// A place that nobody holds, which `holders` will.
-    fn place(&mut self, holders: u32) -> usize {
+    /// A place that nobody holds, for the first, last and drawn point of a new tree.
+    fn place(&mut self) -> usize {
         let place = self.free.pop().unwrap_or_else(|| {
             self.points.push(Point::new(vec![0.0; self.dim]));
             self.holders.push(0);
             self.points.len() - 1
         });
-        self.holders[place] = holders;
+        self.holders[place] = 3;
         place
     }
 
@@ -84,7 +84,7 @@ impl Tree {
         Self { points: 0, first, last, rho: vec![0.0; dim], log_weight: f64::NEG_INFINITY, draw, energy: f64::INFINITY }
     }
 
-    /// Becomes the tree of one point, which has three holders.
+    /// Becomes the tree of one point.
     fn plant(&mut self, point: usize, energy: f64, log_weight: f64) {
         (self.first, self.last, self.draw) = (point, point, point);
         (self.points, self.energy, self.log_weight) = (1, energy, log_weight);
@@ -197,7 +197,7 @@ impl Nuts {
         let Self { points, whole, doubling, spare } = self;
         let start = hamiltonian.energy(current);
         points.clear();
-        let first = points.place(3);
+        let first = points.place();
         std::mem::swap(current, &mut points.points[first]);
         whole.plant(first, start, 0.0);
         let mut growth = Growth {
@@ -279,7 +279,7 @@ impl<H: Hamiltonian> Growth<'_, H> {
     }
 
     fn advance(&mut self, end: usize, step: f64, tree: &mut Tree) -> bool {
-        let place = self.points.place(3);
+        let place = self.points.place();
         let [from, point] = self.points.points.get_disjoint_mut([end, place]).expect("the end is held");
         self.hamiltonian.leapfrog(from, point, step);
         let energy = self.hamiltonian.energy(point);

@@ -17,7 +17,7 @@ use crate::experiment::Experiment;
 use crate::methods::DISTILLED;
 use crate::named_posterior::NamedPosterior;
 use crate::pictures::{SHOWN, label, row};
-use crate::rows::Rows;
+use crate::rows::{Rows, upper_median};
 use crate::stage::{Stage, drive, saved};
 use crate::tasks::adversarial::settings::AdversarialConfig;
 
@@ -330,14 +330,12 @@ fn compare(method: usize, attacked: &Evaluation, clean: &Evaluation) -> Result<F
     Ok(Found { method, accuracy: attacked.accuracy, nll: attacked.nll, detected })
 }
 
-/// The middle, over the images, of the largest change of a pixel; of an even number the larger of the middle two.
+/// The middle, over the images, of the largest change of a pixel.
 fn median_change(images: &Array2<f32>, attacked: &Array2<f32>) -> f64 {
     let largest = |(a, b): (ArrayView1<'_, f32>, ArrayView1<'_, f32>)| {
         a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
     };
-    let mut changes: Vec<f64> = images.outer_iter().zip(attacked.outer_iter()).map(largest).collect();
-    changes.sort_by(f64::total_cmp);
-    changes.get(changes.len() / 2).copied().unwrap_or(f64::NAN)
+    upper_median(images.outer_iter().zip(attacked.outer_iter()).map(largest).collect())
 }
 
 /// Whether an attack did what it is there for: it raised the mean loss far more than noise of its size did.

@@ -26,7 +26,7 @@ use crate::experiment::Experiment;
 use crate::holdout::{BankSubset, Sampled};
 use crate::methods::{DISTILLED, nearest as nearest_form};
 use crate::named_posterior::{NamedPosterior, averaged, network_rows};
-use crate::rows::Rows;
+use crate::rows::{Rows, upper_median};
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
 use crate::tasks::fidelity::chains;
@@ -406,12 +406,6 @@ fn aligned_distance(network: &Network, networks: &Array2<f32>, training: &BankSu
     let distances = nearest(orders.view(), training);
     let least = |of_network: &[f64]| of_network.iter().copied().fold(f64::INFINITY, f64::min);
     Some(upper_median(distances.chunks(variants).map(least).collect()))
-}
-
-/// The middle value, of an even number the larger of the middle two: the distance of one of the networks.
-fn upper_median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 #[cfg(test)]
