@@ -48,6 +48,14 @@ proptest! {
     }
 }
 
+/// A unit of this network is within rounding of 0, where the derivative of a rectifier jumps.
+#[test]
+fn a_unit_at_the_kink_of_its_rectifier_is_no_discrepancy() {
+    let layers = vec![same(3, 3, false), CnnLayer::Linear { outputs: 3 }];
+    let cnn = Cnn { height: 4, width: 7, channels: 3, layers, activation: Activation::Relu };
+    assert_eq!(conformance::check(&Network::Cnn(cnn)), Ok(()));
+}
+
 #[test]
 fn the_fused_engine_conforms_on_large_networks() {
     let normalized = Cnn {
