@@ -144,6 +144,59 @@ def sgld(widths):
     }
 
 
+# Gradients of small perceptrons with heads of mean and scale, and with their prior N(0, 1): all rows, or minibatches.
+
+SMALL_FULL = ([5, 16, 16, 16, 16, 2], jnp.tanh, 1_022, 1_022)
+SMALL_BATCH = ([16, 64, 64, 2], nn.relu, 10_000, 100)
+
+
+def small_loop(widths, activation, rows, batch, chains=1, scan=SCAN):
+    """`scan` gradients a call, each where a step so short that it moves nothing has gone, or they would be computed once."""
+    x = random.normal(random.key(1), (rows, widths[0]))
+    y = random.normal(random.key(2), (rows,))
+
+    def potential(theta, x, y):
+        hidden = x
+        for weight, bias in theta[:-1]:
+            hidden = activation(hidden @ weight.T + bias)
+        weight, bias = theta[-1]
+        mean, log_scale = (hidden @ weight.T + bias).T
+        fit = (((y - mean) * jnp.exp(-log_scale)) ** 2 / 2 + log_scale).sum() * (rows / batch)
+        return fit + sum((leaf**2).sum() for leaf in jax.tree.leaves(theta)) / 2
+
+    def one(theta, indices, x, y):
+        gradient = jax.grad(potential)(theta, x if batch == rows else x[indices], y if batch == rows else y[indices])
+        return jax.tree.map(lambda p, g: p - 1e-20 * g, theta, gradient)
+
+    @partial(jax.jit, donate_argnums=0)
+    def gradients(theta, x, y, indices):
+        several = jax.vmap(one, (0, None, None, None)) if chains > 1 else one
+        return lax.scan(lambda theta, indices: (several(theta, indices, x, y), None), theta, indices)[0]
+
+    generator = numpy.random.default_rng(1)
+    theta = initial(widths, random.key(3))
+    if chains > 1:
+        theta = jax.vmap(lambda key: initial(widths, key))(random.split(random.key(3), chains))
+
+    def call():
+        nonlocal theta
+        shape = (scan, batch if batch < rows else 1)
+        theta = gradients(theta, x, y, generator.integers(0, rows, shape, dtype=numpy.int32))
+        return theta
+
+    return looped(call, 2 * scan * chains, scan * chains)
+
+
+def small(case):
+    return {
+        "jax-jit": lambda: small_loop(*case, scan=1),
+        "jax-scan": lambda: small_loop(*case),
+        f"jax-vmap-{THREADS}": lambda: small_loop(*case, chains=THREADS),
+        "jax-vmap-10": lambda: small_loop(*case, chains=10),
+        f"jax-scan-{THREADS}-processes": lambda: Chains(partial(small_loop, *case)),
+    }
+
+
 # WGAN-GP updates.
 
 LATENT, HIDDEN, PENALTY, LEARNING_RATE, BETAS = 32, 100, 10.0, 1e-4, (0.5, 0.9)
@@ -323,6 +376,8 @@ WORKS = {
     # A bank: no peer has a shared basis.
     "predict-shared-fc1-1000": prediction(FC1, 1000),
     "draw-fc1-200": {"jax-jit": lambda: draw(79_510, 200)},
+    "mlp-16x4-full": small(SMALL_FULL),
+    "mlp-64x2-batch": small(SMALL_BATCH),
     "cnn-small-step": cnn(SMALL, large=False),
     "cnn-large-step": cnn(LARGE),
     "cnn-large-bn-step": cnn(LARGE, batch_norm=True),

@@ -190,6 +190,51 @@ def training_compiled(_):
     return training(sgld_compiled, True)
 
 
+# Gradients of small perceptrons with heads of mean and scale, and with their prior N(0, 1): all rows, or minibatches.
+
+SMALL_FULL = ([5, 16, 16, 16, 16, 2], torch.tanh, 1_022, 1_022)
+SMALL_BATCH = ([16, 64, 64, 2], F.relu, 10_000, 100)
+
+
+def small_gradients(widths, activation, rows, batch, compiled):
+    x, y = torch.randn(rows, widths[0]), torch.randn(rows)
+    parameters = [p.requires_grad_() for p in initial(widths)]
+
+    def potential(parameters, x, y):
+        hidden = x
+        for i in range(0, len(parameters) - 2, 2):
+            hidden = activation(F.linear(hidden, parameters[i], parameters[i + 1]))
+        mean, log_scale = F.linear(hidden, parameters[-2], parameters[-1]).unbind(1)
+        fit = (((y - mean) * torch.exp(-log_scale)) ** 2 / 2 + log_scale).sum() * (rows / batch)
+        return fit + sum((p**2).sum() for p in parameters) / 2
+
+    if compiled:
+        potential = torch.compile(potential)
+
+    def step():
+        these = (x, y)
+        if batch < rows:
+            indices = torch.randint(0, rows, (batch,))
+            these = (x[indices], y[indices])
+        torch.autograd.grad(potential(parameters, *these), parameters)
+
+    return step
+
+
+def small_alone(case, compiled):
+    torch.set_num_threads(1)
+    return Loop(small_gradients(*case, compiled), 100)
+
+
+def small(case):
+    return {
+        "eager": lambda: Loop(small_gradients(*case, False), 100),
+        "compile": lambda: Loop(small_gradients(*case, True), 100),
+        f"eager-{THREADS}-processes": lambda: Chains(partial(small_alone, case, False)),
+        f"compile-{THREADS}-processes": lambda: Chains(partial(small_alone, case, True)),
+    }
+
+
 # WGAN-GP updates.
 
 LATENT, HIDDEN, PENALTY, LEARNING_RATE, BETAS = 32, 100, 10.0, 1e-4, (0.5, 0.9)
@@ -449,6 +494,8 @@ WORKS = {
     "predict-fc2-100": prediction(FC2, 100),
     # A bank: no peer has a shared basis.
     "predict-shared-fc1-1000": prediction(FC1, 1000),
+    "mlp-16x4-full": small(SMALL_FULL),
+    "mlp-64x2-batch": small(SMALL_BATCH),
     "cnn-small-step": cnn(cnn_small),
     "cnn-large-step": cnn(lambda: cnn_large(False)),
     "cnn-large-bn-step": cnn(lambda: cnn_large(True)),

@@ -17,7 +17,7 @@ const FROM_MEMORY: usize = 256 << 20;
 /// The caches' rates are those of reading what fits well into the second level's share of a thread, and of what is four times
 /// that level, so that nothing of it is left there when it is read again, and the third level still holds it.
 pub(crate) fn works() -> Vec<Work> {
-    let flop = Arch::new().dispatch(Lanes) as f64 * (2 * SUMS as u64 * ROUNDS) as f64;
+    let flop = lanes() as f64 * (2 * SUMS as u64 * ROUNDS) as f64;
     let level2 = level2();
     vec![
         Work {
@@ -78,6 +78,11 @@ impl<F: Fn(usize) + Sync> Runner for OnEachThread<F> {
         rayon::broadcast(|context| (0..units).for_each(|_| (self.0)(context.index())));
         start.elapsed()
     }
+}
+
+/// Numbers of single precision in the vectors that this build takes here.
+pub(crate) fn lanes() -> usize {
+    Arch::new().dispatch(Lanes)
 }
 
 struct Lanes;

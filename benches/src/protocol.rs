@@ -31,6 +31,7 @@ fn introduction(works: &[Work]) -> Value {
         "peer": "apd",
         "versions": { "apd": env!("CARGO_PKG_VERSION") },
         "threads": rayon::current_num_threads(),
+        "lanes": crate::peak::lanes(),
         "order": works.iter().map(|work| &work.name).collect::<Vec<_>>(),
         "works": by_name(|_| json!([VARIANT])),
         "about": by_name(about),

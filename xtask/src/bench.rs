@@ -59,6 +59,9 @@ pub(crate) struct Options {
     /// Let PyTorch's MKL use AVX-512 on AMD's processors too, which it does only if a function of its own is replaced (Linux)
     #[arg(long)]
     mkl_on_amd: bool,
+    /// Hold both sides to AVX2, on a processor with AVX-512: our build, and MKL, oneDNN, PyTorch and XLA
+    #[arg(long, conflicts_with = "mkl_on_amd")]
+    avx2: bool,
     /// The page that the tables are written to
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
     out: PathBuf,
@@ -71,7 +74,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if table_only && !options.no_criterion {
         criterion(&root, &options.only)?;
     }
-    let program = crate::experiment::build("apd-benches", "apd-peer")?;
+    let build = if options.avx2 { crate::experiment::build_avx2 } else { crate::experiment::build };
+    let program = build("apd-benches", "apd-peer")?;
     let mut ours = Peer::start(Command::new(&program)).context("our own side")?;
     let plan = Plan { rounds: options.rounds as usize, seconds: options.seconds, only: &options.only };
     println!("measuring: {} rounds of {} s each; leave the machine alone", plan.rounds, plan.seconds);
@@ -111,9 +115,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         command.env("PEER_THREADS", ours.introduction["threads"].to_string());
         let preload = if options.mkl_on_amd { environment::mkl_on_amd(&root, entry)? } else { None };
         command.envs(preload.iter().map(|library| ("LD_PRELOAD", library)));
+        if options.avx2 {
+            command.envs(environment::PEERS_AVX2);
+        }
         let mut peer = Peer::start(command).with_context(|| format!("{} did not start", entry.name))?;
         let pairs = plan.alternate(&mut ours, &mut peer)?;
-        let told = if preload.is_some() { "; MKL with AVX-512 by --mkl-on-amd" } else { "" };
+        let told = match (preload.is_some(), options.avx2) {
+            (true, _) => "; MKL with AVX-512 by --mkl-on-amd",
+            (_, true) => "; held to AVX2 by --avx2",
+            _ => "",
+        };
         sides.push(Side { peer: peer.name(), versions: peer.versions() + told, pairs });
         // After each peer, so that an interrupted run leaves what it has.
         let text = format!(

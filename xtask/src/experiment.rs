@@ -18,12 +18,24 @@ pub(crate) fn run(package: &str, program: &[&str], arguments: &[OsString]) -> Re
 /// What `cargo run --release` would start, in two halves, so that a failed build (cargo says 101) is our 1 and the
 /// experiment can be handed over to.
 pub(crate) fn build(package: &str, binary: &str) -> Result<PathBuf> {
-    program(&["build", "--release", "--package", package, "--bin", binary], binary)
+    program(&mut release(package, binary), binary)
+}
+
+/// The same of a build that is held to AVX2, beside the other.
+pub(crate) fn build_avx2(package: &str, binary: &str) -> Result<PathBuf> {
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/avx2");
+    program(release(package, binary).env("RUSTFLAGS", "--cfg apd_avx2").env("CARGO_TARGET_DIR", target), binary)
+}
+
+fn release(package: &str, binary: &str) -> Command {
+    let mut cargo = crate::cargo();
+    cargo.args(["build", "--release", "--package", package, "--bin", binary]);
+    cargo
 }
 
 /// `apd` as `cargo test --workspace` compiles it, so that nothing has to be compiled after that.
 pub(crate) fn build_debug() -> Result<PathBuf> {
-    program(&["test", "--no-run", "--workspace", "--test", "cli"], "apd")
+    program(crate::cargo().args(["test", "--no-run", "--workspace", "--test", "cli"]), "apd")
 }
 
 /// `apd`, in the release profile or as the tests have compiled it.
@@ -32,9 +44,8 @@ pub(crate) fn apd(debug: bool) -> Result<PathBuf> {
 }
 
 /// The program that cargo makes by this command.
-fn program(command: &[&str], binary: &str) -> Result<PathBuf> {
-    let mut cargo = crate::cargo()
-        .args(command)
+fn program(command: &mut Command, binary: &str) -> Result<PathBuf> {
+    let mut cargo = command
         .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .stdout(Stdio::piped())

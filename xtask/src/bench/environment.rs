@@ -25,6 +25,14 @@ pub(super) const PEERS: &[Entry] = &[
     },
 ];
 
+/// What holds peers to AVX2.
+pub(super) const PEERS_AVX2: [(&str, &str); 4] = [
+    ("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
+    ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+    ("ATEN_CPU_CAPABILITY", "avx2"),
+    ("XLA_FLAGS", "--xla_cpu_max_isa=AVX2"),
+];
+
 /// The Python of `target/bench-venv/NAME`, made on first use and whenever its packages change.
 pub(super) fn create(root: &Path, entry: &Entry) -> Result<PathBuf> {
     let folder = root.join("target/bench-venv").join(entry.name);

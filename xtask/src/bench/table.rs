@@ -13,7 +13,8 @@ pub(super) fn preamble(root: &Path, plan: &Plan<'_>, ours: &Peer) -> String {
     for line in machine::describe(root) {
         let _ = writeln!(text, "- {line}");
     }
-    let _ = writeln!(text, "- Ours: {}, f32, {} threads", ours.versions(), ours.introduction["threads"]);
+    let [threads, lanes] = ["threads", "lanes"].map(|what| &ours.introduction[what]);
+    let _ = writeln!(text, "- Ours: {}, f32, {threads} threads, vectors of {lanes}", ours.versions());
     let _ = writeln!(text, "- Each measurement lasts {} s; medians of {} rounds", plan.seconds, plan.rounds);
     text
 }
