@@ -3,6 +3,8 @@
 //! R̂ and effective sample sizes of U(θ), of single weights, and of *functions*: the probability of the true class of held-out
 //! images. Functions are what predictions are made of; weights may fail to mix merely because hidden units can be permuted.
 
+mod unseen;
+
 use std::fmt;
 
 use apd_bnn::{Categorical, predict_networks};
@@ -43,7 +45,7 @@ pub struct Group {
 
 /// What the diagnostics say of a bank.
 pub struct Diagnosed {
-    /// A row per kind of scalar and figure.
+    /// A row per kind of scalar and figure, and of how far some chains are from others.
     pub rows: Vec<Row>,
     /// U(θ), functions, weights.
     pub groups: Vec<Group>,
@@ -80,6 +82,10 @@ pub fn diagnose(context: Context<'_>, experiment: &Experiment, bank: &Bank) -> R
                     Some(group.name.into());
             }
         }
+    }
+    for unseen in unseen::unseen(experiment, bank, &chains)? {
+        let found = unseen.total_variations;
+        rows.push("sgld", "tv_to_other_chains", mean_sd(&found), found.len()).at = Some(unseen.chains as f64);
     }
     let spread = spread(experiment, bank, &chains)?;
     context.progress.end();

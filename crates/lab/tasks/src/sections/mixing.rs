@@ -56,6 +56,7 @@ pub(crate) fn mixing(config: &Config, results: &Results, found: &Diagnosed) -> S
     );
     section.verdicts.extend(mixed(results));
     let mut details = Section::new("Diagnostics of functions, weights and U(θ)").text(&text).table(table);
+    details.tables.extend(unseen(results));
     let worst: Vec<(&Group, &Draws, &Diagnosis)> =
         found.groups.iter().filter_map(|group| group.worst().map(|(draws, d)| (group, draws, d))).collect();
     if worst.is_empty() {
@@ -100,6 +101,23 @@ pub(crate) fn mixed(results: &Results) -> Option<Verdict> {
         "in the median over predictions R̂ is {rhat:.3} (limit {AGREED}), and {ess:.0} samples are effective (limit {ENOUGH})."
     );
     Some(Verdict::new("Is the posterior right?", rhat < AGREED && ess >= ENOUGH, &found))
+}
+
+/// What another chain still tells.
+fn unseen(results: &Results) -> Option<Table> {
+    let columns =
+        vec![Column::number("chains", Format::Integer), Column::number("TV to the other half", Format::Decimal(4))];
+    let mut table = Table::new("What some chains have not seen of the others.", columns);
+    for row in results.select().task("diagnostics").metric("tv_to_other_chains").iter() {
+        let tv = row.sd.map_or_else(|| Cell::number(row.value), |sd| Cell::spread(row.value, sd));
+        table.push(vec![row.at.map_or(Cell::Missing, Cell::number), tv]);
+    }
+    (!table.rows.is_empty()).then(|| {
+        table.note(
+            "Total variation between the averaged predictions of so many chains and of half of all, which those are not among: the mean over \
+             validation images, and over groups of so many with their deviation.",
+        )
+    })
 }
 
 fn label(group: &str) -> &str {
