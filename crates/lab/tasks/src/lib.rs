@@ -28,6 +28,7 @@ mod distiller;
 mod error;
 mod estimate;
 mod experiment;
+mod first_look;
 mod folder;
 mod function_space;
 mod holdout;

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::diagnose::{Diagnosed, diagnose};
 use crate::error::{self, Error, Result};
 use crate::experiment::Experiment;
+use crate::first_look::first_look;
 use crate::method::{Fitted, FittedMethod, Given, Method};
 use crate::named_posterior::{NamedPosterior, Role};
 use crate::sections;
@@ -50,6 +51,8 @@ impl<'a> Models<'a> {
             shared.end();
             Ok(fitted)
         })?;
+        // What comes next takes longer, and may be no matter to whoever sees this.
+        context.progress.note(&first_look(experiment, &fitted)?);
         let bank = Bank::open(folder.bank())?;
         context.progress.enter("diagnose");
         let diagnosed = clock.time("diagnose", bank.len() as u64, || diagnose(context, experiment, &bank))?;
