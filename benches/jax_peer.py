@@ -146,8 +146,10 @@ def sgld(widths):
 
 # Gradients of small perceptrons with heads of mean and scale, and with their prior N(0, 1): all rows, or minibatches.
 
-SMALL_FULL = ([5, 16, 16, 16, 16, 2], jnp.tanh, 1_022, 1_022)
-SMALL_BATCH = ([16, 64, 64, 2], nn.relu, 10_000, 100)
+# By their names, for JAX's functions are not handed to other processes.
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": nn.relu}
+SMALL_FULL = ([5, 16, 16, 16, 16, 2], "tanh", 1_022, 1_022)
+SMALL_BATCH = ([16, 64, 64, 2], "relu", 10_000, 100)
 
 
 def small_loop(widths, activation, rows, batch, chains=1, scan=SCAN):
@@ -158,7 +160,7 @@ def small_loop(widths, activation, rows, batch, chains=1, scan=SCAN):
     def potential(theta, x, y):
         hidden = x
         for weight, bias in theta[:-1]:
-            hidden = activation(hidden @ weight.T + bias)
+            hidden = ACTIVATIONS[activation](hidden @ weight.T + bias)
         weight, bias = theta[-1]
         mean, log_scale = (hidden @ weight.T + bias).T
         fit = (((y - mean) * jnp.exp(-log_scale)) ** 2 / 2 + log_scale).sum() * (rows / batch)
