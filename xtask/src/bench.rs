@@ -59,7 +59,7 @@ pub(crate) struct Options {
     /// Let PyTorch's MKL use AVX-512 on AMD's processors too, which it does only if a function of its own is replaced (Linux)
     #[arg(long)]
     mkl_on_amd: bool,
-    /// Hold both sides to AVX2, on a processor with AVX-512: our build, and MKL, oneDNN, PyTorch and XLA
+    /// Hold both sides to AVX2, on a processor with AVX-512: our build, and MKL, oneDNN, PyTorch and XLA (without criterion's run)
     #[arg(long, conflicts_with = "mkl_on_amd")]
     avx2: bool,
     /// The page that the tables are written to
@@ -71,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.seconds > 0.0 && options.seconds.is_finite(), "--seconds must be positive");
     let root = fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     let table_only = !(options.against_pytorch || options.scaling || options.profile);
-    if table_only && !options.no_criterion {
+    if table_only && !options.no_criterion && !options.avx2 {
         criterion(&root, &options.only)?;
     }
     let build = if options.avx2 { crate::experiment::build_avx2 } else { crate::experiment::build };

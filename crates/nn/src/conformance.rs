@@ -50,7 +50,7 @@ impl std::error::Error for Discrepancy {}
 /// [`input_gradient`](Engine::input_gradient) and [`evaluate`](Engine::evaluate), with the buffers of the first batch where the model has any;
 /// all of it for batches of several sizes over the same engine. The bits have to be the same on rayon's threads and on the calling one.
 /// Where the engine is off at a batch and the derivative jumps within rounding of the parameters (a rectifier at 0, two maxima of a pool), both may be right,
-/// and another batch is tried.
+/// and another batch is tried, three times: an engine that is wrong is wrong in all of them.
 ///
 /// **Errors**: the first result that is off by more than 1024 roundings of single precision (10⁻⁴ of its norm), or whose bits depend on threads.
 ///

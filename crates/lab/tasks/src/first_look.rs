@@ -13,7 +13,7 @@ use crate::named_posterior::Role;
 
 /// Validation images that are looked at: the test images come last.
 const IMAGES: usize = 1_000;
-/// Networks of each method that are averaged.
+/// Networks of each method that are averaged, at most.
 const NETWORKS: usize = 100;
 /// Rows of a picture, at most.
 const ROWS: usize = 14;
@@ -25,7 +25,8 @@ const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 ///
 /// **Errors**: those of prediction.
 pub(crate) fn first_look(experiment: &Experiment, fitted: &[FittedMethod<'_>]) -> Result<String> {
-    let Experiment { network, split, seed, .. } = experiment;
+    let Experiment { config, network, split, seed, .. } = experiment;
+    let networks = config.evaluation.networks.min(NETWORKS);
     let held_out = split.validation.take(IMAGES);
     let labels = &held_out.labels;
     let mut text = format!("a first look, at {} validation images:\n", labels.len());
@@ -34,19 +35,19 @@ pub(crate) fn first_look(experiment: &Experiment, fitted: &[FittedMethod<'_>]) -
     for one in fitted {
         let named = one.named();
         let seed = seed.child("first-look").child(named.name);
-        let predictive = named.predict(network, NETWORKS, seed, held_out.images.pixels.view())?;
+        let predictive = named.predict(network, networks, seed, held_out.images.pixels.view())?;
         let p = predictive.mean();
         let [right, nll] = [accuracy(p.view(), labels)?, nll(p.view(), labels)?];
         let _ = writeln!(text, "  {:<12} {:>6.1} % {nll:>7.3}", named.name, 100.0 * right);
         if named.role == Role::Bank {
-            bank = Some((named.name, predictive));
+            bank = Some((named.name, predictive, p));
         }
     }
-    if let Some((name, predictive)) = bank
+    if let Some((name, predictive, p)) = bank
         && let Some((image, _)) = predictive.score(Score::Entropy).iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))
     {
         let _ = writeln!(text, "the image that {name} is least sure of, a {}:", labels[image]);
-        text.push_str(&picture(&held_out.images, image, predictive.mean().row(image)));
+        text.push_str(&picture(&held_out.images, image, p.row(image)));
     }
     Ok(text.trim_end().to_owned())
 }
