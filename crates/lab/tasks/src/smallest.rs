@@ -15,7 +15,7 @@ use crate::function_space::{Evaluator, FunctionSpace, Loss};
 use crate::holdout::BankSubset;
 
 /// The most directions in all: beyond, the decomposition costs more than it shows, and rows are as small.
-const MOST_DIRECTIONS: usize = 130;
+pub(crate) const MOST_DIRECTIONS: usize = 130;
 
 /// A distiller that was tried, and what became of it.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use apd_nn::Model as _;
 use apd_seed::Seed;
 use apd_sgmcmc::{
     Baoab, Chain, ChainConfig, ChainError, ChainState, LangevinTuning, Progress, Rescaled, Sample, SamplerConfig,
-    SamplerState, Schedule, from_mean_loss,
+    SamplerState, from_mean_loss,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ impl<'a> Recipe<'a> {
         Self {
             experiment,
             concurrent,
-            sampler: experiment.config.sampler.at_pace(Schedule::Constant, step_size, sgld.temperature, terms),
+            sampler: experiment.config.sampler.at_pace(step_size, sgld.temperature, terms),
             length: ChainConfig {
                 steps: sgld.steps,
                 burn_in: sgld.burn_in,

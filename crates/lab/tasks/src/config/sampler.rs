@@ -3,6 +3,7 @@
 use apd_sgmcmc::{Baoab, Psgld, SamplerConfig, Schedule, Sghmc, Sgld, Sgnht};
 use serde::{Deserialize, Serialize};
 
+use super::sgld::is_zero;
 use crate::error::{Error, Result};
 
 /// The sampler of the chains. Whatever its kind, it moves as far in a step as SGLD does at the step size of `[sgld]`, which also says how
@@ -18,6 +19,10 @@ pub struct SamplerSettings {
     /// ([`LangevinTuning`](apd_sgmcmc::LangevinTuning)); so far of BAOAB only.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tuned: bool,
+    /// Steps in which the step size falls, by a cosine, from twice that of `[sgld]` to 0, again and again: a chain leaves where it was, and
+    /// settles ([`Schedule::Cyclical`]). The first 0.3 of them are not sampled. 0: the step size stays as it is.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cycle: u64,
 }
 
 /// A kind of sampler.
@@ -58,7 +63,7 @@ const PSGLD_DAMPING: f64 = 1e-2;
 
 impl Default for SamplerSettings {
     fn default() -> Self {
-        Self { kind: SamplerKind::Sgld, friction: FRICTION, tuned: false }
+        Self { kind: SamplerKind::Sgld, friction: FRICTION, tuned: false, cycle: 0 }
     }
 }
 
@@ -71,22 +76,23 @@ impl SamplerSettings {
         if self.tuned && self.kind != SamplerKind::Baoab {
             return Err(Error::Config("sampler.tuned: of kind baoab only".to_owned()));
         }
+        if self.tuned && self.cycle > 0 {
+            return Err(Error::Config("sampler.cycle: not of steps that are measured (sampler.tuned)".to_owned()));
+        }
         if self.friction > 0.0 && self.friction <= 1.0 {
             return Ok(());
         }
         Err(Error::Config(format!("sampler.friction = {}: must lie in (0, 1]", self.friction)))
     }
 
-    /// The sampler whose long-run motion per step is that of SGLD with step size ε, on `terms` examples; `schedule` makes a schedule of a
-    /// step size.
-    pub(crate) fn at_pace(
-        self,
-        schedule: impl Fn(f64) -> Schedule,
-        epsilon: f64,
-        temperature: f64,
-        terms: usize,
-    ) -> SamplerConfig {
-        let Self { kind, friction, .. } = self;
+    /// The sampler whose long-run motion per step is that of SGLD with step size ε, on `terms` examples.
+    pub(crate) fn at_pace(self, epsilon: f64, temperature: f64, terms: usize) -> SamplerConfig {
+        let Self { kind, friction, cycle, .. } = self;
+        let schedule = |epsilon| match cycle {
+            0 => Schedule::Constant(epsilon),
+            // The mean of (1 + cos)/2 over a cycle is one half.
+            length => Schedule::Cyclical { initial: 2.0 * epsilon, length, sampling: 0.7 },
+        };
         let slow = || schedule(friction * epsilon);
         match kind {
             SamplerKind::Sgld => Sgld::new(schedule(epsilon), temperature).into(),

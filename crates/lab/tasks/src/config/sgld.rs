@@ -37,7 +37,7 @@ pub struct SgldConfig {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_zero(steps: &u64) -> bool {
+pub(super) fn is_zero(steps: &u64) -> bool {
     *steps == 0
 }
 

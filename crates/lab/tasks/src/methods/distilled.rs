@@ -1,7 +1,7 @@
 //! The default distiller: whichever small form predicts most as the samples do.
 
 use apd_bnn::{Categorical, Predictive, predict};
-use apd_distill::{Distilled, Format, Subsample, Subspace};
+use apd_distill::{Conditional, ConditionalConfig, Distilled, Format, ResidualModel, Subsample, Subspace};
 use apd_nn::Network;
 use apd_points::{Points, Posterior};
 use apd_report::Color;
@@ -17,7 +17,9 @@ use crate::holdout::{BankSubset, evenly};
 use crate::method::{Effort, FewLabels, FitFewLabels, Fitted, FittedLabels, Given, Method, SampledLabels};
 use crate::methods::sgld;
 use crate::named_posterior::{Role, averaged};
+use crate::noise::with_nearest_noise;
 use crate::rows::{Rows, push_bytes};
+use crate::smallest::MOST_DIRECTIONS;
 
 /// The method's name.
 pub(crate) const DISTILLED: &str = "distilled";
@@ -84,8 +86,8 @@ impl FitFewLabels for Nearest {
     }
 }
 
-/// The smallest form that is near enough to the samples: a subspace, or samples in 8 or in 16 bits in as many bytes, or else in twice as many, and
-/// so on; the nearest, where none is. With a sentence that says which it is.
+/// The smallest form that is near enough to the samples: a subspace, or the path of each of several chains, or samples in 8 or in 16 bits in as many
+/// bytes, or else in twice as many, and so on; the nearest, where none is. With a sentence that says which it is.
 ///
 /// **Shapes**: inputs is N × inputs.
 pub(crate) fn nearest(
@@ -112,13 +114,21 @@ pub(crate) fn nearest(
         ] {
             candidates.push((format!("{} samples in {bits} bits", kept.count()), Distilled::Subsample(kept)));
         }
+        let predicted = |kept: &dyn Posterior, networks| -> Result<Predictive> {
+            Ok(predict(kept, network, &Categorical, inputs, networks, seed.child("predict"))?)
+        };
+        let networks = config.evaluation.networks;
+        if let Some(path) = path_of_each_chain(rows, bytes, seed.child("path"))? {
+            let (_, path) = with_nearest_noise(&path, &samples, |path| predicted(path, networks))?;
+            let what = format!("{} directions of each of {} chains, by time", path.rank(), path.chains());
+            candidates.push((what, Distilled::Conditional(path)));
+        }
         for (what, kept) in candidates.drain(..) {
             let networks = match &kept {
                 Distilled::Subsample(kept) => kept.count(),
-                _ => config.evaluation.networks,
+                _ => networks,
             };
-            let predicted = predict(&kept, network, &Categorical, inputs, networks, seed.child("predict"))?;
-            found.push((samples.divergence(&predicted), what, kept));
+            found.push((samples.divergence(&predicted(&kept, networks)?), what, kept));
         }
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         bytes *= 2;
@@ -128,6 +138,15 @@ pub(crate) fn nearest(
     }
     let (far, what, kept) = found.swap_remove(0);
     Ok((kept, format!("{what}, {far:.4} nats from the samples' predictions")))
+}
+
+/// Each chain's own directions and a curve along them in so many bytes, with noise of all that is left out; none of one chain, whose directions are
+/// those of all rows, and where there is no room.
+fn path_of_each_chain(rows: &impl Points, bytes: usize, seed: Seed) -> Result<Option<Conditional>> {
+    let all = ConditionalConfig { residuals: ResidualModel::Gaussian, noise: 1.0, ..ConditionalConfig::default() };
+    let chains = (1..rows.len()).filter(|&i| rows.chain(i) != rows.chain(i - 1)).count() + 1;
+    let config = all.within(bytes, rows).filter(|config| chains > 1 && config.rank * chains <= MOST_DIRECTIONS);
+    Ok(config.map(|config| Conditional::fit(rows, &config, seed)).transpose()?)
 }
 
 #[cfg(test)]

@@ -36,3 +36,50 @@ fn networks_that_differ_in_few_directions_are_kept_as_those_and_others_as_sample
     assert!(matches!(many, Distilled::Subsample(_)) && said.contains("samples in 8 bits"), "{said}");
     assert!(share <= SHARE, "{said}: {share}");
 }
+
+/// Points with the chains that they come from.
+struct Chains(Array2<f32>, usize);
+
+impl Points for Chains {
+    fn len(&self) -> usize {
+        self.0.nrows()
+    }
+    fn dim(&self) -> usize {
+        self.0.ncols()
+    }
+    fn row(&self, i: usize) -> &[f32] {
+        Points::row(&self.0, i)
+    }
+    fn chain(&self, i: usize) -> u32 {
+        (i / self.1) as u32
+    }
+}
+
+/// Eight chains around networks of their own, each walking along a curve that bends in seven directions. All rows vary in 63; each chain in seven.
+#[test]
+fn chains_that_are_curves_are_kept_as_those() {
+    const CHAINS: usize = 8;
+    const LENGTH: usize = 250;
+    let mut config = quick(NetName::Fc1, &["classify"]);
+    (config.subspace.rank, config.subspace.components) = (58, 200);
+    let network = config.net.network(64, 10);
+    let normals = Seed::root(2).normals();
+    let rows = (0..CHAINS).flat_map(|chain| {
+        let center = network.initialize(Seed::root(1).index(chain as u64));
+        let mut bends = Array2::<f32>::zeros((7, center.len()));
+        normals.fill(chain as u64, 0, bends.as_slice_mut().unwrap());
+        (0..LENGTH).flat_map(move |i| {
+            let t = (i as f32 + 0.5) / LENGTH as f32;
+            let along = ndarray::Array1::from_shape_fn(7, |k| (std::f32::consts::PI * (k + 1) as f32 * t).cos());
+            (along.dot(&bends) * 0.05 + ndarray::ArrayView1::from(&center)).to_vec()
+        })
+    });
+    let rows = Chains(Array2::from_shape_vec((CHAINS * LENGTH, network.dim()), rows.collect()).unwrap(), LENGTH);
+    let inputs = apd_data::digits(Seed::root(3)).validation.images.pixels;
+    let (kept, said) = nearest(&rows, &config, &network, inputs.view(), Seed::root(4)).unwrap();
+    let Distilled::Conditional(path) = &kept else { panic!("{said}") };
+    assert!(path.chains() == CHAINS && said.contains("of each of 8 chains, by time"), "{said}");
+    // Of the same numbers without chains nothing near is as small.
+    let (unknown, said) = nearest(&rows.0, &config, &network, inputs.view(), Seed::root(4)).unwrap();
+    assert!(unknown.bytes() >= kept.bytes() && !matches!(unknown, Distilled::Conditional(_)), "{said}");
+}

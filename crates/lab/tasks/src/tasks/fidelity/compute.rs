@@ -27,14 +27,13 @@ use crate::holdout::{BankSubset, Sampled};
 use crate::methods::{DISTILLED, nearest as nearest_form};
 use crate::named_posterior::{NamedPosterior, averaged, network_rows};
 use crate::rows::{Rows, upper_median};
+use crate::smallest::MOST_DIRECTIONS;
 use crate::stacked::Stacked;
 use crate::tasks::classify::compute::ECE_BINS;
 use crate::tasks::fidelity::chains;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
 const TASK: &str = "fidelity";
-/// The most directions of a baseline: beyond, the decomposition costs more than it shows.
-const MOST_DIRECTIONS: usize = 130;
 /// Networks of each cloud in the comparisons in weight space; for every fourth of them the nearest row is searched for.
 pub(crate) const CLOUD: usize = 200;
 const SEARCHED_EVERY: isize = 4;

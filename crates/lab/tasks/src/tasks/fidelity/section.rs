@@ -166,7 +166,7 @@ pub(crate) fn fidelity(config: &Config, results: &Results, found: &Fidelity) -> 
     let details = Section::new("Predictions and networks in numbers")
         .table(predictions.note(
             "bank: training rows, drawn at random; what is spread evenly through the bank, as the draws of distilled and the kept rows are, \
-             can be nearer. distilled: the default distiller, a subspace or rows, whichever predicts most as the training rows do. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. path: directions of each chain, a regression of their coefficients on the chain's time, \
+             can be nearer. distilled: the default distiller, a subspace, a path for each of several chains, or rows, whichever predicts most as the training rows do. rows: a subsample of the bank, as it is or in 8 bits. gaussian: the same directions with one Gaussian. path: directions of each chain, a regression of their coefficients on the chain's time, \
              and a Gaussian of what that leaves; adversarial: with a GAN in its place whose generator and critic are told chain and time. apd: the paper's GAN. A loss of AUROC is \
              that of the set on which it is largest; negative where detection is better than the held-out rows'.",
         ))
