@@ -373,9 +373,6 @@ impl Config {
         self.check_sampling()?;
         self.sgd.check()?;
         self.baselines.check(self.net)?;
-        if self.online.rounds > 0 && self.sampler.cycle > 0 {
-            return Err(Error::Config("sampler.cycle: not while distilling online (online.rounds = 0)".to_owned()));
-        }
         self.online.check(&self.sgld)?;
         self.subspace.validate().map_err(|e| Error::Config(format!("subspace: {e}")))?;
         self.distill.validate().map_err(|e| Error::Config(format!("distill: {e}")))

@@ -45,10 +45,11 @@ impl<'a> Recipe<'a> {
     pub(crate) fn new(experiment: &'a Experiment, concurrent: usize) -> Self {
         let (sgld, terms) = (&experiment.config.sgld, experiment.split.train.len());
         let (step_size, prior_precision) = from_mean_loss(sgld.lr, sgld.weight_decay, terms);
+        let sampler = experiment.config.sampler;
         Self {
             experiment,
             concurrent,
-            sampler: experiment.config.sampler.at_pace(step_size, sgld.temperature, terms),
+            sampler: sampler.at_pace(|epsilon| sampler.schedule(epsilon), step_size, sgld.temperature, terms),
             length: ChainConfig {
                 steps: sgld.steps,
                 burn_in: sgld.burn_in,

@@ -20,7 +20,8 @@ pub struct SamplerSettings {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tuned: bool,
     /// Steps in which the step size falls, by a cosine, from twice that of `[sgld]` to 0, again and again: a chain leaves where it was, and
-    /// settles ([`Schedule::Cyclical`]). The first 0.3 of them are not sampled. 0: the step size stays as it is.
+    /// settles, the noise of its minibatches fading. 0: the step size stays as it is. Noise is injected all the way, so that nothing is colder than
+    /// the temperature says; samples are of where it has settled if thinning and burn-in are multiples of this.
     #[serde(skip_serializing_if = "is_zero")]
     pub cycle: u64,
 }
@@ -85,14 +86,25 @@ impl SamplerSettings {
         Err(Error::Config(format!("sampler.friction = {}: must lie in (0, 1]", self.friction)))
     }
 
-    /// The sampler whose long-run motion per step is that of SGLD with step size ε, on `terms` examples.
-    pub(crate) fn at_pace(self, epsilon: f64, temperature: f64, terms: usize) -> SamplerConfig {
-        let Self { kind, friction, cycle, .. } = self;
-        let schedule = |epsilon| match cycle {
+    /// The step sizes of the chains, ε in the mean.
+    pub(crate) fn schedule(self, epsilon: f64) -> Schedule {
+        match self.cycle {
             0 => Schedule::Constant(epsilon),
             // The mean of (1 + cos)/2 over a cycle is one half.
-            length => Schedule::Cyclical { initial: 2.0 * epsilon, length, sampling: 0.7 },
-        };
+            length => Schedule::Cyclical { initial: 2.0 * epsilon, length, sampling: 1.0 },
+        }
+    }
+
+    /// The sampler whose long-run motion per step is that of SGLD with step size ε, on `terms` examples; `schedule` makes a schedule of a
+    /// step size.
+    pub(crate) fn at_pace(
+        self,
+        schedule: impl Fn(f64) -> Schedule,
+        epsilon: f64,
+        temperature: f64,
+        terms: usize,
+    ) -> SamplerConfig {
+        let Self { kind, friction, .. } = self;
         let slow = || schedule(friction * epsilon);
         match kind {
             SamplerKind::Sgld => Sgld::new(schedule(epsilon), temperature).into(),

@@ -75,12 +75,14 @@ const fn case(name: &'static str, kind: SamplerKind) -> SamplerCase {
 impl SamplerCase {
     /// The sampler whose long-run motion per step is that of SGLD with step size `epsilon`.
     fn sampler(self, epsilon: f64, terms: usize, config: &SamplersConfig) -> SamplerConfig {
+        // The mean of (1 + cos)/2 over a cycle is one half.
+        let schedule = |epsilon| match self.cyclical {
+            false => Schedule::Constant(epsilon),
+            true => Schedule::Cyclical { initial: 2.0 * epsilon, length: (config.steps / 10).max(1), sampling: 0.7 },
+        };
         match self.kind {
-            Some(kind) => {
-                let cycle = if self.cyclical { (config.steps / 10).max(1) } else { 0 };
-                SamplerSettings { kind, cycle, ..SamplerSettings::default() }.at_pace(epsilon, 1.0, terms)
-            }
-            None => Sgd::new(Schedule::Constant(epsilon), 1.0 - FRICTION).into(),
+            Some(kind) => SamplerSettings { kind, ..SamplerSettings::default() }.at_pace(schedule, epsilon, 1.0, terms),
+            None => Sgd::new(schedule(epsilon), 1.0 - FRICTION).into(),
         }
     }
 
