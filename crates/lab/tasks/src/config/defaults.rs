@@ -11,6 +11,7 @@ impl Config {
         use Dataset::Digits;
         use Profile::{Full, Paper, Quick};
         let sampler = Sampler::of(dataset, net, profile);
+        let sgld = sampler.chains(dataset, profile);
         // The work is what two cores do in the time that the profile promises.
         let (sgd_steps, (iterations, online_iterations)) = match (dataset, profile) {
             (Digits, Quick) => (10_000, (600, 20)),
@@ -44,10 +45,16 @@ impl Config {
                 _ => SamplerSettings {
                     kind: SamplerKind::Baoab,
                     tuned: sampler == Sampler::Tuned,
+                    cycle: sampler.cycle(profile),
                     ..SamplerSettings::default()
                 },
             },
-            sgld: sampler.chains(dataset, profile),
+            // No more rounds than a chain has samples.
+            online: {
+                let rounds = sgld.samples_per_chain().min(20);
+                OnlineConfig { rounds, iterations: 20 * online_iterations / rounds, buffer: 1000, infinite: true }
+            },
+            sgld,
             distill: apd_distill::Config { iterations, ..apd_distill::Config::gan1().with_moments() },
             subspace: {
                 let default = SubspaceConfig::default();
@@ -56,7 +63,6 @@ impl Config {
                 let iterations = if profile == Quick { 2_000 } else { default.gan.iterations };
                 SubspaceConfig { rank, components, gan: apd_distill::Config { iterations, ..default.gan }, ..default }
             },
-            online: OnlineConfig { rounds: 20, iterations: online_iterations, buffer: 1000, infinite: true },
             evaluation: EvaluationConfig { networks: 200, draws, ood_count, ood_scales },
             user_ood: Vec::new(),
             sections: Sections::default(),
@@ -89,7 +95,8 @@ enum Sampler {
     Authors,
     /// BAOAB over all images, its step as measured where a chain starts.
     Tuned,
-    /// BAOAB on minibatches, by a step that no bias budget bounds: on MNIST no other leaves the surroundings of its trained networks.
+    /// BAOAB on minibatches, by a step that no bias budget bounds, on MNIST no other leaves the surroundings of its trained networks, and that falls
+    /// to 0 before each sample, and with it the heat of the minibatches.
     Minibatches,
 }
 
@@ -100,6 +107,15 @@ impl Sampler {
             (Dataset::Digits, _) => Self::Tuned,
             (Dataset::Mnist, _) if net.is_convolutional() => Self::Authors,
             (Dataset::Mnist, _) => Self::Minibatches,
+        }
+    }
+
+    /// Steps between two samples of those whose step size falls; 0 of others.
+    fn cycle(self, profile: Profile) -> u64 {
+        match (self, profile) {
+            (Self::Minibatches, Profile::Quick) => 500,
+            (Self::Minibatches, _) => 1_000,
+            _ => 0,
         }
     }
 
@@ -146,7 +162,7 @@ impl Sampler {
                 chains: if quick { 6 } else { 12 },
                 steps: if quick { 6_000 } else { 14_000 },
                 burn_in: if quick { 3_000 } else { 6_000 },
-                thinning: if quick { 40 } else { 100 },
+                thinning: self.cycle(profile),
                 training_steps: if quick { 3_000 } else { 6_000 },
                 batch: 200,
                 lr: 0.5,
