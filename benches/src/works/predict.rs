@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use apd_bnn::{Categorical, PreparedNetworks, SharedBasis, predict_networks, predict_shared};
+use apd_bnn::{Categorical, PreparedNetworks, QuantizedNetworks, SharedBasis, predict_networks, predict_shared};
 use apd_distill::{Format, Subsample, Subspace, SubspaceConfig};
 use apd_nn::{Activation, Mlp, Model as _, Network};
 use apd_points::LowRank as _;
@@ -31,6 +31,8 @@ pub(super) fn works() -> Vec<Work> {
     vec![
         Work { unit: "mean of 200 networks' softmax rows", ..prediction("predict-fc1-200".into(), FC1, 200, INPUTS) },
         Work { unit: "mean of 100 networks' softmax rows", ..prediction("predict-fc2-100".into(), FC2, 100, INPUTS) },
+        int8("predict-fc1-200-int8", "mean of 200 networks' softmax rows, in int8", FC1, 200),
+        int8("predict-fc2-100-int8", "mean of 100 networks' softmax rows, in int8", FC2, 100),
         shared("predict-shared-fc1-1000".into(), FC1, SHARED, INPUTS),
         Work {
             name: "predict-one-200".into(),
@@ -64,11 +66,7 @@ pub(super) fn prediction(name: String, widths: &'static [usize], networks: usize
 }
 
 fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner> {
-    let root = Seed::root(1);
-    let network = Network::mlp(widths);
-    let bank: Vec<Vec<f32>> = (0..networks as u64).map(|i| network.initialize(root.index(i))).collect();
-    let mut stream = root.child("inputs").stream();
-    let inputs = Array2::from_shape_simple_fn((rows, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
+    let (network, bank, inputs) = bank(widths, networks, rows);
     let mut mean = Array2::zeros((rows, widths[widths.len() - 1]));
     Box::new(move || {
         mean.fill(0.0);
@@ -76,6 +74,33 @@ fn predictions(widths: &[usize], networks: usize, rows: usize) -> Box<dyn Runner
         mean /= networks as f32;
         black_box(&mut mean);
     })
+}
+
+/// As [`prediction`], in 8-bit numbers, of networks that are rounded once: not to be compared with anybody's single precision. Its rate "of peak" is
+/// beside the peak of single precision.
+fn int8(name: &str, unit: &'static str, widths: &'static [usize], networks: usize) -> Work {
+    let make = move || -> Box<dyn Runner> {
+        let (network, bank, inputs) = bank(widths, networks, INPUTS);
+        let quantized = QuantizedNetworks::new(&network, &bank).expect("perceptrons");
+        let mut mean = Array2::zeros((INPUTS, widths[widths.len() - 1]));
+        Box::new(move || {
+            mean.fill(0.0);
+            quantized.predict(&Categorical, inputs.view(), |_, rows| mean += &rows);
+            mean /= networks as f32;
+            black_box(&mut mean);
+        })
+    };
+    Work { unit, make: Box::new(make), ..prediction(name.into(), widths, networks, INPUTS) }
+}
+
+/// Networks, and inputs for them.
+fn bank(widths: &[usize], networks: usize, rows: usize) -> (Network, Vec<Vec<f32>>, Array2<f32>) {
+    let root = Seed::root(1);
+    let network = Network::mlp(widths);
+    let bank = (0..networks as u64).map(|i| network.initialize(root.index(i))).collect();
+    let mut stream = root.child("inputs").stream();
+    let inputs = Array2::from_shape_simple_fn((rows, widths[0]), || stream.uniform_f32() * 2.0 - 1.0);
+    (network, bank, inputs)
 }
 
 /// What a server does for a request.

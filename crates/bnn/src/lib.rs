@@ -29,6 +29,7 @@
 //!   classes' probabilities or laws of numbers.
 //! * [`predict_networks`] evaluates many networks on many inputs at the rate of one large matrix product, and hands over one network's
 //!   rows at a time; [`predict_shared`] does so for networks of a low-dimensional subspace of weight space.
+//! * [`QuantizedNetworks`] predict in 8-bit numbers, where an average of many networks does not need more.
 //! * [`PreparedNetworks`] are read once and predict one input at a time, as a server has to.
 //! * [`input_gradient()`] differentiates the loss of an averaged prediction with respect to the inputs, and [`Attack`] climbs it:
 //!   FGSM and PGD on one network or on many.
@@ -76,6 +77,7 @@ mod potential;
 mod predict;
 mod prepared;
 pub mod prior;
+mod quantized;
 mod shared;
 
 pub use attack::Attack;
@@ -89,6 +91,7 @@ pub use potential::NetworkPotential;
 pub use predict::{PredictError, predict};
 pub use prepared::PreparedNetworks;
 pub use prior::{Prior, PriorConfig};
+pub use quantized::QuantizedNetworks;
 pub use shared::{SharedBasis, predict_shared};
 
 // Its types stand in signatures: this is the version that fits.

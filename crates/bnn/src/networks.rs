@@ -64,7 +64,7 @@ fn chunk_by_chunk(
 ) {
     let (outputs, n) = (mlp.widths[mlp.widths.len() - 1], inputs.nrows());
     let wave = wave(outputs * n, mlp.dim());
-    let group = if n.div_ceil(ROWS) < CHUNKS { GROUP } else { wave };
+    let group = group(n, wave);
     let pool = Pool::default();
     let mut predictions = Vec::new();
     for start in (0..).step_by(wave) {
@@ -88,8 +88,13 @@ fn chunk_by_chunk(
 }
 
 /// Networks in flight at once, within the bounds of memory; a function of the shapes alone.
-fn wave(prediction: usize, network: usize) -> usize {
+pub(crate) fn wave(prediction: usize, network: usize) -> usize {
     (ELEMENTS / prediction.max(network).max(1)).clamp(1, WAVE)
+}
+
+/// Networks of one task on a chunk of n rows, of so many in flight.
+pub(crate) fn group(n: usize, wave: usize) -> usize {
+    if n.div_ceil(ROWS) < CHUNKS { GROUP } else { wave }
 }
 
 /// Runs `task(networks, rows, out)` for every group of so many networks and chunk of so many rows, in parallel; `out` holds the

@@ -21,8 +21,13 @@ impl FeatureMajor {
 
     /// Takes these inputs in place of what it holds. **Shapes**: x: N × inputs.
     pub fn fill(&mut self, x: ArrayView2<'_, f32>) {
+        self.fill_padded(x, padded(x.nrows()));
+    }
+
+    /// [`fill`](Self::fill) with a stride of at least as many numbers as there are rows.
+    pub(crate) fn fill_padded(&mut self, x: ArrayView2<'_, f32>, stride: usize) {
         let (rows, inputs) = x.dim();
-        (self.rows, self.stride) = (rows, padded(rows));
+        (self.rows, self.stride) = (rows, stride);
         self.units.resize(inputs * self.stride, 0.0);
         let x = x.as_standard_layout();
         transpose([rows, inputs], x.as_slice().expect("standard layout"), inputs, &mut self.units, self.stride);

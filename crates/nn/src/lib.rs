@@ -54,6 +54,7 @@ mod model;
 mod network;
 pub mod optim;
 mod permutation;
+mod quantized;
 mod sequential;
 
 pub use activation::Activation;
@@ -69,6 +70,7 @@ pub use layout::TensorLayout;
 pub use mlp::{Linear, Mlp};
 pub use model::{Autodiff, CloneModel, Model};
 pub use network::Network;
+pub use quantized::{Quantized, QuantizedInputs, QuantizedScratch};
 pub use sequential::{Layer, Sequential};
 
 // Its types stand in signatures: this is the version that fits.

@@ -17,6 +17,7 @@ mod conv;
 pub(crate) mod exp;
 mod gather;
 pub mod gemm;
+pub mod int8;
 pub(crate) mod map;
 pub mod norm;
 pub(crate) mod normal;
