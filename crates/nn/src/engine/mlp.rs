@@ -4,6 +4,13 @@
 //! number, and nothing is packed ([`gemm::unpacked`](apd_tensor::kernel::gemm::unpacked)). The N rows of a minibatch are padded to P:
 //!
 //! Zᵀ = W·Xᵀ (outputs × P), ∂W = Δᵀ·X (outputs × inputs), Δᵀ of the layer below = Wᵀ·Δᵀ (inputs × P).
+//!
+//! Where hidden layers are whole vectors wide and the minibatch has more rows than they have inputs, it lies row by row down to the last of them:
+//! then nothing is padded, and transposed is, in place of what every layer makes, the smaller weight matrix.
+//!
+//! Z = X·Wᵀ (N × outputs), ∂W = Δᵀ·X (outputs × inputs), Δ of the layer below = Δ·W (N × inputs).
+//!
+//! Every element is the same chain of operations both ways, so that the bits are the same.
 
 use std::ops::Range;
 
@@ -11,7 +18,7 @@ use apd_points::Layout;
 use apd_seed::Stream;
 use apd_tensor::Tensor;
 use apd_tensor::kernel::gemm::unpacked::{self, Left, Start};
-use apd_tensor::kernel::{Aligned, sum, transpose};
+use apd_tensor::kernel::{Aligned, lanes, sum, sum_columns, transpose};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
 use rayon::prelude::*;
 
@@ -19,7 +26,7 @@ use super::inputs::InputPass;
 use super::{Batch, Engine, GradientTarget, Shape, Threads};
 use crate::dropout::Dropout;
 use crate::evaluate::{matrix, matrix_mut};
-use crate::feature_major::{FeatureMajor, affine};
+use crate::feature_major::{FeatureMajor, affine, padded};
 use crate::{Linear, Mlp, Model, NetworkError};
 
 /// Rows of a product that are made at a time: their part of the gradient is written, added to and then left, while it is in cache.
@@ -148,9 +155,15 @@ struct Pass {
     mlp: Mlp,
     threads: Threads,
     layers: Vec<Layer>,
-    /// The minibatch; all chunks have its rows and its stride P.
+    /// Whether hidden layers lie row by row in the current pass.
+    by_row: bool,
+    /// P.
+    stride: usize,
+    /// The minibatch, unless that lies row by row.
     inputs: FeatureMajor,
-    /// ∂loss/∂ of the current layer's output, and of its input: units × P.
+    /// A weight matrix, transposed.
+    weight: Aligned<f32>,
+    /// ∂loss/∂ of the current layer's output, and of its input: units × P, or N × units.
     delta: Aligned<f32>,
     delta_input: Aligned<f32>,
     mask: Vec<f32>,
@@ -163,11 +176,12 @@ struct Layer {
     outputs: usize,
     /// Where weight and bias begin in θ.
     offset: usize,
-    /// outputs × P, after activation and dropout; of the last layer, the logits.
+    /// outputs × P, after activation and dropout; of the last layer, the logits. What is made row by row does not have it, unless the logits
+    /// are made of it.
     output: Aligned<f32>,
     /// The same row by row, N × outputs: what the next layer's ∂W is made of.
     rows: Aligned<f32>,
-    /// mask ∘ activation′ where there is dropout, by which the reverse pass multiplies.
+    /// mask ∘ activation′ where there is dropout, by which the reverse pass multiplies: as the layer lies.
     slope: Vec<f32>,
 }
 
@@ -182,14 +196,16 @@ impl Pass {
             slope: Vec::new(),
         };
         let layers = mlp.linears().into_iter().map(layer).collect();
-        let [delta, delta_input] = std::array::from_fn(|_| Aligned::new());
         Self {
             mlp: mlp.clone(),
             threads,
             layers,
+            by_row: false,
+            stride: 0,
             inputs: FeatureMajor::default(),
-            delta,
-            delta_input,
+            weight: Aligned::new(),
+            delta: Aligned::new(),
+            delta_input: Aligned::new(),
             mask: Vec::new(),
         }
     }
@@ -197,43 +213,72 @@ impl Pass {
     /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.
     fn logits(&mut self, rows: usize) -> ArrayViewMut2<'_, f32> {
         let Layer { outputs, output, .. } = self.layers.last_mut().expect("a network has a layer");
-        let shape = (rows, *outputs).strides((1, self.inputs.stride));
+        let shape = (rows, *outputs).strides((1, self.stride));
         ArrayViewMut2::from_shape(shape, output).expect("the forward pass has made them")
     }
 
     /// `x` is row-major.
     fn forward(&mut self, theta: &[f32], x: &[f32], rows: usize, dropout: Option<&mut Stream>) {
-        self.inputs.fill(matrix(x, rows, self.mlp.widths[0]));
-        let stride = self.inputs.stride;
+        let stride = padded(rows);
+        self.stride = stride;
+        self.by_row = by_row(&self.mlp, rows);
+        if !self.by_row {
+            self.inputs.fill(matrix(x, rows, self.mlp.widths[0]));
+        }
         let mut dropout = Dropout::new(self.mlp.dropout, self.mlp.hidden(), dropout);
-        for l in 0..self.layers.len() {
+        let last = self.layers.len() - 1;
+        for l in 0..=last {
             let (before, rest) = self.layers.split_at_mut(l);
             let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
             let (inputs, outputs) = (*inputs, *outputs);
             let (weight, bias) = theta[*offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
-            let units: &[f32] = before.last().map_or(&self.inputs.units, |layer| &layer.output);
-            output.resize(outputs * stride, 0.0);
             let work = 2 * outputs * inputs * stride;
-            in_blocks(self.threads, work, output, stride, |units_of, block| {
-                affine(&weight[units_of.start * inputs..], &bias[units_of], units, stride, block);
-            });
-            if l + 1 == self.mlp.widths.len() - 1 {
-                continue;
+            let made = if self.by_row && l < last {
+                let input = before.last().map_or(x, |layer| &layer.rows);
+                self.weight.resize(weight.len(), 0.0);
+                transpose([outputs, inputs], weight, inputs, &mut self.weight, outputs);
+                let weight = &self.weight;
+                by_row.resize(rows * outputs, 0.0);
+                in_blocks(self.threads, work, by_row, outputs, |rows, block| {
+                    let (shape, left) = ([rows.len(), outputs, inputs], Left::rows(input, inputs).from(rows.start, 0));
+                    unpacked::product(shape, left, weight, outputs, Start::Columns(bias), block, outputs);
+                });
+                &mut *by_row
+            } else {
+                let units: &[f32] = before.last().map_or(&self.inputs.units, |layer| &layer.output);
+                output.resize(outputs * stride, 0.0);
+                in_blocks(self.threads, work, output, stride, |units_of, block| {
+                    affine(&weight[units_of.start * inputs..], &bias[units_of], units, stride, block);
+                });
+                &mut *output
+            };
+            if l == last {
+                break;
             }
-            self.mlp.activation.map(output);
+            self.mlp.activation.map(made);
             slope.clear();
             if let Some(dropout) = &mut dropout {
                 self.mask.resize(rows * outputs, 0.0);
                 dropout.fill(l, &mut self.mask);
-                slope.resize(outputs * stride, 0.0);
-                transpose([rows, outputs], &self.mask, outputs, slope, stride);
+                slope.resize(made.len(), 0.0);
+                if self.by_row {
+                    slope.copy_from_slice(&self.mask);
+                } else {
+                    transpose([rows, outputs], &self.mask, outputs, slope, stride);
+                }
                 self.delta.resize(slope.len(), 0.0);
                 self.delta.copy_from_slice(slope);
-                self.mlp.activation.backward(output, slope);
-                output.iter_mut().zip(&*self.delta).for_each(|(a, &m)| *a *= m);
+                self.mlp.activation.backward(made, slope);
+                made.iter_mut().zip(&*self.delta).for_each(|(a, &m)| *a *= m);
             }
-            by_row.resize(rows * outputs, 0.0);
-            transpose([outputs, rows], output, stride, by_row, outputs);
+            if !self.by_row {
+                by_row.resize(rows * outputs, 0.0);
+                transpose([outputs, rows], output, stride, by_row, outputs);
+            } else if l + 1 == last {
+                // Behind the rows is what was there before; it is multiplied and not used.
+                output.resize(outputs * stride, 0.0);
+                transpose([rows, outputs], by_row, outputs, output, stride);
+            }
         }
         if let Some(dropout) = dropout {
             dropout.finish(rows);
@@ -249,18 +294,20 @@ impl Pass {
         target: &mut dyn GradientTarget,
         gradient: &mut [f32],
     ) {
-        let (scale, stride) = (target.scale() as f32, self.inputs.stride);
-        let logits = &self.layers[self.layers.len() - 1].output;
+        let (scale, stride, last) = (target.scale() as f32, self.stride, self.layers.len() - 1);
+        let logits = &self.layers[last].output;
         self.delta.resize(logits.len(), 0.0);
         // Scaled once here, where there is least of it: everything further down is linear in it.
         self.delta.iter_mut().zip(&**logits).for_each(|(scaled, &d)| *scaled = scale * d);
-        for l in (0..self.layers.len()).rev() {
+        for l in (0..=last).rev() {
             let Layer { inputs, outputs, offset, .. } = self.layers[l];
             let (d_weight, d_bias) = gradient[offset..][..outputs * (inputs + 1)].split_at_mut(outputs * inputs);
             let input = if l == 0 { x } else { &*self.layers[l - 1].rows };
-            let delta = &self.delta;
+            let by_row = self.by_row && l < last;
+            // Δᵀ, whichever way it lies.
+            let delta = if by_row { Left::transposed(&self.delta, outputs) } else { Left::rows(&self.delta, stride) };
             let accumulate = |units: Range<usize>, block: &mut [f32]| {
-                let left = Left::rows(delta, stride).from(units.start, 0);
+                let left = delta.from(units.start, 0);
                 unpacked::accumulate([units.len(), inputs, rows], left, input, inputs, block, inputs);
             };
             let mut start = |units: Range<usize>, block: &mut [f32]| {
@@ -279,28 +326,50 @@ impl Pass {
             }
             let bias = offset + outputs * inputs;
             target.initialize(bias..bias + outputs, d_bias);
-            for (d, unit) in d_bias.iter_mut().zip(self.delta.chunks_exact(stride)) {
-                *d += sum(&unit[..rows]);
+            if by_row {
+                sum_columns(&self.delta, d_bias);
+            } else {
+                for (d, unit) in d_bias.iter_mut().zip(self.delta.chunks_exact(stride)) {
+                    *d += sum(&unit[..rows]);
+                }
             }
             if l == 0 {
                 break;
             }
-            self.delta_input.resize(inputs * stride, 0.0);
-            let (weight, delta) = (&theta[offset..][..outputs * inputs], &self.delta);
+            let weight = &theta[offset..][..outputs * inputs];
             let work = 2 * outputs * inputs * stride;
-            in_blocks(self.threads, work, &mut self.delta_input, stride, |units, block| {
-                let left = Left::transposed(weight, inputs).from(units.start, 0);
-                unpacked::product([units.len(), stride, outputs], left, delta, stride, Start::Zero, block, stride);
-            });
             let below = &self.layers[l - 1];
+            let output = if self.by_row {
+                self.delta_input.resize(rows * inputs, 0.0);
+                in_blocks(self.threads, work, &mut self.delta_input, inputs, |rows, block| {
+                    let (shape, left) = ([rows.len(), inputs, outputs], delta.t().from(rows.start, 0));
+                    unpacked::product(shape, left, weight, inputs, Start::Zero, block, inputs);
+                });
+                &below.rows
+            } else {
+                self.delta_input.resize(inputs * stride, 0.0);
+                in_blocks(self.threads, work, &mut self.delta_input, stride, |units, block| {
+                    let (shape, left) = ([units.len(), stride, outputs], Left::transposed(weight, inputs));
+                    let left = left.from(units.start, 0);
+                    unpacked::product(shape, left, &self.delta, stride, Start::Zero, block, stride);
+                });
+                &below.output
+            };
             if below.slope.is_empty() {
-                self.mlp.activation.backward(&below.output, &mut self.delta_input);
+                self.mlp.activation.backward(output, &mut self.delta_input);
             } else {
                 self.delta_input.iter_mut().zip(&below.slope).for_each(|(d, &s)| *d *= s);
             }
             std::mem::swap(&mut self.delta, &mut self.delta_input);
         }
     }
+}
+
+/// Whether hidden layers of so many rows lie row by row: whole vectors, and no weight matrix that is transposed is larger than its layer.
+fn by_row(mlp: &Mlp, rows: usize) -> bool {
+    let (hidden, inputs) = (mlp.hidden(), &mlp.widths[..mlp.hidden().len()]);
+    let whole = hidden.iter().all(|width| width.is_multiple_of(lanes::<f32>()));
+    !hidden.is_empty() && whole && inputs.iter().all(|&inputs| inputs <= rows)
 }
 
 /// Blocks of [`ROWS`] rows of a matrix, and which rows they are.
@@ -335,3 +404,6 @@ impl Threads {
         self == Self::Serial || work < PARALLEL
     }
 }
+
+#[cfg(test)]
+mod tests;

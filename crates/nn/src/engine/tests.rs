@@ -21,6 +21,15 @@ proptest! {
     }
 }
 
+#[test]
+fn a_perceptron_row_by_row_conforms() {
+    for (widths, dropout) in [(vec![3, 16, 16, 2], 0.0), (vec![3, 16, 16, 2], 0.3), (vec![16, 32, 5], 0.5)] {
+        for activation in [Activation::Tanh, Activation::LeakyRelu(0.1)] {
+            assert_eq!(conformance::check(&Mlp { widths: widths.clone(), activation, dropout }), Ok(()));
+        }
+    }
+}
+
 fn entropy(
     engine: &mut dyn Engine,
     theta: &[f32],

@@ -38,6 +38,6 @@ pub use gemm::unpacked::lanes;
 pub use gemm::{gemm, gemm_naive, gemm_serial};
 pub use padded_image::PaddedImage;
 pub use softmax::{log_softmax_rows, softmax_cross_entropy, softmax_rows};
-pub use sum::all as sum;
+pub use sum::{all as sum, columns as sum_columns};
 pub use tanh::rough_tanh_f32;
 pub use transpose::transpose;

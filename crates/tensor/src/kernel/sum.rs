@@ -54,6 +54,75 @@ impl<T: Scalar> NullaryFnOnce for Lanes<'_, T> {
     }
 }
 
+/// sums ← sums + Σ over the rows of a row-major matrix, one for each column: each has the bits that [`all`] gives the column.
+///
+/// **Panics** if `x` is no whole rows.
+#[track_caller]
+pub fn columns<T: Scalar>(x: &[T], sums: &mut [T]) {
+    let width = sums.len();
+    assert!(width == 0 || x.len().is_multiple_of(width), "{} elements are no whole rows of {width}", x.len());
+    if x.len() > PIECE * width {
+        let mut column = Vec::with_capacity(x.len() / width);
+        for (j, sum) in sums.iter_mut().enumerate() {
+            column.clear();
+            column.extend(x[j..].iter().step_by(width));
+            *sum += all(&column);
+        }
+        return;
+    }
+    Arch::new().dispatch(Columns { x, sums });
+}
+
+/// At most [`PIECE`] rows.
+struct Columns<'a, T> {
+    x: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Scalar> NullaryFnOnce for Columns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { x, sums } = self;
+        // A vector of AVX2 at a time: its accumulators fill the registers.
+        let (vectors, rest) = sums.as_chunks_mut::<8>();
+        let (width, whole) = (vectors.len() * 8 + rest.len(), vectors.len() * 8);
+        for (v, sums) in vectors.iter_mut().enumerate() {
+            some_columns(x, width, 8 * v, sums);
+        }
+        for (j, sum) in rest.iter_mut().enumerate() {
+            some_columns(x, width, whole + j, std::array::from_mut(sum));
+        }
+    }
+}
+
+/// Columns `first`.. of rows of this width, each as [`Lanes`] adds it up.
+#[inline(always)]
+fn some_columns<T: Scalar, const N: usize>(x: &[T], width: usize, first: usize, sums: &mut [T; N]) {
+    let blocks = x.chunks_exact(LANES * width);
+    let rest = blocks.remainder();
+    let mut lanes = [[T::zero(); N]; LANES];
+    for block in blocks {
+        for lane in 0..LANES {
+            let row = &block[lane * width + first..][..N];
+            for c in 0..N {
+                lanes[lane][c] += row[c];
+            }
+        }
+    }
+    // A copy, since what is indexed by a variable does not stay in registers.
+    let mut last = lanes;
+    for (lane, row) in last.iter_mut().zip(rest.chunks_exact(width)) {
+        for c in 0..N {
+            lane[c] += row[first + c];
+        }
+    }
+    for (c, sum) in sums.iter_mut().enumerate() {
+        *sum += last.iter().fold(T::zero(), |sum, lane| sum + lane[c]);
+    }
+}
+
 /// Sums over the axes along which `shape` would be repeated to become that of `x`; `None` if it does not broadcast to it.
 pub(crate) fn to<T: Scalar>(x: &ArrayD<T>, shape: &[usize]) -> Option<ArrayD<T>> {
     let added = x.ndim().checked_sub(shape.len())?;

@@ -46,6 +46,11 @@ impl<'a, T> Left<'a, T> {
         Self { data, row: 1, inner: stride }
     }
 
+    /// The transpose.
+    pub fn t(self) -> Self {
+        Self { row: self.inner, inner: self.row, ..self }
+    }
+
     /// The part that starts at row `i` and inner index `p`.
     ///
     /// **Panics** if there is no such element.
@@ -57,10 +62,10 @@ impl<'a, T> Left<'a, T> {
 
 impl<T> Left<'_, T> {
     /// Asks for some rows, which the first panel of columns is about to read: a weight matrix does not stay in the second-level cache from
-    /// step to step.
+    /// step to step. Rows without gaps are brought by the processor itself.
     #[inline(always)]
     fn prefetch(&self, rows: Range<usize>, inner: Range<usize>) {
-        if self.inner == 1 {
+        if self.inner == 1 && self.row > inner.len() {
             for i in rows {
                 prefetch(&self.data[i * self.row..][inner.clone()]);
             }
@@ -77,22 +82,37 @@ pub enum Start<'a, T> {
     Zero,
     /// A number for each row of C, which is not read.
     Rows(&'a [T]),
+    /// A number for each column of C, which is not read.
+    Columns(&'a [T]),
 }
 
 impl<T: Copy + Default> Start<'_, T> {
-    /// That of the rows from `i` on.
+    /// That of the rows from `i` and the columns from `j` on.
     #[inline(always)]
-    fn from(self, i: usize) -> Self {
-        if let Self::Rows(numbers) = self { Self::Rows(&numbers[i..]) } else { self }
+    fn from(self, i: usize, j: usize) -> Self {
+        match self {
+            Self::Rows(numbers) => Self::Rows(&numbers[i..]),
+            Self::Columns(numbers) => Self::Columns(&numbers[j..]),
+            other => other,
+        }
     }
 
-    /// What row `i` begins with, if it is not what C holds.
-    #[inline(always)]
-    fn of(self, i: usize) -> Option<T> {
+    /// Whether there is a number for each row, or column.
+    fn fits(&self, m: usize, n: usize) -> bool {
         match self {
-            Self::Out => None,
-            Self::Zero => Some(T::default()),
-            Self::Rows(numbers) => Some(numbers[i]),
+            Self::Rows(numbers) => numbers.len() >= m,
+            Self::Columns(numbers) => numbers.len() >= n,
+            _ => true,
+        }
+    }
+
+    /// Writes what row `i` begins with, if it is not what C holds.
+    fn write(self, i: usize, row: &mut [T]) {
+        match self {
+            Self::Out => (),
+            Self::Zero => row.fill(T::default()),
+            Self::Rows(numbers) => row.fill(numbers[i]),
+            Self::Columns(numbers) => row.copy_from_slice(&numbers[..row.len()]),
         }
     }
 }
@@ -127,7 +147,7 @@ pub fn accumulate<T: Accumulate>(
 
 /// C ← start + A·B as [`accumulate`] does it, without a pass over C that writes the start, and without reading it again.
 ///
-/// **Panics** as [`accumulate`], and if `start` does not have a number for each row.
+/// **Panics** as [`accumulate`], and if `start` does not have a number for each row, or column.
 #[track_caller]
 pub fn product<T: Accumulate>(
     shape: [usize; 3],
@@ -167,7 +187,7 @@ fn run<T: Accumulate>(product: Product<'_, T>) {
         return T::accumulate(product);
     }
     for (i, row) in product.out.chunks_mut(product.out_row.max(n)).take(m).enumerate() {
-        product.start.of(i).into_iter().for_each(|number| row[..n].fill(number));
+        product.start.write(i, &mut row[..n]);
     }
 }
 
@@ -201,15 +221,14 @@ pub struct Product<'a, T> {
     meanwhile: &'a mut dyn FnMut(),
 }
 
-impl<T> Product<'_, T> {
+impl<T: Copy + Default> Product<'_, T> {
     /// Whether every element that the kernel touches lies inside its slice; m and n are not 0.
     fn fits(&self) -> bool {
         let ([m, n, k], left) = (self.shape, &self.left);
         let last = |rows: usize, row: usize, columns: usize, column: usize| (rows - 1) * row + (columns - 1) * column;
         let factors =
             || last(m, left.row, k, left.inner) < left.data.len() && last(k, self.right_row, n, 1) < self.right.len();
-        let start = if let Start::Rows(numbers) = self.start { numbers.len() >= m } else { true };
-        start && (k == 0 || factors()) && last(m, self.out_row, n, 1) < self.out.len()
+        self.start.fits(m, n) && (k == 0 || factors()) && last(m, self.out_row, n, 1) < self.out.len()
     }
 }
 
@@ -230,6 +249,8 @@ const fn panel_width(vectors: usize, tail: bool, registers: usize) -> (usize, bo
 /// element of A fill the registers, or nearly so. (Four rows of three fill all sixteen, and were measured at half the speed.)
 const fn block_height(rows: usize, vectors: usize, registers: usize) -> usize {
     let most = match (registers >= 32, vectors) {
+        // A layer row by row is a product with few inner indices: twice as many rows for what each block begins and ends with.
+        (true, 0..=1) if rows == 16 || rows >= 18 => 16,
         (true, 0..=3) => 8,
         (true, 4) => 6,
         (true, _) => 4,
@@ -267,14 +288,14 @@ macro_rules! element {
             #[inline(always)]
             fn with_simd<S: Simd>(mut self, simd: S) {
                 let [m, n, k] = self.shape;
-                // The usual width of a panel: its bytes in one row of B decide how many rows a sweep may have.
-                let widest = if S::REGISTER_COUNT >= 32 { 6 } else { 2 };
+                // The usual width of a panel, or all there is: its bytes in one row of B decide how many rows a sweep may have.
+                let widest = if S::REGISTER_COUNT >= 32 { 6 } else { 2 }.min(n.div_ceil(S::$lanes));
                 let most = sweep(S::REGISTER_COUNT) / (widest * S::$lanes * size_of::<$float>());
                 // Sweeps are of equal length (see `inner` below): a short last one would load and store all of C for little.
                 let sweeps = k.div_ceil(most);
                 let rows = block(S::REGISTER_COUNT) / (most.min(k) * size_of::<$float>());
-                // Equal parts too, and 24 is a multiple of every height (8, 6, 4, 3): no part but the last ends with a low block.
-                let rows = m.div_ceil(m.div_ceil(rows)).next_multiple_of(24);
+                // Equal parts too, and 48 is a multiple of every height (16, 8, 6, 4, 3): no part but the last ends with a low block.
+                let rows = m.div_ceil(m.div_ceil(rows)).next_multiple_of(48);
                 for sweep in 0..sweeps {
                     let inner = sweep * k / sweeps..(sweep + 1) * k / sweeps;
                     for top in (0..m).step_by(rows) {
@@ -307,15 +328,17 @@ macro_rules! element {
                             self.left.prefetch(i + block..(i + 2 * block).min(self.shape[0]), inner.clone());
                         }
                         let columns = vectors * lanes + tail;
-                        for r in i + block..(i + 2 * block).min(rows.end) {
-                            prefetch(&self.out[r * self.out_row + j..][..columns]);
+                        if self.out_row > columns {
+                            for r in i + block..(i + 2 * block).min(rows.end) {
+                                prefetch(&self.out[r * self.out_row + j..][..columns]);
+                            }
                         }
                         // Later sweeps go on where the first one has left C.
-                        let start = if inner.start == 0 { self.start.from(i) } else { Start::Out };
+                        let start = if inner.start == 0 { self.start.from(i, j) } else { Start::Out };
                         let k = inner.len();
                         // SAFETY: `fits` has shown that A up to (m, k), B up to (k, n) and C up to (m, n) lie in their
-                        // slices; rows i.. of the block, the inner indices and columns j..j + vectors·lanes + tail stay
-                        // below m, k and n.
+                        // slices, and that the start has a number for each row, or column; rows i.. of the block, the inner
+                        // indices and columns j..j + vectors·lanes + tail stay below m, k and n.
                         unsafe {
                             let a = self.left.data.as_ptr().add(i * self.left.row + inner.start * self.left.inner);
                             let b = self.right.as_ptr().add(inner.start * self.right_row + j);
@@ -331,8 +354,9 @@ macro_rules! element {
                                         4 => panel::<S, 4, $v, $tail>(simd, k, tail, strides, start, a, b, c),
                                         5 => panel::<S, 5, $v, $tail>(simd, k, tail, strides, start, a, b, c),
                                         6 => panel::<S, 6, $v, $tail>(simd, k, tail, strides, start, a, b, c),
-                                        // `block_height` has no 7.
-                                        _ => panel::<S, 8, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        8 => panel::<S, 8, $v, $tail>(simd, k, tail, strides, start, a, b, c),
+                                        // `block_height` has no other.
+                                        _ => panel::<S, 16, $v, $tail>(simd, k, tail, strides, start, a, b, c),
                                     }
                                 };
                             }
@@ -361,7 +385,8 @@ macro_rules! element {
                 /// One register tile of `M` rows and `V` vectors (and `tail` further columns if `TAIL`).
                 ///
                 /// # Safety
-                /// `a`, `b`, `c` point at (0, 0) of matrices with at least M × k, k × columns and M × columns elements.
+                /// `a`, `b`, `c` point at (0, 0) of matrices with at least M × k, k × columns and M × columns elements; a start by columns has as
+                /// many.
                 #[inline(always)]
                 unsafe fn panel<S: Simd, const M: usize, const V: usize, const TAIL: bool>(
                     simd: S,
@@ -386,17 +411,28 @@ macro_rules! element {
                         let mut sums = [[simd.$splat(0.0); V]; M];
                         let mut tails = [simd.$splat(0.0); M];
                         // From C and not from 0: a sum over several sweeps is the same chain of operations as over one.
-                        for i in 0..M {
-                            if let Some(number) = start.of(i) {
-                                sums[i] = [simd.$splat(number); V];
-                                tails[i] = simd.$splat(number);
-                                continue;
+                        // The choice outside the loops: with it inside they are not unrolled, and the sums begin in memory.
+                        let from = match start {
+                            Start::Zero => None,
+                            Start::Rows(numbers) => {
+                                let numbers = &numbers[..M];
+                                for i in 0..M {
+                                    sums[i] = [simd.$splat(numbers[i]); V];
+                                    tails[i] = simd.$splat(numbers[i]);
+                                }
+                                None
                             }
-                            for v in 0..V {
-                                sums[i][v] = c.add(i * c_row + v * lanes).cast::<S::$vector>().read_unaligned();
-                            }
-                            if TAIL {
-                                tails[i] = simd.$load(mask, c.add(i * c_row + V * lanes));
+                            Start::Columns(numbers) => Some((numbers.as_ptr(), 0)),
+                            Start::Out => Some((c.cast_const(), c_row)),
+                        };
+                        if let Some((from, row)) = from {
+                            for i in 0..M {
+                                for v in 0..V {
+                                    sums[i][v] = from.add(i * row + v * lanes).cast::<S::$vector>().read_unaligned();
+                                }
+                                if TAIL {
+                                    tails[i] = simd.$load(mask, from.add(i * row + V * lanes));
+                                }
                             }
                         }
                         // The compiler steps from row to row by additions that wait for each other, which with eight rows of one vector takes longer

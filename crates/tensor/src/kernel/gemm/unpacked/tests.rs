@@ -42,11 +42,15 @@ proptest! {
 
     #[test]
     fn a_start_has_the_bits_of_what_is_written_first(m in 1..20_usize, n in 1..120_usize, k in 0..400_usize) {
-        let (a, b, numbers) = (numbers::<f32>(1, m * k), numbers::<f32>(2, k * n), numbers::<f32>(3, m));
-        for start in [Start::Zero, Start::Rows(&numbers)] {
+        let (a, b, numbers) = (numbers::<f32>(1, m * k), numbers::<f32>(2, k * n), numbers::<f32>(3, m.max(n)));
+        for start in [Start::Zero, Start::Rows(&numbers[..m]), Start::Columns(&numbers[..n])] {
             let (mut expected, mut got) = (vec![0.0; m * n], vec![f32::NAN; m * n]);
             for (row, &number) in expected.chunks_mut(n).zip(&numbers) {
-                row.fill(if let Start::Rows(_) = start { number } else { 0.0 });
+                match start {
+                    Start::Rows(_) => row.fill(number),
+                    Start::Columns(numbers) => row.copy_from_slice(numbers),
+                    _ => (),
+                }
             }
             accumulate([m, n, k], Left::rows(&a, k), &b, n, &mut expected, n);
             product([m, n, k], Left::rows(&a, k), &b, n, start, &mut got, n);
@@ -133,4 +137,10 @@ fn short_slices_are_refused() {
 #[should_panic(expected = "shorter than its matrix")]
 fn a_start_without_a_number_for_each_row_is_refused() {
     product([2, 3, 2], Left::rows(&[1.0_f32; 4], 2), &[1.0; 6], 3, Start::Rows(&[0.0]), &mut [0.0; 6], 3);
+}
+
+#[test]
+#[should_panic(expected = "shorter than its matrix")]
+fn a_start_without_a_number_for_each_column_is_refused() {
+    product([2, 3, 2], Left::rows(&[1.0_f32; 4], 2), &[1.0; 6], 3, Start::Columns(&[0.0; 2]), &mut [0.0; 6], 3);
 }
