@@ -26,6 +26,8 @@ chains = 2
 steps = 240
 burn-in = 40
 thinning = 2
+training-steps = 20
+batch = 100
 [distill]
 hidden = 20
 iterations = 2

@@ -79,9 +79,6 @@ mod x86 {
     use super::{COLUMNS, Quad, ROWS, SWEEP};
 
     /// What multiplies and sums one quad of 16 columns.
-    ///
-    /// # Safety
-    /// The CPU has the instructions, and pointers are at as many elements as are read or written.
     trait Instructions {
         /// Panels that a tile is wide, 1 or 2: its sums fill half of the registers.
         const WIDE: usize;
@@ -92,14 +89,27 @@ mod x86 {
         /// A quad of each of four rows.
         type Weight: Copy;
 
+        /// # Safety
+        /// The CPU has the instructions, and there are 16 sums to read.
         unsafe fn load(from: *const i32) -> Self::Sums;
+        /// # Safety
+        /// The CPU has the instructions, and there is room for 16 sums.
         unsafe fn store(sums: Self::Sums, to: *mut i32);
+        /// # Safety
+        /// The CPU has the instructions, and there is a quad of each of 16 columns to read.
         unsafe fn units(from: *const [Quad<u8>; COLUMNS]) -> Self::Units;
+        /// # Safety
+        /// The CPU has the instructions, and there is a quad of each of four rows to read.
         unsafe fn add(sums: Self::Sums, units: Self::Units, weight: *const Self::Weight, row: usize) -> Self::Sums;
         /// The weights as `add` reads them; `room` may be where they are put.
+        ///
+        /// # Safety
+        /// The CPU has the instructions.
         unsafe fn weights(from: &[[Quad<i8>; ROWS]], room: &mut Vec<Self::Weight>) -> *const Self::Weight;
     }
 
+    /// # Safety
+    /// The lengths are those of the shape, and the CPU has the instructions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub(super) unsafe fn vnni(
         shape: [usize; 3],
@@ -111,6 +121,8 @@ mod x86 {
         unsafe { run::<Vnni>(shape, weight, units, out) };
     }
 
+    /// # Safety
+    /// The lengths are those of the shape, and the CPU has the instructions.
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn avx2(
         shape: [usize; 3],

@@ -1,3 +1,5 @@
+#![allow(unsafe_code)]
+
 use super::*;
 
 /// Bytes that look random, all of them among them.
