@@ -19,6 +19,8 @@ chains = 2
 steps = 1200
 burn-in = 200
 thinning = 10
+training-steps = 50
+batch = 100
 [distill]
 iterations = 30
 hidden = 24
