@@ -255,9 +255,6 @@ impl NullaryFnOnce for Round<'_> {
 }
 
 impl QuantizedInputs {
-    /// Rows that prediction takes at a time.
-    pub const ROWS: usize = FeatureMajor::ROWS;
-
     /// Takes these inputs in place of what it holds. **Shapes**: x: N × inputs.
     pub fn fill(&mut self, x: ArrayView2<'_, f32>) {
         let Self { exact, units, steps } = self;

@@ -354,7 +354,7 @@ impl Config {
     /// Refuses settings that no sampling could honor, each with its name, its value and what is allowed.
     pub fn check_sampling(&self) -> Result<()> {
         self.check_data()?;
-        self.sampler.check()?;
+        self.sampler.check(&self.sgld)?;
         self.sgld.check()
     }
 

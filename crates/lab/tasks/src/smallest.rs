@@ -4,7 +4,7 @@ use apd_bnn::Predictive;
 use apd_distill::{
     ChainBases, Conditional, ConditionalConfig, Distilled, Format, Pca, ResidualModel, Subspace, SubspaceConfig,
 };
-use apd_points::{Points as _, Posterior as _};
+use apd_points::{Points, Posterior as _};
 use apd_seed::Seed;
 use apd_store::Bank;
 
@@ -107,6 +107,38 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// A conditional distiller in so many bytes; none where there is no room for it, or its directions are too many.
+///
+/// Its noise is of all that the directions leave out: how much of that is right is asked when it has been fitted.
+pub(crate) fn conditional_within(
+    config: ConditionalConfig,
+    bytes: usize,
+    rows: &impl Points,
+) -> Option<ConditionalConfig> {
+    let config = ConditionalConfig { noise: 1.0, ..config }.within(bytes, rows)?;
+    (config.rank * chains(rows) <= MOST_DIRECTIONS).then_some(config)
+}
+
+/// The same of the path of each chain.
+pub(crate) fn path_within(bytes: usize, rows: &impl Points) -> Option<ConditionalConfig> {
+    conditional_within(
+        ConditionalConfig { residuals: ResidualModel::Gaussian, ..ConditionalConfig::default() },
+        bytes,
+        rows,
+    )
+}
+
+/// It in words.
+pub(crate) fn path_in_words(path: &Conditional) -> String {
+    format!("{} of each of {}, by time", counted(path.rank(), "direction"), counted(path.chains(), "chain"))
+}
+
+/// How many chains there are points of.
+pub(crate) fn chains(points: &impl Points) -> usize {
+    let change = |&i: &usize| i == 0 || points.chain(i) != points.chain(i - 1);
+    (0..points.len()).filter(change).count()
+}
+
 /// What is distilled from the same rows in several sizes.
 struct Forms<'a> {
     training: &'a BankSubset<'a>,
@@ -142,20 +174,14 @@ impl Forms<'_> {
             forms.push((Distiller::Subspace(config), counted(rank, "direction"), Distilled::Subspace(subspace)));
         }
 
-        let all = ConditionalConfig { residuals: ResidualModel::Gaussian, noise: 1.0, ..ConditionalConfig::default() };
-        if let Some(config) = all.within(bytes, training) {
-            let rank = config.rank;
-            if let Some(bases) = self.bases(rank)? {
-                let all = Conditional::of(bases, &config, seed)?;
-                if self.predicted.is_none() {
-                    self.predicted = Some(space.predict_rows(training)?.0);
-                }
-                let predicted = self.predicted.as_ref().expect("it is there now");
-                let (path, _) = told_by_predictions(&all, predicted, space, seed)?;
-                let (rank, chains) = (counted(rank, "direction"), counted(path.chains(), "chain"));
-                let what = format!("{rank} of each of {chains}, by time");
-                forms.push((Distiller::Conditional(config), what, Distilled::Conditional(path)));
+        if let Some(config) = path_within(bytes, training) {
+            let all = Conditional::of(self.bases(config.rank)?, &config, seed)?;
+            if self.predicted.is_none() {
+                self.predicted = Some(space.predict_rows(training)?.0);
             }
+            let predicted = self.predicted.as_ref().expect("it is there now");
+            let (path, _) = told_by_predictions(&all, predicted, space, seed)?;
+            forms.push((Distiller::Conditional(config), path_in_words(&path), Distilled::Conditional(path)));
         }
         Ok(forms)
     }
@@ -169,16 +195,12 @@ impl Forms<'_> {
         Ok(&self.principal.as_ref().expect("they are there now").1)
     }
 
-    /// The same of each chain; none where they are too many.
-    fn bases(&mut self, rank: usize) -> Result<Option<&ChainBases>> {
-        let chains = self.training.middle_of_each_chain().len();
-        if rank * chains > MOST_DIRECTIONS {
-            return Ok(None);
-        }
+    /// The same of each chain.
+    fn bases(&mut self, rank: usize) -> Result<&ChainBases> {
         if self.bases.as_ref().is_none_or(|(has, _)| *has < rank) {
             let more = 2 * rank;
             self.bases = Some((more, ChainBases::of(self.training, more, self.seed.child("principal"))?));
         }
-        Ok(self.bases.as_ref().map(|(_, bases)| bases))
+        Ok(&self.bases.as_ref().expect("they are there now").1)
     }
 }

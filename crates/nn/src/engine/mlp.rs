@@ -155,10 +155,6 @@ struct Pass {
     mlp: Mlp,
     threads: Threads,
     layers: Vec<Layer>,
-    /// Whether hidden layers lie row by row in the current pass.
-    by_row: bool,
-    /// P.
-    stride: usize,
     /// The minibatch, unless that lies row by row.
     inputs: FeatureMajor,
     /// A weight matrix, transposed.
@@ -200,8 +196,6 @@ impl Pass {
             mlp: mlp.clone(),
             threads,
             layers,
-            by_row: false,
-            stride: 0,
             inputs: FeatureMajor::default(),
             weight: Aligned::new(),
             delta: Aligned::new(),
@@ -213,37 +207,35 @@ impl Pass {
     /// The logits of the `rows` rows that [`forward`](Self::forward) has seen.
     fn logits(&mut self, rows: usize) -> ArrayViewMut2<'_, f32> {
         let Layer { outputs, output, .. } = self.layers.last_mut().expect("a network has a layer");
-        let shape = (rows, *outputs).strides((1, self.stride));
+        let shape = (rows, *outputs).strides((1, padded(rows)));
         ArrayViewMut2::from_shape(shape, output).expect("the forward pass has made them")
     }
 
     /// `x` is row-major.
     fn forward(&mut self, theta: &[f32], x: &[f32], rows: usize, dropout: Option<&mut Stream>) {
-        let stride = padded(rows);
-        self.stride = stride;
-        self.by_row = by_row(&self.mlp, rows);
-        if !self.by_row {
+        let (stride, by_row) = (padded(rows), by_row(&self.mlp, rows));
+        if !by_row {
             self.inputs.fill(matrix(x, rows, self.mlp.widths[0]));
         }
         let mut dropout = Dropout::new(self.mlp.dropout, self.mlp.hidden(), dropout);
         let last = self.layers.len() - 1;
         for l in 0..=last {
             let (before, rest) = self.layers.split_at_mut(l);
-            let Layer { inputs, outputs, offset, output, rows: by_row, slope } = &mut rest[0];
+            let Layer { inputs, outputs, offset, output, rows: output_rows, slope } = &mut rest[0];
             let (inputs, outputs) = (*inputs, *outputs);
             let (weight, bias) = theta[*offset..][..outputs * (inputs + 1)].split_at(outputs * inputs);
             let work = 2 * outputs * inputs * stride;
-            let made = if self.by_row && l < last {
+            let made = if by_row && l < last {
                 let input = before.last().map_or(x, |layer| &layer.rows);
                 self.weight.resize(weight.len(), 0.0);
                 transpose([outputs, inputs], weight, inputs, &mut self.weight, outputs);
                 let weight = &self.weight;
-                by_row.resize(rows * outputs, 0.0);
-                in_blocks(self.threads, work, by_row, outputs, |rows, block| {
+                output_rows.resize(rows * outputs, 0.0);
+                in_blocks(self.threads, work, output_rows, outputs, |rows, block| {
                     let (shape, left) = ([rows.len(), outputs, inputs], Left::rows(input, inputs).from(rows.start, 0));
                     unpacked::product(shape, left, weight, outputs, Start::Columns(bias), block, outputs);
                 });
-                &mut *by_row
+                &mut *output_rows
             } else {
                 let units: &[f32] = before.last().map_or(&self.inputs.units, |layer| &layer.output);
                 output.resize(outputs * stride, 0.0);
@@ -261,7 +253,7 @@ impl Pass {
                 self.mask.resize(rows * outputs, 0.0);
                 dropout.fill(l, &mut self.mask);
                 slope.resize(made.len(), 0.0);
-                if self.by_row {
+                if by_row {
                     slope.copy_from_slice(&self.mask);
                 } else {
                     transpose([rows, outputs], &self.mask, outputs, slope, stride);
@@ -271,13 +263,13 @@ impl Pass {
                 self.mlp.activation.backward(made, slope);
                 made.iter_mut().zip(&*self.delta).for_each(|(a, &m)| *a *= m);
             }
-            if !self.by_row {
-                by_row.resize(rows * outputs, 0.0);
-                transpose([outputs, rows], output, stride, by_row, outputs);
+            if !by_row {
+                output_rows.resize(rows * outputs, 0.0);
+                transpose([outputs, rows], output, stride, output_rows, outputs);
             } else if l + 1 == last {
                 // Behind the rows is what was there before; it is multiplied and not used.
                 output.resize(outputs * stride, 0.0);
-                transpose([rows, outputs], by_row, outputs, output, stride);
+                transpose([rows, outputs], output_rows, outputs, output, stride);
             }
         }
         if let Some(dropout) = dropout {
@@ -294,7 +286,8 @@ impl Pass {
         target: &mut dyn GradientTarget,
         gradient: &mut [f32],
     ) {
-        let (scale, stride, last) = (target.scale() as f32, self.stride, self.layers.len() - 1);
+        let (scale, stride, last) = (target.scale() as f32, padded(rows), self.layers.len() - 1);
+        let hidden_by_row = by_row(&self.mlp, rows);
         let logits = &self.layers[last].output;
         self.delta.resize(logits.len(), 0.0);
         // Scaled once here, where there is least of it: everything further down is linear in it.
@@ -303,7 +296,7 @@ impl Pass {
             let Layer { inputs, outputs, offset, .. } = self.layers[l];
             let (d_weight, d_bias) = gradient[offset..][..outputs * (inputs + 1)].split_at_mut(outputs * inputs);
             let input = if l == 0 { x } else { &*self.layers[l - 1].rows };
-            let by_row = self.by_row && l < last;
+            let by_row = hidden_by_row && l < last;
             // Δᵀ, whichever way it lies.
             let delta = if by_row { Left::transposed(&self.delta, outputs) } else { Left::rows(&self.delta, stride) };
             let accumulate = |units: Range<usize>, block: &mut [f32]| {
@@ -339,7 +332,7 @@ impl Pass {
             let weight = &theta[offset..][..outputs * inputs];
             let work = 2 * outputs * inputs * stride;
             let below = &self.layers[l - 1];
-            let output = if self.by_row {
+            let output = if hidden_by_row {
                 self.delta_input.resize(rows * inputs, 0.0);
                 in_blocks(self.threads, work, &mut self.delta_input, inputs, |rows, block| {
                     let (shape, left) = ([rows.len(), inputs, outputs], delta.t().from(rows.start, 0));

@@ -18,6 +18,7 @@ pub type Quad<T> = [T; 4];
 
 /// Quads that one sweep over the inner index takes: a panel of so many stays in the first-level cache.
 const SWEEP: usize = 128;
+
 /// C ← W·X on the calling thread.
 ///
 /// **Shapes**: `[blocks, panels, quads]`: W has 4·blocks rows, X has 16·panels columns, and both have 4·quads inner elements, of which those that

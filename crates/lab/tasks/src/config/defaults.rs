@@ -95,8 +95,8 @@ enum Sampler {
     Authors,
     /// BAOAB over all images, its step as measured where a chain starts.
     Tuned,
-    /// BAOAB on minibatches, by a step that no bias budget bounds, on MNIST no other leaves the surroundings of its trained networks, and that falls
-    /// to 0 before each sample, and with it the heat of the minibatches.
+    /// BAOAB on minibatches. No bias budget bounds its step, since on MNIST no other leaves the surroundings of its trained networks; it falls to 0
+    /// before each sample, and with it the heat of the minibatches.
     Minibatches,
 }
 

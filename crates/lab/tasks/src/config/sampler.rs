@@ -3,7 +3,7 @@
 use apd_sgmcmc::{Baoab, Psgld, SamplerConfig, Schedule, Sghmc, Sgld, Sgnht};
 use serde::{Deserialize, Serialize};
 
-use super::sgld::is_zero;
+use super::sgld::{SgldConfig, is_zero};
 use crate::error::{Error, Result};
 
 /// The sampler of the chains. Whatever its kind, it moves as far in a step as SGLD does at the step size of `[sgld]`, which also says how
@@ -21,7 +21,7 @@ pub struct SamplerSettings {
     pub tuned: bool,
     /// Steps in which the step size falls, by a cosine, from twice that of `[sgld]` to 0, again and again: a chain leaves where it was, and
     /// settles, the noise of its minibatches fading. 0: the step size stays as it is. Noise is injected all the way, so that nothing is colder than
-    /// the temperature says; samples are of where it has settled if thinning and burn-in are multiples of this.
+    /// the temperature says. Burn-in and thinning are multiples of this: samples are of where a chain has settled.
     #[serde(skip_serializing_if = "is_zero")]
     pub cycle: u64,
 }
@@ -73,12 +73,21 @@ impl SamplerSettings {
         *self == Self::default()
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, sgld: &SgldConfig) -> Result<()> {
         if self.tuned && self.kind != SamplerKind::Baoab {
             return Err(Error::Config("sampler.tuned: of kind baoab only".to_owned()));
         }
         if self.tuned && self.cycle > 0 {
             return Err(Error::Config("sampler.cycle: not of steps that are measured (sampler.tuned)".to_owned()));
+        }
+        for (name, steps) in [("burn-in", sgld.burn_in), ("thinning", sgld.thinning)] {
+            if self.cycle > 0 && !steps.is_multiple_of(self.cycle) {
+                return Err(Error::Config(format!(
+                    "sampler.cycle = {}: sgld.{name} = {steps} must be a multiple of it, or samples would be of before the step has \
+                     fallen (sampler.cycle = 0 leaves the step as it is)",
+                    self.cycle
+                )));
+            }
         }
         if self.friction > 0.0 && self.friction <= 1.0 {
             return Ok(());

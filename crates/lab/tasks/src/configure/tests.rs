@@ -94,6 +94,7 @@ fn every_mistake_is_named() {
         ("[sampler]\nkind = \"gibbs\"", "baoab"),
         ("[sampler]\nfriction = 0.0", "sampler.friction"),
         ("[sampler]\nkind = \"baoab\"\ntuned = true\ncycle = 5", "sampler.cycle"),
+        ("[sampler]\ntuned = false\ncycle = 5\n[sgld]\nburn-in = 10\nthinning = 8", "sgld.thinning = 8"),
         ("[active.sgld]\nburn-in = 1000000", "keep no sample"),
         ("[active.sgld]\nprior-precision = 0.0", "active.sgld.prior-precision"),
         ("[active.sgld]\ntemperature = nan", "active.sgld.temperature"),

@@ -1,7 +1,7 @@
 //! The default distiller: whichever small form predicts most as the samples do.
 
 use apd_bnn::{Categorical, Predictive, predict};
-use apd_distill::{Conditional, ConditionalConfig, Distilled, Format, ResidualModel, Subsample, Subspace};
+use apd_distill::{Conditional, Distilled, Format, Subsample, Subspace};
 use apd_nn::Network;
 use apd_points::{Points, Posterior};
 use apd_report::Color;
@@ -19,7 +19,7 @@ use crate::methods::sgld;
 use crate::named_posterior::{Role, averaged};
 use crate::noise::with_nearest_noise;
 use crate::rows::{Rows, push_bytes};
-use crate::smallest::MOST_DIRECTIONS;
+use crate::smallest::{chains, path_in_words, path_within};
 
 /// The method's name.
 pub(crate) const DISTILLED: &str = "distilled";
@@ -118,10 +118,11 @@ pub(crate) fn nearest(
             Ok(predict(kept, network, &Categorical, inputs, networks, seed.child("predict"))?)
         };
         let networks = config.evaluation.networks;
-        if let Some(path) = path_of_each_chain(rows, bytes, seed.child("path"))? {
-            let (_, path) = with_nearest_noise(&path, &samples, |path| predicted(path, networks))?;
-            let what = format!("{} directions of each of {} chains, by time", path.rank(), path.chains());
-            candidates.push((what, Distilled::Conditional(path)));
+        // The directions of one chain are those of all rows.
+        if let Some(path) = path_within(bytes, rows).filter(|_| chains(rows) > 1) {
+            let all = Conditional::fit(rows, &path, seed.child("path"))?;
+            let (_, path) = with_nearest_noise(&all, &samples, |path| predicted(path, networks))?;
+            candidates.push((path_in_words(&path), Distilled::Conditional(path)));
         }
         for (what, kept) in candidates.drain(..) {
             let networks = match &kept {
@@ -138,15 +139,6 @@ pub(crate) fn nearest(
     }
     let (far, what, kept) = found.swap_remove(0);
     Ok((kept, format!("{what}, {far:.4} nats from the samples' predictions")))
-}
-
-/// Each chain's own directions and a curve along them in so many bytes, with noise of all that is left out; none of one chain, whose directions are
-/// those of all rows, and where there is no room.
-fn path_of_each_chain(rows: &impl Points, bytes: usize, seed: Seed) -> Result<Option<Conditional>> {
-    let all = ConditionalConfig { residuals: ResidualModel::Gaussian, noise: 1.0, ..ConditionalConfig::default() };
-    let chains = (1..rows.len()).filter(|&i| rows.chain(i) != rows.chain(i - 1)).count() + 1;
-    let config = all.within(bytes, rows).filter(|config| chains > 1 && config.rank * chains <= MOST_DIRECTIONS);
-    Ok(config.map(|config| Conditional::fit(rows, &config, seed)).transpose()?)
 }
 
 #[cfg(test)]

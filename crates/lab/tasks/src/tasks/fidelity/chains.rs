@@ -13,6 +13,7 @@ use crate::experiment::Experiment;
 use crate::holdout::BankSubset;
 use crate::named_posterior::averaged;
 use crate::noise::with_nearest_noise;
+use crate::smallest::conditional_within;
 use crate::tasks::fidelity::settings::FidelityConfig;
 
 /// Inputs on which the noise is chosen, and rows that say what is right, at most.
@@ -28,23 +29,19 @@ pub(super) struct Fitted {
     pub(super) posterior: Conditional,
 }
 
-/// `path` at every budget, `adversarial` at those that it was asked for, where they have room for one direction of each chain and for at most
-/// `most` in all.
+/// `path` at every budget, `adversarial` at those that it was asked for, where they have room for one direction of each chain and not for too
+/// many in all.
 pub(super) fn fit(
     context: Context<'_>,
     experiment: &Experiment,
     training: &BankSubset<'_>,
-    most: usize,
     seconds: &mut Vec<(String, f64)>,
 ) -> Result<Vec<Fitted>> {
     let Experiment { config, network, split, .. } = experiment;
     let (settings, seed) = (config.settings::<FidelityConfig>(), experiment.seed.child("fidelity"));
-    let chains = training.middle_of_each_chain().len();
     let within = |residuals, size: f64| {
-        // The noise is chosen once the rest has been fitted.
-        let config = ConditionalConfig { residuals, noise: 1.0, ..settings.conditional.clone() };
-        let config = config.within((size * (4 * training.dim()) as f64) as usize, training)?;
-        (config.rank * chains <= most).then_some((size, config))
+        let config = ConditionalConfig { residuals, ..settings.conditional.clone() };
+        Some((size, conditional_within(config, (size * (4 * training.dim()) as f64) as usize, training)?))
     };
     let paths = settings.sizes.iter().filter_map(|&size| within(ResidualModel::Gaussian, size));
     let adversaries = settings.adversarial.iter().filter_map(|&size| within(ResidualModel::Adversarial, size));

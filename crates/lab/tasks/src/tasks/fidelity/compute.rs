@@ -196,7 +196,7 @@ fn baselines<'a>(
             add("diagonal", subspace(&SubspaceConfig { rank: 0, residual: 1.0, ..plain.clone() })?);
         }
     }
-    let fitted = chains::fit(context, experiment, training, MOST_DIRECTIONS, seconds)?;
+    let fitted = chains::fit(context, experiment, training, seconds)?;
     baselines.extend(fitted.into_iter().map(|chains::Fitted { name, budget, posterior }| {
         let (budget, posterior): (_, Box<dyn Posterior>) = (Some(budget), Box::new(posterior));
         Baseline { name, budget, posterior }
